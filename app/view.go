@@ -1,0 +1,90 @@
+// Package app is the app behind every view: Snapshot becomes Menu, Event becomes Notice, a click becomes an intent. It keeps
+// the list of backends, holds each one against other Vivarium programs, serves the control socket, and sets up the login item.
+package app
+
+// maxBackends is how many backends the menu has room for: systray cannot remove items, so the slots are built at start and
+// unused ones stay hidden.
+const maxBackends = 8
+
+// Icon is the state of the menu-bar icon; each has a shape of its own, so that colour is never needed to tell them apart.
+type Icon uint8
+
+// The icons, from the least to the most urgent: of several backends the most urgent one shows.
+const (
+	IconStopped Icon = iota
+	IconHealthy
+	IconStarting
+	IconUnhealthy // also busy
+	IconCrashed   // crashed, gave up, or a broken configuration
+	NumIcons
+)
+
+// Item is one menu line. The zero value is hidden.
+type Item struct {
+	Title   string
+	Shown   bool
+	Enabled bool
+	Checked bool
+}
+
+// Section is what the menu shows of one backend. Section 0 of a Menu is the flat one, at the top level; the others are
+// submenus, with Title as the parent's.
+type Section struct {
+	Title string // "" hides a submenu
+	Items [numItems]Item
+}
+
+// The items of a section, in the order of the menu. A separator stands after ItemLast in the flat section.
+const (
+	ItemStatus  = iota // "Backend: Healthy · 12 ms"; a config error is a status line that opens the file
+	ItemDetail         // "Up 3 h 12 min · 1.2 GB · 4 % CPU"
+	ItemLast           // "Last crash: two OpenMP runtimes · 14:02"
+	ItemStart
+	ItemStop
+	ItemRestart
+	ItemTakeOver
+	ItemTryAgain
+	ItemOpenLog
+	ItemOpenBrowser
+	ItemCopyURL
+	ItemCopyEnvironment
+	ItemEditConfig
+	ItemReveal
+	ItemRemove // a submenu's own "Remove Backend"; the flat section uses TailRemove
+	numItems
+)
+
+// The items below the sections, in the order of the menu.
+const (
+	TailAdd = iota
+	TailDemo // "Try the Demo", while there is no backend
+	TailRemove
+	TailLogin
+	TailAbout // a separator stands before it
+	TailHelp
+	TailDiagnostics
+	TailQuit // a separator stands before it
+	TailLeave
+	numTail
+)
+
+// Menu is everything the menu bar shows, one comparable value: a view is told only when it differs.
+type Menu struct {
+	Icon     Icon
+	Tooltip  string
+	Sections [1 + maxBackends]Section
+	Tail     [numTail]Item
+}
+
+// Action is a click: Item of Sections[Section], or Item of the tail if Tail.
+type Action struct {
+	Section int
+	Item    int
+	Tail    bool
+}
+
+// View shows the menu and reports clicks. Show must not block.
+type View interface {
+	Show(Menu)
+	Actions() <-chan Action
+}

@@ -1,0 +1,37 @@
+// Package crash is all that Vivarium knows of how Python dies: the environment in which it does not, the OpenMP copies on
+// disk, and the verdict from the evidence. It is pure: nothing is started here, and everything macOS-specific takes the
+// operating system as an argument, so that it is tested on Linux.
+package crash
+
+import "time"
+
+// Var is one variable of the crash environment, with the reason for it.
+type Var struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Why   string `json:"why"` // one or two sentences of plain truth, also where the variable does little
+	// From says where the value comes from: "vivarium", "inherited", "env_file" or "[environment]".
+	From string `json:"from,omitempty"`
+}
+
+// Evidence is what is known of an ended run.
+type Evidence struct {
+	Code   int           // exit code; meaningful if Signal is empty and Known
+	Signal string        // "SIGSEGV", or "" if the process exited by itself
+	Known  bool          // false: nobody saw the exit status
+	Asked  bool          // a person or Vivarium asked for the end
+	Uptime time.Duration // how long the run lived
+	Tail   []string      // the last lines of output, oldest first
+	Port   int           // the port the backend was to listen on, 0 for none
+}
+
+// Kind is the machine-readable name of a cause, as in "openmp-duplicate". Kinds are listed in verdict.go.
+type Kind string
+
+// Verdict is why a run ended.
+type Verdict struct {
+	Kind    Kind   `json:"kind"`
+	Summary string `json:"summary"` // one sentence, for a notice's title and the menu
+	Remedy  string `json:"remedy"`  // one remedy; may be empty where none is honest
+	Line    string `json:"line"`    // the line of output that decided, or ""
+}

@@ -1,0 +1,134 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// State is what a backend is doing. What it should be doing is Snapshot.Want; the two never mix.
+type State uint8
+
+// The states, in the words of the command line.
+const (
+	Stopped State = iota
+	Starting
+	Healthy
+	Unhealthy
+	Stopping
+	Restarting // between a crash and the next start
+	GaveUp     // waits for a person
+)
+
+var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "stopping", "restarting", "gave-up"}
+
+func (s State) String() string { return stateNames[s] }
+
+// Phase is what the health probe thinks of a run.
+type Phase string
+
+// The phases. Busy and hung are the two ways to be unhealthy.
+const (
+	PhaseNone     Phase = ""
+	PhaseStarting Phase = "starting"
+	PhaseOK       Phase = "ok"
+	PhaseBusy     Phase = "busy"
+	PhaseHung     Phase = "hung"
+)
+
+// Health is the latest word of the health probe.
+type Health struct {
+	Phase    Phase
+	Latency  time.Duration // of the last good answer
+	Good     time.Time     // when the last good answer came; zero if none came in this run
+	Failures int           // in a row
+	Problem  string        // why the last probe failed, for a person; "" after a good one
+}
+
+// Usage is what a run's process tree uses.
+type Usage struct {
+	CPU   float64       // share of one core over the last interval: 1 is one core
+	Total time.Duration // CPU time of the tree so far
+	RSS   uint64        // bytes resident
+	Procs int           // processes in the tree
+}
+
+// Owner is a process that listens on a backend's port.
+type Owner struct {
+	PID   int    // 0: a process of another user, which cannot be seen
+	Stamp string // the kernel's mark, see keeper.Run
+	Name  string // for a person: "python3.12", "node"
+	// Copy: it is this backend, started by hand without Vivarium: it may be taken over.
+	Copy bool
+	// Ours: it carries the VIVARIUM_RUN of this backend, a server that outlived its keeper.
+	Ours bool
+	// Why is one sentence for a person: why it may not be touched, or what it is.
+	Why string
+}
+
+// Snapshot is a supervisor's whole visible state, one value. Slices in it are never changed after it was sent.
+type Snapshot struct {
+	Backend string // its name
+	Dir     string // its folder, links resolved
+	State   State
+	Want    bool      // a person or autostart wants it to run
+	Since   time.Time // when State was entered
+	Retry   time.Time // Restarting: when the next start is due
+
+	Run    keeper.Run // zero when nothing runs
+	Health Health
+	Usage  Usage
+
+	Crashes int           // since a person last started it or a run proved stable
+	Last    crash.Verdict // of the last run that ended unasked; Kind "" when there was none
+	LastAt  time.Time
+
+	Port  int
+	URL   string // "http://127.0.0.1:8000", "" without a port
+	Log   string // absolute path
+	Owner Owner  // who holds the port while it is not ours: Stopped with a copy, or GaveUp with port-taken
+
+	ConfigProblem string   // the configuration is broken: one line with file, line, key and remedy
+	ConfigFile    string   // the file to open for it
+	ConfigChanged bool     // changed since the run was started: restart to apply
+	Missing       []string // variables of the crash environment that did not arrive in the process
+	Semaphores    int      // named semaphores that ended runs left behind since the app started
+	Note          string   // one more line for a person: an adopted run, an unstable interpreter, an unanswering keeper
+	HeldBy        int      // PID of another Vivarium program that supervises this backend, 0 if it is this one
+}
+
+// What names an event, in the words of the command line's JSON.
+type What string
+
+// The events.
+const (
+	EventStarted    What = "started"
+	EventHealthy    What = "healthy"
+	EventUnhealthy  What = "unhealthy"
+	EventBusy       What = "busy"
+	EventCrashed    What = "crashed"
+	EventWorkerDied What = "worker-died"
+	EventRestarting What = "restarting"
+	EventGaveUp     What = "gave-up"
+	EventStopping   What = "stopping"
+	EventStopped    What = "stopped"
+	EventAttached   What = "attached"
+	EventTookOver   What = "took-over"
+	EventPortTaken  What = "port-taken"
+	EventKeeperLost What = "keeper-lost"
+	EventEnvMissing What = "env-missing"
+)
+
+// Event is something that happened once. Snapshot is the state right after it.
+type Event struct {
+	What     What
+	At       time.Time
+	Snapshot Snapshot
+	Verdict  crash.Verdict // crashed, worker-died, gave-up, port-taken, stopped (a clean end nobody asked for)
+	Exit     *keeper.Exit  // crashed, stopped: how the run ended; nil where nothing ended
+	Asked    bool          // stopped: a person asked for it; never news
+	Away     bool          // it happened while no app was there, and is told late
+	Recovery bool          // healthy: again, after a crash or after unhealthy
+	Text     string        // one more detail for a person: the worker's PID, the missing variables
+}
