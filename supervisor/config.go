@@ -1,0 +1,85 @@
+package supervisor
+
+import (
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// ConfigName is the configuration's name in a backend's folder.
+const ConfigName = "vivarium.toml"
+
+// Values of Config.OnPortConflict and Restart.Policy.
+const (
+	TakeOver = "take_over" // end a copy of this backend that was started by hand
+	Refuse   = "refuse"    // touch nothing that was not started by Vivarium
+
+	RestartAlways     = "always"
+	RestartOnCrash    = "on-crash"
+	RestartNever      = "never"
+	defaultEnvFile    = ".env"
+	defaultPython     = "auto"
+	placeholderPort   = "{port}"
+	placeholderPython = "{python}"
+)
+
+// Config is what a backend's vivarium.toml says, checked and with every default filled in.
+type Config struct {
+	Dir  string // the backend's folder, absolute, links resolved
+	File string // the configuration's path, also when there is none
+
+	Name           string
+	Command        []string // with its placeholders {python} and {port}
+	Python         string   // "auto", or an interpreter
+	Port           int      // 0: it listens nowhere
+	Autostart      bool
+	EnvFile        string // absolute; "" if there is to be none
+	EnvFileNamed   bool   // the configuration names it: then it must exist
+	OnPortConflict string // TakeOver or Refuse
+
+	Health      HealthConfig
+	Restart     RestartConfig
+	Stop        StopConfig
+	Log         LogConfig
+	Environment map[string]string // overrides; "" leaves the variable unset
+}
+
+// HealthConfig is the section [health].
+type HealthConfig struct {
+	Path        string // "" = no probing
+	Interval    time.Duration
+	Timeout     time.Duration
+	Startup     time.Duration
+	Failures    int
+	BusyLimit   time.Duration
+	RestartHung bool
+}
+
+// RestartConfig is the section [restart].
+type RestartConfig struct {
+	Policy      string        // RestartAlways, RestartOnCrash or RestartNever
+	Stable      time.Duration // 0: every run clears the back-off
+	GiveUpAfter int           // 0: never
+}
+
+// StopConfig is the section [stop].
+type StopConfig struct {
+	Signal syscall.Signal
+	Grace  time.Duration
+}
+
+// LogConfig is the section [log].
+type LogConfig struct {
+	File    string // absolute
+	MaxSize int64  // bytes
+	Keep    int
+}
+
+// URL is where the backend answers, or "" if it listens nowhere.
+func (c Config) URL() string {
+	if c.Port == 0 {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(c.Host(), strconv.Itoa(c.Port))
+}
