@@ -1,0 +1,132 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// input is anything that can happen to the machine: one of the types below.
+type input any
+
+// Intents of a person.
+type (
+	start    struct{}
+	stop     struct{}
+	restart  struct{}
+	takeOver struct{} // start, and end a hand-started copy even if on_port_conflict = "refuse"
+	hurry    struct{} // skip the grace of the stop that is under way
+	quit     struct{} // stop, but forget that it was asked: autostart decides next time
+	look     struct{} // somebody looks: a fresh figure of the whole tree is worth its price
+)
+
+// What the world answers. Everything about a run carries its ID, everything about a launch its attempt: step drops the
+// stale.
+type (
+	// began is the first input: what was there when the app came.
+	began struct {
+		config  Config
+		problem *ConfigError // config is then the default one
+		saved   *saved       // nil after a clean quit, or the first time
+		found   found
+	}
+	// found is what attaching to a keeper found, also after a lost connection.
+	found struct {
+		run     keeper.Run   // the zero Run: nothing there
+		exit    *keeper.Exit // it ended while nobody was attached
+		verdict crash.Verdict
+		problem string // the keeper is there but cannot be reached: said, and tried again
+	}
+	launched struct {
+		attempt int
+		run     keeper.Run
+		config  Config
+		ended   []Owner // hand-started copies that were ended for it
+		note    string  // worth a person's attention: an old configuration was used, a warning of the interpreter
+	}
+	launchFailed struct {
+		attempt  int
+		verdict  crash.Verdict
+		final    bool         // trying again cannot help: give up at once
+		problem  *ConfigError // the configuration is broken
+		owner    Owner        // the port is taken
+		canceled bool         // a stop came first
+	}
+	exited struct {
+		exit    keeper.Exit
+		verdict crash.Verdict
+	}
+	reattached struct { // after the connection to the keeper was lost
+		runID string
+		found found
+	}
+	staleEnded struct{ runID string } // what a lost keeper left behind is gone
+	probed     struct {
+		runID   string
+		latency time.Duration
+		err     error
+		listens bool // the LISTEN socket belongs to this run; only meaningful without err
+	}
+	used struct {
+		runID    string
+		usage    Usage
+		whole    bool // the whole tree, not the leader alone
+		children []Child
+		logSize  int64
+		changed  bool // the configuration files changed since the run was started
+	}
+	arrived struct { // which variables did not
+		runID   string
+		missing []string
+	}
+	workerDied struct { // judged from the log; nobody saw its exit status
+		runID   string
+		pid     int
+		verdict crash.Verdict
+	}
+	semaphores struct{ left int }
+	port       struct{ owner Owner } // of the port of a backend that does not run; PID 0 and no Why: free
+	woke       struct{ slept time.Duration }
+	due        struct{} // the deadline has passed
+)
+
+// effect is what the machine wants done: one of the types below. None of them blocks the loop.
+type effect any
+
+type (
+	doLaunch struct {
+		attempt   int
+		forget    string // the run before, whose end is told and recorded
+		takeOver  bool
+		automatic bool      // nobody asked just now: a broken configuration falls back to the last good one
+		tookAt    time.Time // when a copy was last ended: one that is back soon is not fought
+	}
+	doCancel struct{ attempt int }
+	doStop   struct {
+		runID  string
+		ladder keeper.Ladder
+	}
+	doEndStale struct { // end what a lost keeper left behind
+		run    keeper.Run
+		ladder keeper.Ladder
+	}
+	doForget struct{ runID string }
+	doProbe  struct {
+		run    keeper.Run
+		proven bool // its LISTEN socket was seen already
+	}
+	doUse struct {
+		run   keeper.Run
+		whole bool
+	}
+	doJudgeWorker struct {
+		run   keeper.Run
+		child Child
+	}
+	doCheckArrival struct{ run keeper.Run }
+	doCount        struct{ run keeper.Run } // the semaphores that the run left
+	doLookAtPort   struct{}
+	doSave         struct{ saved saved }
+	doTell         struct{ event Event }
+)

@@ -1,0 +1,179 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// goodPlan is a configuration that led to a run, kept for the automatic restart that finds a broken one.
+type goodPlan struct {
+	config Config
+	plan   Plan
+}
+
+// launch is one attempt to get a run going: configuration, environment, port, keeper, fork, in that order. It holds
+// what it needs and shares nothing with the loop.
+type launch struct {
+	s *Supervisor
+	doLaunch
+	conn Keeper
+	good *goodPlan
+}
+
+// refusal is why a launch was refused, as the machine hears it.
+type refusal struct{ launchFailed }
+
+func (r *refusal) Error() string { return r.verdict.Summary }
+
+// run answers with the letter for the loop.
+func (l launch) run(ctx context.Context) letter {
+	out, err := l.try(ctx)
+	if err == nil {
+		return out
+	}
+	var r *refusal
+	switch {
+	case ctx.Err() != nil:
+		r = &refusal{launchFailed{canceled: true}}
+	case !errors.As(err, &r):
+		r = &refusal{launchFailed{verdict: crash.Verdict{Kind: crash.KindCannotStart, Summary: err.Error()}}}
+	}
+	r.attempt = l.attempt
+	return letter{in: r.launchFailed, conn: out.conn}
+}
+
+func (l launch) try(ctx context.Context) (letter, error) {
+	out := letter{conn: l.conn}
+	good, note, err := l.prepare()
+	if err != nil {
+		return out, err
+	}
+	ended, err := l.freePort(ctx, good.config)
+	if err != nil {
+		return out, err
+	}
+	if err := ctx.Err(); err != nil {
+		return out, err
+	}
+	before := Semaphores()
+	run, conn, err := l.spawn(ctx, good.plan.Spec)
+	out.conn = conn
+	if err != nil {
+		return out, err
+	}
+	out.in = launched{attempt: l.attempt, run: run, config: good.config, ended: ended, note: note}
+	out.before, out.good = before, good
+	return out, nil
+}
+
+// prepare reads the configuration of this moment. When nobody is there to mend it, a broken one is replaced by the last that
+// worked, aloud.
+func (l launch) prepare() (*goodPlan, string, error) {
+	c, err := l.s.world.Load(l.s.dir)
+	var p Plan
+	if err == nil {
+		p, err = l.s.world.Plan(c)
+	}
+	if err == nil {
+		note := ""
+		if len(p.Warnings) > 0 {
+			note = p.Warnings[0]
+		}
+		for _, w := range p.Warnings {
+			l.s.log.Warn("planning the start", "backend", c.Name, "warning", w)
+		}
+		return &goodPlan{c, p}, note, nil
+	}
+	if l.automatic && l.good != nil {
+		l.s.log.Warn("starting with the last good configuration", "backend", l.good.config.Name, "error", err)
+		return l.good, "started with the last good configuration: " + err.Error(), nil
+	}
+	f := launchFailed{final: true, verdict: crash.Verdict{Kind: crash.KindCannotStart, Summary: err.Error()}}
+	if errors.As(err, &f.problem) {
+		f.verdict = crash.Verdict{Kind: crash.KindConfig, Summary: err.Error(), Line: f.problem.Error(), Remedy: f.problem.Remedy}
+	}
+	return nil, "", &refusal{f}
+}
+
+// freePort makes sure that the port is free, or says whose it is. Only what is proven to be this backend is ended.
+func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
+	claim, err := l.s.world.Claim(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
+	}
+	if claim.Free {
+		return nil, nil
+	}
+	o := claim.Owner
+	mine := o.Ours || o.Copy && (l.takeOver || c.OnPortConflict == TakeOver)
+	back := o.Copy && !l.tookAt.IsZero() && time.Since(l.tookAt) < 2*backWithin
+	if !mine || back {
+		return nil, &refusal{launchFailed{final: true, owner: o, verdict: portTaken(o, c.Port, back)}}
+	}
+	if err := l.s.world.EndCopies(ctx, claim, keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}); err != nil {
+		return nil, fmt.Errorf("ending %s on port %d: %w", ownersText([]Owner{o}), c.Port, err)
+	}
+	after, err := l.s.world.Claim(ctx, c)
+	if err != nil {
+		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
+	}
+	if !after.Free {
+		return nil, &refusal{launchFailed{final: true, owner: after.Owner, verdict: portTaken(after.Owner, c.Port, after.Owner.Copy)}}
+	}
+	if o.Ours {
+		return nil, nil // our own remains, no news
+	}
+	return []Owner{o}, nil
+}
+
+// spawn forks through the keeper that is there, or through a new one. A keeper that leaves at this very moment, idle, is followed by
+// one more.
+func (l launch) spawn(ctx context.Context, spec keeper.Spec) (keeper.Run, Keeper, error) {
+	conn := l.conn
+	for try := 0; ; try++ {
+		if conn != nil && l.forget != "" {
+			_ = conn.Forget(l.forget) // told and recorded; an answer "unknown" is as good
+		}
+		if conn == nil || !conn.Live() {
+			next, err := l.s.world.Launch(ctx, l.s.deps.KeeperExe, l.s.folder)
+			if err != nil {
+				return keeper.Run{}, conn, keeperTrouble(err)
+			}
+			conn = next
+		}
+		run, err := conn.Spawn(ctx, spec)
+		if err == nil || !errors.Is(err, keeper.ErrLost) || try > 0 {
+			return run, conn, spawnTrouble(err)
+		}
+		_ = conn.Close()
+		conn = nil
+	}
+}
+
+func spawnTrouble(err error) error {
+	var e *keeper.SpawnError
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &refusal{launchFailed{final: true, verdict: crash.Verdict{
+		Kind: crash.KindCannotStart, Summary: fmt.Sprintf("%s cannot be started: %v", e.Path, e.Err),
+		Remedy: "Check command and python in vivarium.toml.",
+	}}}
+}
+
+func keeperTrouble(err error) error {
+	v := crash.Verdict{Kind: crash.KindCannotStart, Summary: "the keeper cannot be started: " + err.Error()}
+	var busy *keeper.BusyError
+	switch {
+	case errors.As(err, &busy):
+		v.Remedy = fmt.Sprintf("Process %d is attached to it: stop that first.", busy.PID)
+	case errors.Is(err, keeper.ErrSilent):
+		v.Remedy = "It is alive but does not answer: end it by hand, then try again."
+	}
+	return &refusal{launchFailed{verdict: v}}
+}

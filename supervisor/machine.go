@@ -1,0 +1,358 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+const (
+	portEvery  = 10 * time.Second // how often the port of a backend that does not run is looked at
+	backWithin = 5 * time.Second  // a copy that is back this soon after it was ended has a parent that wants it
+	firstProbe = 100 * time.Millisecond
+	wholeEvery = time.Minute // how often the whole process tree is measured while all is well
+)
+
+// machine is the policy, and the whole mutable state of a Supervisor. step is pure: it does no I/O, starts nothing and asks
+// no clock; what it wants done it returns as effects, and when it wants to be woken is its deadline.
+type machine struct {
+	Snapshot
+	config   Config
+	deadline time.Time // zero: wake me for nothing
+
+	attempt   int           // number of the latest launch
+	launching bool          // its answer is still to come; there is never a second one
+	again     bool          // Stopping: start again afterwards
+	quitting  bool          // a Quit: not to be remembered as a Stop
+	why       crash.Verdict // Stopping without a person having asked (it hung): the verdict of its end
+	automatic bool          // the launch under way was nobody's wish of this moment
+
+	came    time.Time // when this app began to watch
+	cleared time.Time // a person started it then: earlier deaths do not count
+	deaths  []Death
+	tookAt  time.Time // when a hand-started copy was last ended
+
+	watch
+	portAt time.Time // when the port is to be looked at next
+
+	ignored string // why the latest input changed nothing; for the test that walks every state and input
+	out     []effect
+}
+
+// step takes what happened and returns what is to be done.
+func (m *machine) step(now time.Time, in input) []effect {
+	m.out, m.ignored = nil, ""
+	switch in := in.(type) {
+	case start:
+		m.onStart(now, false)
+	case takeOver:
+		m.onTakeOver(now)
+	case stop:
+		m.onStop(now)
+	case restart:
+		m.onRestart(now)
+	case hurry:
+		m.onHurry()
+	case quit:
+		m.quitting = true
+		m.onStop(now)
+	case look:
+		m.onLook(now)
+	case began:
+		m.onBegan(now, in)
+	case launched:
+		m.onLaunched(now, in)
+	case launchFailed:
+		m.onLaunchFailed(now, in)
+	case exited:
+		m.onExited(now, in)
+	case reattached:
+		m.onReattached(now, in)
+	case staleEnded:
+		m.onStaleEnded(now, in)
+	case probed:
+		m.onProbed(now, in)
+	case used:
+		m.onUsed(now, in)
+	case workerDied:
+		m.onWorkerDied(now, in)
+	case arrived:
+		m.onArrived(now, in)
+	case semaphores:
+		m.onSemaphores(in)
+	case port:
+		m.onPort(now, in)
+	case woke:
+		m.onWoke(now, in)
+	case due:
+		m.onDue(now)
+	}
+	m.arm(now)
+	return m.out
+}
+
+func (m *machine) do(e effect)       { m.out = append(m.out, e) }
+func (m *machine) ignore(why string) { m.ignored = why }
+
+// running: there is a process of ours, and nobody has asked it to stop.
+func (m *machine) running() bool {
+	switch m.State {
+	case Starting, Healthy, Unhealthy:
+		return !m.launching
+	}
+	return false
+}
+
+func (m *machine) enter(now time.Time, s State) {
+	m.State, m.Since, m.Retry = s, now, time.Time{}
+	if s == Stopped || s == GaveUp {
+		m.Run, m.Health, m.Usage, m.Missing, m.ConfigChanged = keeper.Run{}, Health{}, Usage{}, nil, false
+		m.portAt = now
+	} else {
+		m.Owner = Owner{}
+	}
+}
+
+func (m *machine) tell(now time.Time, e Event) {
+	e.At, e.Snapshot = now, m.Snapshot
+	m.do(doTell{e})
+}
+
+// save remembers what is wanted. It is asked for whenever that changed, before anything that an app's death could undo.
+func (m *machine) save() {
+	m.do(doSave{saved{
+		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared,
+		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)],
+	}})
+}
+
+// clear is what a person's start does to the past.
+func (m *machine) clear(now time.Time) {
+	m.cleared, m.Crashes = now, 0
+}
+
+// launch asks for a new run. The last one, if any, is forgotten and its remains are ended by whoever carries this out.
+func (m *machine) launch(now time.Time, o doLaunch) {
+	m.attempt++
+	o.attempt, o.forget, o.tookAt = m.attempt, m.Run.ID, m.tookAt
+	m.launching, m.automatic = true, o.automatic
+	m.enter(now, Starting)
+	m.Run, m.Health, m.Usage, m.Missing, m.Note = keeper.Run{}, Health{Phase: PhaseStarting}, Usage{}, nil, ""
+	m.watch = watch{}
+	m.do(o)
+}
+
+func (m *machine) onStart(now time.Time, takeOver bool) {
+	m.quitting = false
+	switch m.State {
+	case Stopped, GaveUp, Restarting:
+		m.Want = true
+		m.clear(now)
+		m.launch(now, doLaunch{takeOver: takeOver})
+		m.save()
+	case Stopping:
+		m.Want, m.again, m.why = true, true, crash.Verdict{}
+		m.clear(now)
+		m.save()
+	case Starting, Healthy, Unhealthy:
+		m.ignore("it runs already")
+	}
+}
+
+func (m *machine) onTakeOver(now time.Time) {
+	switch m.State {
+	case Stopped, GaveUp, Restarting:
+		m.onStart(now, true)
+	case Starting, Healthy, Unhealthy, Stopping:
+		m.ignore("it has a process of its own")
+	}
+}
+
+func (m *machine) onStop(now time.Time) {
+	m.again = false
+	switch m.State {
+	case Starting, Healthy, Unhealthy:
+		m.Want = false
+		m.end(now, crash.Verdict{})
+		m.save()
+	case Stopping:
+		m.Want, m.why = false, crash.Verdict{}
+		m.save()
+	case Restarting, GaveUp:
+		m.Want = false
+		m.enter(now, Stopped)
+		m.save()
+		m.tell(now, Event{What: EventStopped, Asked: true})
+	case Stopped:
+		m.Want = false
+		m.save() // a Quit changes what is remembered even here
+	}
+}
+
+// end begins the stop of what runs or is being launched. why is the verdict of that end if no person asked for it.
+func (m *machine) end(now time.Time, why crash.Verdict) {
+	m.why = why
+	m.enter(now, Stopping)
+	m.tell(now, Event{What: EventStopping, Asked: why.Kind == ""})
+	if m.launching {
+		m.do(doCancel{m.attempt})
+		return
+	}
+	m.do(doStop{m.Run.ID, m.ladder()})
+}
+
+func (m *machine) ladder() keeper.Ladder {
+	return keeper.Ladder{Signal: m.config.Stop.Signal, Grace: m.config.Stop.Grace}
+}
+
+func (m *machine) onRestart(now time.Time) {
+	m.quitting = false
+	switch m.State {
+	case Stopped, GaveUp, Restarting:
+		m.onStart(now, false)
+	case Starting, Healthy, Unhealthy:
+		m.Want = true
+		m.clear(now)
+		m.end(now, crash.Verdict{})
+		m.again = true
+		m.save()
+	case Stopping:
+		m.onStart(now, false)
+	}
+}
+
+func (m *machine) onHurry() {
+	switch m.State {
+	case Stopping:
+		if m.launching {
+			m.ignore("nothing runs yet that could be hurried")
+			return
+		}
+		l := m.ladder()
+		l.Grace = 0
+		m.do(doStop{m.Run.ID, l})
+	case Stopped, Starting, Healthy, Unhealthy, Restarting, GaveUp:
+		m.ignore("no stop is under way")
+	}
+}
+
+func (m *machine) onBegan(now time.Time, in began) {
+	m.setConfig(in.config)
+	if in.problem != nil {
+		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
+	}
+	m.Since, m.portAt, m.came = now, now, now
+	s := in.saved
+	m.Want = s != nil && s.Want && !s.Quit
+	if s != nil {
+		m.deaths, m.cleared = s.Deaths, s.Cleared
+		m.Crashes, _ = inARow(m.deaths, m.cleared, m.config.Restart.Stable)
+		m.Last, m.LastAt = s.Last, s.LastAt
+	}
+	autostart := in.config.Autostart && in.problem == nil && (s == nil || s.Quit)
+	switch {
+	case in.found.exit != nil:
+		m.Want = m.Want || autostart
+		m.Run, m.State = in.found.exit.Run, Healthy // as far as anybody knew
+		m.again = m.Want                            // if that end was asked for, the next start is wanted all the same
+		m.ended(now, *in.found.exit, in.found.verdict, true)
+	case in.found.run.ID != "":
+		m.adopt(now, in, autostart)
+	case in.found.problem != "":
+		m.Note = in.found.problem
+		if m.Want || autostart {
+			m.Want = true
+			m.launch(now, doLaunch{automatic: true})
+		}
+	case s != nil && s.GaveUp && !s.Quit:
+		m.enter(now, GaveUp)
+	case m.Want || autostart:
+		m.Want = true
+		m.launch(now, doLaunch{automatic: true})
+		m.save()
+	default:
+		m.enter(now, Stopped)
+	}
+}
+
+// adopt takes over a run that outlived its app. One that was told to stop is let go, and started again only if it is wanted.
+func (m *machine) adopt(now time.Time, in began, autostart bool) {
+	s := in.saved
+	m.Run = in.found.run
+	stopping := s != nil && (s.Quit || !s.Want)
+	if stopping {
+		m.enter(now, Stopping)
+		m.Want, m.again = autostart, autostart
+		m.do(doStop{m.Run.ID, m.ladder()}) // a climb that is under way only goes on
+		return
+	}
+	m.Want = true
+	m.enter(now, Starting)
+	m.Health = Health{Phase: PhaseStarting}
+	m.watch = watch{started: now, probeAt: now}
+	m.do(doCheckArrival{m.Run})
+	m.save()
+	m.tell(now, Event{What: EventAttached})
+}
+
+func (m *machine) setConfig(c Config) {
+	m.config = c
+	m.Backend, m.Dir, m.Port, m.URL, m.Log = c.Name, c.Dir, c.Port, c.URL(), c.Log.File
+	m.ConfigProblem, m.ConfigFile, m.ConfigChanged = "", "", false
+}
+
+func (m *machine) onLaunched(now time.Time, in launched) {
+	if in.attempt != m.attempt || !m.launching {
+		m.ignore("stale: not the latest launch")
+		return
+	}
+	m.launching = false
+	m.setConfig(in.config)
+	m.Run, m.Note = in.run, in.note
+	m.watch = watch{started: now, probeAt: now.Add(firstProbe)}
+	if m.State == Stopping { // a stop came while it was being launched
+		m.do(doStop{m.Run.ID, m.ladder()})
+		return
+	}
+	if len(in.ended) > 0 {
+		m.tookAt = now
+		m.portAt = now.Add(time.Second)
+		m.tell(now, Event{What: EventTookOver, Text: ownersText(in.ended)})
+	}
+	m.do(doCheckArrival{m.Run})
+	m.tell(now, Event{What: EventStarted})
+}
+
+func (m *machine) onLaunchFailed(now time.Time, in launchFailed) {
+	if in.attempt != m.attempt || !m.launching {
+		m.ignore("stale: not the latest launch")
+		return
+	}
+	m.launching = false
+	if m.State == Stopping {
+		m.settle(now)
+		return
+	}
+	if in.canceled {
+		m.ignore("the app is leaving")
+		return
+	}
+	if in.problem != nil {
+		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
+	}
+	m.Last, m.LastAt = in.verdict, now
+	if in.final || !m.automatic {
+		m.giveUp(now, in.verdict)
+		m.Owner = in.owner
+		return
+	}
+	m.die(now, Death{At: now, Verdict: in.verdict}, nil, false)
+}
+
+func (m *machine) giveUp(now time.Time, v crash.Verdict) {
+	m.enter(now, GaveUp)
+	m.Last, m.LastAt = v, now
+	m.save()
+	m.tell(now, Event{What: EventGaveUp, Verdict: v})
+}

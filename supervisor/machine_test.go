@@ -1,0 +1,498 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// play drives a machine through time as the loop would, with a world that the test decides.
+type play struct {
+	t    *testing.T
+	m    *machine
+	now  time.Time
+	runs int
+	told []Event
+	last []effect
+}
+
+func newPlay(t *testing.T, m *machine) *play { return &play{t: t, m: m, now: noon} }
+
+func (p *play) feed(in input) *play {
+	p.last = p.m.step(p.now, in)
+	for _, e := range p.last {
+		if tell, ok := e.(doTell); ok {
+			p.told = append(p.told, tell.event)
+		}
+	}
+	return p
+}
+
+func (p *play) after(d time.Duration) *play { p.now = p.now.Add(d); return p }
+
+// launch answers the launch that was asked for with a new run.
+func (p *play) launch() *play {
+	p.t.Helper()
+	require.True(p.t, p.m.launching, "no launch was asked for")
+	p.runs++
+	return p.feed(launched{attempt: p.m.attempt, config: p.m.config, run: keeper.Run{ID: fmt.Sprintf("run%d", p.runs), PID: 1000 + p.runs, Started: p.now}})
+}
+
+func (p *play) healthy() *play {
+	return p.feed(probed{runID: p.m.Run.ID, latency: time.Millisecond, listens: true})
+}
+
+func (p *play) crash(kind crash.Kind) *play {
+	return p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true, Signal: 11}, crash.Verdict{Kind: kind, Summary: string(kind)}})
+}
+
+// bad lets n health intervals pass in which nobody answers, with what the tree used and logged meanwhile.
+func (p *play) bad(n int, cpu time.Duration, logSize func(i int) int64) *play {
+	for i := range n {
+		p.feed(probed{runID: p.m.Run.ID, err: errors.New("no answer within 3 s")})
+		p.feed(used{runID: p.m.Run.ID, whole: true, usage: Usage{Total: time.Duration(i+1) * cpu, Procs: 2}, logSize: logSize(i)})
+		if i < n-1 {
+			p.after(p.m.config.Health.Interval)
+		}
+	}
+	return p
+}
+
+func (p *play) events() []What {
+	var w []What
+	for _, e := range p.told {
+		w = append(w, e.What)
+	}
+	p.told = nil
+	return w
+}
+
+func has[E effect](out []effect) bool {
+	for _, e := range out {
+		if _, ok := e.(E); ok {
+			return true
+		}
+	}
+	return false
+}
+
+func quiet(int) int64 { return 100 }
+
+func TestTheFirstCrashIsFollowedByAStartAtOnceAndTheForkComesBeforeTheWords(t *testing.T) {
+	p := newPlay(t, in("healthy")).after(time.Hour).crash("segfault")
+	require.Equal(t, Starting, p.m.State)
+	require.IsType(t, doCount{}, p.last[0])
+	require.IsType(t, doLaunch{}, p.last[1])
+	require.Equal(t, "r1", p.last[1].(doLaunch).forget)
+	require.Equal(t, []What{EventCrashed, EventRestarting}, p.events())
+	p.launch().after(time.Second).healthy()
+	require.Equal(t, Healthy, p.m.State)
+	require.True(t, p.told[1].Recovery)
+}
+
+func TestBackOffDoublesToHalfAMinute(t *testing.T) {
+	for n, want := range []time.Duration{0, 0, 1, 2, 4, 8, 16, 30, 30, 30} {
+		got := backOff(n, "x")
+		require.LessOrEqual(t, got, want*time.Second, n)
+		require.GreaterOrEqual(t, got, want*time.Second*8/10, n)
+	}
+	require.NotEqual(t, backOff(5, "a"), backOff(5, "b"), "two backends must not come back in step")
+}
+
+func TestAServerThatDiesAfterThreeSecondsIsGivenUpAfterFiveAndSaidOnce(t *testing.T) {
+	p := newPlay(t, in("stopped")).feed(start{})
+	for i := range 5 {
+		p.launch().after(3 * time.Second).crash("exception")
+		if p.m.State == Restarting {
+			require.True(t, p.m.Retry.After(p.now), i)
+			p.now = p.m.Retry
+			p.feed(due{})
+		}
+	}
+	require.Equal(t, GaveUp, p.m.State)
+	require.Equal(t, crash.Kind("exception"), p.m.Last.Kind)
+	gaveUp := 0
+	for _, w := range p.events() {
+		if w == EventGaveUp {
+			gaveUp++
+		}
+	}
+	require.Equal(t, 1, gaveUp)
+	p.after(time.Hour).feed(due{})
+	require.Equal(t, GaveUp, p.m.State, "it waits for a person")
+	p.feed(start{})
+	require.Equal(t, 0, p.m.Crashes)
+	require.Equal(t, Starting, p.m.State)
+}
+
+func TestASlowCrashLoopIsACrashLoopAllTheSame(t *testing.T) {
+	p := newPlay(t, in("stopped")).feed(start{})
+	for range 5 {
+		p.launch().after(time.Second).healthy().after(90 * time.Second).crash("out-of-memory")
+		require.Equal(t, 1, p.m.Crashes, "each run was stable")
+	}
+	require.Equal(t, GaveUp, p.m.State)
+}
+
+func TestCrashesOfDifferentCausesInHealthyStableRunsNeverGiveUp(t *testing.T) {
+	p := newPlay(t, in("stopped")).feed(start{})
+	for i := range 12 {
+		p.launch().after(time.Second).healthy().after(90 * time.Second).crash(crash.Kind(fmt.Sprint("kind", i%4)))
+		require.Equal(t, Starting, p.m.State, i)
+	}
+}
+
+func TestGiveUpAfterZeroNeverGivesUp(t *testing.T) {
+	m := in("stopped")
+	m.config.Restart.GiveUpAfter, m.config.Restart.Stable = 0, 0
+	p := newPlay(t, m).feed(start{})
+	for i := range 30 {
+		p.launch().after(time.Millisecond).crash("exception")
+		require.Equal(t, Starting, p.m.State, "stable = 0s clears the back-off each time: %d", i)
+	}
+}
+
+func TestAStopDuringBackOffSticksAndIsRemembered(t *testing.T) {
+	p := newPlay(t, in("restarting")).feed(stop{})
+	require.Equal(t, Stopped, p.m.State)
+	require.False(t, p.m.Want)
+	require.False(t, p.m.savedIn(p.last).Want)
+	p.after(time.Hour).feed(due{})
+	require.Equal(t, Stopped, p.m.State)
+}
+
+// savedIn is the last thing that was to be remembered.
+func (m *machine) savedIn(out []effect) saved {
+	var s saved
+	for _, e := range out {
+		if save, ok := e.(doSave); ok {
+			s = save.saved
+		}
+	}
+	return s
+}
+
+func TestAStopDuringALaunchCancelsItAndEndsWhatItStarted(t *testing.T) {
+	p := newPlay(t, in("launching")).feed(stop{})
+	require.True(t, has[doCancel](p.last))
+	p.launch()
+	require.True(t, has[doStop](p.last), "the launch won the race: its run is stopped")
+	p.crash("segfault")
+	require.Equal(t, Stopped, p.m.State)
+	require.NotContains(t, p.events(), EventCrashed, "a stop that a person asked for is never news")
+
+	p = newPlay(t, in("launching")).feed(stop{}).feed(launchFailed{attempt: 1, canceled: true})
+	require.Equal(t, Stopped, p.m.State)
+}
+
+func TestAStartDuringAStopStartsAgainAfterIt(t *testing.T) {
+	p := newPlay(t, in("healthy")).feed(stop{}).feed(start{}).crash("x")
+	require.Equal(t, Starting, p.m.State)
+	require.True(t, p.m.launching)
+	p = newPlay(t, in("healthy")).feed(restart{}).feed(stop{}).crash("x")
+	require.Equal(t, Stopped, p.m.State, "the last word counts")
+}
+
+func TestACleanExitThatNobodyAskedForIsToldAndNotRestartedUnlessAlways(t *testing.T) {
+	clean := func(m *machine) exited {
+		return exited{keeper.Exit{Run: m.Run, At: noon.Add(time.Minute), Known: true}, crash.Verdict{Kind: crash.KindCleanExit}}
+	}
+	p := newPlay(t, in("healthy"))
+	p.feed(clean(p.m))
+	require.Equal(t, Stopped, p.m.State)
+	require.Equal(t, []What{EventStopped}, p.events())
+	m := in("healthy")
+	m.config.Restart.Policy = RestartAlways
+	p = newPlay(t, m)
+	p.feed(clean(m))
+	require.Equal(t, Starting, p.m.State)
+	m = in("healthy")
+	m.config.Restart.Policy = RestartNever
+	p = newPlay(t, m).crash("segfault")
+	require.Equal(t, Stopped, p.m.State)
+	require.Equal(t, []What{EventCrashed}, p.events())
+}
+
+func TestAQuitForgetsTheWishAndAutostartDecides(t *testing.T) {
+	p := newPlay(t, in("healthy")).feed(quit{})
+	s := p.m.savedIn(p.last)
+	require.True(t, s.Quit)
+	m := &machine{}
+	newPlay(t, m).feed(began{config: testConfig(), saved: &s})
+	require.Equal(t, Starting, m.State)
+	c := testConfig()
+	c.Autostart = false
+	m = &machine{}
+	newPlay(t, m).feed(began{config: c, saved: &s})
+	require.Equal(t, Stopped, m.State)
+}
+
+func TestWhatWasWantedDecidesAfterAnUncleanEnd(t *testing.T) {
+	c := testConfig()
+	c.Autostart = false
+	for _, want := range []bool{true, false} {
+		m := &machine{}
+		newPlay(t, m).feed(began{config: c, saved: &saved{Want: want}})
+		require.Equal(t, want, m.State == Starting)
+	}
+	m := &machine{}
+	newPlay(t, m).feed(began{config: testConfig(), saved: &saved{Want: true, GaveUp: true}})
+	require.Equal(t, GaveUp, m.State, "give-up waits for a person, also over a kill of the app")
+}
+
+func TestARunThatOutlivedItsAppIsAdopted(t *testing.T) {
+	run := keeper.Run{ID: "old", PID: 7, Started: noon.Add(-time.Hour)}
+	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Want: true}, found: found{run: run}})
+	require.Equal(t, Starting, p.m.State)
+	require.Equal(t, run, p.m.Run)
+	require.False(t, has[doLaunch](p.last))
+	require.Equal(t, []What{EventAttached}, p.events())
+	p.feed(due{})
+	require.True(t, has[doProbe](p.last), "it is probed at once")
+	p.healthy()
+	require.False(t, p.told[0].Recovery)
+}
+
+func TestARunThatWasToldToStopIsLetGo(t *testing.T) {
+	run := keeper.Run{ID: "old", PID: 7, Started: noon}
+	c := testConfig()
+	c.Autostart = false
+	p := newPlay(t, &machine{}).feed(began{config: c, saved: &saved{Want: false}, found: found{run: run}})
+	require.Equal(t, Stopping, p.m.State)
+	p.crash("x")
+	require.Equal(t, Stopped, p.m.State)
+	p = newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Quit: true}, found: found{run: run}})
+	p.crash("x")
+	require.Equal(t, Starting, p.m.State, "autostart wants it back after a Quit")
+}
+
+func TestACrashWhileTheAppWasAwayIsToldLateAndRestarted(t *testing.T) {
+	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: noon.Add(-time.Hour)}, At: noon.Add(-time.Minute), Known: true, Signal: 11}
+	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Want: true}, found: found{exit: &exit, verdict: crash.Verdict{Kind: "segfault"}}})
+	require.Equal(t, Starting, p.m.State)
+	require.True(t, p.told[0].Away)
+	require.Equal(t, []What{EventCrashed, EventRestarting}, p.events())
+	require.Equal(t, exit.At, p.m.LastAt)
+}
+
+func TestALostKeeperIsFollowedByTheEndOfWhatItLeftAndThenByAStart(t *testing.T) {
+	p := newPlay(t, in("healthy")).after(time.Second)
+	lost := keeper.Exit{Run: p.m.Run, At: p.now}
+	p.feed(reattached{"r1", found{exit: &lost, verdict: crash.Verdict{Kind: crash.KindKeeperLost}}})
+	require.Equal(t, Stopping, p.m.State)
+	require.True(t, has[doEndStale](p.last))
+	require.False(t, has[doLaunch](p.last), "never two servers at a time")
+	p.feed(staleEnded{"r1"})
+	require.Equal(t, Starting, p.m.State)
+	require.Equal(t, []What{EventKeeperLost}, p.events())
+}
+
+func TestAPortOfSomebodyElseIsGivenUpAtOnce(t *testing.T) {
+	o := Owner{PID: 5, Name: "node", Why: "It is not this backend."}
+	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, owner: o, verdict: portTaken(o, 8000, false)})
+	require.Equal(t, GaveUp, p.m.State)
+	require.Equal(t, crash.KindPortTaken, p.m.Last.Kind)
+	require.Equal(t, o, p.m.Owner)
+	require.Contains(t, p.m.Last.Summary, "node (PID 5)")
+}
+
+func TestACopyThatIsBackWithinFiveSecondsIsNotFought(t *testing.T) {
+	p := newPlay(t, in("launching")).feed(launched{attempt: 1, config: testConfig(), run: keeper.Run{ID: "r2", PID: 6}, ended: []Owner{{PID: 5, Name: "python3", Copy: true}}})
+	require.Equal(t, []What{EventTookOver, EventStarted}, p.events())
+	p.after(time.Second).feed(due{})
+	require.True(t, has[doLookAtPort](p.last))
+	p.feed(port{Owner{PID: 8, Name: "python3", Copy: true, Why: "its parent is launchd (PID 1)"}})
+	require.Equal(t, Stopping, p.m.State)
+	p.crash("x")
+	require.Equal(t, GaveUp, p.m.State)
+	require.Contains(t, p.m.Last.Remedy, "launchd")
+}
+
+func TestAHandStartedCopyIsFoundOutWhileStopped(t *testing.T) {
+	p := newPlay(t, in("stopped")).feed(due{})
+	require.True(t, has[doLookAtPort](p.last))
+	o := Owner{PID: 5, Name: "python3", Copy: true}
+	p.feed(port{o})
+	require.Equal(t, o, p.m.Owner)
+	require.Equal(t, []What{EventPortTaken}, p.events())
+	require.Equal(t, p.now.Add(portEvery), p.m.deadline)
+	p.after(portEvery).feed(due{}).feed(port{o})
+	require.Empty(t, p.events(), "told once")
+}
+
+func TestAServerThatLoadsForAMinuteIsStarting(t *testing.T) {
+	p := newPlay(t, in("launching")).launch()
+	for range 60 {
+		p.after(time.Second).feed(due{}).feed(probed{runID: p.m.Run.ID, err: errors.New("connection refused")})
+		require.Equal(t, Starting, p.m.State)
+		require.Zero(t, p.m.Health.Failures)
+	}
+	p.after(time.Second).healthy()
+	require.Equal(t, Healthy, p.m.State)
+}
+
+func TestAnAnswerOfAnotherProcessIsNotHealth(t *testing.T) {
+	p := newPlay(t, in("starting")).feed(probed{runID: "r1", latency: 1})
+	require.Equal(t, Starting, p.m.State)
+	require.Contains(t, p.m.Health.Problem, "another process")
+}
+
+func TestAServerThatWorksIsBusyAndOneThatDoesNotIsHung(t *testing.T) {
+	grows := func(i int) int64 { return int64(i) }
+	for name, c := range map[string]struct {
+		cpu   time.Duration
+		log   func(int) int64
+		phase Phase
+	}{
+		"computing":      {2 * time.Second, quiet, PhaseBusy},
+		"a little CPU":   {500 * time.Millisecond, quiet, PhaseHung},
+		"logging":        {0, grows, PhaseBusy},
+		"nothing at all": {0, quiet, PhaseHung},
+	} {
+		p := newPlay(t, in("healthy")).bad(3, c.cpu, c.log)
+		require.Equal(t, Unhealthy, p.m.State, name)
+		require.Equal(t, c.phase, p.m.Health.Phase, name)
+		p.healthy()
+		require.Equal(t, Healthy, p.m.State, name)
+		require.True(t, p.told[len(p.told)-1].Recovery, name)
+	}
+}
+
+func TestTwoFailuresAreNotYetNews(t *testing.T) {
+	p := newPlay(t, in("healthy")).bad(2, 0, quiet)
+	require.Equal(t, Healthy, p.m.State)
+	require.Empty(t, p.events())
+}
+
+func TestBusyForTooLongIsHung(t *testing.T) {
+	p := newPlay(t, in("healthy")).bad(130, 5*time.Second, quiet) // 129 intervals of 5 s: past ten minutes
+	require.Equal(t, PhaseHung, p.m.Health.Phase)
+	require.Equal(t, []What{EventBusy, EventUnhealthy}, p.events())
+}
+
+func TestAHungServerIsRestartedOnlyWhereThatIsWanted(t *testing.T) {
+	p := newPlay(t, in("healthy")).bad(20, 0, quiet)
+	require.Equal(t, Unhealthy, p.m.State)
+	m := in("healthy")
+	m.config.Health.RestartHung = true
+	p = newPlay(t, m).bad(3, 0, quiet)
+	require.Equal(t, Stopping, p.m.State)
+	p.crash("killed")
+	require.Equal(t, Starting, p.m.State)
+	require.Equal(t, crash.KindHung, p.m.Last.Kind, "the cause is the hang, not the stop that ended it")
+	require.Equal(t, 1, p.m.Crashes)
+}
+
+func TestAfterAWakeFailuresAreForgivenForAWhile(t *testing.T) {
+	p := newPlay(t, in("healthy")).bad(2, 0, quiet).after(time.Hour).feed(woke{time.Hour})
+	p.feed(probed{runID: "r1", err: errors.New("no answer")})
+	require.Zero(t, p.m.Health.Failures)
+	p.after(shortestGrace+time.Second).bad(3, 0, quiet)
+	require.Equal(t, Unhealthy, p.m.State)
+}
+
+func TestSleepIsToldFromAStepOfTheClock(t *testing.T) {
+	require.Equal(t, time.Hour, slept(time.Hour+5*time.Second, 5*time.Second))
+	require.Zero(t, slept(8*time.Second, 5*time.Second))
+	require.Zero(t, slept(-time.Hour, 5*time.Second))
+}
+
+func TestAWorkerThatVanishesIsJudgedAndTold(t *testing.T) {
+	w := []Child{{PID: 11, Stamp: "a", Name: "python3", Interpreter: true}, {PID: 12, Stamp: "b", Name: "python3", Interpreter: true}}
+	p := newPlay(t, in("healthy")).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: w[:1]})
+	require.True(t, has[doJudgeWorker](p.last))
+	p.feed(workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker died"}})
+	require.Equal(t, Healthy, p.m.State)
+	require.Equal(t, []What{EventWorkerDied}, p.events())
+}
+
+func TestAReloaderWithoutItsChildIsRestarted(t *testing.T) {
+	m := in("healthy")
+	m.config.Command = append(m.config.Command, "--reload")
+	w := []Child{{PID: 11, Stamp: "a", Interpreter: true}}
+	p := newPlay(t, m).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: []Child{{PID: 12, Stamp: "b", Interpreter: true}}})
+	require.Equal(t, Healthy, p.m.State, "an edit replaces the child: no news")
+	p.feed(used{runID: "r1"})
+	require.Equal(t, Stopping, p.m.State)
+	p.crash("x")
+	require.Equal(t, Starting, p.m.State)
+	require.Equal(t, crash.KindWorkerDied, p.m.Last.Kind)
+}
+
+func TestWithoutAProbeARunIsHealthyOnceItHasRunForASecond(t *testing.T) {
+	m := in("launching")
+	m.config.Health.Path = ""
+	p := newPlay(t, m).launch()
+	p.now = p.m.deadline
+	p.feed(due{})
+	require.Equal(t, Starting, p.m.State)
+	for p.m.State == Starting {
+		require.True(t, p.m.deadline.After(p.now), "it would spin")
+		p.now = p.m.deadline
+		p.feed(due{})
+	}
+	require.Equal(t, Healthy, p.m.State)
+	require.Equal(t, time.Second, p.now.Sub(noon))
+}
+
+func TestABrokenConfigurationAtStartIsShownAndWaitsForAPerson(t *testing.T) {
+	problem := &ConfigError{File: "/b/vivarium.toml", Line: 3, Key: "port", Problem: "bad", Remedy: "mend it"}
+	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, problem: problem, verdict: crash.Verdict{Kind: crash.KindConfig}})
+	require.Equal(t, GaveUp, p.m.State)
+	require.Contains(t, p.m.ConfigProblem, "/b/vivarium.toml:3")
+	p.feed(start{}).launch()
+	require.Empty(t, p.m.ConfigProblem)
+}
+
+func TestOnlyTheLastHundredDeathsAreKeptAndASaveNeverChangesLater(t *testing.T) {
+	m := in("healthy")
+	for i := range 250 {
+		m.record(Death{Run: fmt.Sprint(i), At: noon})
+	}
+	require.Len(t, m.deaths, maxDeaths)
+	require.Equal(t, "249", m.deaths[maxDeaths-1].Run)
+	m.out = nil
+	m.save()
+	s := m.savedIn(m.out)
+	m.record(Death{Run: "later"})
+	require.Equal(t, "150", s.Deaths[0].Run)
+}
+
+func TestAKeeperThatIsLostInTheMiddleOfAStopLeavesNothingBehind(t *testing.T) {
+	p := newPlay(t, in("healthy")).feed(stop{})
+	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now}, crash.Verdict{Kind: crash.KindKeeperLost}})
+	require.Equal(t, Stopping, p.m.State)
+	require.True(t, has[doEndStale](p.last))
+	p.feed(staleEnded{"r1"})
+	require.Equal(t, Stopped, p.m.State)
+}
+
+func TestAnAskedEndWhileTheAppWasAwayIsFollowedByAStartOnlyIfWanted(t *testing.T) {
+	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: noon.Add(-time.Hour)}, At: noon.Add(-time.Minute), Known: true, Asked: true, Signal: 2}
+	for _, autostart := range []bool{true, false} {
+		c := testConfig()
+		c.Autostart = autostart
+		p := newPlay(t, &machine{}).feed(began{config: c, saved: &saved{Quit: true}, found: found{exit: &exit}})
+		require.Equal(t, autostart, p.m.State == Starting)
+		require.NotContains(t, p.events(), EventCrashed)
+	}
+}
+
+func TestALaunchThatFailsWithoutAPersonIsTriedAgainNotBeforeASecond(t *testing.T) {
+	m := in("healthy")
+	m.config.Restart.Stable, m.config.Restart.GiveUpAfter = 0, 0
+	p := newPlay(t, m).crash("segfault")
+	for range 5 {
+		p.feed(launchFailed{attempt: p.m.attempt, verdict: crash.Verdict{Kind: crash.KindCannotStart}})
+		require.Equal(t, Restarting, p.m.State)
+		require.False(t, p.m.Retry.Before(p.now.Add(time.Second)))
+		p.now = p.m.Retry
+		p.feed(due{})
+	}
+}

@@ -1,0 +1,100 @@
+package supervisor
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// watchWorkers tells of an interpreter child that vanished unasked. Under --reload children come and go with every edit: there only a
+// reloader without any child is dead.
+func (m *machine) watchWorkers(now time.Time, children []Child) {
+	gone := Vanished(m.children, children)
+	m.children = children
+	if len(gone) == 0 {
+		return
+	}
+	if !HasReload(m.config.Command) {
+		for _, c := range gone {
+			m.do(doJudgeWorker{m.Run, c})
+		}
+		return
+	}
+	if !anyInterpreter(children) {
+		v := crash.Verdict{
+			Kind:    crash.KindWorkerDied,
+			Summary: "the server process below uvicorn's reloader died",
+			Remedy:  "Take --reload out of the command in vivarium.toml: the reloader keeps the port open and answers nobody.",
+		}
+		m.tell(now, Event{What: EventWorkerDied, Verdict: v, Text: fmt.Sprintf("process %d", gone[0].PID)})
+		m.end(now, v)
+	}
+}
+
+func anyInterpreter(children []Child) bool {
+	for _, c := range children {
+		if c.Interpreter {
+			return true
+		}
+	}
+	return false
+}
+
+func (m *machine) onWorkerDied(now time.Time, in workerDied) {
+	if !m.present(in.runID) {
+		return
+	}
+	m.Last, m.LastAt = in.verdict, now
+	m.tell(now, Event{What: EventWorkerDied, Verdict: in.verdict, Text: fmt.Sprintf("process %d", in.pid)})
+}
+
+func (m *machine) onPort(now time.Time, in port) {
+	m.looking = false
+	switch m.State {
+	case Stopped, GaveUp:
+		before := m.Owner
+		m.Owner = in.owner
+		if in.owner.Copy && in.owner.PID != before.PID && m.State == Stopped {
+			m.tell(now, Event{What: EventPortTaken, Text: in.owner.Why})
+		}
+	case Starting:
+		if m.launching || !m.fresh(now) || !in.owner.Copy {
+			m.ignore("nobody came back")
+			return
+		}
+		m.end(now, portTaken(in.owner, m.Port, true))
+		m.Owner = in.owner
+	case Healthy, Unhealthy, Stopping, Restarting:
+		m.ignore("the port is this run's own affair")
+	}
+}
+
+// portTaken is the verdict on a port that belongs to somebody else.
+func portTaken(o Owner, port int, back bool) crash.Verdict {
+	v := crash.Verdict{Kind: crash.KindPortTaken, Summary: fmt.Sprintf("port %d is taken by %s", port, ownersText([]Owner{o}))}
+	switch {
+	case back:
+		v.Summary = fmt.Sprintf("%s was ended and is back on port %d", ownersText([]Owner{o}), port)
+		v.Remedy = "Something starts it again: " + o.Why + ". Stop that first, then try again."
+	case o.Copy:
+		v.Remedy = "It is this backend, started without the crash environment. Take Over ends it and starts it properly."
+	default:
+		v.Remedy = o.Why + " End it yourself, or set another port in vivarium.toml."
+	}
+	return v
+}
+
+// ownersText names processes for a person: "python3.12 (PID 4711)".
+func ownersText(owners []Owner) string {
+	var names []string
+	for _, o := range owners {
+		if o.PID == 0 {
+			names = append(names, "a process of another user")
+			continue
+		}
+		names = append(names, fmt.Sprintf("%s (PID %d)", o.Name, o.PID))
+	}
+	return strings.Join(names, ", ")
+}

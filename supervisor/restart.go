@@ -1,0 +1,82 @@
+package supervisor
+
+import (
+	"hash/fnv"
+	"time"
+)
+
+const (
+	memory     = 10 * time.Minute // how far back the same verdict counts
+	maxBackOff = 30 * time.Second
+)
+
+// inARow counts the deaths that belong together: since a person last started the backend, and since a run that lived long
+// enough to be called stable. neverHealthy of them, the latest ones, never answered a health probe.
+func inARow(deaths []Death, cleared time.Time, stable time.Duration) (n, neverHealthy int) {
+	silent := true
+	for i := len(deaths) - 1; i >= 0; i-- {
+		d := deaths[i]
+		if d.At.Before(cleared) {
+			break
+		}
+		n++
+		silent = silent && !d.Healthy
+		if silent {
+			neverHealthy++
+		}
+		if d.Uptime >= stable { // that run had cleared what came before it
+			break
+		}
+	}
+	return n, neverHealthy
+}
+
+// sameVerdict counts the deaths of the last ten minutes that ended like the latest one: a slow crash loop, in which every
+// run lives long enough to look stable, is a crash loop all the same.
+func sameVerdict(deaths []Death, cleared time.Time) int {
+	if len(deaths) == 0 {
+		return 0
+	}
+	last, n := deaths[len(deaths)-1], 0
+	for _, d := range deaths {
+		if d.Verdict.Kind == last.Verdict.Kind && !d.At.Before(cleared) && last.At.Sub(d.At) < memory {
+			n++
+		}
+	}
+	return n
+}
+
+// hopeless says whether to give up after the latest death.
+func hopeless(deaths []Death, cleared time.Time, stable time.Duration, giveUpAfter int) bool {
+	if giveUpAfter == 0 {
+		return false
+	}
+	_, neverHealthy := inARow(deaths, cleared, stable)
+	return neverHealthy >= giveUpAfter || sameVerdict(deaths, cleared) >= giveUpAfter
+}
+
+// backOff is how long to wait before the start that follows the nth death in a row: nothing, then 1, 2, 4 … 30 s, shortened by up to
+// a fifth so that several backends which died of one cause do not come back in step. The jitter is drawn from the run's ID: step
+// stays pure.
+func backOff(n int, runID string) time.Duration {
+	if n <= 1 {
+		return 0
+	}
+	d := maxBackOff
+	if n-2 < 5 {
+		d = time.Second << (n - 2)
+	}
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(runID))
+	return d - d*time.Duration(h.Sum32()%200)/1000
+}
+
+// slept is how long the computer slept between two looks at the clock, from the two durations that Go gives for it: the
+// monotonic clock stands still during sleep on macOS and Linux, the wall clock does not. A step of the wall clock by a few
+// seconds is no sleep.
+func slept(wall, mono time.Duration) time.Duration {
+	if d := wall - mono; d >= 10*time.Second {
+		return d
+	}
+	return 0
+}

@@ -1,0 +1,275 @@
+// Package supervisor decides: what should run, whether it is well, what to do about it, and what to say. The machine is pure; the
+// Supervisor is the one loop around it.
+package supervisor
+
+import (
+	"context"
+	"log/slog"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// Keeper is what a Supervisor needs of the keeper it is attached to.
+type Keeper interface {
+	Live() bool
+	Current() (keeper.Run, bool)
+	Spawn(ctx context.Context, s keeper.Spec) (keeper.Run, error)
+	Stop(run string, l keeper.Ladder) error
+	Wait(ctx context.Context) (keeper.Exit, error)
+	Forget(run string) error
+	Close() error
+}
+
+// Deps is what a Supervisor is given. State and KeeperExe are needed; the functions are for tests.
+type Deps struct {
+	State       string       // the state folder
+	KeeperExe   string       // the program to start as keeper
+	Parent      []string     // the environment the backend inherits. If nil, this process's
+	Interactive bool         // started in a person's shell: its $VIRTUAL_ENV and $CONDA_PREFIX count
+	Log         *slog.Logger // If nil, nothing is logged
+
+	World World // If zero, the real one
+}
+
+// World is everything outside the machine that may block. Each function that is nil is the real one.
+type World struct {
+	Attach    func(ctx context.Context, folder string) (Keeper, error)
+	Launch    func(ctx context.Context, exe, folder string) (Keeper, error)
+	EndStale  func(ctx context.Context, r keeper.Run, l keeper.Ladder) error
+	Load      func(dir string) (Config, error)
+	Plan      func(c Config) (Plan, error)
+	Changed   func(c Config) bool
+	Claim     func(ctx context.Context, c Config) (Claim, error)
+	EndCopies func(ctx context.Context, c Claim, l keeper.Ladder) error
+	Probe     func(ctx context.Context, c Config) (time.Duration, error)
+	Listening func(port int, r keeper.Run) (bool, error)
+	Use       func(r keeper.Run, whole bool) (Usage, []Child, error)
+	Environ   func(pid int) ([]string, error)
+}
+
+// Supervisor keeps one backend running.
+type Supervisor struct {
+	dir, folder string
+	deps        Deps
+	world       World
+	log         *slog.Logger
+	box         mailbox
+	changed     chan Snapshot
+	events      chan Event
+	saves       chan saved  // capacity 1, newest wins
+	errands     chan func() // requests to the keeper, in order
+
+	// Owned by the loop.
+	m       machine
+	conn    Keeper
+	cancel  context.CancelFunc // of the launch under way
+	queue   []Event
+	early   []letter // what came before began
+	begun   bool
+	shown   Snapshot
+	before  map[string]time.Time // the semaphores that were there before the present run
+	measure measure
+	good    *goodPlan // the last that worked
+	asides  sync.WaitGroup
+}
+
+// New prepares a Supervisor of the backend in dir (absolute, links resolved). Run sets it going.
+func New(dir string, d Deps) *Supervisor {
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Supervisor{
+		dir: dir, folder: BackendFolder(d.State, dir), deps: d, world: d.World.orReal(d), log: d.Log,
+		box:     mailbox{ping: make(chan struct{}, 1)},
+		changed: make(chan Snapshot, 1), events: make(chan Event), saves: make(chan saved, 1), errands: make(chan func(), 64),
+	}
+}
+
+// Start and its sisters tell what a person wants. They never block and never fail; what comes of it is told by Changed and
+// Events.
+func (s *Supervisor) Start() { s.box.post(letter{in: start{}}) }
+
+// Stop asks for the end of what runs, and of every wish to start it again.
+func (s *Supervisor) Stop() { s.box.post(letter{in: stop{}}) }
+
+// Restart stops what runs and starts it anew with the configuration of that moment.
+func (s *Supervisor) Restart() { s.box.post(letter{in: restart{}}) }
+
+// TakeOver starts, and first ends a copy of this backend that was started by hand.
+func (s *Supervisor) TakeOver() { s.box.post(letter{in: takeOver{}}) }
+
+// Hurry skips the grace of the stop that is under way.
+func (s *Supervisor) Hurry() { s.box.post(letter{in: hurry{}}) }
+
+// Quit is a Stop that is not remembered: the next time autostart decides.
+func (s *Supervisor) Quit() { s.box.post(letter{in: quit{}}) }
+
+// Look says that somebody looks: fresh figures are worth their price.
+func (s *Supervisor) Look() { s.box.post(letter{in: look{}}) }
+
+// Changed gives the newest Snapshot; older ones that nobody took are dropped.
+func (s *Supervisor) Changed() <-chan Snapshot { return s.changed }
+
+// Events gives every event, in order.
+func (s *Supervisor) Events() <-chan Event { return s.events }
+
+// Run is the loop. It ends with ctx and leaves the child alone: the keeper goes on without us.
+func (s *Supervisor) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	s.aside(func() { s.keepWant(ctx) })
+	s.aside(func() { s.runErrands(ctx) })
+	s.aside(func() { s.begin(ctx) })
+	timer := time.NewTimer(time.Hour)
+	last := time.Now()
+	defer func() {
+		timer.Stop()
+		cancel()
+		if s.conn != nil {
+			_ = s.conn.Close()
+		}
+		s.asides.Wait()
+	}()
+	for {
+		var out chan<- Event
+		var next Event
+		if len(s.queue) > 0 {
+			out, next = s.events, s.queue[0]
+		}
+		var letters []letter
+		select {
+		case <-ctx.Done():
+			return nil
+		case out <- next:
+			s.queue = s.queue[1:]
+			continue
+		case <-s.box.ping:
+			letters = s.box.take()
+		case <-timer.C:
+			letters = []letter{{in: due{}}}
+		}
+		now := time.Now()
+		if d := slept(now.Round(0).Sub(last.Round(0)), now.Sub(last)); d > 0 {
+			letters = append([]letter{{in: woke{d}}}, letters...)
+		}
+		last = now
+		for _, l := range letters {
+			s.receive(ctx, now, l)
+		}
+		s.publish()
+		timer.Stop()
+		if d := s.m.deadline; !d.IsZero() {
+			timer.Reset(max(time.Until(d), 0))
+		}
+	}
+}
+
+// receive feeds the machine and carries out what it wants. Before began nothing else is heard: an intent must not be decided on
+// a state that is not known yet.
+func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
+	_, first := l.in.(began)
+	if !s.begun && !first {
+		s.early = append(s.early, l)
+		return
+	}
+	if l.conn != nil {
+		s.conn = l.conn
+	}
+	switch in := l.in.(type) {
+	case reattached:
+		s.conn = l.conn // nil: there is none any more
+	case launched:
+		s.before, s.good = l.before, l.good
+		s.measure = measure{}
+	case used:
+		s.measure = l.measure
+	case semaphores:
+		if in.left > 0 {
+			s.log.Warn("the ended run left named semaphores behind", "backend", s.m.Backend, "count", in.left)
+		}
+	}
+	for _, e := range s.m.step(now, l.in) {
+		s.carryOut(ctx, e)
+	}
+	if s.watched(l) {
+		conn, run, c := s.conn, s.m.Run, s.m.config
+		s.aside(func() { s.await(ctx, conn, run, c) })
+	}
+	if first {
+		s.begun = true
+		early := s.early
+		s.early = nil
+		for _, l := range early {
+			s.receive(ctx, now, l)
+		}
+	}
+}
+
+// watched: this letter brought a run, or a connection to it, whose end is to be waited for.
+func (s *Supervisor) watched(l letter) bool {
+	if s.conn == nil || s.m.Run.ID == "" {
+		return false
+	}
+	switch in := l.in.(type) {
+	case launched:
+		return in.attempt == s.m.attempt
+	case began:
+		return in.found.run.ID == s.m.Run.ID
+	case reattached:
+		return in.found.run.ID == s.m.Run.ID
+	}
+	return false
+}
+
+func (s *Supervisor) publish() {
+	if !s.begun || reflect.DeepEqual(s.shown, s.m.Snapshot) {
+		return
+	}
+	s.shown = s.m.Snapshot
+	select {
+	case <-s.changed:
+	default:
+	}
+	s.changed <- s.shown // nobody else sends: there is room
+}
+
+// aside runs what may block outside the loop; Run waits for it at the end.
+func (s *Supervisor) aside(f func()) {
+	s.asides.Go(f)
+}
+
+// letter is an input with what the loop, not the machine, needs of it.
+type letter struct {
+	in      input
+	conn    Keeper
+	before  map[string]time.Time
+	good    *goodPlan
+	measure measure
+}
+
+// mailbox never blocks a sender: intents come from a UI loop, and results from goroutines that must not pile up.
+type mailbox struct {
+	ping    chan struct{}
+	mu      sync.Mutex
+	letters []letter
+}
+
+func (b *mailbox) post(l letter) {
+	b.mu.Lock()
+	b.letters = append(b.letters, l)
+	b.mu.Unlock()
+	select {
+	case b.ping <- struct{}{}:
+	default:
+	}
+}
+
+func (b *mailbox) take() []letter {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	l := b.letters
+	b.letters = nil
+	return l
+}

@@ -1,0 +1,408 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// fakeKeeper runs nothing; the test decides when a run ends and when the connection breaks.
+type fakeKeeper struct {
+	mu      sync.Mutex
+	runs    int
+	current keeper.Run
+	live    bool
+	exits   chan keeper.Exit
+	broken  chan struct{}
+	calls   []string
+}
+
+func newFakeKeeper() *fakeKeeper {
+	return &fakeKeeper{live: true, exits: make(chan keeper.Exit, 1), broken: make(chan struct{})}
+}
+
+func (k *fakeKeeper) note(format string, a ...any) {
+	k.calls = append(k.calls, fmt.Sprintf(format, a...))
+}
+
+func (k *fakeKeeper) did() []string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return append([]string(nil), k.calls...)
+}
+
+func (k *fakeKeeper) Live() bool { k.mu.Lock(); defer k.mu.Unlock(); return k.live }
+
+func (k *fakeKeeper) Current() (keeper.Run, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.current, k.current.ID != ""
+}
+
+func (k *fakeKeeper) Spawn(context.Context, keeper.Spec) (keeper.Run, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.runs++
+	k.current = keeper.Run{ID: fmt.Sprint("run", k.runs), PID: 100 + k.runs, Started: time.Now().Round(0)}
+	k.note("spawn %s", k.current.ID)
+	return k.current, nil
+}
+
+func (k *fakeKeeper) Stop(run string, l keeper.Ladder) error {
+	k.mu.Lock()
+	k.note("stop %s %s", run, l.Grace)
+	k.mu.Unlock()
+	k.end(2, true)
+	return nil
+}
+
+// end is the death of the current run.
+func (k *fakeKeeper) end(signal int, asked bool) {
+	k.mu.Lock()
+	e := keeper.Exit{Run: k.current, At: time.Now().Round(0), Known: true, Asked: asked, Signal: syscall.Signal(signal)}
+	k.current = keeper.Run{}
+	k.mu.Unlock()
+	k.exits <- e
+}
+
+func (k *fakeKeeper) Wait(ctx context.Context) (keeper.Exit, error) {
+	select {
+	case e := <-k.exits:
+		return e, nil
+	case <-k.broken:
+		return keeper.Exit{}, keeper.ErrLost
+	case <-ctx.Done():
+		return keeper.Exit{}, ctx.Err()
+	}
+}
+
+func (k *fakeKeeper) Forget(run string) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.note("forget %s", run)
+	return nil
+}
+
+func (k *fakeKeeper) Close() error { k.mu.Lock(); defer k.mu.Unlock(); k.note("close"); return nil }
+
+// stage is a Supervisor in a world of fakes, inside a synctest bubble.
+type stage struct {
+	*Supervisor
+	k      *fakeKeeper
+	events []Event
+	mu     sync.Mutex
+	ill    bool
+	cancel context.CancelFunc
+	done   chan error
+}
+
+func (s *stage) told() []What {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var w []What
+	for _, e := range s.events {
+		w = append(w, e.What)
+	}
+	return w
+}
+
+func (s *stage) setIll(ill bool) { s.mu.Lock(); defer s.mu.Unlock(); s.ill = ill }
+
+func setStage(t *testing.T, state string, change func(*World)) *stage {
+	s := &stage{k: newFakeKeeper(), done: make(chan error, 1)}
+	c := testConfig()
+	c.Autostart = false
+	w := World{
+		Attach:    func(context.Context, string) (Keeper, error) { return nil, keeper.ErrNone },
+		Launch:    func(context.Context, string, string) (Keeper, error) { return s.k, nil },
+		EndStale:  func(context.Context, keeper.Run, keeper.Ladder) error { return nil },
+		Load:      func(string) (Config, error) { return c, nil },
+		Plan:      func(Config) (Plan, error) { return Plan{}, nil },
+		Changed:   func(Config) bool { return false },
+		Claim:     func(context.Context, Config) (Claim, error) { return Claim{Free: true}, nil },
+		EndCopies: func(context.Context, Claim, keeper.Ladder) error { return nil },
+		Probe: func(context.Context, Config) (time.Duration, error) {
+			time.Sleep(2 * time.Millisecond)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if s.ill {
+				return 0, errors.New("no answer within 3 s")
+			}
+			return 2 * time.Millisecond, nil
+		},
+		Listening: func(int, keeper.Run) (bool, error) { return true, nil },
+		Use:       func(keeper.Run, bool) (Usage, []Child, error) { return Usage{Procs: 1}, nil, nil },
+		Environ:   func(int) ([]string, error) { return []string{"A=b"}, nil },
+	}
+	if change != nil {
+		change(&w)
+	}
+	s.Supervisor = New("/b", Deps{State: state, World: w})
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go func() { s.done <- s.Run(ctx) }()
+	go func() {
+		for {
+			select {
+			case e := <-s.Events():
+				s.mu.Lock()
+				s.events = append(s.events, e)
+				s.mu.Unlock()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return s
+}
+
+// leave ends the loop as a kill of the app would, only more politely.
+func (s *stage) leave(t *testing.T) {
+	s.cancel()
+	require.NoError(t, <-s.done)
+}
+
+func TestTheLoopStartsProbesRestartsAndStops(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, nil)
+		s.Start()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		snap := <-s.Changed()
+		require.Equal(t, Healthy, snap.State)
+		require.Equal(t, 2*time.Millisecond, snap.Health.Latency)
+		s.k.end(11, false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, Healthy, (<-s.Changed()).State)
+		s.Stop()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		snap = <-s.Changed()
+		require.Equal(t, Stopped, snap.State)
+		require.False(t, snap.Want)
+		require.Equal(t, []What{EventStarted, EventHealthy, EventCrashed, EventRestarting, EventStarted, EventHealthy, EventStopping, EventStopped}, s.told())
+		s.leave(t)
+		require.Equal(t, []string{"spawn run1", "forget run1", "spawn run2", "stop run2 10s", "forget run2", "close"}, s.k.did())
+	})
+}
+
+func TestTheLoopLeavesTheChildAloneAtItsEnd(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, nil)
+		s.Start()
+		time.Sleep(time.Second)
+		s.leave(t)
+		require.Equal(t, []string{"spawn run1", "close"}, s.k.did())
+		w, err := readWant(BackendFolder(state, "/b"))
+		require.NoError(t, err)
+		require.True(t, w.Want, "the next app knows that it is wanted")
+	})
+}
+
+func TestIntentsThatComeBeforeTheLoopKnowsWhatIsThereAreNotLost(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, func(w *World) {
+			attach := w.Attach
+			w.Attach = func(ctx context.Context, f string) (Keeper, error) {
+				time.Sleep(5 * time.Second)
+				return attach(ctx, f)
+			}
+		})
+		s.Start()
+		time.Sleep(4 * time.Second)
+		synctest.Wait()
+		require.Empty(t, s.told())
+		time.Sleep(3 * time.Second)
+		synctest.Wait()
+		require.Equal(t, Healthy, (<-s.Changed()).State)
+		s.leave(t)
+	})
+}
+
+func TestALostConnectionIsMadeAgainAndTheRunGoesOn(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var second *fakeKeeper
+		s := setStage(t, state, func(w *World) {
+			w.Attach = func(context.Context, string) (Keeper, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if second == nil {
+					return nil, keeper.ErrNone
+				}
+				return second, nil
+			}
+		})
+		s.Start()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		run, _ := s.k.Current()
+		mu.Lock()
+		second = newFakeKeeper()
+		second.current = run
+		mu.Unlock()
+		close(s.k.broken)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Equal(t, Healthy, (<-s.Changed()).State)
+		second.end(11, false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		require.Contains(t, s.told(), EventCrashed, "the end comes through the new connection")
+		s.leave(t)
+	})
+}
+
+func TestADeadKeeperIsNoticedItsServerEndedAndANewOneStarted(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var order []string
+		first, second := newFakeKeeper(), newFakeKeeper()
+		second.runs = 1
+		next := first
+		s := setStage(t, state, func(w *World) {
+			w.Launch = func(context.Context, string, string) (Keeper, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				k := next
+				next = second
+				return k, nil
+			}
+			w.EndStale = func(_ context.Context, r keeper.Run, _ keeper.Ladder) error {
+				mu.Lock()
+				defer mu.Unlock()
+				order = append(order, "end "+r.ID)
+				return nil
+			}
+		})
+		s.Start()
+		time.Sleep(time.Second)
+		close(first.broken)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		mu.Lock()
+		require.Equal(t, []string{"end run1"}, order)
+		mu.Unlock()
+		require.Equal(t, []What{EventStarted, EventHealthy, EventKeeperLost, EventStarted, EventHealthy}, s.told())
+		require.Contains(t, second.did(), "spawn run2")
+		s.leave(t)
+	})
+}
+
+func TestAHangIsToldAndNothingIsDoneAboutItByDefault(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, nil)
+		s.Start()
+		time.Sleep(time.Minute)
+		s.setIll(true)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		snap := <-s.Changed()
+		require.Equal(t, Unhealthy, snap.State)
+		require.Equal(t, PhaseHung, snap.Health.Phase)
+		s.setIll(false)
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, Healthy, (<-s.Changed()).State)
+		require.Equal(t, []What{EventStarted, EventHealthy, EventUnhealthy, EventHealthy}, s.told())
+		s.leave(t)
+	})
+}
+
+func TestABrokenConfigurationAtAnAutomaticRestartUsesTheLastGoodOneAloud(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		broken := false
+		s := setStage(t, state, func(w *World) {
+			load := w.Load
+			w.Load = func(dir string) (Config, error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if broken {
+					return Config{}, &ConfigError{File: "/b/vivarium.toml", Line: 2, Key: "port", Problem: "bad"}
+				}
+				return load(dir)
+			}
+		})
+		s.Start()
+		time.Sleep(time.Second)
+		mu.Lock()
+		broken = true
+		mu.Unlock()
+		s.k.end(11, false)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		snap := <-s.Changed()
+		require.Equal(t, Healthy, snap.State)
+		require.Contains(t, snap.Note, "vivarium.toml:2")
+		s.Restart()
+		time.Sleep(time.Second)
+		synctest.Wait()
+		snap = <-s.Changed()
+		require.Equal(t, GaveUp, snap.State, "a person who asks is refused")
+		require.Contains(t, snap.ConfigProblem, "vivarium.toml:2")
+		s.leave(t)
+	})
+}
+
+func TestAStopDuringBackOffSurvivesAKillOfTheApp(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, nil)
+		s.Start()
+		for range 2 {
+			time.Sleep(time.Second)
+			s.k.end(11, false)
+		}
+		time.Sleep(100 * time.Millisecond)
+		synctest.Wait()
+		require.Equal(t, Restarting, (<-s.Changed()).State)
+		s.Stop()
+		synctest.Wait()
+		w, err := readWant(BackendFolder(state, "/b"))
+		require.NoError(t, err)
+		require.False(t, w.Want, "written at once, not at a polite end")
+		s.leave(t)
+		s = setStage(t, state, nil)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, Stopped, (<-s.Changed()).State)
+		s.leave(t)
+	})
+}
+
+func TestTheDeathsAreOnDiskForThoseWhoAskLater(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, nil)
+		s.Start()
+		time.Sleep(time.Second)
+		s.k.end(11, false)
+		time.Sleep(time.Second)
+		s.leave(t)
+		d, err := Deaths(BackendFolder(state, "/b"))
+		require.NoError(t, err)
+		require.Len(t, d, 1)
+		require.Equal(t, "SIGSEGV", d[0].Signal)
+		require.True(t, d[0].Healthy)
+		require.NotEqual(t, crash.Kind(""), d[0].Verdict.Kind)
+	})
+}

@@ -1,0 +1,86 @@
+package supervisor
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// Death is one unasked end of a run, as it is kept on disk.
+type Death struct {
+	Run     string        `json:"run"`
+	At      time.Time     `json:"at"`
+	Uptime  time.Duration `json:"uptime"`  // ns
+	Healthy bool          `json:"healthy"` // it had answered its health probe
+	Signal  string        `json:"signal,omitempty"`
+	Code    int           `json:"code"`
+	Verdict crash.Verdict `json:"verdict"`
+}
+
+// saved is what outlives an app that did not end cleanly: want.json.
+type saved struct {
+	Version int           `json:"v"`
+	Want    bool          `json:"want"`
+	GaveUp  bool          `json:"gave_up,omitempty"`
+	Quit    bool          `json:"quit,omitempty"`   // the app ended by Quit: autostart decides, not Want
+	Cleared time.Time     `json:"cleared,omitzero"` // a person started it then: earlier deaths do not count
+	Last    crash.Verdict `json:"last,omitzero"`
+	LastAt  time.Time     `json:"last_at,omitzero"`
+	Deaths  []Death       `json:"deaths,omitempty"` // the last maxDeaths, oldest first
+}
+
+const (
+	maxDeaths = 100
+	wantFile  = "want.json"
+)
+
+// readWant gives nil when nothing was saved. A broken file is set aside, never trusted and never lost.
+func readWant(folder string) (*saved, error) {
+	path := filepath.Join(folder, wantFile)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what was wanted: %w", err)
+	}
+	var s saved
+	if err := json.Unmarshal(text, &s); err != nil {
+		aside := path + ".broken"
+		_ = os.Rename(path, aside)
+		return nil, fmt.Errorf("reading what was wanted: %w; the file was kept as %s", err, aside)
+	}
+	return &s, nil
+}
+
+func writeWant(folder string, s saved) error {
+	s.Version = 1
+	text, err := json.Marshal(s)
+	if err != nil {
+		return fmt.Errorf("saving what is wanted: %w", err)
+	}
+	path := filepath.Join(folder, wantFile)
+	temp := path + ".new"
+	if err := os.WriteFile(temp, append(text, '\n'), 0o600); err != nil {
+		return fmt.Errorf("saving what is wanted: %w", err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("saving what is wanted: %w", err)
+	}
+	return nil
+}
+
+// Deaths are the recorded deaths of the backend whose state is kept in folder (see BackendFolder), oldest first.
+func Deaths(folder string) ([]Death, error) {
+	s, err := readWant(folder)
+	if err != nil || s == nil {
+		return nil, err
+	}
+	return s.Deaths, nil
+}

@@ -1,0 +1,338 @@
+package supervisor
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+const (
+	busyShare     = 0.2              // of one core over the last two intervals: it works, it does not hang
+	slowestStart  = time.Second      // between two probes of a run that is starting
+	aloneHealthy  = time.Second      // without a probe: healthy once it has run that long
+	shortestGrace = 15 * time.Second // after a wake from sleep
+)
+
+// watch is what is known of the health of the present run. A new run starts with the zero value.
+type watch struct {
+	started   time.Time // when it was launched or adopted, by our own clock
+	probeAt   time.Time
+	probeStep time.Duration // Starting: the wait that follows the next probe; it doubles
+	probing   bool
+	proven    bool      // the LISTEN socket was seen to be its own
+	freeUntil time.Time // failures do not count until then
+	failing   time.Time // the first failure in a row; zero while all is well
+
+	useAt, wholeAt time.Time
+	using          bool
+	samples        []sample // of the whole tree, since it began to fail
+	logBase        int64    // size of the log at the first of them
+	logGrew        bool
+	children       []Child
+	looking        bool // the port is being looked at
+}
+
+type sample struct {
+	at  time.Time
+	cpu time.Duration
+}
+
+// arm sets the one deadline from the state and what is under way.
+func (m *machine) arm(now time.Time) {
+	m.deadline = time.Time{}
+	sooner := func(t time.Time) {
+		if !t.IsZero() && (m.deadline.IsZero() || t.Before(m.deadline)) {
+			m.deadline = t
+		}
+	}
+	switch m.State {
+	case Stopped, GaveUp:
+		if m.Port != 0 && !m.looking {
+			sooner(m.portAt)
+		}
+	case Restarting:
+		sooner(m.Retry)
+	case Starting, Healthy, Unhealthy:
+		if m.launching {
+			return
+		}
+		if !m.probing {
+			sooner(m.probeAt)
+		}
+		if !m.using {
+			sooner(m.useAt)
+		}
+		if m.fresh(now) && !m.looking {
+			sooner(m.portAt)
+		}
+	case Stopping: // the keeper climbs, and tells
+	}
+}
+
+// fresh: a hand-started copy was ended for this run a moment ago.
+func (m *machine) fresh(now time.Time) bool {
+	return m.State == Starting && !m.tookAt.IsZero() && now.Sub(m.tookAt) <= backWithin
+}
+
+func (m *machine) onDue(now time.Time) {
+	switch m.State {
+	case Stopped, GaveUp:
+		m.lookAtPort(now, portEvery)
+	case Restarting:
+		if now.Before(m.Retry) {
+			m.ignore("the back-off is not over")
+			return
+		}
+		m.launch(now, doLaunch{automatic: true})
+	case Starting, Healthy, Unhealthy:
+		if m.launching {
+			m.ignore("it is being launched")
+			return
+		}
+		if m.fresh(now) {
+			m.lookAtPort(now, time.Second)
+		}
+		m.tick(now)
+	case Stopping:
+		m.ignore("the keeper climbs its ladder alone")
+	}
+}
+
+func (m *machine) lookAtPort(now time.Time, every time.Duration) {
+	if m.Port == 0 || m.looking || now.Before(m.portAt) {
+		m.ignore("the port need not be looked at yet")
+		return
+	}
+	m.looking, m.portAt = true, now.Add(every)
+	m.do(doLookAtPort{})
+}
+
+func (m *machine) tick(now time.Time) {
+	if m.config.Health.Path == "" || m.Port == 0 {
+		m.tickAlone(now)
+	} else if !m.probing && !now.Before(m.probeAt) {
+		m.probing, m.probeAt = true, now.Add(m.nextProbe())
+		m.do(doProbe{m.Run, m.proven})
+	}
+	if !now.Before(m.useAt) {
+		m.use(now, !m.failing.IsZero() || m.State == Starting)
+	}
+}
+
+// tickAlone: there is no probe; what has run for a second is healthy.
+func (m *machine) tickAlone(now time.Time) {
+	if m.State == Starting && now.Sub(m.started) >= aloneHealthy {
+		m.healthy(now)
+	}
+	m.probeAt = now.Add(m.config.Health.Interval)
+	if m.State == Starting {
+		m.probeAt = m.started.Add(aloneHealthy)
+	}
+}
+
+func (m *machine) nextProbe() time.Duration {
+	every := m.config.Health.Interval
+	if m.State != Starting {
+		return every
+	}
+	m.probeStep = min(max(2*m.probeStep, firstProbe), slowestStart, every)
+	return m.probeStep
+}
+
+func (m *machine) use(now time.Time, whole bool) {
+	if m.using {
+		return
+	}
+	if !now.Before(m.wholeAt) {
+		whole = true
+	}
+	if whole {
+		m.wholeAt = now.Add(wholeEvery)
+	}
+	m.using, m.useAt = true, now.Add(m.config.Health.Interval)
+	m.do(doUse{m.Run, whole})
+}
+
+func (m *machine) onLook(now time.Time) {
+	switch m.State {
+	case Starting, Healthy, Unhealthy:
+		if m.launching || m.using {
+			m.ignore("a figure is on its way, or there is nothing to measure")
+			return
+		}
+		m.use(now, true)
+	case Stopped, GaveUp:
+		m.portAt = now
+		m.lookAtPort(now, portEvery)
+	case Stopping, Restarting:
+		m.ignore("nothing to measure")
+	}
+}
+
+// present drops what belongs to an earlier run, or comes after its end was asked for.
+func (m *machine) present(runID string) bool {
+	if runID == m.Run.ID && runID != "" && m.running() {
+		return true
+	}
+	m.ignore("stale: not the present run")
+	return false
+}
+
+func (m *machine) onProbed(now time.Time, in probed) {
+	if !m.present(in.runID) {
+		return
+	}
+	m.probing = false
+	switch {
+	case in.err == nil && (in.listens || m.proven):
+		m.proven = true
+		m.Health.Latency, m.Health.Good = in.latency, now
+		m.healthy(now)
+	case now.Before(m.freeUntil):
+		m.ignore("the computer has just woken up")
+	default:
+		m.Health.Problem = "another process answers on the port"
+		if in.err != nil {
+			m.Health.Problem = in.err.Error()
+		}
+		m.failed(now)
+	}
+}
+
+func (m *machine) healthy(now time.Time) {
+	m.Health.Phase, m.Health.Failures, m.Health.Problem = PhaseOK, 0, ""
+	m.failing, m.samples, m.logGrew = time.Time{}, nil, false
+	if m.Health.Good.IsZero() {
+		m.Health.Good = now
+	}
+	if m.State == Healthy {
+		return
+	}
+	again := m.State == Unhealthy || m.Crashes > 0
+	m.enter(now, Healthy)
+	m.tell(now, Event{What: EventHealthy, Recovery: again})
+}
+
+// failed is a probe that went wrong. While a run starts, failures are silent until the budget is spent.
+func (m *machine) failed(now time.Time) {
+	if m.State == Starting && now.Sub(m.started) < m.config.Health.Startup {
+		return
+	}
+	m.Health.Failures++
+	if m.failing.IsZero() {
+		m.failing, m.samples, m.logGrew = now, nil, false
+	}
+	m.use(now, true) // busy or hung? the figures tell
+}
+
+func (m *machine) onUsed(now time.Time, in used) {
+	if !m.present(in.runID) {
+		return
+	}
+	m.using = false
+	m.ConfigChanged = in.changed
+	if in.whole || m.Usage.Procs <= 1 {
+		m.Usage = in.usage
+	}
+	m.watchWorkers(now, in.children)
+	if m.failing.IsZero() || !in.whole || m.State == Stopping {
+		return
+	}
+	if len(m.samples) == 0 {
+		m.logBase = in.logSize
+	}
+	m.logGrew = m.logGrew || in.logSize != m.logBase
+	m.samples = append(m.samples, sample{now, in.usage.Total})
+	if len(m.samples) > 3 { // three samples are two intervals
+		m.samples = m.samples[1:]
+	}
+	if m.Health.Failures >= m.config.Health.Failures && len(m.samples) > 1 {
+		m.unwell(now)
+	}
+}
+
+// share of one core that the tree used between the first and the last sample.
+func share(samples []sample) float64 {
+	if len(samples) < 2 {
+		return 0
+	}
+	a, b := samples[0], samples[len(samples)-1]
+	if !b.at.After(a.at) {
+		return 0
+	}
+	return float64(b.cpu-a.cpu) / float64(b.at.Sub(a.at))
+}
+
+// unwell tells a server that works too hard to answer from one that hangs.
+func (m *machine) unwell(now time.Time) {
+	busy := (share(m.samples) >= busyShare || m.logGrew) && now.Sub(m.failing) < m.config.Health.BusyLimit
+	phase, what := PhaseHung, EventUnhealthy
+	if busy {
+		phase, what = PhaseBusy, EventBusy
+	}
+	if m.Health.Phase == phase || m.Health.Phase == PhaseHung && m.State == Unhealthy {
+		return
+	}
+	if m.State != Unhealthy {
+		m.enter(now, Unhealthy)
+	}
+	m.Health.Phase = phase
+	m.tell(now, Event{What: what, Text: m.Health.Problem})
+	if phase == PhaseHung && m.config.Health.RestartHung {
+		m.end(now, crash.Verdict{
+			Kind:    crash.KindHung,
+			Summary: fmt.Sprintf("%s stopped answering and was restarted", m.Backend),
+			Remedy:  "The log's last lines show what it was doing; restart_hung = false in vivarium.toml leaves it alone.",
+		})
+	}
+}
+
+func (m *machine) onArrived(now time.Time, in arrived) {
+	if !m.present(in.runID) {
+		return
+	}
+	m.Missing = in.missing
+	if len(in.missing) > 0 {
+		m.tell(now, Event{What: EventEnvMissing, Text: strings.Join(in.missing, ", ")})
+	}
+}
+
+func (m *machine) onSemaphores(in semaphores) {
+	if in.left == 0 {
+		m.ignore("nothing was left behind")
+		return
+	}
+	m.Semaphores += in.left
+}
+
+func (m *machine) onWoke(now time.Time, in woke) {
+	if !m.running() {
+		m.ignore("nothing is probed")
+		return
+	}
+	m.freeUntil = now.Add(max(shortestGrace, time.Duration(m.config.Health.Failures)*m.config.Health.Interval))
+	m.Health.Failures, m.failing, m.samples = 0, time.Time{}, nil
+	m.probeAt = now
+}
+
+func (m *machine) onReattached(now time.Time, in reattached) {
+	if in.runID != m.Run.ID || in.runID == "" {
+		m.ignore("stale: not the present run")
+		return
+	}
+	switch f := in.found; {
+	case f.exit != nil:
+		m.ended(now, *f.exit, f.verdict, false)
+	case f.run.ID == m.Run.ID:
+		m.Note = ""
+		m.ignore("it runs on")
+	case f.problem != "":
+		m.Note = f.problem
+	default: // the lock is free and nothing is recorded: nobody knows how it ended
+		e := keeper.Exit{Run: m.Run, At: now}
+		m.ended(now, e, judge(e, m.config), false)
+	}
+}

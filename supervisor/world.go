@@ -1,0 +1,225 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// begin finds out what is there, and tells the machine.
+func (s *Supervisor) begin(ctx context.Context) {
+	if err := os.MkdirAll(s.folder, 0o700); err != nil {
+		s.log.Error("making the backend's state folder", "error", err)
+	}
+	in := began{}
+	c, err := s.world.Load(s.dir)
+	if err != nil && !errors.As(err, &in.problem) {
+		in.problem = &ConfigError{File: s.dir, Problem: err.Error()}
+	}
+	in.config = c
+	if in.saved, err = readWant(s.folder); err != nil {
+		s.log.Error("starting without memory", "error", err)
+	}
+	out := letter{}
+	out.conn, in.found = s.attach(ctx, c)
+	if in.found.run.ID != "" {
+		if p, err := s.world.Plan(c); err == nil {
+			out.good = &goodPlan{c, p}
+		}
+	}
+	out.in = in
+	s.post(ctx, out)
+}
+
+// attach gives what is there now.
+func (s *Supervisor) attach(ctx context.Context, c Config) (Keeper, found) {
+	conn, err := s.world.Attach(ctx, s.folder)
+	switch {
+	case errors.Is(err, keeper.ErrNone):
+		return nil, found{}
+	case err != nil:
+		return nil, found{problem: "the keeper cannot be reached: " + err.Error()}
+	}
+	if run, ok := conn.Current(); ok && conn.Live() {
+		return conn, found{run: run}
+	}
+	// What ended while nobody was there is replayed at once; an idle keeper has nothing to say.
+	wait, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
+	defer cancel()
+	exit, err := conn.Wait(wait)
+	if err != nil {
+		return conn, found{}
+	}
+	return conn, found{exit: &exit, verdict: judge(exit, c)}
+}
+
+// await waits for the end of the run, through as many connections as that takes.
+func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run, c Config) {
+	exit, err := conn.Wait(ctx)
+	if err == nil {
+		s.post(ctx, letter{in: exited{exit, judge(exit, c)}})
+		return
+	}
+	if ctx.Err() != nil {
+		return
+	}
+	_ = conn.Close()
+	wait := 20 * time.Millisecond
+	for ctx.Err() == nil {
+		next, f := s.attach(ctx, c)
+		s.post(ctx, letter{in: reattached{run.ID, f}, conn: next})
+		if f.problem == "" {
+			return // the loop goes on from here: it waits again if there is something to wait for
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(wait):
+			wait = min(2*wait, 5*time.Second)
+		}
+	}
+}
+
+func judge(e keeper.Exit, c Config) crash.Verdict {
+	return crash.Judge(crash.Evidence{
+		Code: e.Code, Signal: SignalName(e.Signal), Known: e.Known, Asked: e.Asked,
+		Uptime: max(e.At.Sub(e.Run.Started), 0), Tail: e.Tail, Port: c.Port,
+	})
+}
+
+func (s *Supervisor) probe(ctx context.Context, c Config, e doProbe) probed {
+	in := probed{runID: e.run.ID, listens: e.proven}
+	in.latency, in.err = s.world.Probe(ctx, c)
+	if in.err == nil && !e.proven {
+		if in.listens, in.err = s.world.Listening(c.Port, e.run); in.err != nil {
+			s.log.Debug("looking for the run's socket", "error", in.err)
+		}
+	}
+	return in
+}
+
+// measure is what the shares of CPU are computed from.
+type measure struct {
+	at    time.Time
+	total time.Duration
+	whole bool
+}
+
+func (s *Supervisor) use(c Config, e doUse, before measure) letter {
+	u, children, err := s.world.Use(e.run, e.whole)
+	if err != nil {
+		s.log.Debug("measuring the run", "error", err)
+	}
+	now := measure{time.Now(), u.Total, e.whole}
+	u.CPU = 0
+	if before.whole == now.whole && !before.at.IsZero() {
+		u.CPU = share([]sample{{before.at, before.total}, {now.at, now.total}})
+	}
+	in := used{runID: e.run.ID, usage: u, whole: e.whole, children: children, changed: s.world.Changed(c)}
+	if st, err := os.Stat(c.Log.File); err == nil {
+		in.logSize = st.Size()
+	}
+	return letter{in: in, measure: now}
+}
+
+// checkArrival looks whether the crash environment is in the process. What cannot be read is not called missing.
+func (s *Supervisor) checkArrival(ctx context.Context, run keeper.Run, vars []crash.Var) {
+	for range 20 {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+		env, err := s.world.Environ(run.PID)
+		if err == nil && len(env) > 0 {
+			s.post(ctx, letter{in: arrived{run.ID, Arrived(env, vars)}})
+			return
+		}
+	}
+}
+
+// count tells how many named semaphores a run left. Its resource tracker is given its time first, and only what was there at the death
+// counts: what the next run makes meanwhile is its own.
+func (s *Supervisor) count(ctx context.Context, before map[string]time.Time, run keeper.Run) {
+	if before == nil {
+		return // an adopted run: nobody knows what was there before it
+	}
+	atDeath := LeftBehind(before, Semaphores(), run.Started)
+	if len(atDeath) == 0 {
+		return
+	}
+	select {
+	case <-ctx.Done():
+		return
+	case <-time.After(trackerTime):
+	}
+	left, now := 0, Semaphores()
+	for _, name := range atDeath {
+		if _, ok := now[name]; ok {
+			left++
+		}
+	}
+	s.post(ctx, letter{in: semaphores{left}})
+}
+
+func (s *Supervisor) lookAtPort(ctx context.Context, c Config) port {
+	claim, err := s.world.Claim(ctx, c)
+	if err != nil {
+		s.log.Debug("looking at the port", "error", err)
+		return port{}
+	}
+	return port{claim.Owner}
+}
+
+// keepWant writes what is wanted, the newest only, and once more at the end.
+func (s *Supervisor) keepWant(ctx context.Context) {
+	write := func(w saved) {
+		if err := writeWant(s.folder, w); err != nil {
+			s.log.Error("what is wanted will not survive this app", "error", err)
+		}
+	}
+	for {
+		select {
+		case w := <-s.saves:
+			write(w)
+		case <-ctx.Done():
+			select {
+			case w := <-s.saves:
+				write(w)
+			default:
+			}
+			return
+		}
+	}
+}
+
+// lastLines reads the end of a log file; nil if it cannot.
+func lastLines(path string) []string {
+	const size = 64 << 10
+	f, err := os.Open(path)
+	if err != nil {
+		return nil
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() {
+		return nil
+	}
+	text := make([]byte, min(st.Size(), size))
+	n, err := f.ReadAt(text, st.Size()-int64(len(text)))
+	if n == 0 && err != nil && !errors.Is(err, fs.ErrClosed) {
+		return nil
+	}
+	return strings.Split(strings.TrimRight(string(text[:n]), "\n"), "\n")
+}
+
+func logEvent(log *slog.Logger, e Event) {
+	log.Info(string(e.What), "backend", e.Snapshot.Backend, "state", e.Snapshot.State.String(), "pid", e.Snapshot.Run.PID,
+		"verdict", e.Verdict.Summary, "detail", e.Text)
+}
