@@ -43,6 +43,8 @@ type Config struct {
 	Stop        StopConfig
 	Log         LogConfig
 	Environment map[string]string // overrides; "" leaves the variable unset
+
+	marks []mark // what the files were when they were read
 }
 
 // HealthConfig is the section [health].

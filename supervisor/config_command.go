@@ -1,10 +1,199 @@
 package supervisor
 
-import "strings"
+import (
+	"net"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
 
-// Host is the address at which the backend can be reached, as its command line says (--host X, --bind X), else 127.0.0.1.
+// Host is the address at which the backend can be reached from here, as its command says (--host X, --bind X), else 127.0.0.1.
 func (c Config) Host() string {
-	return reachable(strings.Trim("127.0.0.1", "[]"))
+	host := "127.0.0.1"
+	for i, w := range c.Command {
+		for _, option := range []string{"--host", "--bind"} {
+			value, found := strings.CutPrefix(w, option+"=")
+			if w == option && i+1 < len(c.Command) {
+				value, found = c.Command[i+1], true
+			}
+			if found && !strings.HasPrefix(value, "unix:") && !strings.HasPrefix(value, "fd://") {
+				host = value
+			}
+		}
+	}
+	return reachable(host)
 }
 
-func reachable(host string) string { return host }
+// reachable turns an address to listen on into one to connect to. "::" becomes ::1, not 127.0.0.1: asyncio, and with it uvicorn,
+// listens there on IPv6 alone.
+func reachable(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	host = strings.Trim(host, "[]")
+	switch host {
+	case "", "0.0.0.0", "*":
+		return "127.0.0.1"
+	case "::":
+		return "::1"
+	}
+	return host
+}
+
+// App is the words that name this backend's app in a command line: "main:app", "server.py" or "pkg.main". A command that
+// names none has none, and no hand-started copy of it is recognised.
+func (c Config) App() []string {
+	if app := appOf(c.Command); app != "" {
+		return []string{app}
+	}
+	return nil
+}
+
+// serverPrograms run an app that is named by another word.
+var serverPrograms = []string{"uvicorn", "gunicorn", "hypercorn", "daphne", "granian", "waitress", "waitress-serve", "fastapi", "flask", "streamlit", "robyn", "sanic", "litestar"}
+
+// launchers put an environment around the command that follows "run".
+var launchers = []string{"uv", "poetry", "pipenv", "pdm", "rye", "hatch"}
+
+var (
+	pythonName = regexp.MustCompile(`^(?i)(pypy|python)[0-9.]*[a-z]*$`)
+	appName    = regexp.MustCompile(`^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$`)
+)
+
+// isPython: the program at path is an interpreter, or the placeholder for one.
+func isPython(path string) bool {
+	return path == placeholderPython || pythonName.MatchString(filepath.Base(path))
+}
+
+// appOf finds the app in a command line, whether ours or a stranger's.
+func appOf(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	name := filepath.Base(words[0])
+	switch {
+	case isPython(words[0]):
+		return appOfPython(words[1:])
+	case slices.Contains(launchers, name) && len(words) > 2 && words[1] == "run":
+		rest := words[2:]
+		for len(rest) > 0 && strings.HasPrefix(rest[0], "-") {
+			rest = rest[1:]
+		}
+		return appOf(rest)
+	case slices.Contains(serverPrograms, name):
+		return appOfServer(words[1:])
+	case strings.HasSuffix(name, ".py"):
+		return words[0]
+	}
+	return ""
+}
+
+// appOfPython reads an interpreter's arguments as the interpreter does.
+func appOfPython(words []string) string {
+	for i := 0; i < len(words); i++ {
+		w := words[i]
+		switch {
+		case w == "-X" || w == "-W" || w == "--check-hash-based-pycs":
+			i++
+		case w == "-" || w == "-c":
+			return ""
+		case strings.HasPrefix(w, "--"):
+		case strings.HasPrefix(w, "-"):
+			flag := strings.IndexAny(w, "cmXW")
+			switch {
+			case flag < 0 || w[flag] == 'X' || w[flag] == 'W':
+			case w[flag] == 'c':
+				return ""
+			case flag+1 < len(w): // -mserver
+				return appOfModule(w[flag+1:], words[i+1:])
+			case i+1 < len(words):
+				return appOfModule(words[i+1], words[i+2:])
+			}
+		case slices.Contains(serverPrograms, filepath.Base(w)): // bin/uvicorn
+			return appOfServer(words[i+1:])
+		default:
+			return w
+		}
+	}
+	return ""
+}
+
+func appOfModule(module string, rest []string) string {
+	if slices.Contains(serverPrograms, module) {
+		return appOfServer(rest)
+	}
+	return module
+}
+
+// appOfServer finds main:app, else the file to serve, else the value of --app.
+func appOfServer(words []string) string {
+	if i := slices.IndexFunc(words, appName.MatchString); i >= 0 {
+		return words[i]
+	}
+	for i, w := range words {
+		if app, ok := strings.CutPrefix(w, "--app="); ok {
+			return app
+		}
+		if w == "--app" && i+1 < len(words) {
+			return words[i+1]
+		}
+	}
+	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasSuffix(w, ".py") }); i >= 0 {
+		return words[i]
+	}
+	return ""
+}
+
+// appID is an app in a form that can be compared: "python ./server.py", "python /abs/server.py" and "uvicorn server:app" are all
+// the module "server" of the same folder.
+type appID struct {
+	module string // dotted, or an absolute path if it is outside the folder; "" for none
+	object string // after the colon; "" if the command line leaves it open
+}
+
+// appIDOf reads word as a process with working directory cwd does, as seen from the backend's folder dir.
+func appIDOf(word, cwd, dir string) appID {
+	var id appID
+	if appName.MatchString(word) {
+		word, id.object, _ = strings.Cut(strings.TrimSuffix(word, "()"), ":")
+	}
+	if !strings.HasSuffix(word, ".py") && !strings.ContainsRune(word, '/') {
+		id.module = word
+		return id
+	}
+	path := word
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(cwd, path)
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	rel, err := filepath.Rel(dir, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, "../") {
+		id.module = path
+		return id
+	}
+	rel = strings.TrimSuffix(strings.TrimSuffix(rel, ".py"), "/__main__")
+	id.module = strings.ReplaceAll(rel, "/", ".")
+	return id
+}
+
+// sameApp: both name the same module, and no different objects in it.
+func sameApp(a, b appID) bool {
+	return a.module != "" && a.module == b.module && (a.object == b.object || a.object == "" || b.object == "")
+}
+
+// names says whether the command line args, of a process that works in cwd, runs this backend's app.
+func (c Config) names(args []string, cwd string) bool {
+	theirs := appOf(args)
+	if theirs == "" {
+		return false
+	}
+	for _, ours := range c.App() {
+		if sameApp(appIDOf(ours, c.Dir, c.Dir), appIDOf(theirs, cwd, c.Dir)) {
+			return true
+		}
+	}
+	return false
+}
