@@ -97,17 +97,19 @@ func (e *envText) name() (string, error) {
 		return "", e.fail(e.line, "", `has no "=" after its first word`, "write NAME=value, or # before a comment")
 	}
 	e.advance(1)
-	e.advance(len(e.text) - len(strings.TrimLeft(e.text, " \t")))
 	return m[1] + m[2] + m[3], nil
 }
 
 var comment = regexp.MustCompile(`\s+#.*`)
 
 func (e *envText) value(name string, lookup func(string) (string, bool)) (string, error) {
-	if e.text == "" || e.text[0] != '"' && e.text[0] != '\'' {
-		line := e.advance(len(restOfLine(e.text)))
+	line := restOfLine(e.text)
+	first := strings.TrimLeft(line, " \t")
+	if first == "" || first[0] != '"' && first[0] != '\'' {
+		e.advance(len(line))
 		return expand(strings.TrimSpace(comment.ReplaceAllString(line, "")), lookup), nil
 	}
+	e.advance(len(line) - len(first))
 	quote, start := e.text[0], e.line
 	end := closing(e.text, quote)
 	if end < 0 {

@@ -46,7 +46,7 @@ var envFiles = []struct {
 	{"A=b c d", map[string]string{"A": "b c d"}},
 	{"A.B=1\nC-D=2", map[string]string{"A.B": "1", "C-D": "2"}},
 	{"A=it's\nB=5\"", map[string]string{"A": "it's", "B": "5\""}},
-	{"A= # c", map[string]string{"A": "# c"}},
+	{"A= # c\nB=# c\nC= x #\nD= 'y'", map[string]string{"A": "", "B": "# c", "C": "x", "D": "y"}},
 }
 
 func TestAnEnvFileIsReadAsPythonDotenvReadsIt(t *testing.T) {
