@@ -1,0 +1,197 @@
+package tray
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/app"
+)
+
+// fixed is a menu as app.Render makes it, reduced to what the arrangement depends on.
+func fixed(backends ...string) app.Menu {
+	m := app.Menu{Icon: app.IconHealthy, Tooltip: "Vivarium"}
+	shown := func(title string) app.Item { return app.Item{Title: title, Shown: true, Enabled: true} }
+	fill := func(s *app.Section, name string) {
+		s.Items[app.ItemStatus] = app.Item{Title: name + ": Healthy", Shown: true}
+		s.Items[app.ItemStart] = shown("Start")
+		s.Items[app.ItemStop] = shown("Stop")
+		s.Items[app.ItemOpenLog] = shown("Open Log")
+	}
+	switch len(backends) {
+	case 0:
+		m.Sections[0].Items[app.ItemStatus] = app.Item{Title: "Add a backend to begin", Shown: true}
+		m.Tail[app.TailDemo] = shown("Try the Demo")
+	case 1:
+		fill(&m.Sections[0], backends[0])
+		m.Tail[app.TailRemove] = shown("Remove Backend")
+	default:
+		m.Sections[0].Items[app.ItemStatus] = app.Item{Title: "All well", Shown: true}
+		for i, name := range backends {
+			m.Sections[i+1].Title = name
+			fill(&m.Sections[i+1], name)
+		}
+	}
+	m.Tail[app.TailAdd] = shown("Add Backend…")
+	m.Tail[app.TailLogin] = app.Item{Title: "Launch at Login", Shown: true, Enabled: true, Checked: true}
+	m.Tail[app.TailAbout] = shown("About Vivarium")
+	m.Tail[app.TailHelp] = shown("Help")
+	m.Tail[app.TailDiagnostics] = shown("Copy Diagnostics")
+	m.Tail[app.TailQuit] = shown("Quit")
+	m.Tail[app.TailLeave] = shown("Quit and Leave Running")
+	return m
+}
+
+// picture draws what a person sees.
+func picture(items []app.Item, at []place) string {
+	var b strings.Builder
+	open := false
+	for i, p := range at {
+		switch {
+		case p.kind == separator:
+			b.WriteString("────\n")
+			continue
+		case p.kind == submenu:
+			open = items[i].Shown
+		case p.section > 0 && !open:
+			continue
+		}
+		if !items[i].Shown {
+			continue
+		}
+		if p.kind == line && p.section > 0 {
+			b.WriteString("  ")
+		}
+		if p.checkbox && items[i].Checked {
+			b.WriteString("✓ ")
+		}
+		b.WriteString(items[i].Title + "\n")
+	}
+	return b.String()
+}
+
+func TestTheMenuOfOneBackendIsFlat(t *testing.T) {
+	at := places()
+	require.Equal(t, `backend: Healthy
+────
+Start
+Stop
+Open Log
+────
+Add Backend…
+Remove Backend
+✓ Launch at Login
+────
+About Vivarium
+Help
+Copy Diagnostics
+────
+Quit
+Quit and Leave Running
+`, picture(arrange(fixed("backend"), at), at))
+}
+
+func TestTwoBackendsAreTwoSubmenusBelowASummary(t *testing.T) {
+	at := places()
+	require.Equal(t, `All well
+────
+a
+  a: Healthy
+  Start
+  Stop
+  Open Log
+b
+  b: Healthy
+  Start
+  Stop
+  Open Log
+────
+Add Backend…
+✓ Launch at Login
+────
+About Vivarium
+Help
+Copy Diagnostics
+────
+Quit
+Quit and Leave Running
+`, picture(arrange(fixed("a", "b"), at), at))
+}
+
+func TestWithoutABackendAddAndDemoStandBelowTheFirstLine(t *testing.T) {
+	at := places()
+	require.Equal(t, `Add a backend to begin
+────
+Add Backend…
+Try the Demo
+────
+✓ Launch at Login
+────
+About Vivarium
+Help
+Copy Diagnostics
+────
+Quit
+Quit and Leave Running
+`, picture(arrange(fixed(), at), at))
+}
+
+func TestNoSeparatorStandsAtAnEndOrBesideAnother(t *testing.T) {
+	at := places()
+	bare := fixed()
+	bare.Sections[0] = app.Section{}
+	for name, m := range map[string]app.Menu{
+		"no backend": fixed(), "one": fixed("a"), "two": fixed("a", "b"), "eight": fixed("a", "b", "c", "d", "e", "f", "g", "h"), "no status": bare,
+	} {
+		lines := strings.Split(strings.TrimSpace(picture(arrange(m, at), at)), "\n")
+		require.NotEqual(t, "────", lines[0], name)
+		require.NotEqual(t, "────", lines[len(lines)-1], name)
+		for i := range lines[1:] {
+			require.False(t, lines[i] == "────" && lines[i+1] == "────", "%s:\n%s", name, strings.Join(lines, "\n"))
+		}
+	}
+}
+
+func TestTheTooltipStandsInForAMissingStatus(t *testing.T) {
+	at := places()
+	m := fixed("a", "b")
+	m.Sections[0] = app.Section{}
+	m.Tooltip = "Vivarium: 2 backends"
+	items := arrange(m, at)
+	require.Equal(t, app.Item{Title: "Vivarium: 2 backends", Shown: true}, items[0], "shown, and not to be clicked")
+}
+
+func TestEveryItemOfTheMenuHasExactlyOnePlace(t *testing.T) {
+	count := map[app.Action]int{}
+	for _, p := range places() {
+		if p.kind == line && !p.raised {
+			count[p.action]++
+		}
+		require.Equal(t, p.kind == line && p.action == app.Action{Item: app.TailLogin, Tail: true}, p.checkbox)
+	}
+	for s := range (app.Menu{}).Sections {
+		for i := range (app.Section{}).Items {
+			require.Equal(t, 1, count[app.Action{Section: s, Item: i}], "section %d, item %d", s, i)
+		}
+	}
+	for i := range (app.Menu{}).Tail {
+		require.Equal(t, 1, count[app.Action{Item: i, Tail: true}], "tail %d", i)
+	}
+}
+
+func TestTextsAreWhatEveryMenuTakes(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain · text …":  "plain · text …",
+		"cut\xff\xfehere": "cut\uFFFDhere",
+		"two\nlines\ttab": "two lines tab",
+		"nul\x00byte":     "nul byte",
+		"":                "",
+		"caf\xc3":         "caf\uFFFD",
+	} {
+		got := plain(in)
+		require.Equal(t, want, got)
+		require.True(t, utf8.ValidString(got))
+	}
+}
