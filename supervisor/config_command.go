@@ -9,7 +9,10 @@ import (
 )
 
 // Host is the address at which the backend can be reached from here, as its command says (--host X, --bind X), else 127.0.0.1.
-func (c Config) Host() string {
+func (c Config) Host() string { return reachable(c.listenHost()) }
+
+// listenHost is the address to listen on, as the command says it.
+func (c Config) listenHost() string {
 	host := "127.0.0.1"
 	for i, w := range c.Command {
 		for _, option := range []string{"--host", "--bind"} {
@@ -18,20 +21,23 @@ func (c Config) Host() string {
 				value, found = c.Command[i+1], true
 			}
 			if found && !strings.HasPrefix(value, "unix:") && !strings.HasPrefix(value, "fd://") {
-				host = value
+				host = bareHost(value)
 			}
 		}
 	}
-	return reachable(host)
+	return host
+}
+
+func bareHost(host string) string {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	return strings.Trim(host, "[]")
 }
 
 // reachable turns an address to listen on into one to connect to. "::" becomes ::1, not 127.0.0.1: asyncio, and with it uvicorn,
 // listens there on IPv6 alone.
 func reachable(host string) string {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	host = strings.Trim(host, "[]")
 	switch host {
 	case "", "0.0.0.0", "*":
 		return "127.0.0.1"
