@@ -1,0 +1,87 @@
+# Vivarium's make. Works with GNU make 3.81, which is what macOS has.
+# On a fresh machine `make run` and `make test` say in one line what is missing, and go on without it where that makes sense.
+
+module  := github.com/vivarium-app/vivarium
+os      := $(shell uname -s)
+PATH    := $(PATH):/usr/local/go/bin:/opt/homebrew/bin:/usr/local/bin
+export PATH
+version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+build   := go build -trimpath -ldflags '-s -w -X $(module)/supervisor/keeper.Version=$(version)'
+sources := $(shell find cmd app assets supervisor -type f ! -name '*_test.go' 2>/dev/null) go.mod go.sum
+test    := go run ./packaging/test -must-run '$(MUST_RUN)' $(if $(TOTAL),-total '$(TOTAL)')
+pattern ?= .
+
+# "yes" where the menu-bar program can be built; else the one line that says what to install.
+ifeq ($(os),Darwin)
+tray := $(shell xcode-select -p >/dev/null 2>&1 && echo yes || echo 'install the command line tools: xcode-select --install')
+else
+tray := $(shell command -v cc >/dev/null && command -v pkg-config >/dev/null && pkg-config --exists ayatana-appindicator3-0.1 gtk+-3.0 2>/dev/null && echo yes || echo 'sudo apt-get install gcc pkg-config libgtk-3-dev libayatana-appindicator3-dev')
+endif
+# A screen to show it on: a Mac always has one.
+screen := $(if $(filter Darwin,$(os)),yes,$(if $(DISPLAY)$(WAYLAND_DISPLAY),yes))
+race   := $(shell command -v cc >/dev/null && echo -race)
+
+ifeq ($(tray),yes)
+programs := bin/vivarium bin/vivarium-keeper bin/vivarium-menubar
+packages  = ./...
+else
+programs := bin/vivarium bin/vivarium-keeper
+packages  = $$(go list -e ./... | grep -v -e '/app/tray$$' -e '/cmd/vivarium-menubar$$')
+endif
+
+.PHONY: help run build test e2e bench lint clean go tray-or-line
+
+help:
+	@echo 'make run     build Vivarium and start it on the demo backend'
+	@echo 'make build   build the programs into bin/'
+	@echo 'make test    the tests (skips are said aloud, last)'
+	@echo 'make e2e     the promises, with real processes, a real Python and, on Linux, a real desktop'
+	@echo 'make bench   what it costs: restart, log, memory, CPU (pattern=NAME for one)'
+	@echo 'make lint    gofmt, go vet for Linux and macOS, staticcheck, shellcheck'
+	@echo 'make clean   remove bin/ and .cache/'
+
+# The directive in go.mod fetches the right toolchain by itself from Go 1.21 on.
+go:
+	@command -v go >/dev/null || { echo 'Vivarium is written in Go: install 1.26 or newer from https://go.dev/dl (on a Mac: brew install go)'; exit 1; }
+	@go list -m >/dev/null 2>&1 || { echo "$$(go version) is too old: install 1.26 or newer from https://go.dev/dl (on a Mac: brew install go)"; exit 1; }
+
+tray-or-line:
+ifneq ($(tray),yes)
+	@echo 'Without the menu-bar program, which needs more to be built: $(tray)'
+endif
+
+bin/vivarium bin/vivarium-keeper: $(sources) | go
+	CGO_ENABLED=0 $(build) -o $@ ./cmd/$(@F)
+
+bin/vivarium-menubar: $(sources) | go
+	CGO_ENABLED=1 $(build) -o $@ ./cmd/$(@F)
+
+build: go tray-or-line $(programs)
+
+run: build
+ifneq ($(tray)$(screen),yesyes)
+	$(if $(screen),,@echo 'There is no display: Vivarium runs in the terminal. Ctrl-C stops it.')
+	@bin/vivarium run --demo
+else
+	@bin/vivarium-menubar --demo
+endif
+
+test: go tray-or-line
+	@$(test) $(race) $(packages)
+
+e2e: go tray-or-line
+	@$(test) -stream -count=1 -timeout 40m -tags e2e -run '$(pattern)' ./packaging/e2e $(if $(filter yes,$(tray)),./packaging/desktop)
+
+bench: build
+	@go test -count=1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/bench
+
+lint: go tray-or-line
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
+	go vet $(packages)
+	go vet -tags e2e,bench ./packaging/...
+	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -tags e2e,bench $(packages)
+	@if command -v shellcheck >/dev/null; then git ls-files .ci/run '*.sh' | xargs shellcheck; else echo 'skipped: shellcheck is not installed'; fi
+
+clean:
+	rm -rf bin .cache
