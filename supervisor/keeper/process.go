@@ -1,0 +1,111 @@
+package keeper
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"sync"
+)
+
+// Process is one process as the kernel tells it. PID and Stamp together identify it; a PID alone never does.
+type Process struct {
+	PID, PPID, Group, UID int
+	Stamp                 string
+	Name                  string // the kernel's short name, at most 15 bytes
+	Zombie                bool   // it has ended and waits for its parent
+}
+
+// Processes lists all processes that can be seen.
+func Processes() ([]Process, error) { return processes() }
+
+// Find returns the process with that PID, or ErrGone.
+func Find(pid int) (Process, error) {
+	if pid <= 0 {
+		return Process{}, ErrGone
+	}
+	return find(pid)
+}
+
+// Args is the command line of a process. It is empty for a zombie.
+func Args(pid int) ([]string, error) { return args(pid) }
+
+// Environ is the environment with which a process was started. That of another user cannot be read.
+func Environ(pid int) ([]string, error) { return environ(pid) }
+
+// RunOf is the Run ID that a process carries, "" if it carries none or cannot be asked.
+func RunOf(pid int) string {
+	env, err := environ(pid)
+	if err != nil {
+		return ""
+	}
+	for _, v := range env {
+		if id, ok := strings.CutPrefix(v, RunVariable+"="); ok {
+			return id
+		}
+	}
+	return ""
+}
+
+// alive says whether p is still that process, and has not ended.
+func alive(p Process) bool {
+	q, err := find(p.PID)
+	return err == nil && q.Stamp == p.Stamp && !q.Zombie
+}
+
+// isTracker says whether a process is one of Python's resource trackers, which unlink the named semaphores once nobody is
+// left who could use them. Killed with the others they leak all of them.
+func isTracker(pid int) bool {
+	argv, err := args(pid)
+	if err != nil {
+		return false
+	}
+	for _, a := range argv {
+		if strings.Contains(a, "resource_tracker") || strings.Contains(a, "semaphore_tracker") {
+			return true
+		}
+	}
+	return false
+}
+
+var bootID = sync.OnceValue(boot)
+
+// parseProcargs takes macOS's kern.procargs2 apart: the number of arguments, the path of the program, zeros up to the next
+// word, the arguments, the environment. It is here, so that it is tested everywhere.
+func parseProcargs(b []byte) (argv, env []string, err error) {
+	if len(b) < 4 {
+		return nil, nil, errors.New("kern.procargs2 is too short")
+	}
+	n := int(int32(binary.LittleEndian.Uint32(b)))
+	b = b[4:]
+	end := bytes.IndexByte(b, 0)
+	if n < 0 || end < 0 {
+		return nil, nil, errors.New("kern.procargs2 is cut off")
+	}
+	b = bytes.TrimLeft(b[end:], "\x00")
+	for len(b) > 0 {
+		end := bytes.IndexByte(b, 0)
+		if end < 0 {
+			end = len(b)
+		}
+		s := string(b[:end])
+		b = b[min(end+1, len(b)):]
+		if len(argv) < n {
+			argv = append(argv, s)
+			continue
+		}
+		if s == "" { // after the environment come the kernel's own strings
+			break
+		}
+		env = append(env, s)
+	}
+	return argv, env, nil
+}
+
+// splitZeros splits what /proc gives: strings that each end in a zero.
+func splitZeros(b []byte) []string {
+	if len(b) == 0 {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+}

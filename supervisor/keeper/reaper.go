@@ -1,0 +1,59 @@
+package keeper
+
+import (
+	"sync"
+	"syscall"
+)
+
+// reaper waits for the children of this process: the leader of the run and, on Linux, the orphans of it, which come back to
+// the keeper. It is the only one who reaps, so that under mu a leader's PID and group are surely its own.
+type reaper struct {
+	mu     sync.Mutex
+	leader int           // the unreaped leader, 0 if there is none
+	wake   chan struct{} // a child was started
+	died   func(pid int, status syscall.WaitStatus)
+}
+
+func newReaper(died func(int, syscall.WaitStatus)) *reaper {
+	return &reaper{wake: make(chan struct{}, 1), died: died}
+}
+
+// start runs fork, which returns the PID of the new leader. Nobody is reaped meanwhile: a child that dies at once would
+// otherwise be taken for an orphan.
+func (r *reaper) start(fork func() (int, error)) error {
+	r.mu.Lock()
+	pid, err := fork()
+	if err == nil {
+		r.leader = pid
+	}
+	r.mu.Unlock()
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+	return err
+}
+
+// reap takes the exit status of a dead child.
+func (r *reaper) reap(pid int) {
+	var status syscall.WaitStatus
+	r.mu.Lock()
+	got, _ := ignoringEINTR(func() (int, error) { return syscall.Wait4(pid, &status, syscall.WNOHANG, nil) })
+	leader := got == pid && pid == r.leader
+	if leader {
+		r.leader = 0
+	}
+	r.mu.Unlock()
+	if leader {
+		r.died(pid, status)
+	}
+}
+
+// signalGroup signals the leader's group, by number, if the leader is unreaped.
+func (r *reaper) signalGroup(sig syscall.Signal) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.leader > 1 {
+		_ = syscall.Kill(-r.leader, sig)
+	}
+}

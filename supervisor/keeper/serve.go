@@ -1,0 +1,375 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+// idleTime is how long a keeper without child and client stays.
+const idleTime = 10 * time.Second
+
+// Serve is the keeper process: it serves ln until ctx ends, or nobody has needed it for 10 s. The caller holds the lock of
+// dir. It owns the whole process: every child is reaped by it.
+func Serve(ctx context.Context, ln net.Listener, dir string) error {
+	return serve(ctx, ln, dir, idleTime)
+}
+
+// server is the keeper's loop. Its fields belong to the goroutine of run alone; whatever blocks runs elsewhere and comes back
+// through a channel.
+type server struct {
+	nest *nest
+	idle time.Duration
+
+	run      *child       // under way, nil if none
+	exit     *pendingExit // of the last run, until it is forgotten
+	spawning bool
+	waiting  *request  // a spawn that waits for the end of a ladder
+	stop     *stopping // a ladder that is being climbed
+	clearing bool      // the remains of the last run are being ended, before leaving
+	leaving  bool      // asked to by a signal
+	client   *client
+
+	accepted chan *client
+	requests chan request
+	spawned  chan spawnResult
+	died     chan pendingExit
+	stopped  chan error
+	cleared  chan error
+}
+
+// pendingExit is an exit that nobody has recorded yet.
+type pendingExit struct {
+	run   Run
+	bytes []byte
+	told  bool
+}
+
+type request struct {
+	from *client
+	message
+	err error // the connection ended
+}
+
+type spawnResult struct {
+	client *client
+	id     uint64
+	child  *child
+	err    error
+}
+
+type stopping struct {
+	run   string
+	hurry chan struct{} // closed to cut the grace short
+}
+
+func serve(ctx context.Context, ln net.Listener, dir string, idle time.Duration) error {
+	s := &server{
+		idle:     idle,
+		accepted: make(chan *client), requests: make(chan request), spawned: make(chan spawnResult, 1),
+		died: make(chan pendingExit, 1), stopped: make(chan error, 1), cleared: make(chan error, 1),
+	}
+	ended := func(_ *child, e Exit, b []byte) { s.died <- pendingExit{run: e.Run, bytes: b} }
+	nest, err := newNest(dir, ended, log.Printf)
+	if err != nil {
+		return err
+	}
+	s.nest = nest
+	if news := nest.records.news(); news != nil {
+		s.exit = &pendingExit{run: news.Run, bytes: encodeExit(*news), told: true}
+	}
+	defer ln.Close()
+	go nest.reaper.run()
+	go s.accept(ln)
+	return s.loop(ctx)
+}
+
+func (s *server) loop(ctx context.Context) error {
+	idle := time.NewTimer(s.idle)
+	defer idle.Stop()
+	asked := ctx.Done()
+	for {
+		select {
+		case c := <-s.accepted:
+			s.attach(c)
+		case r := <-s.requests:
+			s.handle(r)
+		case r := <-s.spawned:
+			s.started(r)
+		case e := <-s.died:
+			if s.spawning { // it died at once: its start is told first
+				s.started(<-s.spawned)
+			}
+			s.run, s.exit = nil, &e
+			s.announce()
+		case err := <-s.stopped:
+			s.stop = nil
+			problem("stopping", err)
+			s.announce()
+			s.spawnWaiting()
+		case err := <-s.cleared:
+			s.clearing = false
+			problem("ending the remains", err)
+			if s.unneeded() {
+				s.farewell()
+				return nil
+			}
+			s.spawnWaiting()
+		case <-idle.C:
+			s.leave()
+		case <-asked:
+			asked, s.leaving = nil, true
+			s.stopToLeave()
+		}
+		if !s.unneeded() || s.clearing {
+			idle.Stop()
+		} else if s.leaving {
+			s.leave()
+		} else {
+			idle.Reset(s.idle)
+		}
+	}
+}
+
+// stopToLeave stops the run after a SIGTERM, as gently as a person would.
+func (s *server) stopToLeave() {
+	if s.leaving && s.run != nil {
+		s.climb(s.run.run, Ladder{Grace: 10 * time.Second})
+	}
+}
+
+// farewell lets the client have what was said last.
+func (s *server) farewell() {
+	if s.client != nil {
+		s.client.flush(time.Second)
+	}
+}
+
+func problem(doing string, err error) {
+	if err != nil {
+		log.Printf("%s: %v", doing, err)
+	}
+}
+
+// unneeded: there is no child and no client, nor are they about to be.
+func (s *server) unneeded() bool {
+	return s.run == nil && !s.spawning && s.waiting == nil && s.stop == nil && (s.client == nil || s.leaving)
+}
+
+// leave ends the remains of the last run, and then the loop. They could not write any more without us.
+func (s *server) leave() {
+	if !s.unneeded() || s.clearing {
+		return
+	}
+	s.clearing = true
+	go func() { s.cleared <- s.nest.clear(context.Background()) }()
+}
+
+// accept takes connections of this user.
+func (s *server) accept(ln net.Listener) {
+	for {
+		conn, err := ln.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // out of descriptors, or a client that went away meanwhile
+			log.Printf("accepting: %v", err)
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		u := conn.(*net.UnixConn)
+		uid, pid, err := peer(u)
+		if err != nil || uid != os.Getuid() {
+			log.Printf("refused a connection of user %d: %v", uid, err)
+			u.Close()
+			continue
+		}
+		s.accepted <- newClient(u, pid)
+	}
+}
+
+// attach makes c the client, unless there is one.
+func (s *server) attach(c *client) {
+	if s.client != nil && s.client.gone() { // the kernel knows of its death before we have read it
+		s.client.close()
+		s.client = nil
+	}
+	if s.client != nil {
+		c.refuse(s.client.pid)
+		return
+	}
+	s.client = c
+	hello := message{Type: typeHello, Proto: proto, Version: Version, PID: os.Getpid(), Stopping: s.stop != nil}
+	if s.run != nil {
+		hello.Run = &s.run.run
+	}
+	if s.exit != nil && s.exit.told {
+		hello.Exit = s.exit.bytes
+	} else if s.exit != nil { // still being stopped
+		hello.Run = &s.exit.run
+	}
+	c.send(hello)
+	go c.write()
+	go c.read(s.requests)
+}
+
+func (s *server) handle(r request) {
+	if r.from != s.client {
+		return
+	}
+	if r.err != nil {
+		log.Printf("client %d: %v", r.from.pid, r.err)
+		r.from.close()
+		s.client = nil
+		return
+	}
+	if r.ID == 0 { // no request: hello, or what a newer app has to say
+		return
+	}
+	answer := message{Type: typeOK, ID: r.ID}
+	var err error
+	switch r.Type {
+	case typeSpawn:
+		if err = s.spawn(r); err == nil {
+			return // answered by started
+		}
+	case typeStop:
+		err = s.halt(r.RunID, r.Ladder)
+	case typeForget:
+		err = s.forget(r.RunID)
+	default:
+		answer.Type = typeUnsupported
+	}
+	if err != nil {
+		answer.Type, answer.Error = typeError, toWire(err)
+	}
+	r.from.send(answer)
+}
+
+func (s *server) spawn(r request) error {
+	switch {
+	case s.leaving:
+		return ErrLeaving
+	case s.run != nil || s.spawning || s.waiting != nil:
+		return ErrRunning
+	case s.exit != nil:
+		return ErrUnforgotten
+	case r.Spec == nil:
+		return &SpawnError{Err: errors.New("there is no spec")}
+	case s.stop != nil || s.clearing: // whoever is being ended is told by being our child: a new one must wait
+		s.waiting = &r
+		return nil
+	}
+	s.spawning = true
+	go func() {
+		c, err := s.nest.spawn(context.Background(), *r.Spec)
+		s.spawned <- spawnResult{client: r.from, id: r.ID, child: c, err: err}
+	}()
+	return nil
+}
+
+func (s *server) spawnWaiting() {
+	r := s.waiting
+	if r == nil {
+		return
+	}
+	s.waiting = nil
+	if err := s.spawn(*r); err != nil {
+		r.from.send(message{Type: typeError, ID: r.ID, Error: toWire(err)})
+	}
+}
+
+func (s *server) started(r spawnResult) {
+	s.spawning = false
+	answer := message{Type: typeOK, ID: r.id}
+	if r.err != nil {
+		log.Print(r.err)
+		answer.Type, answer.Error = typeError, toWire(r.err)
+	} else {
+		s.run = r.child
+		answer.Run = &r.child.run
+		s.stopToLeave()
+	}
+	if s.client == nil {
+		return
+	}
+	if s.client != r.client { // it attached meanwhile, and its hello did not tell of this run
+		if r.err != nil {
+			return
+		}
+		answer = message{Type: typeHello, Proto: proto, Version: Version, PID: os.Getpid(), Run: answer.Run}
+	}
+	s.client.send(answer)
+}
+
+// halt begins to climb the ladder, or hurries on it.
+func (s *server) halt(run string, l *Ladder) error {
+	if l == nil {
+		l = new(Ladder)
+	}
+	switch {
+	case s.stop != nil && s.stop.run == run:
+		if l.Grace == 0 && s.stop.hurry != nil {
+			close(s.stop.hurry)
+			s.stop.hurry = nil
+		}
+	case s.run != nil && s.run.run.ID == run:
+		s.climb(s.run.run, *l)
+	case s.exit != nil && s.exit.run.ID == run && s.stop == nil: // ended already: what is left of it
+		s.climb(s.exit.run, *l)
+	default:
+		return fmt.Errorf("%w: %s", ErrUnknownRun, run)
+	}
+	return nil
+}
+
+func (s *server) climb(r Run, l Ladder) {
+	if s.stop != nil {
+		return
+	}
+	if s.run != nil {
+		s.run.asked.Store(true)
+	}
+	hurry := make(chan struct{})
+	s.stop = &stopping{run: r.ID, hurry: hurry}
+	k := s.nest.kin(r)
+	go func() { s.stopped <- l.climb(context.Background(), k, hurry) }()
+}
+
+func (s *server) forget(run string) error {
+	if s.exit == nil || !s.exit.told || s.exit.run.ID != run {
+		return fmt.Errorf("%w: %s", ErrUnknownRun, run)
+	}
+	if err := s.nest.records.forget(); err != nil {
+		return err
+	}
+	s.exit = nil
+	return nil
+}
+
+// announce tells of the exit: at once, but after a stop only when nobody is left.
+func (s *server) announce() {
+	if s.exit == nil || s.exit.told || s.stop != nil {
+		return
+	}
+	s.exit.told = true
+	if s.client != nil {
+		s.client.send(message{Type: typeExit, Exit: s.exit.bytes})
+	}
+}
+
+// raiseFileLimit gives the children a soft limit with which a server can live: a GUI launch gives 256. Set by hand, Go does
+// not take it back in the child.
+func raiseFileLimit() error {
+	var lim syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
+		return err
+	}
+	lim.Cur = min(lim.Max, maxOpenFiles)
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lim)
+}

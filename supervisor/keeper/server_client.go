@@ -1,0 +1,116 @@
+package keeper
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// client is the keeper's end of a connection.
+type client struct {
+	conn *net.UnixConn
+	pid  int
+	out  chan []byte
+	once sync.Once
+	left chan struct{}
+}
+
+func newClient(conn *net.UnixConn, pid int) *client {
+	return &client{conn: conn, pid: pid, out: make(chan []byte, 64), left: make(chan struct{})}
+}
+
+// send never blocks: a client that does not read any more loses its connection.
+func (c *client) send(m message) {
+	select {
+	case c.out <- m.encode():
+	default:
+		c.close()
+	}
+}
+
+func (c *client) write() {
+	for {
+		select {
+		case b := <-c.out:
+			if b == nil {
+				c.close()
+				return
+			}
+			_ = c.conn.SetWriteDeadline(time.Now().Add(10 * time.Second))
+			if _, err := c.conn.Write(b); err != nil {
+				c.close()
+				return
+			}
+		case <-c.left:
+			return
+		}
+	}
+}
+
+// flush closes the connection once everything is written.
+func (c *client) flush(within time.Duration) {
+	select {
+	case c.out <- nil:
+	default:
+		return
+	}
+	select {
+	case <-c.left:
+	case <-time.After(within):
+	}
+}
+
+// read hands every message to the loop; the last one carries the error that ended the connection.
+func (c *client) read(to chan<- request) {
+	for d := newDecoder(c.conn); ; {
+		m, err := d.next()
+		if err == io.EOF || errors.Is(err, net.ErrClosed) {
+			err = errors.New("has left")
+		}
+		to <- request{from: c, message: m, err: err}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// refuse says who is attached already.
+func (c *client) refuse(holder int) {
+	go func() {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = c.conn.Write(message{Type: typeBusy, PID: holder}.encode())
+		c.close()
+	}()
+}
+
+func (c *client) close() {
+	c.once.Do(func() {
+		close(c.left)
+		c.conn.Close()
+	})
+}
+
+// gone says whether the other end has closed the connection, even if there is something left to read.
+func (c *client) gone() bool {
+	raw, err := c.conn.SyscallConn()
+	if err != nil {
+		return true
+	}
+	hup := false
+	err = raw.Control(func(fd uintptr) {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		_, _ = ignoringEINTR(func() (int, error) { return unix.Poll(fds, 0) })
+		hup = fds[0].Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0
+	})
+	return err != nil || hup
+}
+
+func encodeExit(e Exit) []byte {
+	b, _ := json.Marshal(e) // strings and numbers
+	return b
+}
