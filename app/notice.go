@@ -1,5 +1,13 @@
 package app
 
+import (
+	"fmt"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
 // Notice is what a person is told natively. Title names the cause; Body starts with the remedy.
 type Notice struct {
 	Title string
@@ -7,4 +15,161 @@ type Notice struct {
 	Icon  Icon
 	// Backend is the folder of the backend it is about, "" for none: a click on the notice leads there.
 	Backend string
+	Name    string // the backend's name
+	Class   Class
+	Cause   string // a crash's one sentence and its remedy, for the notice that stands for several
+	Remedy  string
+}
+
+// Class is how a notice behaves among others of its backend.
+type Class uint8
+
+// The classes.
+const (
+	ClassPlain     Class = iota // told at once; the same again within a minute is not
+	ClassCrash                  // the first is told at once, those that follow within a minute are told as one
+	ClassRecovered              // not told while crashes are held back: it would be stale
+	ClassFinal                  // always told, in place of what is held back
+)
+
+// Lengths that notification daemons and macOS show without cutting.
+const (
+	maxNoticeTitle = 100
+	maxNoticeBody  = 300
+)
+
+// Announce makes a notice of an event that deserves a person's attention; false: it does not. A stop that a person asked for is
+// never news.
+func Announce(e supervisor.Event) (Notice, bool) {
+	n := Notice{Backend: e.Snapshot.Dir, Name: nameOf(e.Snapshot), Cause: Plain(e.Verdict.Summary), Remedy: Plain(e.Verdict.Remedy)}
+	remedy := e.Verdict.Remedy
+	switch e.What {
+	case supervisor.EventCrashed:
+		n.Class, n.Icon = ClassCrash, IconCrashed
+		n.title(n.Cause, "crashed")
+		n.body(remedy, next(e), away(e))
+	case supervisor.EventWorkerDied:
+		n.Class, n.Icon = ClassCrash, IconCrashed
+		n.title(n.Cause, "a worker died")
+		n.body(remedy, prefixed("It was ", e.Text), away(e))
+	case supervisor.EventKeeperLost:
+		n.Class, n.Icon = ClassCrash, IconCrashed
+		n.title(n.Cause, "its keeper died, how the server ended is unknown")
+		n.body(remedy, next(e), away(e))
+	case supervisor.EventGaveUp:
+		n.Class, n.Icon = ClassFinal, IconCrashed
+		n.title(gaveUpTitle(e), "gave up")
+		n.body(remedy, gaveUpNext(e), away(e))
+	case supervisor.EventPortTaken:
+		n.Icon = IconUnhealthy
+		n.portTaken(e)
+	case supervisor.EventEnvMissing:
+		n.Icon = IconUnhealthy
+		n.title("part of the crash environment did not arrive in Python", "")
+		n.body("Start the interpreter itself in command, not a shell or a script around it", prefixed("Missing: ", e.Text))
+	case supervisor.EventUnhealthy:
+		n.Icon = IconUnhealthy
+		n.title("the server does not answer", "")
+		n.body("Restart it from the menu, or set restart_hung = true in vivarium.toml", e.Text)
+	case supervisor.EventHealthy:
+		if !e.Recovery {
+			return Notice{}, false
+		}
+		n.Class, n.Icon = ClassRecovered, IconHealthy
+		n.title("healthy again", "")
+		n.body(prefixed("Process ", pid(e)))
+	case supervisor.EventStopped:
+		if e.Asked {
+			return Notice{}, false
+		}
+		n.Icon = IconStopped
+		n.title(n.Cause, "ended by itself, without an error")
+		n.body(remedy, "Start in the menu runs it again", away(e))
+	default:
+		return Notice{}, false
+	}
+	return n, true
+}
+
+// title puts the backend's name before the cause, unless the cause begins with it.
+func (n *Notice) title(cause, otherwise string) {
+	cause = Plain(cause)
+	if cause == "" {
+		cause = otherwise
+	}
+	if len(cause) > len(n.Name) && cause[:len(n.Name)+1] == n.Name+" " {
+		n.Title = Short(cause, maxNoticeTitle)
+		return
+	}
+	n.Title = Short(n.Name+": "+cause, maxNoticeTitle)
+}
+
+func (n *Notice) body(parts ...string) { n.Body = Short(sentences(parts...), maxNoticeBody) }
+
+// portTaken is told when the port of a backend that does not run is held: by a copy of it, mostly.
+func (n *Notice) portTaken(e supervisor.Event) {
+	o := e.Snapshot.Owner
+	if o.Copy {
+		n.title(fmt.Sprintf("%s (PID %d)", wordWithoutEnv, o.PID), "")
+		n.body("Take Over in the menu ends it and starts it properly", e.Text)
+		return
+	}
+	n.title(e.Verdict.Summary, fmt.Sprintf("port %d is taken", e.Snapshot.Port))
+	n.body(e.Verdict.Remedy, e.Text)
+}
+
+func gaveUpTitle(e supervisor.Event) string {
+	if neverRan(e.Verdict.Kind) || e.Verdict.Summary == "" {
+		return e.Verdict.Summary
+	}
+	if e.Snapshot.Crashes > 1 {
+		return fmt.Sprintf("gave up after %d crashes: %s", e.Snapshot.Crashes, e.Verdict.Summary)
+	}
+	return "gave up: " + e.Verdict.Summary
+}
+
+func gaveUpNext(e supervisor.Event) string {
+	if e.Verdict.Remedy == "" {
+		return "Vivarium waits for you: read the log, then Try Again in the menu"
+	}
+	return "Then Try Again in the menu"
+}
+
+// neverRan: the verdict is on a start that was refused, not on a death.
+func neverRan(k crash.Kind) bool {
+	return k == crash.KindPortTaken || k == crash.KindCannotStart || k == crash.KindConfig
+}
+
+// next says what happens now.
+func next(e supervisor.Event) string {
+	s := e.Snapshot
+	switch s.State {
+	case supervisor.Starting:
+		return "It is starting again"
+	case supervisor.Restarting:
+		if wait := s.Retry.Sub(e.At); wait >= time.Second {
+			return "It starts again in " + Duration(wait.Round(time.Second))
+		}
+		return "It is starting again"
+	case supervisor.Stopped:
+		return "It stays stopped"
+	}
+	return ""
+}
+
+func away(e supervisor.Event) string {
+	if !e.Away {
+		return ""
+	}
+	if e.Exit == nil || e.Exit.At.IsZero() {
+		return "It happened while Vivarium was not running"
+	}
+	return "It happened at " + Clock(e.Exit.At, e.At) + ", while Vivarium was not running"
+}
+
+func pid(e supervisor.Event) string {
+	if e.Snapshot.Run.PID == 0 {
+		return ""
+	}
+	return fmt.Sprint(e.Snapshot.Run.PID)
 }

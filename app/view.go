@@ -36,11 +36,12 @@ type Section struct {
 
 // The items of a section, in the order of the menu. A separator stands after ItemLast in the flat section.
 const (
-	ItemStatus  = iota // "Backend: Healthy · 12 ms"; a config error is a status line that opens the file
-	ItemDetail         // "Up 3 h 12 min · 1.2 GB · 4 % CPU"
-	ItemLast           // "Last crash: two OpenMP runtimes · 14:02"
+	ItemStatus = iota // "Backend: Healthy · 12 ms"; a config error is a status line that opens the file
+	ItemDetail        // "Up 3 h 12 min · 1.2 GB · 4 % CPU"; enabled only if it is a config error: then it opens the file
+	ItemNote          // what else a person should know: "configuration changed: restart to apply"
+	ItemLast          // "Last crash: two OpenMP runtimes · 14:02"
 	ItemStart
-	ItemStop
+	ItemStop // while it stops already: "Stop Now", which skips the grace
 	ItemRestart
 	ItemTakeOver
 	ItemTryAgain
@@ -56,7 +57,7 @@ const (
 
 // The items below the sections, in the order of the menu.
 const (
-	TailAdd = iota
+	TailAdd  = iota
 	TailDemo // "Try the Demo", while there is no backend
 	TailRemove
 	TailLogin

@@ -1,0 +1,249 @@
+package app
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// status is what is said of one backend: a line that always has something, and up to two more that may be empty.
+type status struct{ line, detail, note string }
+
+// statusOf says how a backend is, and what to do if that is not well. room is what its line may hold beside the name.
+func statusOf(s supervisor.Snapshot, now time.Time, room int) status {
+	switch {
+	case misconfigured(s) && !active(s):
+		return configStatus(s, room)
+	case s.HeldBy != 0:
+		return heldStatus(s, now)
+	case s.State == supervisor.GaveUp:
+		return reasonStatus("Gave up", s.Last.Summary, s.Last.Remedy, room, noteOf(s))
+	case s.State == supervisor.Stopped && s.Owner != (supervisor.Owner{}):
+		return ownerStatus(s)
+	}
+	return status{line: stateLine(s, now), detail: detailOf(s, now), note: noteOf(s)}
+}
+
+// StatusLine says in one line how a backend is, without its name.
+func StatusLine(s supervisor.Snapshot, now time.Time) string {
+	st := statusOf(s, now, maxTitle)
+	return Short(facts(st.line), maxTitle)
+}
+
+// misconfigured: the configuration cannot be used.
+func misconfigured(s supervisor.Snapshot) bool { return Plain(s.ConfigProblem) != "" }
+
+// active: a process of the backend is there, or about to be.
+func active(s supervisor.Snapshot) bool {
+	switch s.State {
+	case supervisor.Starting, supervisor.Healthy, supervisor.Unhealthy, supervisor.Stopping, supervisor.Restarting:
+		return true
+	}
+	return false
+}
+
+// alive: there is a process that was not told to end.
+func alive(s supervisor.Snapshot) bool {
+	return active(s) && s.State != supervisor.Stopping && s.State != supervisor.Restarting
+}
+
+func stateLine(s supervisor.Snapshot, now time.Time) string {
+	word := StateWord(s)
+	switch s.State {
+	case supervisor.Starting, supervisor.Stopping:
+		return facts(word, lasting(s.Since, now))
+	case supervisor.Healthy:
+		return facts(word, Latency(s.Health.Latency))
+	case supervisor.Unhealthy:
+		quiet := s.Health.Good
+		if quiet.IsZero() {
+			quiet = s.Since
+		}
+		return facts(word, prefixed("no answer for ", lasting(quiet, now)))
+	case supervisor.Restarting:
+		again := ""
+		if s.Retry.After(now) { // a moment, not a countdown: an open menu must not change under the pointer
+			again = "next start at " + clockSeconds(s.Retry, now)
+		}
+		if s.Crashes > 1 {
+			return facts(word, again, fmt.Sprintf("%d crashes in a row", s.Crashes))
+		}
+		return facts(word, again)
+	}
+	return word
+}
+
+func lasting(since, now time.Time) string {
+	if since.IsZero() || now.Before(since) {
+		return ""
+	}
+	return Duration(now.Sub(since))
+}
+
+func prefixed(prefix, s string) string {
+	if s == "" {
+		return ""
+	}
+	return prefix + s
+}
+
+// detailOf is "Up 3 h 12 min · 1.2 GB · 4 % CPU".
+func detailOf(s supervisor.Snapshot, now time.Time) string {
+	if !alive(s) || s.Run.PID == 0 {
+		return ""
+	}
+	memory, cpu := "", ""
+	if s.Usage.RSS > 0 {
+		memory, cpu = Size(s.Usage.RSS), Percent(s.Usage.CPU)+" CPU"
+	}
+	up := lasting(s.Run.Started, now)
+	if s.State == supervisor.Starting { // its age is in the status already
+		up = ""
+	}
+	return facts(prefixed("Up ", up), memory, cpu)
+}
+
+// noteOf is what else a person should know, the most urgent first.
+func noteOf(s supervisor.Snapshot) string {
+	var missing, changed, semaphores, problem string
+	if len(s.Missing) > 0 {
+		missing = wordMissingShort + ": " + strings.Join(s.Missing, ", ") + " missing"
+	}
+	if s.ConfigChanged {
+		changed = wordChanged
+	}
+	if s.State == supervisor.Unhealthy {
+		problem = s.Health.Problem
+	}
+	if s.Semaphores > 0 {
+		semaphores = Count(s.Semaphores, "named semaphore", "named semaphores") + " left behind by ended runs"
+	}
+	return facts(missing, problem, changed, s.Note, semaphores)
+}
+
+func heldStatus(s supervisor.Snapshot, now time.Time) status {
+	kept := fmt.Sprintf("kept by vivarium run (PID %d)", s.HeldBy)
+	if s.State == supervisor.Stopped { // nothing is known of it but its holder
+		return status{line: kept}
+	}
+	return status{line: facts(StateWord(s), kept), detail: detailOf(s, now), note: noteOf(s)}
+}
+
+func ownerStatus(s supervisor.Snapshot) status {
+	o := s.Owner
+	who := "a process of another user"
+	if o.PID != 0 {
+		who = fmt.Sprintf("%s (PID %d)", o.Name, o.PID)
+	}
+	switch {
+	case o.Copy:
+		return status{line: fmt.Sprintf("%s (PID %d)", wordWithoutEnv, o.PID), detail: "Take Over ends it and starts it properly", note: noteOf(s)}
+	case o.Ours:
+		return status{line: facts("Stopped", fmt.Sprintf("an earlier server still runs (PID %d)", o.PID)), detail: o.Why, note: noteOf(s)}
+	}
+	return status{line: facts("Stopped", fmt.Sprintf("port %d is taken by %s", s.Port, who)), detail: o.Why, note: noteOf(s)}
+}
+
+// reasonStatus puts a reason and its remedy in the status line, or the remedy below it where both are too long.
+func reasonStatus(word, reason, remedy string, room int, note string) status {
+	line := facts(word, Plain(reason))
+	if full := facts(line, Plain(remedy)); remedy != "" && len([]rune(full)) <= room {
+		return status{line: full, note: note}
+	}
+	rest := wrap(remedy, maxTitle, 2)
+	switch len(rest) {
+	case 0:
+		return status{line: line, note: note}
+	case 1:
+		return status{line: line, detail: rest[0], note: note}
+	}
+	return status{line: line, detail: rest[0], note: rest[1]}
+}
+
+// configStatus shows a mistake in the configuration by the file's name and line, as short as a menu needs it.
+func configStatus(s supervisor.Snapshot, room int) status {
+	problem, remedy := configProblem(s)
+	if Plain(problem) == "" {
+		problem, remedy = remedy, ""
+	}
+	return reasonStatus("", orElse(Plain(problem), "the configuration cannot be used"), remedy, room, "")
+}
+
+// configProblem takes the one line of a configuration error apart: "vivarium.toml:3: port: wants …", "write it like this: …".
+func configProblem(s supervisor.Snapshot) (problem, remedy string) {
+	problem = s.ConfigProblem
+	if i := strings.LastIndex(problem, "; "); i > 0 {
+		problem, remedy = problem[:i], problem[i+2:]
+	}
+	rest, named := strings.CutPrefix(problem, s.ConfigFile)
+	switch {
+	case !named || s.ConfigFile == "":
+	case s.ConfigFile == s.Dir: // it is the folder itself that is wrong
+		problem = strings.TrimPrefix(rest, ": ")
+	default:
+		problem = filepath.Base(s.ConfigFile) + rest
+	}
+	return problem, remedy
+}
+
+// lastOf is "Last crash: two OpenMP runtimes · 14:02", or "" when there was none, or when the status says it already.
+func lastOf(s supervisor.Snapshot, now time.Time) string {
+	if s.Last.Kind == "" || s.LastAt.IsZero() {
+		return ""
+	}
+	word := "Last crash: "
+	switch {
+	case neverRan(s.Last.Kind) && !active(s): // the status says it
+		return ""
+	case neverRan(s.Last.Kind):
+		word = "Last problem: "
+	case s.Last.Kind == crash.KindCleanExit:
+		word = "Last end: "
+	}
+	at := Clock(s.LastAt, now)
+	name := strings.TrimPrefix(Plain(s.Last.Summary), Plain(s.Backend)+" ")
+	if name == "" {
+		name = string(s.Last.Kind)
+	}
+	if s.State == supervisor.GaveUp { // the reason is in the status
+		return facts(word+at, chosen(s.Crashes > 1, fmt.Sprintf("%d in a row", s.Crashes), ""))
+	}
+	return word + Short(name, maxTitle-len([]rune(word))-len(between)-len(at)) + between + at
+}
+
+// summaryOf counts several backends: "3 backends: 2 healthy, 1 stopped".
+func summaryOf(all []supervisor.Snapshot) string {
+	order := []string{"misconfigured", "gave up", "hung", "without the crash environment", "restarting", "busy", "starting", "stopping", "healthy", "stopped"}
+	n := map[string]int{}
+	for _, s := range all {
+		n[briefOf(s)]++
+	}
+	var parts []string
+	for _, word := range order {
+		if n[word] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n[word], word))
+		}
+	}
+	line := Count(len(all), "backend", "backends") + ": " + strings.Join(parts, ", ")
+	if over := len(all) - maxBackends; over > 0 {
+		line = Short(line, maxTitle-25) + between + fmt.Sprintf("%d not shown", over)
+	}
+	return Short(line, maxTitle)
+}
+
+// briefOf is a backend's state as one word of a summary.
+func briefOf(s supervisor.Snapshot) string {
+	switch {
+	case misconfigured(s) && !active(s):
+		return "misconfigured"
+	case s.State == supervisor.Stopped && s.Owner.Copy:
+		return "without the crash environment"
+	case s.State == supervisor.Unhealthy && s.Health.Phase != supervisor.PhaseBusy:
+		return "hung"
+	}
+	return strings.ToLower(StateWord(s))
+}
