@@ -10,8 +10,11 @@ type Var struct {
 	Name  string `json:"name"`
 	Value string `json:"value"`
 	Why   string `json:"why"` // one or two sentences of plain truth, also where the variable does little
-	// From says where the value comes from: "vivarium", "inherited", "env_file" or "[environment]".
-	From string `json:"from,omitempty"`
+	// From says where the value comes from: "vivarium", "inherited", "env_file" or "[environment]"; of a list that was joined
+	// all of them, as in "inherited + vivarium".
+	From  string `json:"from,omitempty"`
+	Only  string `json:"only,omitempty"`  // the one system it is set on, as in GOOS; "" for all
+	Unset bool   `json:"unset,omitempty"` // it is left unset: switched off, or there is nothing to set it to
 }
 
 // Evidence is what is known of an ended run.
@@ -23,6 +26,11 @@ type Evidence struct {
 	Uptime time.Duration // how long the run lived
 	Tail   []string      // the last lines of output, oldest first
 	Port   int           // the port the backend was to listen on, 0 for none
+
+	Python  string // the interpreter's path, "" unknown
+	Install string // the command that installs a package into its environment. If "", it is made from Python
+	Hung    bool   // it was ended because it no longer answered
+	Worker  bool   // a worker of the run ended, not the run: Code, Signal and Known say nothing
 }
 
 // Kind is the machine-readable name of a cause, as in "openmp-duplicate". Kinds are listed in verdict.go.

@@ -1,0 +1,156 @@
+package crash
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// The rules that know an end by what Vivarium did, and those that put signals and exit codes into words.
+
+func stopped(s *scene) (Verdict, bool) {
+	return Verdict{Summary: "stopped on request"}, s.Asked
+}
+
+func hung(s *scene) (Verdict, bool) {
+	return Verdict{
+		Summary: "the server stopped answering and was ended",
+		Remedy:  "The log's last lines show what it was doing; restart_hung = false in vivarium.toml leaves it alone.",
+	}, s.Hung
+}
+
+func keeperLost(s *scene) (Verdict, bool) {
+	return Verdict{
+		Summary: "the keeper was lost, so nobody saw how the server ended",
+		Remedy:  "Nothing is known to be wrong with your server. Was the keeper killed, or memory short?",
+	}, !s.Known
+}
+
+// fault is a signal that a processor or a library raises, as faulthandler calls it and in words.
+type fault struct{ handler, words, remedy string }
+
+const askStack = "The Python stack in the log shows the call; the library below it is the suspect."
+
+var faults = map[string]fault{
+	"SIGSEGV": {"Segmentation fault", "Python crashed with a segmentation fault", "A native library touched memory that was not its own. " + askStack},
+	"SIGABRT": {"Aborted", "Python was aborted by a library in it", "If the library said why, it is in the log's last lines. " + askStack},
+	"SIGBUS":  {"Bus error", "Python crashed with a bus error", "Often a file that was mapped into memory became shorter, or the disk is full. " + askStack},
+	"SIGILL":  {"Illegal instruction", "Python crashed with an illegal instruction", "Often a package was built for another processor: install one that fits this computer. " + askStack},
+	"SIGFPE":  {"Floating-point exception", "Python crashed with an arithmetic error in native code", "Often a whole number was divided by zero. " + askStack},
+}
+
+var (
+	currentFrame = regexp.MustCompile(`^  File "([^"]+)", line (\d+) in (.+)$`)
+	fatalError   = "Fatal Python error: "
+)
+
+// signalled: the run died of the signal. faulthandler's stack says where, and of a worker it says everything.
+func signalled(signal string) func(*scene) (Verdict, bool) {
+	f := faults[signal]
+	return func(s *scene) (Verdict, bool) {
+		if !s.ended(signal) {
+			return Verdict{}, false
+		}
+		i := s.last(fatalError)
+		if i >= 0 && (s.wentOn(i) || !s.Worker && signal != "SIGABRT" && !strings.Contains(s.lines[i], f.handler)) {
+			i = -1
+		}
+		if s.Worker && (i < 0 || !strings.Contains(s.lines[i], f.handler)) {
+			return Verdict{}, false
+		}
+		v := Verdict{Summary: f.words + " (" + signal + ")", Remedy: f.remedy}
+		if i < 0 {
+			v.Remedy = strings.TrimSuffix(v.Remedy, askStack) + "The log has no Python stack of it."
+			return v, true
+		}
+		v.Line = s.lines[i]
+		if _, said, _ := strings.Cut(v.Line, fatalError); signal == "SIGABRT" && said != f.handler { // the interpreter itself
+			v.Summary = "Python gave up (SIGABRT): " + strings.TrimRight(said, ".")
+			v.Remedy = "The Python stack in the log shows where."
+		}
+		if where := s.currentPlace(i); where != "" {
+			v.Summary += " at " + where
+		}
+		return v, true
+	}
+}
+
+// currentPlace is the innermost frame of the current thread in faulthandler's report below line i.
+func (s *scene) currentPlace(i int) string {
+	current := false
+	for _, l := range s.lines[i+1:] {
+		if m := currentFrame.FindStringSubmatch(l); current && m != nil {
+			return whereText(m[1], m[2], m[3])
+		}
+		if current {
+			return "" // "<no Python frame>"
+		}
+		current = strings.HasPrefix(l, "Current thread ")
+	}
+	return ""
+}
+
+func killed(s *scene) (Verdict, bool) {
+	return Verdict{
+		Summary: "Python was killed (SIGKILL), from outside or because memory ran out",
+		Remedy:  "Nothing tells which of the two. If nobody did it, the server needs less memory: a smaller model, or fewer workers.",
+	}, s.ended("SIGKILL")
+}
+
+func endedByOther(s *scene) (Verdict, bool) {
+	switch s.Signal {
+	case "SIGTERM", "SIGINT", "SIGHUP":
+		return Verdict{
+			Summary: "Python was ended by somebody else (" + s.Signal + ")",
+			Remedy:  "Vivarium did not send that signal: a person, a script or the system did.",
+		}, true
+	}
+	return Verdict{}, false
+}
+
+func otherSignal(s *scene) (Verdict, bool) {
+	return Verdict{
+		Summary: "Python died of the signal " + s.Signal,
+		Remedy:  "The log's last lines show what it was doing.",
+	}, s.Signal != ""
+}
+
+func cleanExit(s *scene) (Verdict, bool) {
+	if s.Signal != "" || s.Code != 0 {
+		return Verdict{}, false
+	}
+	v := Verdict{
+		Summary: "the server ended by itself, without an error",
+		Remedy:  `If it is to run again whenever it ends, set policy = "always" under [restart] in vivarium.toml.`,
+	}
+	if i := s.last("Shutting down"); i >= 0 && !s.wentOn(i) {
+		v.Summary = "the server shut down in good order, and Vivarium did not ask for it"
+		v.Remedy = "Somebody probably sent it SIGTERM or SIGINT. " + v.Remedy
+		v.Line = s.lines[i]
+	}
+	return v, true
+}
+
+func exitCode(s *scene) (Verdict, bool) {
+	v := Verdict{Summary: fmt.Sprintf("Python exited with code %d", s.Code), Remedy: "The log's last lines are all that is known."}
+	switch {
+	case s.Code == 1:
+		v.Summary += ", and the log does not say for certain why"
+	case s.Code == 3:
+		v.Summary += ", which uvicorn uses when the application fails to start"
+	case s.Code == 2:
+		v.Summary += ", which often means a wrong option in the command"
+		v.Remedy = "Check command in vivarium.toml; the log's last lines are all that is known."
+	case s.Code > 128 && s.Code <= 128+31:
+		v.Summary += fmt.Sprintf(", by which a shell means signal %d", s.Code-128)
+	}
+	return v, s.Signal == ""
+}
+
+func unknown(s *scene) (Verdict, bool) {
+	return Verdict{
+		Summary: fmt.Sprintf("the server ended after %s, and nothing tells why", s.Uptime.Round(time.Second)),
+		Remedy:  "The log's last lines are all that is known.",
+	}, true
+}

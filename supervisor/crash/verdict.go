@@ -1,0 +1,139 @@
+package crash
+
+import "strings"
+
+// The kinds of verdict. A kind is a promise to whoever reads the JSON: it keeps its name.
+const (
+	KindStopped       Kind = "stopped"            // asked for; never news
+	KindHung          Kind = "hung"               // ended because it no longer answered
+	KindKeeperLost    Kind = "keeper-lost"        // nobody saw the exit status
+	KindWorkerDied    Kind = "worker-died"        // a worker, not the run
+	KindOpenMP        Kind = "openmp-duplicate"   // OMP: Error #15
+	KindPortTaken     Kind = "port-taken"         // a foreign process has the port
+	KindMissingModule Kind = "missing-module"     // ModuleNotFoundError
+	KindAppNotFound   Kind = "app-not-found"      // uvicorn and its kin cannot load module:app
+	KindStartupFailed Kind = "startup-failed"     // the application's own startup raised
+	KindException     Kind = "uncaught-exception" // a traceback, then exit 1
+	KindSegfault      Kind = "segfault"
+	KindAbort         Kind = "abort"
+	KindBusError      Kind = "bus-error"
+	KindIllegal       Kind = "illegal-instruction"
+	KindArithmetic    Kind = "floating-point"
+	KindKilled        Kind = "killed"         // SIGKILL: from outside, or memory
+	KindEnded         Kind = "ended-by-other" // SIGTERM, SIGINT, SIGHUP that Vivarium did not send
+	KindSignal        Kind = "signal"         // any other signal
+	KindCleanExit     Kind = "clean-exit"     // exit 0 that nobody asked for
+	KindExitCode      Kind = "exit-code"      // any other exit code, without a word
+	KindUnknown       Kind = "unknown"
+
+	// Not the end of a run, but why there is none.
+	KindCannotStart Kind = "cannot-start"
+	KindConfig      Kind = "config"
+)
+
+// rule recognises one cause. A rule that is not sure does not match: an honest "exit code 1" is better than a wrong cause.
+type rule struct {
+	kind  Kind
+	match func(*scene) (Verdict, bool)
+	// text: the output decides, with the exit status as a second witness. These rules also judge a worker, whose exit status
+	// nobody saw.
+	text bool
+}
+
+// rules, strongest first: what we know ourselves, what the output says for certain, then signals and exit codes in words. The
+// last one matches all.
+var rules = []rule{
+	{kind: KindStopped, match: stopped},
+	{kind: KindHung, match: hung},
+	{kind: KindKeeperLost, match: keeperLost},
+	{kind: KindOpenMP, match: openMPTwice, text: true},
+	{kind: KindPortTaken, match: portTaken, text: true},
+	{kind: KindAppNotFound, match: appNotFound, text: true},
+	{kind: KindMissingModule, match: missingModule, text: true},
+	{kind: KindStartupFailed, match: startupFailed, text: true},
+	{kind: KindException, match: uncaughtException, text: true},
+	{kind: KindSegfault, match: signalled("SIGSEGV"), text: true},
+	{kind: KindAbort, match: signalled("SIGABRT"), text: true},
+	{kind: KindBusError, match: signalled("SIGBUS"), text: true},
+	{kind: KindIllegal, match: signalled("SIGILL"), text: true},
+	{kind: KindArithmetic, match: signalled("SIGFPE"), text: true},
+	{kind: KindKilled, match: killed},
+	{kind: KindEnded, match: endedByOther},
+	{kind: KindSignal, match: otherSignal},
+	{kind: KindCleanExit, match: cleanExit},
+	{kind: KindExitCode, match: exitCode},
+	{kind: KindUnknown, match: unknown},
+}
+
+// Judge says why a run ended. It takes well under a millisecond for 64 KiB of output.
+func Judge(e Evidence) Verdict {
+	if e.Worker {
+		return judgeWorker(e)
+	}
+	s := newScene(e)
+	for _, r := range rules {
+		if v, ok := r.match(s); ok {
+			v.Kind = r.kind
+			return v.tidy()
+		}
+	}
+	return Verdict{Kind: KindUnknown} // not reached: the last rule matches all
+}
+
+// JudgeWorker says why a worker of a run died, from the output alone: its exit status belongs to its parent, which keeps it.
+func JudgeWorker(e Evidence) Verdict {
+	e.Worker = true
+	return judgeWorker(e)
+}
+
+func judgeWorker(e Evidence) Verdict {
+	s := newScene(e)
+	died := Verdict{
+		Kind:    KindWorkerDied,
+		Summary: "a worker process died, and the log does not say why",
+		Remedy:  "The log's last lines show what it was doing. A worker that dies without a word was often killed, by somebody or because memory ran out.",
+	}
+	for _, r := range rules {
+		if !r.text {
+			continue
+		}
+		if v, ok := r.match(s); ok {
+			died.Summary, died.Remedy, died.Line = "a worker process died: "+v.Summary, v.Remedy, v.Line
+			break
+		}
+	}
+	return died.tidy()
+}
+
+const (
+	longestSummary = 200 // runes: a notice has no room for more
+	longestLine    = 400
+)
+
+// tidy makes a verdict fit for a notice, a menu and a JSON line: valid UTF-8, printable, one line each, not too long.
+func (v Verdict) tidy() Verdict {
+	v.Summary, v.Line = oneLine(v.Summary, longestSummary), oneLine(v.Line, longestLine)
+	v.Remedy = oneLine(v.Remedy, longestLine)
+	return v
+}
+
+func oneLine(s string, longest int) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\t' || r == '\n' || r == '\r':
+			return ' '
+		case r < ' ' || r >= 0x7f && r < 0xa0 || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069: // controls, and what turns text around
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, "�"))
+	s = strings.TrimSpace(s)
+	if n := 0; len(s) > longest {
+		for i := range s {
+			if n++; n == longest {
+				return strings.TrimSpace(s[:i]) + "…"
+			}
+		}
+	}
+	return s
+}

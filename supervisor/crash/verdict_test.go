@@ -1,0 +1,177 @@
+package crash
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+)
+
+// update writes the verdicts into the fixtures, to be read by a person before they are committed.
+var update = flag.Bool("update", false, "write the verdicts of testdata/verdicts anew")
+
+const verdictMark = "-- verdict --\n"
+
+// A fixture is a header of "key: value" lines, an empty line, the output, the mark, and the verdict. A new crash is a new file.
+func readFixture(t *testing.T, path string) (e Evidence, want string) {
+	t.Helper()
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	text, want, ok := strings.Cut(string(raw), verdictMark)
+	require.True(t, ok, "no %q", verdictMark)
+	header, output, ok := strings.Cut(text, "\n\n")
+	require.True(t, ok, "no empty line after the header")
+	e.Known = true
+	for _, l := range strings.Split(header, "\n") {
+		key, value, ok := strings.Cut(l, ": ")
+		require.True(t, ok, "header %q", l)
+		switch key {
+		case "code":
+			e.Code, err = strconv.Atoi(value)
+		case "port":
+			e.Port, err = strconv.Atoi(value)
+		case "signal":
+			e.Signal = value
+		case "python":
+			e.Python = value
+		case "install":
+			e.Install = value
+		case "uptime":
+			e.Uptime, err = time.ParseDuration(value)
+		case "known":
+			e.Known, err = strconv.ParseBool(value)
+		case "asked":
+			e.Asked, err = strconv.ParseBool(value)
+		case "hung":
+			e.Hung, err = strconv.ParseBool(value)
+		case "worker":
+			e.Worker, err = strconv.ParseBool(value)
+		default:
+			t.Fatalf("unknown header %q", key)
+		}
+		require.NoError(t, err)
+	}
+	if output != "" {
+		e.Tail = strings.Split(strings.TrimSuffix(output, "\n"), "\n")
+	}
+	return e, want
+}
+
+func verdictText(v Verdict) string {
+	return fmt.Sprintf("kind: %s\nsummary: %s\nremedy: %s\nline: %s\n", v.Kind, v.Summary, v.Remedy, v.Line)
+}
+
+func fixtures(t testing.TB) []string {
+	files, err := filepath.Glob("testdata/verdicts/*.txt")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	return files
+}
+
+func TestEveryEndIsJudgedAsItsFixtureSays(t *testing.T) {
+	kinds := map[Kind]bool{}
+	for _, path := range fixtures(t) {
+		t.Run(strings.TrimSuffix(filepath.Base(path), ".txt"), func(t *testing.T) {
+			e, want := readFixture(t, path)
+			v := Judge(e)
+			kinds[v.Kind] = true
+			if *update {
+				raw, err := os.ReadFile(path)
+				require.NoError(t, err)
+				text, _, _ := strings.Cut(string(raw), verdictMark)
+				require.NoError(t, os.WriteFile(path, []byte(text+verdictMark+verdictText(v)), 0o644))
+				return
+			}
+			require.Equal(t, want, verdictText(v))
+			require.NotContains(t, v.Line, "There appear to be")
+		})
+	}
+	for _, r := range rules {
+		require.True(t, kinds[r.kind] || r.kind == KindUnknown, "no fixture for %s", r.kind)
+	}
+}
+
+func TestLeakedSemaphoresAreNeverTheCause(t *testing.T) {
+	for _, line := range []string{
+		"/x/multiprocessing/resource_tracker.py:224: UserWarning: resource_tracker: There appear to be 1 leaked semaphore objects to clean up at shutdown",
+		"/x/multiprocessing/semaphore_tracker.py:144: UserWarning: semaphore_tracker: There appear to be 6 leaked semaphores to clean up at shutdown",
+		"resource_tracker: There appear to be 3 leaked shared_memory objects to clean up at shutdown: {'/psm_1'}",
+	} {
+		for _, path := range fixtures(t) {
+			e, _ := readFixture(t, path)
+			before := Judge(e)
+			e.Tail = append(append([]string(nil), e.Tail...), line, "  warnings.warn('resource_tracker: There appear to be %d '")
+			require.Equal(t, before, Judge(e), path)
+		}
+	}
+}
+
+func TestAWorkerIsJudgedFromTheOutputAlone(t *testing.T) {
+	for _, e := range []Evidence{{}, {Code: 1, Known: true}, {Signal: "SIGKILL", Known: true}, {Asked: true}} {
+		v := JudgeWorker(e)
+		require.Equal(t, KindWorkerDied, v.Kind)
+		require.Contains(t, v.Summary, "the log does not say why")
+	}
+}
+
+func TestAVerdictIsFitForANotice(t *testing.T) {
+	long := strings.Repeat("ü", 5000)
+	for _, message := range []string{"tab\there", "bell\a", "turned \u202eround", "half \xc3", long, "nul\x00"} {
+		v := Judge(Evidence{Known: true, Code: 1, Tail: []string{
+			"Traceback (most recent call last):", `  File "/b/main.py", line 1, in <module>`, "ValueError: " + message}})
+		require.Equal(t, KindException, v.Kind, "%q", message)
+		for _, s := range []string{v.Summary, v.Remedy, v.Line} {
+			require.True(t, utf8.ValidString(s))
+			require.LessOrEqual(t, utf8.RuneCountInString(s), longestLine)
+			require.False(t, strings.ContainsAny(s, "\x00\a\t\n\r\u202e"), "%q", s)
+		}
+		require.LessOrEqual(t, utf8.RuneCountInString(v.Summary), longestSummary)
+	}
+}
+
+func FuzzJudge(f *testing.F) {
+	for _, path := range fixtures(f) {
+		raw, err := os.ReadFile(path)
+		require.NoError(f, err)
+		f.Add(string(raw), 1, "", false)
+		f.Add(string(raw), 0, "SIGABRT", false)
+		f.Add(string(raw), 3, "", true)
+	}
+	f.Fuzz(func(t *testing.T, tail string, code int, signal string, worker bool) {
+		v := Judge(Evidence{Known: true, Code: code, Signal: signal, Worker: worker, Tail: strings.Split(tail, "\n")})
+		if v.Kind == "" || v.Summary == "" || !utf8.ValidString(v.Summary+v.Remedy+v.Line) {
+			t.Fatalf("%+v", v)
+		}
+	})
+}
+
+func BenchmarkJudge64KiB(b *testing.B) {
+	line := `INFO:     127.0.0.1:52344 - "GET /health HTTP/1.1" 200 OK of some length`
+	var tail []string
+	for n := 0; n < 64<<10; n += len(line) + 1 {
+		tail = append(tail, line)
+	}
+	short := strings.Split(strings.Repeat("x\n", 32<<10), "\n")
+	trace := []string{"Traceback (most recent call last):", `  File "/b/main.py", line 1, in <module>`, "ValueError: x"}
+	for name, e := range map[string]Evidence{
+		"unknown":     {Known: true, Code: 1, Tail: tail},
+		"exception":   {Known: true, Code: 1, Tail: append(append([]string(nil), tail...), trace...)},
+		"segfault":    {Known: true, Signal: "SIGSEGV", Tail: tail},
+		"worker":      {Worker: true, Tail: tail},
+		"short lines": {Known: true, Code: 1, Tail: short},
+	} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				Judge(e)
+			}
+		})
+	}
+}
