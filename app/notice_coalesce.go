@@ -131,7 +131,10 @@ func (b *burst) notice(now time.Time) Notice {
 
 // span counts from the first crash, the one that was told at once.
 func (b *burst) span(now time.Time) string {
-	if d := now.Sub(b.began); d < burstWindow {
+	switch d := now.Sub(b.began); {
+	case d < time.Second:
+		return "second"
+	case d < burstWindow:
 		return Duration(d)
 	}
 	return "minute"
