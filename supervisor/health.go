@@ -25,9 +25,9 @@ const (
 // 64 KiB of the body are read, no proxy is asked, nothing is kept open. The error is a sentence's end for a person: "answered 503".
 // The deadline of ctx is the timeout.
 //
-// It is one exchange on one connection, with net/http's parser but not its Client: measured against a Client with keep-alives off
-// (BenchmarkProbe) it takes about half of the time and of the memory, and no goroutine or buffer stays between two probes. A connection
-// kept open would be cheaper still, but it takes one of a single-threaded server's few, and says nothing about whether it still accepts.
+// It is one exchange on one connection, with net/http's parser but not its Client. Measured on Linux, a program that probes so has 5.1 MiB
+// PSS, with a Client and keep-alives off 7.3 MiB, and a probe takes less than half of the Client's allocations (BenchmarkProbe). A connection
+// kept open would take one of a small server's few, and say nothing about whether it still accepts.
 func Probe(ctx context.Context, url string) (latency time.Duration, err error) {
 	started := time.Now()
 	status, location, err := exchange(ctx, url)
@@ -113,9 +113,10 @@ func readAnswer(conn io.Reader) (status int, location string, err error) {
 // probeProblem puts what the network says into words.
 func probeProblem(ctx context.Context, started time.Time, err error) error {
 	var dns *net.DNSError
+	at, limited := ctx.Deadline()
 	switch {
-	case errors.Is(ctx.Err(), context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		at, _ := ctx.Deadline()
+	// The parser takes half a line before a timeout for a line, so its error is not asked; the clock is.
+	case limited && !time.Now().Before(at), errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no answer within %s", seconds(at.Sub(started)))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return errors.New("connection refused")
@@ -129,7 +130,7 @@ func probeProblem(ctx context.Context, started time.Time, err error) error {
 		return err
 	case errors.As(err, &dns):
 		return fmt.Errorf("the address of %s cannot be found", plain(dns.Name))
-	case strings.HasPrefix(err.Error(), "malformed") || strings.HasPrefix(err.Error(), "net/http") || strings.Contains(err.Error(), "chunk"):
+	case strings.HasPrefix(err.Error(), "malformed") || strings.Contains(err.Error(), "chunk") || strings.Contains(err.Error(), "transfer encoding"):
 		return errNoHTTP
 	}
 	return errors.New(plain(shorten(err.Error(), 200)))

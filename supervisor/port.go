@@ -26,7 +26,7 @@ type listener struct {
 // SO_REUSEADDR, and never listens: a look must not accept a client's connection, nor be in the way of a server that starts at that moment.
 //
 // Host and port are tried, and the wildcards, because of macOS: there a server on 127.0.0.1 and another on 0.0.0.0 can share a port. A
-// listener on the other loopback counts as well: "localhost" would lead people to either.
+// listener on the other of 127.0.0.1 and ::1 counts as well: "localhost" would lead people to either.
 func PortFree(host string, port int) (bool, error) {
 	if port <= 0 || port > 65535 {
 		return false, fmt.Errorf("looking at port %d: there is no such port", port)
@@ -75,11 +75,15 @@ func wildcardsFree(hosts []netip.Addr, port int) (bool, error) {
 // concerns says whether who wants to connect to one of hosts could get this listener.
 func (l listener) concerns(hosts []netip.Addr) bool {
 	for _, h := range hosts {
-		if l.addr == h || l.addr.IsUnspecified() || h.IsUnspecified() || l.addr.IsLoopback() && h.IsLoopback() {
+		if l.addr == h || l.addr.IsUnspecified() || h.IsUnspecified() || isLocalhost(l.addr) && isLocalhost(h) {
 			return true
 		}
 	}
 	return false
+}
+
+func isLocalhost(a netip.Addr) bool {
+	return a == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a == netip.IPv6Loopback()
 }
 
 // addresses gives the addresses that host stands for.
