@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -19,7 +20,7 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 	case doLaunch:
 		lctx, cancel := context.WithCancel(ctx)
 		s.cancel = cancel
-		l := launch{s: s, doLaunch: e, conn: conn, good: s.good}
+		l := launch{s: s, doLaunch: e, conn: conn, good: s.good, ours: s.ours()}
 		s.aside(func() { defer cancel(); s.box.post(l.run(lctx)) })
 	case doCancel:
 		if s.cancel != nil {
@@ -58,8 +59,8 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 		before := s.before
 		s.aside(func() { s.count(ctx, before, e.run) })
 	case doLookAtPort:
-		c := s.m.config
-		s.aside(func() { s.post(ctx, letter{in: s.lookAtPort(ctx, c)}) })
+		c, ours := s.m.config, s.ours()
+		s.aside(func() { s.post(ctx, letter{in: s.lookAtPort(ctx, c, ours)}) })
 	case doSave:
 		select {
 		case <-s.saves:
@@ -69,6 +70,14 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 	case doTell:
 		s.queue = append(s.queue, e.event)
 		logEvent(s.log, e.event)
+	}
+}
+
+// ours tells the Run IDs of this backend: of the runs that died, and of the last one.
+func (s *Supervisor) ours() func(runID string) bool {
+	deaths, last := s.m.deaths, s.m.lastRun
+	return func(id string) bool {
+		return id == last || slices.ContainsFunc(deaths, func(d Death) bool { return d.Run == id })
 	}
 }
 

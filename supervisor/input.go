@@ -34,6 +34,7 @@ type (
 	// found is what attaching to a keeper found, also after a lost connection.
 	found struct {
 		run     keeper.Run   // the zero Run: nothing there
+		ending  bool         // a stop of it is under way
 		exit    *keeper.Exit // it ended while nobody was attached
 		verdict crash.Verdict
 		problem string // the keeper is there but cannot be reached: said, and tried again
@@ -71,7 +72,6 @@ type (
 	used struct {
 		runID    string
 		usage    Usage
-		whole    bool // the whole tree, not the leader alone
 		children []Child
 		logSize  int64
 		changed  bool // the configuration files changed since the run was started

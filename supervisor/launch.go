@@ -23,6 +23,7 @@ type launch struct {
 	doLaunch
 	conn Keeper
 	good *goodPlan
+	ours func(runID string) bool
 }
 
 // refusal is why a launch was refused, as the machine hears it.
@@ -102,7 +103,7 @@ func (l launch) prepare() (*goodPlan, string, error) {
 
 // freePort makes sure that the port is free, or says whose it is. Only what is proven to be this backend is ended.
 func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
-	claim, err := l.s.world.Claim(ctx, c)
+	claim, err := l.s.world.Claim(ctx, c, l.ours)
 	if err != nil {
 		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
 	}
@@ -118,7 +119,7 @@ func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
 	if err := l.s.world.EndCopies(ctx, claim, keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}); err != nil {
 		return nil, fmt.Errorf("ending %s on port %d: %w", ownersText([]Owner{o}), c.Port, err)
 	}
-	after, err := l.s.world.Claim(ctx, c)
+	after, err := l.s.world.Claim(ctx, c, l.ours)
 	if err != nil {
 		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
 	}

@@ -11,7 +11,7 @@ const (
 	portEvery  = 10 * time.Second // how often the port of a backend that does not run is looked at
 	backWithin = 5 * time.Second  // a copy that is back this soon after it was ended has a parent that wants it
 	firstProbe = 100 * time.Millisecond
-	wholeEvery = time.Minute // how often the whole process tree is measured while all is well
+	wholeEvery = time.Minute // how often the memory of the whole process tree is summed up
 )
 
 // machine is the policy, and the whole mutable state of a Supervisor. step is pure: it does no I/O, starts nothing and asks
@@ -31,6 +31,7 @@ type machine struct {
 	came    time.Time // when this app began to watch
 	cleared time.Time // a person started it then: earlier deaths do not count
 	deaths  []Death
+	lastRun string    // ID of the run before the launch under way
 	tookAt  time.Time // when a hand-started copy was last ended
 
 	watch
@@ -134,6 +135,9 @@ func (m *machine) clear(now time.Time) {
 
 // launch asks for a new run. The last one, if any, is forgotten and its remains are ended by whoever carries this out.
 func (m *machine) launch(now time.Time, o doLaunch) {
+	if m.Run.ID != "" {
+		m.lastRun = m.Run.ID
+	}
 	m.attempt++
 	o.attempt, o.forget, o.tookAt = m.attempt, m.Run.ID, m.tookAt
 	m.launching, m.automatic = true, o.automatic
@@ -280,10 +284,10 @@ func (m *machine) onBegan(now time.Time, in began) {
 func (m *machine) adopt(now time.Time, in began, autostart bool) {
 	s := in.saved
 	m.Run = in.found.run
-	stopping := s != nil && (s.Quit || !s.Want)
-	if stopping {
+	if s != nil && (s.Quit || !s.Want) || in.found.ending {
 		m.enter(now, Stopping)
-		m.Want, m.again = autostart, autostart
+		m.Want = m.Want || autostart
+		m.again = m.Want
 		m.do(doStop{m.Run.ID, m.ladder()}) // a climb that is under way only goes on
 		return
 	}

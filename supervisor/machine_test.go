@@ -56,7 +56,7 @@ func (p *play) crash(kind crash.Kind) *play {
 func (p *play) bad(n int, cpu time.Duration, logSize func(i int) int64) *play {
 	for i := range n {
 		p.feed(probed{runID: p.m.Run.ID, err: errors.New("no answer within 3 s")})
-		p.feed(used{runID: p.m.Run.ID, whole: true, usage: Usage{Total: time.Duration(i+1) * cpu, Procs: 2}, logSize: logSize(i)})
+		p.feed(used{runID: p.m.Run.ID, usage: Usage{Total: time.Duration(i+1) * cpu, Procs: 2}, logSize: logSize(i)})
 		if i < n-1 {
 			p.after(p.m.config.Health.Interval)
 		}

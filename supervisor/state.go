@@ -1,7 +1,11 @@
 package supervisor
 
 import (
+	"fmt"
+	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -131,4 +135,15 @@ type Event struct {
 	Away     bool          // it happened while no app was there, and is told late
 	Recovery bool          // healthy: again, after a crash or after unhealthy
 	Text     string        // one more detail for a person: the worker's PID, the missing variables
+}
+
+// SignalName is a signal in the words of the command line: "SIGSEGV", "" for none.
+func SignalName(s syscall.Signal) string {
+	if s == 0 {
+		return ""
+	}
+	if name := unix.SignalName(s); name != "" {
+		return name
+	}
+	return fmt.Sprintf("SIG%d", int(s)) // a real-time signal
 }

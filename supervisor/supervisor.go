@@ -12,10 +12,11 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
-// Keeper is what a Supervisor needs of the keeper it is attached to.
+// Keeper is what a Supervisor needs of the keeper it is attached to: a *keeper.Conn, or in tests one that runs nothing.
 type Keeper interface {
 	Live() bool
 	Current() (keeper.Run, bool)
+	Stopping() bool
 	Spawn(ctx context.Context, s keeper.Spec) (keeper.Run, error)
 	Stop(run string, l keeper.Ladder) error
 	Wait(ctx context.Context) (keeper.Exit, error)
@@ -23,30 +24,28 @@ type Keeper interface {
 	Close() error
 }
 
-// Deps is what a Supervisor is given. State and KeeperExe are needed; the functions are for tests.
+// Deps is what a Supervisor is given. State and KeeperExe are needed.
 type Deps struct {
 	State       string       // the state folder
 	KeeperExe   string       // the program to start as keeper
 	Parent      []string     // the environment the backend inherits. If nil, this process's
 	Interactive bool         // started in a person's shell: its $VIRTUAL_ENV and $CONDA_PREFIX count
 	Log         *slog.Logger // If nil, nothing is logged
-
-	World World // If zero, the real one
 }
 
-// World is everything outside the machine that may block. Each function that is nil is the real one.
-type World struct {
+// world is everything outside the machine that may block.
+type world struct {
 	Attach    func(ctx context.Context, folder string) (Keeper, error)
 	Launch    func(ctx context.Context, exe, folder string) (Keeper, error)
 	EndStale  func(ctx context.Context, r keeper.Run, l keeper.Ladder) error
 	Load      func(dir string) (Config, error)
 	Plan      func(c Config) (Plan, error)
 	Changed   func(c Config) bool
-	Claim     func(ctx context.Context, c Config) (Claim, error)
+	Claim     func(ctx context.Context, c Config, ours func(runID string) bool) (Claim, error)
 	EndCopies func(ctx context.Context, c Claim, l keeper.Ladder) error
 	Probe     func(ctx context.Context, c Config) (time.Duration, error)
 	Listening func(port int, r keeper.Run) (bool, error)
-	Use       func(r keeper.Run, whole bool) (Usage, []Child, error)
+	Use       func(r keeper.Run, before Usage, elapsed time.Duration, whole bool) (Usage, []Child, error)
 	Environ   func(pid int) ([]string, error)
 }
 
@@ -54,7 +53,7 @@ type World struct {
 type Supervisor struct {
 	dir, folder string
 	deps        Deps
-	world       World
+	world       world
 	log         *slog.Logger
 	box         mailbox
 	changed     chan Snapshot
@@ -82,7 +81,7 @@ func New(dir string, d Deps) *Supervisor {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Supervisor{
-		dir: dir, folder: BackendFolder(d.State, dir), deps: d, world: d.World.orReal(d), log: d.Log,
+		dir: dir, folder: BackendFolder(d.State, dir), deps: d, world: realWorld(d), log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
 		changed: make(chan Snapshot, 1), events: make(chan Event), saves: make(chan saved, 1), errands: make(chan func(), 64),
 	}

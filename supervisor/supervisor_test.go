@@ -49,6 +49,8 @@ func (k *fakeKeeper) Current() (keeper.Run, bool) {
 	return k.current, k.current.ID != ""
 }
 
+func (k *fakeKeeper) Stopping() bool { return false }
+
 func (k *fakeKeeper) Spawn(context.Context, keeper.Spec) (keeper.Run, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -118,18 +120,18 @@ func (s *stage) told() []What {
 
 func (s *stage) setIll(ill bool) { s.mu.Lock(); defer s.mu.Unlock(); s.ill = ill }
 
-func setStage(t *testing.T, state string, change func(*World)) *stage {
+func setStage(t *testing.T, state string, change func(*world)) *stage {
 	s := &stage{k: newFakeKeeper(), done: make(chan error, 1)}
 	c := testConfig()
 	c.Autostart = false
-	w := World{
+	w := world{
 		Attach:    func(context.Context, string) (Keeper, error) { return nil, keeper.ErrNone },
 		Launch:    func(context.Context, string, string) (Keeper, error) { return s.k, nil },
 		EndStale:  func(context.Context, keeper.Run, keeper.Ladder) error { return nil },
 		Load:      func(string) (Config, error) { return c, nil },
 		Plan:      func(Config) (Plan, error) { return Plan{}, nil },
 		Changed:   func(Config) bool { return false },
-		Claim:     func(context.Context, Config) (Claim, error) { return Claim{Free: true}, nil },
+		Claim:     func(context.Context, Config, func(string) bool) (Claim, error) { return Claim{Free: true}, nil },
 		EndCopies: func(context.Context, Claim, keeper.Ladder) error { return nil },
 		Probe: func(context.Context, Config) (time.Duration, error) {
 			time.Sleep(2 * time.Millisecond)
@@ -141,13 +143,14 @@ func setStage(t *testing.T, state string, change func(*World)) *stage {
 			return 2 * time.Millisecond, nil
 		},
 		Listening: func(int, keeper.Run) (bool, error) { return true, nil },
-		Use:       func(keeper.Run, bool) (Usage, []Child, error) { return Usage{Procs: 1}, nil, nil },
+		Use:       func(keeper.Run, Usage, time.Duration, bool) (Usage, []Child, error) { return Usage{Procs: 1}, nil, nil },
 		Environ:   func(int) ([]string, error) { return []string{"A=b"}, nil },
 	}
 	if change != nil {
 		change(&w)
 	}
-	s.Supervisor = New("/b", Deps{State: state, World: w})
+	s.Supervisor = New("/b", Deps{State: state})
+	s.world = w
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go func() { s.done <- s.Run(ctx) }()
@@ -215,7 +218,7 @@ func TestTheLoopLeavesTheChildAloneAtItsEnd(t *testing.T) {
 func TestIntentsThatComeBeforeTheLoopKnowsWhatIsThereAreNotLost(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *World) {
+		s := setStage(t, state, func(w *world) {
 			attach := w.Attach
 			w.Attach = func(ctx context.Context, f string) (Keeper, error) {
 				time.Sleep(5 * time.Second)
@@ -238,7 +241,7 @@ func TestALostConnectionIsMadeAgainAndTheRunGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var second *fakeKeeper
-		s := setStage(t, state, func(w *World) {
+		s := setStage(t, state, func(w *world) {
 			w.Attach = func(context.Context, string) (Keeper, error) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -276,7 +279,7 @@ func TestADeadKeeperIsNoticedItsServerEndedAndANewOneStarted(t *testing.T) {
 		first, second := newFakeKeeper(), newFakeKeeper()
 		second.runs = 1
 		next := first
-		s := setStage(t, state, func(w *World) {
+		s := setStage(t, state, func(w *world) {
 			w.Launch = func(context.Context, string, string) (Keeper, error) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -331,7 +334,7 @@ func TestABrokenConfigurationAtAnAutomaticRestartUsesTheLastGoodOneAloud(t *test
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		broken := false
-		s := setStage(t, state, func(w *World) {
+		s := setStage(t, state, func(w *world) {
 			load := w.Load
 			w.Load = func(dir string) (Config, error) {
 				mu.Lock()

@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -118,7 +117,7 @@ func (m *machine) tick(now time.Time) {
 		m.do(doProbe{m.Run, m.proven})
 	}
 	if !now.Before(m.useAt) {
-		m.use(now, !m.failing.IsZero() || m.State == Starting)
+		m.use(now, false)
 	}
 }
 
@@ -225,7 +224,7 @@ func (m *machine) failed(now time.Time) {
 	if m.failing.IsZero() {
 		m.failing, m.samples, m.logGrew = now, nil, false
 	}
-	m.use(now, true) // busy or hung? the figures tell
+	m.use(now, false) // busy or hung? the figures tell
 }
 
 func (m *machine) onUsed(now time.Time, in used) {
@@ -234,11 +233,9 @@ func (m *machine) onUsed(now time.Time, in used) {
 	}
 	m.using = false
 	m.ConfigChanged = in.changed
-	if in.whole || m.Usage.Procs <= 1 {
-		m.Usage = in.usage
-	}
+	m.Usage = in.usage
 	m.watchWorkers(now, in.children)
-	if m.failing.IsZero() || !in.whole || m.State == Stopping {
+	if m.failing.IsZero() || m.State == Stopping {
 		return
 	}
 	if len(m.samples) == 0 {
@@ -282,11 +279,7 @@ func (m *machine) unwell(now time.Time) {
 	m.Health.Phase = phase
 	m.tell(now, Event{What: what, Text: m.Health.Problem})
 	if phase == PhaseHung && m.config.Health.RestartHung {
-		m.end(now, crash.Verdict{
-			Kind:    crash.KindHung,
-			Summary: fmt.Sprintf("%s stopped answering and was restarted", m.Backend),
-			Remedy:  "The log's last lines show what it was doing; restart_hung = false in vivarium.toml leaves it alone.",
-		})
+		m.end(now, crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: now.Sub(m.started)}))
 	}
 }
 

@@ -48,7 +48,7 @@ func (s *Supervisor) attach(ctx context.Context, c Config) (Keeper, found) {
 		return nil, found{problem: "the keeper cannot be reached: " + err.Error()}
 	}
 	if run, ok := conn.Current(); ok && conn.Live() {
-		return conn, found{run: run}
+		return conn, found{run: run, ending: conn.Stopping()}
 	}
 	// What ended while nobody was there is replayed at once; an idle keeper has nothing to say.
 	wait, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
@@ -104,28 +104,23 @@ func (s *Supervisor) probe(ctx context.Context, c Config, e doProbe) probed {
 	return in
 }
 
-// measure is what the shares of CPU are computed from.
+// measure is the latest measurement of the run; the next share of CPU is computed from it.
 type measure struct {
 	at    time.Time
-	total time.Duration
-	whole bool
+	usage Usage
 }
 
 func (s *Supervisor) use(c Config, e doUse, before measure) letter {
-	u, children, err := s.world.Use(e.run, e.whole)
+	now := time.Now()
+	u, children, err := s.world.Use(e.run, before.usage, now.Sub(before.at), e.whole)
 	if err != nil {
 		s.log.Debug("measuring the run", "error", err)
 	}
-	now := measure{time.Now(), u.Total, e.whole}
-	u.CPU = 0
-	if before.whole == now.whole && !before.at.IsZero() {
-		u.CPU = share([]sample{{before.at, before.total}, {now.at, now.total}})
-	}
-	in := used{runID: e.run.ID, usage: u, whole: e.whole, children: children, changed: s.world.Changed(c)}
+	in := used{runID: e.run.ID, usage: u, children: children, changed: s.world.Changed(c)}
 	if st, err := os.Stat(c.Log.File); err == nil {
 		in.logSize = st.Size()
 	}
-	return letter{in: in, measure: now}
+	return letter{in: in, measure: measure{now, u}}
 }
 
 // checkArrival looks whether the crash environment is in the process. What cannot be read is not called missing.
@@ -159,17 +154,11 @@ func (s *Supervisor) count(ctx context.Context, before map[string]time.Time, run
 		return
 	case <-time.After(trackerTime):
 	}
-	left, now := 0, Semaphores()
-	for _, name := range atDeath {
-		if _, ok := now[name]; ok {
-			left++
-		}
-	}
-	s.post(ctx, letter{in: semaphores{left}})
+	s.post(ctx, letter{in: semaphores{len(Abandoned(atDeath))}})
 }
 
-func (s *Supervisor) lookAtPort(ctx context.Context, c Config) port {
-	claim, err := s.world.Claim(ctx, c)
+func (s *Supervisor) lookAtPort(ctx context.Context, c Config, ours func(string) bool) port {
+	claim, err := s.world.Claim(ctx, c, ours)
 	if err != nil {
 		s.log.Debug("looking at the port", "error", err)
 		return port{}
