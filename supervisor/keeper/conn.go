@@ -81,20 +81,23 @@ func (c *Conn) Stop(run string, l Ladder) error {
 	return c.askNow(message{Type: typeStop, RunID: run, Ladder: &l})
 }
 
-// Forget says that the exit of that run is recorded. Until then it is told again at every attach.
+// Forget says that the exit of that run is recorded. Until then it is told again at every attach. It does not wait for the
+// keeper: what is asked after it, a Spawn above all, is done after it.
 func (c *Conn) Forget(run string) error {
 	if c.conn == nil {
 		return c.forgetRecord(run)
 	}
-	err := c.askNow(message{Type: typeForget, RunID: run})
-	if err == nil {
-		c.mu.Lock()
-		if c.exit != nil && c.exit.Run.ID == run {
-			c.exit = nil
-		}
+	c.mu.Lock()
+	if c.exit == nil || c.exit.Run.ID != run {
 		c.mu.Unlock()
+		return fmt.Errorf("%w: %s", ErrUnknownRun, run)
 	}
-	return err
+	_, err := c.writeLocked(message{Type: typeForget, RunID: run}, nil)
+	if err == nil {
+		c.exit = nil
+	}
+	c.mu.Unlock()
+	return c.lost(err)
 }
 
 func (c *Conn) forgetRecord(run string) error {
@@ -108,7 +111,7 @@ func (c *Conn) forgetRecord(run string) error {
 		return fmt.Errorf("forgetting run %s: %w", run, err)
 	}
 	defer lock.Close()
-	if err := (records{c.dir}).forget(); err != nil {
+	if err := (records{c.dir}).forget(c.exit.Run); err != nil {
 		return err
 	}
 	c.exit = nil
@@ -182,29 +185,44 @@ func (c *Conn) ask(ctx context.Context, m message) (message, error) {
 	}
 	answer := make(chan message, 1)
 	c.mu.Lock()
-	if err := c.err; err != nil {
-		c.mu.Unlock()
-		return message{}, err
-	}
-	c.next++
-	m.ID = c.next
-	c.calls[m.ID] = answer
-	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
-	_, err := c.conn.Write(m.encode())
+	id, err := c.writeLocked(m, answer)
 	c.mu.Unlock()
 	if err != nil {
-		c.end(err)
-		return message{}, fmt.Errorf("%w: %w", ErrLost, err)
+		return message{}, c.lost(err)
 	}
 	select {
 	case got, ok := <-answer:
 		return c.answered(got, ok)
 	case <-ctx.Done():
 		c.mu.Lock()
-		delete(c.calls, m.ID)
+		delete(c.calls, id)
 		c.mu.Unlock()
 		return message{}, ctx.Err()
 	}
+}
+
+// writeLocked writes a request. Its answer goes to the channel, if there is one.
+func (c *Conn) writeLocked(m message, answer chan message) (uint64, error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	c.next++
+	m.ID = c.next
+	if answer != nil {
+		c.calls[m.ID] = answer
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
+	_, err := c.conn.Write(m.encode())
+	return m.ID, err
+}
+
+// lost ends the connection after a failed write.
+func (c *Conn) lost(err error) error {
+	if err == nil || errors.Is(err, ErrLost) {
+		return err
+	}
+	c.end(err)
+	return fmt.Errorf("%w: %w", ErrLost, err)
 }
 
 func (c *Conn) answered(m message, ok bool) (message, error) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -40,10 +41,22 @@ func newPump(fd int, log *rotated, tail int) *pump {
 	return &pump{fd: fd, log: log, tail: tail, ring: make([]byte, tail+chunk)}
 }
 
+// In a flood of small writes the reader lets the pipe fill up for a moment: woken at each write it would cost the writer more
+// than the write itself. A pipe takes about a millisecond to fill.
+const (
+	floodGap  = time.Millisecond
+	floodRest = 200 * time.Microsecond
+)
+
 // run reads until everybody has closed the pipe.
 func (p *pump) run() {
 	runtime.LockOSThread() // never unlocked: the thread ends with it
-	for {
+	for last := (time.Time{}); ; {
+		now := time.Now()
+		if now.Sub(last) < floodGap {
+			rest(floodRest)
+		}
+		last = now
 		if err := awaitInput(p.fd); err != nil {
 			return
 		}
@@ -167,6 +180,12 @@ func tailLines(s string, whole bool) []string {
 		lines[i] = strings.ToValidUTF8(strings.TrimSuffix(l, "\r"), "\uFFFD")
 	}
 	return lines
+}
+
+// rest sleeps on this thread. Go's own timers would wake through the netpoller, which counts in milliseconds.
+func rest(d time.Duration) {
+	tv := unix.NsecToTimeval(d.Nanoseconds())
+	_, _ = unix.Select(0, nil, nil, nil, &tv)
 }
 
 // awaitInput waits until there is something to read, or nobody left to write.

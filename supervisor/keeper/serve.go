@@ -345,7 +345,7 @@ func (s *server) forget(run string) error {
 	if s.exit == nil || !s.exit.told || s.exit.run.ID != run {
 		return fmt.Errorf("%w: %s", ErrUnknownRun, run)
 	}
-	if err := s.nest.records.forget(); err != nil {
+	if err := s.nest.records.forget(s.exit.run); err != nil {
 		return err
 	}
 	s.exit = nil

@@ -6,6 +6,8 @@ import (
 	"io"
 	"net"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,7 +17,8 @@ import (
 type client struct {
 	conn *net.UnixConn
 	pid  int
-	out  chan []byte
+	out  chan []byte  // what did not fit into the socket at once
+	late atomic.Int32 // how much of that is not written yet
 	once sync.Once
 	left chan struct{}
 }
@@ -24,13 +27,35 @@ func newClient(conn *net.UnixConn, pid int) *client {
 	return &client{conn: conn, pid: pid, out: make(chan []byte, 64), left: make(chan struct{})}
 }
 
-// send never blocks: a client that does not read any more loses its connection.
+// send never blocks. What the socket takes at once is written here, because a hop to another thread is what a restart is made
+// of; the rest is left to the writer. A client that does not read any more loses its connection.
 func (c *client) send(m message) {
+	b := m.encode()
+	if c.late.Load() == 0 {
+		b = b[c.writeNow(b):]
+	}
+	if len(b) == 0 {
+		return
+	}
+	c.late.Add(1)
 	select {
-	case c.out <- m.encode():
+	case c.out <- b:
 	default:
 		c.close()
 	}
+}
+
+// writeNow writes what the socket has room for. An error is found again by the writer.
+func (c *client) writeNow(b []byte) (n int) {
+	raw, err := c.conn.SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Write(func(fd uintptr) bool {
+		n, _ = ignoringEINTR(func() (int, error) { return syscall.Write(int(fd), b) })
+		return true
+	})
+	return max(n, 0)
 }
 
 func (c *client) write() {
@@ -46,6 +71,7 @@ func (c *client) write() {
 				c.close()
 				return
 			}
+			c.late.Add(-1)
 		case <-c.left:
 			return
 		}

@@ -96,7 +96,7 @@ func (n *nest) spawn(ctx context.Context, s Spec) (*child, error) {
 	n.record(c.run)
 	if err := n.fork(c, s, w); err != nil {
 		syscall.Close(r)
-		n.records.failed()
+		_ = n.records.failed(n.last)
 		return nil, &SpawnError{Path: s.Argv[0], Err: err}
 	}
 	if n.pump != nil {
