@@ -176,7 +176,7 @@ func TestAServerThatSendsForEverIsLeftAfter64KiB(t *testing.T) {
 }
 
 func TestNobodyThereIsTold(t *testing.T) {
-	require.EqualError(t, probeWithin(t, patience, "http://127.0.0.1:"+strconv.Itoa(freePort(t))), "connection refused")
+	require.EqualError(t, probeWithin(t, patience, "http://127.0.0.1:"+strconv.Itoa(unusedPort(t))), "connection refused")
 	reset := rawServer(t, "", func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) })
 	require.Contains(t, []string{"broke the connection off", "closed the connection without an answer"}, probeWithin(t, patience, reset).Error())
 	require.EqualError(t, probeWithin(t, patience, "http://no.such.host.invalid/"), "the address of no.such.host.invalid cannot be found")
