@@ -100,7 +100,10 @@ func folderName(dir string) string {
 	if r := []rune(name); len(r) > maxName {
 		name = string(r[:maxName])
 	}
-	return strings.TrimSpace(name)
+	if name = strings.TrimSpace(name); name == "" {
+		return "backend"
+	}
+	return name
 }
 
 // readConfig gives nil when there is no such file.

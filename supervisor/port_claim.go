@@ -51,7 +51,7 @@ func ClaimPort(ctx context.Context, c Config, ours func(runID string) bool) (Cla
 			return newCourt(c, ours).claim(owners)
 		}
 		if try == 2 { // it may just have been closing
-			return Claim{Owner: Owner{Why: "It is reserved by a process that does not listen on it."}}, nil
+			return Claim{Owner: Owner{Why: unseenText}}, nil
 		}
 		select {
 		case <-ctx.Done():

@@ -8,7 +8,10 @@ import (
 )
 
 // seesAllListeners: lsof shows the sockets of our own user only.
-const seesAllListeners = false
+const (
+	seesAllListeners = false
+	unseenText       = "It belongs to another user, and only an administrator can see which process it is."
+)
 
 func listeners(ctx context.Context, port int) ([]listener, error) {
 	all, err := net.ConnectionsWithContext(ctx, "tcp")

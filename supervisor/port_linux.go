@@ -18,8 +18,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// seesAllListeners: /proc/net/tcp lists the sockets of every user.
-const seesAllListeners = true
+// seesAllListeners: /proc/net/tcp lists the sockets of every user. A port that is taken without any has only been bound.
+const (
+	seesAllListeners = true
+	unseenText       = "It is reserved by a process that does not listen on it."
+)
 
 // listeners are the LISTEN sockets on port. Their holders are found by findHolders, which costs more.
 func listeners(_ context.Context, port int) ([]listener, error) {

@@ -236,7 +236,7 @@ func TestAPortThatIsBoundWithoutListeningIsTakenByNobodyWhoCanBeNamed(t *testing
 	require.Empty(t, owners)
 	claim, err := ClaimPort(t.Context(), Config{Port: port}, nil)
 	require.NoError(t, err)
-	require.Equal(t, Claim{Owner: Owner{Why: "It is reserved by a process that does not listen on it."}}, claim)
+	require.Equal(t, Claim{Owner: Owner{Why: unseenText}}, claim)
 }
 
 func TestClientsOfAPortAreNeverAmongItsOwners(t *testing.T) {
