@@ -27,7 +27,7 @@ func claimOf(t *testing.T, c Config, ours ...string) Claim {
 }
 
 func TestAFreePortIsClaimedAtOnce(t *testing.T) {
-	require.Equal(t, Claim{Free: true}, claimOf(t, Config{Port: unusedPort(t)}))
+	require.Equal(t, Claim{Free: true}, claimOf(t, Config{Port: freePort(t)}))
 	require.Equal(t, Claim{Free: true}, claimOf(t, Config{Port: 0}), "it listens nowhere")
 }
 
@@ -35,7 +35,7 @@ func TestAHandStartedCopyIsKnownByUserFolderAndApp(t *testing.T) {
 	python := interpreter(t)
 	for kind, holders := range map[string]int{"one": 1, "fork": 3, "spawn": 3, "alone": 1} {
 		t.Run(kind, func(t *testing.T) {
-			port := unusedPort(t)
+			port := freePort(t)
 			c := standInDir(t, port)
 			cmd := launchIn(t, c.Dir, nil, python, "server.py", kind, strconv.Itoa(port))
 			awaitHolders(t, port, holders)
@@ -50,7 +50,7 @@ func TestAHandStartedCopyIsKnownByUserFolderAndApp(t *testing.T) {
 }
 
 func TestForkedWorkersWhoseLeaderWasKilledAreCopiesThemselves(t *testing.T) {
-	port := unusedPort(t)
+	port := freePort(t)
 	c := standInDir(t, port)
 	cmd := launchIn(t, c.Dir, nil, interpreter(t), "server.py", "fork", strconv.Itoa(port))
 	awaitHolders(t, port, 3)
@@ -63,7 +63,7 @@ func TestForkedWorkersWhoseLeaderWasKilledAreCopiesThemselves(t *testing.T) {
 }
 
 func TestTheTopmostOfAChainOfCopiesIsTheOneToEnd(t *testing.T) {
-	port := unusedPort(t)
+	port := freePort(t)
 	c := standInDir(t, port)
 	// A reloader: it runs itself again, below a shell that is not the backend.
 	reloader := "import subprocess, sys\nif sys.argv[1] == 'outer':\n    sys.exit(subprocess.call([sys.executable, 'server.py', 'inner', sys.argv[2]]))\nsys.argv[1] = 'one'\n"
@@ -92,7 +92,7 @@ func TestWhoeverIsNotThisBackendIsNamedAndNotTouched(t *testing.T) {
 		{"code on the command line", []string{"-c", "exec(open('server.py').read())", "one", "{port}"}, false, "does not name server.py."},
 	} {
 		t.Run(k.name, func(t *testing.T) {
-			port := unusedPort(t)
+			port := freePort(t)
 			c := standInDir(t, port)
 			require.NoError(t, os.WriteFile(filepath.Join(c.Dir, "other.py"), []byte(standIn), 0o600))
 			require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "server.py"), []byte(standIn), 0o600))
@@ -119,7 +119,7 @@ func TestWhoeverIsNotThisBackendIsNamedAndNotTouched(t *testing.T) {
 }
 
 func TestOneStrangerAmongTheOwnersIsEnoughToTouchNothing(t *testing.T) {
-	port := unusedPort(t)
+	port := freePort(t)
 	c := standInDir(t, port)
 	launchIn(t, c.Dir, nil, interpreter(t), "server.py", "one", strconv.Itoa(port))
 	awaitAnswer(t, port)
@@ -131,7 +131,7 @@ func TestOneStrangerAmongTheOwnersIsEnoughToTouchNothing(t *testing.T) {
 }
 
 func TestWhatCarriesTheMarkOfThisBackendIsOurs(t *testing.T) {
-	port := unusedPort(t)
+	port := freePort(t)
 	c := standInDir(t, port)
 	mark := []string{keeper.RunVariable + "=run-1"}
 	cmd := launchIn(t, t.TempDir(), mark, interpreter(t), filepath.Join(c.Dir, "server.py"), "fork", strconv.Itoa(port))
@@ -155,7 +155,7 @@ func TestWhatCarriesTheMarkOfThisBackendIsOurs(t *testing.T) {
 }
 
 func TestWhatAnotherVivariumKeepsIsRefusedByName(t *testing.T) {
-	port := unusedPort(t)
+	port := freePort(t)
 	c := standInDir(t, port)
 	// A folder with __main__.py is a program to Python: so the command line reads "vivarium-keeper /…/b/0123456789ab".
 	state := t.TempDir()
@@ -289,7 +289,7 @@ func TestARealUvicornIsKnownInEveryWayToStartIt(t *testing.T) {
 		{"with another app", []string{python, "-m", "uvicorn", "other:app", "--workers", "2"}, false},
 	} {
 		t.Run(k.name, func(t *testing.T) {
-			port := unusedPort(t)
+			port := freePort(t)
 			c, err := LoadConfig(backendDir(t, "port = "+strconv.Itoa(port)))
 			require.NoError(t, err)
 			app := []byte("async def app(scope, receive, send):\n    if scope['type'] == 'http':\n        await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n        await send({'type': 'http.response.body', 'body': b'ok'})\n")
@@ -299,7 +299,7 @@ func TestARealUvicornIsKnownInEveryWayToStartIt(t *testing.T) {
 			cmd := launchIn(t, c.Dir, nil, append(k.argv, "--port", strconv.Itoa(port))...)
 			awaitAnswer(t, port)
 			require.Eventually(t, func() bool {
-				_, err := Probe(t.Context(), c.URL()+"/health")
+				_, err := c.probe(t.Context())
 				return err == nil
 			}, patience, 50*time.Millisecond)
 			claim := claimOf(t, c)

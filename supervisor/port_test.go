@@ -101,7 +101,7 @@ func launchIn(t testing.TB, dir string, env []string, argv ...string) *exec.Cmd 
 	return cmd
 }
 
-func unusedPort(t testing.TB) int {
+func freePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -194,7 +194,7 @@ func TestAPortIsFreeWhileOldConnectionsAgeInTimeWait(t *testing.T) {
 }
 
 func TestAPortThatCannotBeBoundIsAnErrorWithAReason(t *testing.T) {
-	_, err := PortFree("192.0.2.1", unusedPort(t)) // an address that documentation alone has
+	_, err := PortFree("192.0.2.1", freePort(t)) // an address that documentation alone has
 	require.ErrorContains(t, err, "not an address of this computer")
 	_, err = PortFree("127.0.0.1", 0)
 	require.ErrorContains(t, err, "there is no such port")
@@ -203,7 +203,7 @@ func TestAPortThatCannotBeBoundIsAnErrorWithAReason(t *testing.T) {
 }
 
 func TestLookingAtAPortIsNeverInTheWayOfAServer(t *testing.T) {
-	port := unusedPort(t)
+	port := freePort(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var looking sync.WaitGroup
 	looking.Go(func() {
@@ -240,7 +240,7 @@ func TestAPortThatIsBoundWithoutListeningIsTakenByNobodyWhoCanBeNamed(t *testing
 }
 
 func TestClientsOfAPortAreNeverAmongItsOwners(t *testing.T) {
-	port := unusedPort(t)
+	port := freePort(t)
 	c := standInDir(t, port)
 	server := launchIn(t, c.Dir, nil, interpreter(t), "server.py", "one", strconv.Itoa(port))
 	awaitAnswer(t, port)
@@ -278,7 +278,7 @@ func TestARunListensThroughItsLeaderADescendantOrACarrierOfItsMark(t *testing.T)
 	}
 	for _, kind := range []string{"one", "fork", "spawn", "alone", "escape"} {
 		t.Run(kind, func(t *testing.T) {
-			port := unusedPort(t)
+			port := freePort(t)
 			c := standInDir(t, port)
 			id := "run-" + kind
 			cmd := launchIn(t, c.Dir, []string{keeper.RunVariable + "=" + id}, interpreter(t), "server.py", kind, strconv.Itoa(port))
@@ -304,7 +304,7 @@ func TestARunListensThroughItsLeaderADescendantOrACarrierOfItsMark(t *testing.T)
 			}
 		})
 	}
-	listens, err := Listening(unusedPort(t), keeper.Run{ID: "x", PID: os.Getpid()})
+	listens, err := Listening(freePort(t), keeper.Run{ID: "x", PID: os.Getpid()})
 	require.NoError(t, err)
 	require.False(t, listens, "nobody listens")
 }
@@ -356,7 +356,7 @@ func TestTheLineOfAncestorsEndsAlsoInACircle(t *testing.T) {
 }
 
 func BenchmarkPortFree(b *testing.B) {
-	port := unusedPort(b)
+	port := freePort(b)
 	b.ReportAllocs()
 	for b.Loop() {
 		if free, err := PortFree("127.0.0.1", port); !free || err != nil {
