@@ -91,7 +91,7 @@ var errNoChildrenFiles = errors.New("this kernel lists no children")
 func childPIDs(pid int) (pids []int, whole bool, err error) {
 	dir := "/proc/" + strconv.Itoa(pid) + "/task"
 	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return nil, false, keeper.ErrGone
 	}
 	if err != nil {

@@ -40,7 +40,7 @@ func TestAChildThatLivesIsNeverMissedWhileOthersComeAndGo(t *testing.T) {
 	cmd := launchIn(t, dir, nil, interpreter(t), "churn.py")
 	require.Eventually(t, func() bool { return exists(filepath.Join(dir, "up")) }, patience, 10*time.Millisecond)
 	looked := 0
-	for range 300 {
+	for range 2000 {
 		tree, err := family(cmd.Process.Pid)
 		if err != nil { // too much at once: said, not guessed
 			require.ErrorIs(t, err, errUnstable)
