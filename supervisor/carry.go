@@ -45,9 +45,10 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 		c, before := s.m.config, s.measure
 		s.aside(func() { s.post(ctx, s.use(c, e, before)) })
 	case doJudgeWorker:
-		log, port := s.m.Log, s.m.Port
+		log, from, known := s.m.Log, s.logFrom, s.good.evidence()
 		s.aside(func() {
-			v := crash.JudgeWorker(crash.Evidence{Tail: lastLines(log), Port: port})
+			known.Tail = lastLines(log, from)
+			v := crash.JudgeWorker(known)
 			s.post(ctx, letter{in: workerDied{e.run.ID, e.child.PID, v}})
 		})
 	case doCheckArrival:

@@ -61,14 +61,14 @@ func (l launch) try(ctx context.Context) (letter, error) {
 	if err := ctx.Err(); err != nil {
 		return out, err
 	}
-	before := Semaphores()
+	out.before, out.logFrom = Semaphores(), sizeOf(good.config.Log.File)
 	run, conn, err := l.spawn(ctx, good.plan.Spec)
 	out.conn = conn
 	if err != nil {
 		return out, err
 	}
 	out.in = launched{attempt: l.attempt, run: run, config: good.config, ended: ended, note: note}
-	out.before, out.good = before, good
+	out.good = good
 	return out, nil
 }
 
@@ -97,6 +97,10 @@ func (l launch) prepare() (*goodPlan, string, error) {
 	f := launchFailed{final: true, verdict: crash.Verdict{Kind: crash.KindCannotStart, Summary: err.Error()}}
 	if errors.As(err, &f.problem) {
 		f.verdict = crash.Verdict{Kind: crash.KindConfig, Summary: err.Error(), Line: f.problem.Error(), Remedy: f.problem.Remedy}
+	}
+	var python *PythonError
+	if errors.As(err, &python) {
+		f.verdict.Summary, f.verdict.Remedy = python.Problem, python.Remedy
 	}
 	return nil, "", &refusal{f}
 }

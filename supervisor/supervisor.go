@@ -70,6 +70,7 @@ type Supervisor struct {
 	begun   bool
 	shown   Snapshot
 	before  map[string]time.Time // the semaphores that were there before the present run
+	logFrom int64                // size of the log when the present run began
 	measure measure
 	good    *goodPlan // the last that worked
 	asides  sync.WaitGroup
@@ -179,8 +180,10 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 	switch in := l.in.(type) {
 	case reattached:
 		s.conn = l.conn // nil: there is none any more
+	case began:
+		s.good = l.good
 	case launched:
-		s.before, s.good = l.before, l.good
+		s.before, s.good, s.logFrom = l.before, l.good, l.logFrom
 		s.measure = measure{}
 	case used:
 		s.measure = l.measure
@@ -193,8 +196,8 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 		s.carryOut(ctx, e)
 	}
 	if s.watched(l) {
-		conn, run, c := s.conn, s.m.Run, s.m.config
-		s.aside(func() { s.await(ctx, conn, run, c) })
+		conn, run, known := s.conn, s.m.Run, s.good.evidence()
+		s.aside(func() { s.await(ctx, conn, run, known) })
 	}
 	if first {
 		s.begun = true
@@ -244,6 +247,7 @@ type letter struct {
 	in      input
 	conn    Keeper
 	before  map[string]time.Time
+	logFrom int64
 	good    *goodPlan
 	measure measure
 }

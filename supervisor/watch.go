@@ -326,6 +326,6 @@ func (m *machine) onReattached(now time.Time, in reattached) {
 		m.Note = f.problem
 	default: // the lock is free and nothing is recorded: nobody knows how it ended
 		e := keeper.Exit{Run: m.Run, At: now}
-		m.ended(now, e, judge(e, m.config), false)
+		m.ended(now, e, judge(e, crash.Evidence{}), false)
 	}
 }

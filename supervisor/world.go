@@ -3,7 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"io/fs"
+	"io"
 	"log/slog"
 	"os"
 	"strings"
@@ -28,18 +28,16 @@ func (s *Supervisor) begin(ctx context.Context) {
 		s.log.Error("starting without memory", "error", err)
 	}
 	out := letter{}
-	out.conn, in.found = s.attach(ctx, c)
-	if in.found.run.ID != "" {
-		if p, err := s.world.Plan(c); err == nil {
-			out.good = &goodPlan{c, p}
-		}
+	if p, err := s.world.Plan(c); err == nil && in.problem == nil {
+		out.good = &goodPlan{c, p} // for a run that is there already
 	}
+	out.conn, in.found = s.attach(ctx, out.good.evidence())
 	out.in = in
 	s.post(ctx, out)
 }
 
 // attach gives what is there now.
-func (s *Supervisor) attach(ctx context.Context, c Config) (Keeper, found) {
+func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, found) {
 	conn, err := s.world.Attach(ctx, s.folder)
 	switch {
 	case errors.Is(err, keeper.ErrNone):
@@ -57,14 +55,14 @@ func (s *Supervisor) attach(ctx context.Context, c Config) (Keeper, found) {
 	if err != nil {
 		return conn, found{}
 	}
-	return conn, found{exit: &exit, verdict: judge(exit, c)}
+	return conn, found{exit: &exit, verdict: judge(exit, known)}
 }
 
 // await waits for the end of the run, through as many connections as that takes.
-func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run, c Config) {
+func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run, known crash.Evidence) {
 	exit, err := conn.Wait(ctx)
 	if err == nil {
-		s.post(ctx, letter{in: exited{exit, judge(exit, c)}})
+		s.post(ctx, letter{in: exited{exit, judge(exit, known)}})
 		return
 	}
 	if ctx.Err() != nil {
@@ -73,7 +71,7 @@ func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run, c C
 	_ = conn.Close()
 	wait := 20 * time.Millisecond
 	for ctx.Err() == nil {
-		next, f := s.attach(ctx, c)
+		next, f := s.attach(ctx, known)
 		s.post(ctx, letter{in: reattached{run.ID, f}, conn: next})
 		if f.problem == "" {
 			return // the loop goes on from here: it waits again if there is something to wait for
@@ -86,11 +84,19 @@ func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run, c C
 	}
 }
 
-func judge(e keeper.Exit, c Config) crash.Verdict {
-	return crash.Judge(crash.Evidence{
-		Code: e.Code, Signal: SignalName(e.Signal), Known: e.Known, Asked: e.Asked,
-		Uptime: max(e.At.Sub(e.Run.Started), 0), Tail: e.Tail, Port: c.Port,
-	})
+// judge says why a run ended. known is what was known of it before.
+func judge(e keeper.Exit, known crash.Evidence) crash.Verdict {
+	known.Code, known.Signal, known.Known, known.Asked = e.Code, SignalName(e.Signal), e.Known, e.Asked
+	known.Uptime, known.Tail = max(e.At.Sub(e.Run.Started), 0), e.Tail
+	return crash.Judge(known)
+}
+
+// evidence is what a plan tells about a run's end, before it ended.
+func (g *goodPlan) evidence() crash.Evidence {
+	if g == nil {
+		return crash.Evidence{}
+	}
+	return crash.Evidence{Port: g.config.Port, Python: g.plan.Python.Path, Install: g.plan.Python.Install}
 }
 
 func (s *Supervisor) probe(ctx context.Context, c Config, e doProbe) probed {
@@ -117,9 +123,7 @@ func (s *Supervisor) use(c Config, e doUse, before measure) letter {
 		s.log.Debug("measuring the run", "error", err)
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.world.Changed(c)}
-	if st, err := os.Stat(c.Log.File); err == nil {
-		in.logSize = st.Size()
-	}
+	in.logSize = sizeOf(c.Log.File)
 	return letter{in: in, measure: measure{now, u}}
 }
 
@@ -188,24 +192,34 @@ func (s *Supervisor) keepWant(ctx context.Context) {
 	}
 }
 
-// lastLines reads the end of a log file; nil if it cannot.
-func lastLines(path string) []string {
+// lastLines reads the end of a log file, not before the byte from, where the present run began; nil if it cannot. A rotated file is
+// shorter than that: then all of it is the present run's.
+func lastLines(path string, from int64) []string {
 	const size = 64 << 10
 	f, err := os.Open(path)
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
-	st, err := f.Stat()
+	end := sizeOf(path)
+	if from > end {
+		from = 0
+	}
+	from = max(from, end-size)
+	text, err := io.ReadAll(io.NewSectionReader(f, from, end-from))
+	if err != nil {
+		return nil
+	}
+	return strings.Split(strings.TrimRight(string(text), "\n"), "\n")
+}
+
+// sizeOf is a regular file's size, 0 if there is none.
+func sizeOf(path string) int64 {
+	st, err := os.Stat(path)
 	if err != nil || !st.Mode().IsRegular() {
-		return nil
+		return 0
 	}
-	text := make([]byte, min(st.Size(), size))
-	n, err := f.ReadAt(text, st.Size()-int64(len(text)))
-	if n == 0 && err != nil && !errors.Is(err, fs.ErrClosed) {
-		return nil
-	}
-	return strings.Split(strings.TrimRight(string(text[:n]), "\n"), "\n")
+	return st.Size()
 }
 
 func logEvent(log *slog.Logger, e Event) {
