@@ -1,6 +1,8 @@
 package tray
 
 import (
+	"strings"
+
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/assets"
 )
@@ -73,7 +75,7 @@ func (p *painter) change(i int, want app.Item) {
 		return
 	}
 	if want.Title != have.Title {
-		p.do(func() { w.SetTitle(want.Title) })
+		p.do(func() { w.SetTitle(p.literal(want.Title)) })
 	}
 	if want.Enabled != have.Enabled {
 		p.do(either(want.Enabled, w.Enable, w.Disable))
@@ -85,6 +87,14 @@ func (p *painter) change(i int, want app.Item) {
 		p.do(w.Show)
 	}
 	*have = want
+}
+
+// literal keeps an underscore: on Linux the menu travels over the bus, where a single one marks the key of the next letter.
+func (p *painter) literal(title string) string {
+	if p.goos == "linux" {
+		return strings.ReplaceAll(title, "_", "__")
+	}
+	return title
 }
 
 // clicked sets a check mark back to what is true: GTK turns it over by itself at a click, before anything was done.

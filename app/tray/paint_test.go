@@ -120,6 +120,17 @@ func TestOnlyWhatChangedIsTouched(t *testing.T) {
 	require.Equal(t, []string{"tooltip Vivarium: crashed", "disable Start", "uncheck Launch at Login"}, c.calls)
 }
 
+func TestAnUnderscoreInANameIsShown(t *testing.T) {
+	for goos, want := range map[string]string{"linux": "my__backend: Healthy", "darwin": "my_backend: Healthy"} {
+		c := newCanvas(goos)
+		c.paint(fixed("my_backend"))
+		require.Equal(t, want, c.lines[0].item.Title)
+		c.reset()
+		c.paint(fixed("my_backend"))
+		require.Empty(t, c.calls)
+	}
+}
+
 func TestTheFirstMenuSetsIconAndTooltip(t *testing.T) {
 	for _, goos := range []string{"darwin", "linux"} {
 		c := newCanvas(goos)

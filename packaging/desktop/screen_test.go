@@ -1,0 +1,164 @@
+//go:build e2e && cgo && linux
+
+package desktop
+
+import (
+	"bytes"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/stretchr/testify/require"
+)
+
+// patience is what a loaded machine may take for anything here; nothing is asserted about time.
+const patience = 60 * time.Second
+
+// screen is the desktop that rig.sh made.
+type screen struct {
+	t   *testing.T
+	bus *dbus.Conn
+	// scale is how many pixels a unit of the toolkit has.
+	scale int
+}
+
+func newScreen(t *testing.T) *screen {
+	t.Helper()
+	if missing != "" {
+		t.Skip(missing)
+	}
+	bus, err := dbus.ConnectSessionBus()
+	require.NoError(t, err)
+	t.Cleanup(func() { bus.Close() })
+	s := &screen{t: t, bus: bus, scale: 1}
+	if n, err := strconv.Atoi(os.Getenv("GDK_SCALE")); err == nil {
+		s.scale = n
+	}
+	s.park()
+	return s
+}
+
+// eventually polls until done says so; it reports what it waited for.
+func eventually(t *testing.T, what string, done func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !done(); time.Sleep(30 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("waited in vain: " + what)
+		}
+	}
+}
+
+// run starts one of the desktop's tools and returns what it printed.
+func (s *screen) run(name string, args ...string) string {
+	s.t.Helper()
+	out, err := exec.Command(name, args...).CombinedOutput()
+	require.NoError(s.t, err, "%s %s: %s", name, strings.Join(args, " "), out)
+	return string(out)
+}
+
+// park moves the mouse away, where it hovers over nothing.
+func (s *screen) park() {
+	s.run("xdotool", "mousemove", strconv.Itoa(30*s.scale), strconv.Itoa(600*s.scale))
+}
+
+func (s *screen) click(at image.Point) {
+	s.t.Helper()
+	s.run("xdotool", "mousemove", strconv.Itoa(at.X), strconv.Itoa(at.Y))
+	s.run("xdotool", "click", "1")
+}
+
+// picture photographs the whole screen, and keeps it if somebody wants pictures.
+func (s *screen) picture(name string) image.Image {
+	s.t.Helper()
+	data, err := exec.Command("import", "-window", "root", "png:-").Output()
+	require.NoError(s.t, err)
+	if dir := os.Getenv("VIVARIUM_PICTURES"); dir != "" && name != "" {
+		require.NoError(s.t, os.MkdirAll(dir, 0o755))
+		require.NoError(s.t, os.WriteFile(filepath.Join(dir, name+".png"), data, 0o644))
+	}
+	img, err := png.Decode(bytes.NewReader(data))
+	require.NoError(s.t, err)
+	return img
+}
+
+// window is one that can be seen.
+type window struct {
+	id   int
+	area image.Rectangle
+}
+
+// windows lists the visible windows of a class.
+func (s *screen) windows(class string) []window {
+	out, _ := exec.Command("xdotool", "search", "--onlyvisible", "--class", class).Output() // exit 1: none
+	var all []window
+	for _, id := range strings.Fields(string(out)) {
+		geometry, err := exec.Command("xdotool", "getwindowgeometry", "--shell", id).Output()
+		if err != nil {
+			continue // it closed meanwhile
+		}
+		v := map[string]int{}
+		for _, line := range strings.Fields(string(geometry)) {
+			key, value, _ := strings.Cut(line, "=")
+			v[key], _ = strconv.Atoi(value)
+		}
+		all = append(all, window{v["WINDOW"], image.Rect(v["X"], v["Y"], v["X"]+v["WIDTH"], v["Y"]+v["HEIGHT"])})
+	}
+	return all
+}
+
+// panelIcons is the strip of the panel where tray icons are. The panel shows them in a process of its own, whose menus are
+// windows of the same class.
+const panelClass = "wrapper-2.0"
+
+func (s *screen) panelIcons() (image.Rectangle, bool) {
+	for _, w := range s.windows(panelClass) {
+		if w.area.Min.Y == 0 && w.area.Dy() <= 40*s.scale && w.area.Dx() >= 16*s.scale {
+			return w.area, true
+		}
+	}
+	return image.Rectangle{}, false
+}
+
+// icon waits for the icon in the panel and returns where it is.
+func (s *screen) icon() image.Rectangle {
+	s.t.Helper()
+	var area image.Rectangle
+	eventually(s.t, "an icon in the panel", func() bool {
+		found, ok := s.panelIcons()
+		area = found
+		return ok && painted(s.picture(""), found)
+	})
+	return area
+}
+
+// painted tells a picture from an even ground.
+func painted(img image.Image, area image.Rectangle) bool {
+	colours := map[string]bool{}
+	for y := area.Min.Y + 2; y < area.Max.Y-2; y++ {
+		for x := area.Min.X + 1; x < area.Max.X-1; x++ {
+			r, g, b, _ := img.At(x, y).RGBA()
+			colours[fmt.Sprint(r>>12, g>>12, b>>12)] = true
+		}
+	}
+	return len(colours) > 3
+}
+
+// crop is the part of a picture in an area, as pixels to compare.
+func crop(img image.Image, area image.Rectangle) string {
+	var b strings.Builder
+	for y := area.Min.Y; y < area.Max.Y; y++ {
+		for x := area.Min.X; x < area.Max.X; x++ {
+			r, g, bl, _ := img.At(x, y).RGBA()
+			b.Write([]byte{byte(r >> 8), byte(g >> 8), byte(bl >> 8)})
+		}
+	}
+	return b.String()
+}
