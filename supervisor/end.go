@@ -94,6 +94,7 @@ func (m *machine) settle(now time.Time) {
 // forget tells the keeper that the end of a run is recorded.
 func (m *machine) forget(runID string) {
 	if runID != "" {
+		m.lastRun = runID // a start may follow before the keeper has heard of it
 		m.do(doForget{runID})
 	}
 }

@@ -31,7 +31,7 @@ type machine struct {
 	came    time.Time // when this app began to watch
 	cleared time.Time // a person started it then: earlier deaths do not count
 	deaths  []Death
-	lastRun string    // ID of the run before the launch under way
+	lastRun string    // ID of the run before the launch under way; it has ended
 	tookAt  time.Time // when a hand-started copy was last ended
 
 	watch
@@ -139,7 +139,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 		m.lastRun = m.Run.ID
 	}
 	m.attempt++
-	o.attempt, o.forget, o.tookAt = m.attempt, m.Run.ID, m.tookAt
+	o.attempt, o.forget, o.tookAt = m.attempt, m.lastRun, m.tookAt
 	m.launching, m.automatic = true, o.automatic
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.Note = keeper.Run{}, Health{Phase: PhaseStarting}, Usage{}, nil, ""

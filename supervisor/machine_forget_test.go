@@ -1,0 +1,19 @@
+package supervisor
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// The keeper spawns nothing before the last exit is forgotten, and a launch does not wait for the errands.
+func TestAStartRightAfterAStopForgetsTheStoppedRunItself(t *testing.T) {
+	p := newPlay(t, in("healthy")).feed(stop{})
+	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true, Asked: true}, crash.Verdict{}})
+	require.Equal(t, Stopped, p.m.State)
+	p.feed(start{})
+	require.Equal(t, "r1", p.last[0].(doLaunch).forget)
+}
