@@ -1,0 +1,130 @@
+// Package verify reads a bundle back and says what is wrong with it. It shares no code and no Mach-O library with package seal,
+// which writes it: what one gets wrong the other must find.
+package verify
+
+import (
+	"bytes"
+	"debug/macho"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+)
+
+// Slice is one architecture of a program.
+type Slice struct {
+	Arch      string // as Go calls it
+	MinOS     string // "12.0"
+	SDK       string
+	Libraries []string // of each LC_LOAD_DYLIB, in order
+	Imports   []Import
+	PIE       bool
+	Rpaths    int
+
+	content []byte
+}
+
+// Import is a symbol that the system provides.
+type Import struct {
+	Library string // install name, as in Libraries
+	Symbol  string // "_open", "_OBJC_CLASS_$_NSMenu"
+}
+
+var arches = map[macho.Cpu]string{macho.CpuAmd64: "amd64", macho.CpuArm64: "arm64"}
+
+// Program reads the slices of a universal file.
+func Program(path string) ([]Slice, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	fat, err := macho.NewFatFile(bytes.NewReader(content))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	defer fat.Close()
+	var all []Slice
+	for _, a := range fat.Arches {
+		if a.Offset%(1<<a.Align) != 0 || uint64(a.Offset)+uint64(a.Size) > uint64(len(content)) {
+			return nil, fmt.Errorf("%s: the %s slice is not aligned or not complete", path, arches[a.Cpu])
+		}
+		s, err := readSlice(a.File)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+		s.content = content[a.Offset : a.Offset+a.Size]
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+const pie = 0x200000 // MH_PIE
+
+func readSlice(m *macho.File) (Slice, error) {
+	s := Slice{Arch: arches[m.Cpu], PIE: m.Flags&pie != 0}
+	if m.Type != macho.TypeExec {
+		return s, errors.New("not a program")
+	}
+	for _, l := range m.Loads {
+		raw := l.Raw()
+		switch m.ByteOrder.Uint32(raw) {
+		case 0x32: // LC_BUILD_VERSION
+			if platform := m.ByteOrder.Uint32(raw[8:]); platform != 1 || s.MinOS != "" {
+				return s, fmt.Errorf("made for platform %d, or for two", platform)
+			}
+			s.MinOS, s.SDK = version(m.ByteOrder, raw[12:]), version(m.ByteOrder, raw[16:])
+		case 0x8000001c: // LC_RPATH
+			s.Rpaths++
+		case 0xc, 0x80000018, 0x8000001f: // LC_LOAD_DYLIB, LC_LOAD_WEAK_DYLIB, LC_REEXPORT_DYLIB
+			name, _, _ := bytes.Cut(raw[m.ByteOrder.Uint32(raw[8:]):], []byte{0})
+			s.Libraries = append(s.Libraries, string(name))
+		}
+	}
+	imports, err := readImports(m, s.Libraries)
+	s.Imports = imports
+	return s, err
+}
+
+// version is xxxx.yy.zz packed in nibbles; a zero at the end is left out.
+func version(order binary.ByteOrder, raw []byte) string {
+	v := order.Uint32(raw)
+	text := fmt.Sprintf("%d.%d", v>>16, v>>8&0xff)
+	if v&0xff != 0 {
+		text += fmt.Sprintf(".%d", v&0xff)
+	}
+	return text
+}
+
+// readImports takes the undefined symbols; the library of each is in its description (two-level namespace).
+func readImports(m *macho.File, libraries []string) ([]Import, error) {
+	if m.Symtab == nil {
+		return nil, errors.New("no symbol table")
+	}
+	var all []Import
+	for _, s := range m.Symtab.Syms {
+		if s.Type&0xe0 != 0 || s.Type&0x0e != 0 || s.Type&1 == 0 { // N_STAB, not N_UNDF, or not N_EXT
+			continue
+		}
+		ordinal := int(s.Desc >> 8)
+		if ordinal < 1 || ordinal > len(libraries) {
+			return nil, fmt.Errorf("%s is to be looked for in library %d of %d", s.Name, ordinal, len(libraries))
+		}
+		all = append(all, Import{Library: libraries[ordinal-1], Symbol: s.Name})
+	}
+	slices.SortFunc(all, func(a, b Import) int {
+		return strings.Compare(a.Library+"\x00"+a.Symbol, b.Library+"\x00"+b.Symbol)
+	})
+	return slices.Compact(all), nil
+}
+
+// Contains reports whether any of the texts is somewhere in the slice.
+func (s Slice) Contains(texts ...string) (string, bool) {
+	for _, t := range texts {
+		if bytes.Contains(s.content, []byte(t)) {
+			return t, true
+		}
+	}
+	return "", false
+}

@@ -1,0 +1,3 @@
+// Cocoa is the umbrella: AppKit, and Foundation through it.
+#pragma once
+#include <AppKit/AppKit.h>
