@@ -1,0 +1,243 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// Intents are what a person wants of one backend. They never block and never fail; what comes of them is told by a Snapshot.
+type Intents interface {
+	Start()
+	Stop()
+	Restart()
+	TakeOver()
+}
+
+// Supervision is the supervisor of one backend: a *supervisor.Supervisor of this process, or a *Remote of another one.
+type Supervision interface {
+	Intents
+	Hurry() // skips the grace of the stop that is under way
+	Quit()  // a stop that is not remembered
+	Look()  // somebody looks: fresh figures are worth their price
+	Changed() <-chan supervisor.Snapshot
+	Events() <-chan supervisor.Event
+	// Run is the loop. It ends with ctx, and a Remote's also with its connection.
+	Run(ctx context.Context) error
+}
+
+// ErrRunning: another app with the same state folder runs already, and was told that somebody called for it.
+var ErrRunning = errors.New("vivarium is already running")
+
+// quitTime is how long a Quit waits for the backends; the keepers end what is left alone.
+const quitTime = 2 * time.Second
+
+// Options is what an App is made of. The zero value is the real thing.
+type Options struct {
+	State   string       // the state folder. If empty, supervisor.StateFolder()
+	Keeper  string       // the keeper's program. If empty, the one beside this program
+	Log     *slog.Logger // If nil, <state>/vivarium.log
+	Desktop Desktop      // the world around the menu; each function that is nil is the real one
+	// Supervise makes the supervisor of the backend in dir. If nil, the real one.
+	Supervise func(dir string) Supervision
+}
+
+// App keeps all registered backends, and shows them in a View.
+type App struct {
+	options  Options
+	state    string
+	log      *slog.Logger
+	desktop  Desktop
+	backends *Backends
+	single   *doorbell
+	logFile  io.Closer
+	inputs   chan func()
+	notifier *Notifier
+	ctx      context.Context // of everything that Run starts
+	work     sync.WaitGroup  // what Run waits for at its end
+	view     View
+
+	// Owned by the loop of Run.
+	members    []*member
+	shown      Menu
+	quitting   time.Time // when to leave at the latest; zero: nobody asked
+	leave      bool      // end now, and leave the runs alone
+	asking     bool      // a dialog is open: there is never a second one
+	login      bool
+	loginShown bool
+}
+
+// New takes the state folder for this app. It returns ErrRunning if another one has it, after telling that one.
+func New(o Options) (*App, error) {
+	a := &App{options: o, state: o.State, log: o.Log, inputs: make(chan func())}
+	if a.state == "" {
+		state, err := supervisor.StateFolder()
+		if err != nil {
+			return nil, err
+		}
+		a.state = state
+	}
+	if err := os.MkdirAll(a.state, 0o700); err != nil {
+		return nil, fmt.Errorf("making the state folder: %w", err)
+	}
+	bell, err := hangDoorbell(a.state)
+	if err != nil {
+		return nil, err
+	}
+	a.single = bell
+	if err := a.prepare(); err != nil {
+		a.Close()
+		return nil, err
+	}
+	return a, nil
+}
+
+// prepare does what may fail once the state folder is this app's.
+func (a *App) prepare() error {
+	if a.log == nil {
+		w, err := openLog(filepath.Join(a.state, "vivarium.log"))
+		if err != nil {
+			return err
+		}
+		a.logFile = w
+		a.log = slog.New(slog.NewTextHandler(w, nil))
+	}
+	if a.options.Keeper == "" && a.options.Supervise == nil {
+		exe, err := Program(KeeperProgram)
+		if err != nil {
+			return err
+		}
+		a.options.Keeper = exe
+	}
+	a.desktop = a.options.Desktop.orReal()
+	list, err := OpenBackends(a.state)
+	if err != nil {
+		return err
+	}
+	a.backends = list
+	return nil
+}
+
+// Close gives the state folder back. Run does it at its end; it is for an App that is not run.
+func (a *App) Close() {
+	a.single.close()
+	if a.logFile != nil {
+		_ = a.logFile.Close()
+		a.logFile = nil
+	}
+}
+
+// Run is the app: one loop that owns all state. It shows the menu in view and tells notices with notify, coalesced, one at a time;
+// notify may block, and if it is nil, it is the desktop's notification service. Run returns nil after a Quit, after Quit and
+// Leave Running, and when ctx ends, which is a Quit, too.
+func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
+	defer a.Close()
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	a.ctx, a.view = inner, view
+	a.notifier = newNotifier(notify, a.log)
+	defer func() {
+		cancel()
+		a.work.Wait()
+	}()
+	a.work.Go(func() { a.notifier.Run(inner) })
+	a.work.Go(func() { a.single.serve(inner, func() { a.post(a.calledAgain) }) })
+	a.log.Info("started", "pid", os.Getpid(), "state", a.state, "version", keeper.Version)
+	a.login, a.loginShown = a.desktop.Login()
+	for _, dir := range a.backends.All() {
+		a.join(dir)
+	}
+	a.loop(ctx)
+	a.log.Info("ended", "pid", os.Getpid(), "left_running", a.leave)
+	return nil
+}
+
+// loop is the one select. Everything that happens elsewhere comes in as a function to be called here.
+func (a *App) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	asked := ctx.Done()
+	for !a.over(time.Now()) {
+		select {
+		case <-asked:
+			asked = nil
+			a.quit()
+		case do := <-a.inputs:
+			do()
+		case click := <-a.view.Actions():
+			a.act(click)
+		case <-timer.C:
+		}
+		now := time.Now()
+		a.render(now)
+		timer.Reset(a.nextLook(now))
+	}
+}
+
+// nextLook is how long the loop may sleep when nothing happens: durations in the menu count minutes.
+func (a *App) nextLook(now time.Time) time.Duration {
+	next := now.Truncate(time.Minute).Add(time.Minute)
+	if q := a.quitting; !q.IsZero() && q.Before(next) {
+		next = q
+	}
+	return max(next.Sub(now), time.Millisecond)
+}
+
+// over: it is time to leave.
+func (a *App) over(now time.Time) bool {
+	if a.leave {
+		return true
+	}
+	if a.quitting.IsZero() {
+		return false
+	}
+	return now.After(a.quitting) || !slices.ContainsFunc(a.members, (*member).runsHere)
+}
+
+// quit tells every backend of ours to stop. The keepers end the ladders alone if that takes longer than we wait.
+func (a *App) quit() {
+	if !a.quitting.IsZero() {
+		return
+	}
+	a.quitting = time.Now().Add(quitTime)
+	for _, m := range a.members {
+		if m.super != nil {
+			m.super.Quit()
+		}
+	}
+}
+
+func (a *App) render(now time.Time) {
+	all := make([]supervisor.Snapshot, len(a.members))
+	for i, m := range a.members {
+		all[i] = m.snapshot
+	}
+	menu := Render(all, now, MenuOptions{Login: a.login, LoginShown: a.loginShown})
+	if menu != a.shown {
+		a.shown = menu
+		a.view.Show(menu)
+	}
+}
+
+// post hands something to the loop. It is dropped when the loop has ended.
+func (a *App) post(do func()) { a.postTo(a.ctx, do) }
+
+func newNotifier(notify func(Notice), log *slog.Logger) *Notifier {
+	if notify == nil {
+		return NewNotifier(nil, log)
+	}
+	return NewNotifier(func(n Notice) error { notify(n); return nil }, log)
+}
+
+func (a *App) calledAgain() {
+	a.notifier.Tell(Notice{Title: "Vivarium is already running", Body: "Its icon is in the menu bar.", Icon: IconHealthy})
+}

@@ -1,0 +1,115 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"github.com/ncruces/zenity"
+)
+
+// Desktop is the world around the menu. Every function may block, and is never called from the loop; those that are nil are the
+// real ones.
+type Desktop struct {
+	OpenLog    func(path string) error // in a program that follows it as it grows, where there is one
+	OpenText   func(path string) error // in an editor
+	OpenURL    func(url string) error
+	Reveal     func(path string) error // in Finder or the file manager
+	Copy       func(text string) error // to the clipboard
+	EditConfig func(dir string) error  // the backend's vivarium.toml, made first if there is none
+
+	Login    func() (on, possible bool) // the app starts at login; it can be made to
+	SetLogin func(on bool) error
+
+	Folder func(ctx context.Context, title string) (string, error) // "" if the person thought better of it
+	Ask    func(ctx context.Context, title, text, yes string) (bool, error)
+	Tell   func(ctx context.Context, title, text string) error
+}
+
+// orReal fills in this desktop.
+func (d Desktop) orReal() Desktop {
+	o := Opener{}
+	orElseFunc(&d.OpenLog, o.Log)
+	orElseFunc(&d.OpenText, o.Text)
+	orElseFunc(&d.OpenURL, o.URL)
+	orElseFunc(&d.Reveal, o.Reveal)
+	orElseFunc(&d.Copy, o.Copy)
+	orElseFunc(&d.EditConfig, o.EditConfig)
+	if d.Login == nil {
+		d.Login = loginNow
+	}
+	if d.SetLogin == nil {
+		d.SetLogin = setLogin
+	}
+	if d.Folder == nil {
+		d.Folder = askFolder
+	}
+	if d.Ask == nil {
+		d.Ask = askYes
+	}
+	if d.Tell == nil {
+		d.Tell = tellText
+	}
+	return d
+}
+
+func orElseFunc(f *func(string) error, real func(string) error) {
+	if *f == nil {
+		*f = real
+	}
+}
+
+// LoginItem is the login item of the menu-bar program beside this one.
+func LoginItem() (Login, error) {
+	exe, err := Program(MenubarProgram)
+	if err != nil {
+		return Login{}, err
+	}
+	return NewLogin(exe, "")
+}
+
+// loginNow: a login item that cannot be read can still be written.
+func loginNow() (on, possible bool) {
+	l, err := LoginItem()
+	if err != nil {
+		return false, false
+	}
+	st, err := l.Status()
+	return err == nil && st.Enabled, true
+}
+
+func setLogin(on bool) error {
+	l, err := LoginItem()
+	if err != nil {
+		return err
+	}
+	if on {
+		return l.On()
+	}
+	return l.Off()
+}
+
+func askFolder(ctx context.Context, title string) (string, error) {
+	home, _ := os.UserHomeDir() // unknown: the dialog starts where it likes
+	dir, err := zenity.SelectFile(zenity.Context(ctx), zenity.Directory(), zenity.Title(title), zenity.Filename(home+"/"))
+	if errors.Is(err, zenity.ErrCanceled) {
+		return "", nil
+	}
+	return dir, err
+}
+
+func askYes(ctx context.Context, title, text, yes string) (bool, error) {
+	err := zenity.Question(text, zenity.Context(ctx), zenity.Title(title), zenity.OKLabel(yes), zenity.CancelLabel("Cancel"), zenity.NoWrap())
+	if errors.Is(err, zenity.ErrCanceled) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func tellText(ctx context.Context, title, text string) error {
+	err := zenity.Info(text, zenity.Context(ctx), zenity.Title(title), zenity.NoWrap())
+	if errors.Is(err, zenity.ErrCanceled) {
+		return nil
+	}
+	return err
+}

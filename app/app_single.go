@@ -1,0 +1,92 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// doorbell makes the app the only one of its state folder, and lets a second one say that a person called for it.
+type doorbell struct {
+	lock *os.File
+	ln   *net.UnixListener
+}
+
+// ring is what a second instance says.
+const ring = "show\n"
+
+// hangDoorbell returns ErrRunning if another app has the state folder; that one is told.
+func hangDoorbell(state string) (*doorbell, error) {
+	at := filepath.Join(state, "app.ctl")
+	lock, err := keeper.Lock(filepath.Join(state, "app.lock"))
+	if errors.Is(err, keeper.ErrLocked) {
+		ringAt(at)
+		return nil, ErrRunning
+	}
+	if err != nil {
+		return nil, fmt.Errorf("taking the state folder: %w", err)
+	}
+	ln, err := keeper.ListenUnix(at)
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	return &doorbell{lock, ln}, nil
+}
+
+// ringAt does what it can: the other app may be on its way in or out, and then there is nobody to tell.
+func ringAt(path string) {
+	conn, err := net.DialTimeout("unix", path, time.Second)
+	if err != nil {
+		return
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	if _, err := conn.Write([]byte(ring)); err == nil {
+		_, _ = conn.Read(make([]byte, 1)) // its end of the connection: it has heard
+	}
+}
+
+// serve calls rung for each ring until ctx ends.
+func (d *doorbell) serve(ctx context.Context, rung func()) {
+	stop := context.AfterFunc(ctx, func() { _ = d.ln.SetDeadline(time.Now()) })
+	defer stop()
+	for ctx.Err() == nil {
+		conn, err := d.ln.AcceptUnix()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return
+			}
+			select { // out of descriptors: it may pass
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		d.answer(conn, rung)
+	}
+}
+
+// answer takes one ring at a time, with little patience.
+func (d *doorbell) answer(conn *net.UnixConn, rung func()) {
+	defer conn.Close()
+	if uid, err := keeper.PeerUID(conn); err != nil || uid != os.Getuid() {
+		return
+	}
+	_ = conn.SetDeadline(time.Now().Add(time.Second))
+	said := make([]byte, len(ring))
+	if n, _ := conn.Read(said); string(said[:n]) == ring {
+		rung()
+	}
+}
+
+func (d *doorbell) close() {
+	_ = d.ln.Close()
+	_ = d.lock.Close()
+}

@@ -1,0 +1,371 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+const (
+	holderLock = "supervisor.lock" // flock, held as long as somebody supervises; its text is the holder's PID
+	controlAt  = "ctl"
+
+	maxClients   = 32
+	maxBacklog   = 512 // lines a slow follower may be behind before it is dropped
+	helloTime    = 5 * time.Second
+	writeTime    = 5 * time.Second
+	farewellTime = 500 * time.Millisecond // for the last lines to clients that still read
+)
+
+// HeldError: another Vivarium program supervises the backend.
+type HeldError struct{ PID int } // 0: it has not said yet
+
+func (e *HeldError) Error() string {
+	if e.PID == 0 {
+		return "another Vivarium program keeps this backend"
+	}
+	return fmt.Sprintf("another Vivarium program keeps this backend (PID %d)", e.PID)
+}
+
+// Held is a backend that this program, and no other, may supervise. It answers other programs over the control socket.
+type Held struct {
+	lock *os.File
+	ln   *net.UnixListener
+	uid  int // whose programs are served
+
+	mu      sync.Mutex
+	clients map[*controlClient]struct{}
+	known   chan struct{} // closed when there is a snapshot
+	latest  supervisor.Snapshot
+	closed  bool
+	served  sync.WaitGroup
+}
+
+// Hold takes the backend whose state is kept in folder. It returns a *HeldError if another program has it.
+func Hold(folder string) (*Held, error) {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("making the backend's state folder: %w", err)
+	}
+	path := filepath.Join(folder, holderLock)
+	lock, err := keeper.Lock(path)
+	if errors.Is(err, keeper.ErrLocked) {
+		return nil, &HeldError{PID: holderOf(path)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	ln, err := keeper.ListenUnix(filepath.Join(folder, controlAt))
+	if err != nil {
+		lock.Close()
+		return nil, err
+	}
+	if err := lock.Truncate(0); err == nil {
+		_, _ = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return &Held{lock: lock, ln: ln, uid: os.Getuid(), clients: map[*controlClient]struct{}{}, known: make(chan struct{})}, nil
+}
+
+// holderOf reads who holds a lock that was found held.
+func holderOf(path string) int {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return max(pid, 0)
+}
+
+// Serve answers other programs until ctx ends; what they want is told to s. It never blocks s, and no client can end it.
+func (h *Held) Serve(ctx context.Context, s Supervision) error {
+	stop := context.AfterFunc(ctx, func() { _ = h.ln.SetDeadline(time.Now()) })
+	defer stop()
+	for {
+		conn, err := h.ln.AcceptUnix()
+		switch {
+		case ctx.Err() != nil:
+			if err == nil {
+				conn.Close()
+			}
+			return nil
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil: // out of descriptors: the backend matters more than its visitors
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		h.receive(conn, s)
+	}
+}
+
+// receive lets a client in, or says why not.
+func (h *Held) receive(conn *net.UnixConn, s Supervision) {
+	if uid, err := keeper.PeerUID(conn); err != nil || uid != h.uid {
+		conn.Close()
+		return
+	}
+	c := &controlClient{held: h, conn: conn, out: make(chan []byte, maxBacklog), gone: make(chan struct{})}
+	h.mu.Lock()
+	full := len(h.clients) >= maxClients || h.closed
+	if !full {
+		h.clients[c] = struct{}{}
+		h.served.Add(2)
+		c.send(encode(controlReply{Hello: ownHello(os.Getpid())}))
+	}
+	h.mu.Unlock()
+	if full {
+		_ = conn.SetWriteDeadline(time.Now().Add(10 * time.Millisecond)) // it fits the socket's buffer
+		_, _ = conn.Write(encode(controlReply{Hello: ownHello(os.Getpid()), Error: &controlError{Kind: kindBusy, Text: "too many clients"}}))
+		conn.Close()
+		return
+	}
+	go c.write()
+	go c.read(s)
+}
+
+// Show tells the followers how the backend is now.
+func (h *Held) Show(s supervisor.Snapshot) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.latest = s
+	select {
+	case <-h.known:
+	default:
+		close(h.known)
+	}
+	h.publish(StatusRow(s, time.Now()))
+}
+
+// Tell tells the followers what happened.
+func (h *Held) Tell(e supervisor.Event) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.publish(EventRow(e))
+}
+
+func (h *Held) publish(r Row) {
+	var line []byte
+	for c := range h.clients {
+		if !c.follows {
+			continue
+		}
+		if line == nil {
+			r.HeldBy = os.Getpid()
+			line = encode(controlReply{Row: &r})
+		}
+		c.send(line)
+	}
+}
+
+// row is the present status, nil if there is none yet.
+func (h *Held) row() *Row {
+	select {
+	case <-h.known:
+	default:
+		return nil
+	}
+	r := StatusRow(h.latest, time.Now())
+	r.HeldBy = os.Getpid()
+	return &r
+}
+
+// Close lets clients read what they were sent, and gives the backend free. Serve has ended before, or ends now.
+func (h *Held) Close() error {
+	h.mu.Lock()
+	h.closed = true
+	for c := range h.clients {
+		c.drain()
+	}
+	h.mu.Unlock()
+	_ = h.ln.Close() // it unlinks the socket, too, while the lock is still ours
+	h.served.Wait()
+	return h.lock.Close()
+}
+
+// controlClient is one connection to the control socket.
+type controlClient struct {
+	held    *Held
+	conn    *net.UnixConn
+	out     chan []byte
+	gone    chan struct{} // closed when the connection has ended
+	once    sync.Once
+	follows bool // guarded by held.mu
+	drained bool // guarded by held.mu; no more is sent
+}
+
+// send never blocks. A client that does not read is dropped: it must not cost the others anything. The caller holds held.mu.
+func (c *controlClient) send(line []byte) {
+	if c.drained {
+		return
+	}
+	select {
+	case c.out <- line:
+	default:
+		c.end()
+	}
+}
+
+// drain lets the writer finish what is queued, and then end. The caller holds held.mu.
+func (c *controlClient) drain() {
+	if !c.drained {
+		c.drained = true
+		close(c.out)
+		_ = c.conn.SetDeadline(time.Now().Add(farewellTime))
+	}
+}
+
+func (c *controlClient) end() {
+	c.once.Do(func() {
+		close(c.gone)
+		_ = c.conn.Close()
+	})
+}
+
+func (c *controlClient) write() {
+	defer c.held.served.Done()
+	defer c.end()
+	for {
+		select {
+		case line, more := <-c.out:
+			if !more {
+				return
+			}
+			c.deadline()
+			if _, err := c.conn.Write(line); err != nil {
+				return
+			}
+		case <-c.gone:
+			return
+		}
+	}
+}
+
+// deadline bounds the next write, unless the farewell bounds it already.
+func (c *controlClient) deadline() {
+	c.held.mu.Lock()
+	defer c.held.mu.Unlock()
+	if !c.drained {
+		_ = c.conn.SetWriteDeadline(time.Now().Add(writeTime))
+	}
+}
+
+// read takes requests until the connection ends, or until one is garbage.
+func (c *controlClient) read(s Supervision) {
+	defer c.held.served.Done()
+	defer func() {
+		c.held.mu.Lock()
+		delete(c.held.clients, c)
+		c.held.mu.Unlock()
+	}()
+	in := newLines(c.conn)
+	c.held.mu.Lock()
+	if !c.drained {
+		_ = c.conn.SetReadDeadline(time.Now().Add(helloTime))
+	}
+	c.held.mu.Unlock()
+	for greeted := false; ; {
+		line, err := in.next()
+		if err != nil {
+			c.leave()
+			return
+		}
+		req, err := parseRequest(line)
+		if err != nil || !greeted && req.Hello == nil {
+			c.end()
+			return
+		}
+		if !greeted {
+			greeted = true
+			c.held.mu.Lock()
+			if !c.drained {
+				_ = c.conn.SetReadDeadline(time.Time{})
+			}
+			c.held.mu.Unlock()
+		}
+		if req.Do != "" {
+			c.answer(s, req)
+		}
+	}
+}
+
+// leave ends the connection, but after a farewell only when the writer has said everything.
+func (c *controlClient) leave() {
+	c.held.mu.Lock()
+	drained := c.drained
+	c.held.mu.Unlock()
+	if !drained {
+		c.end()
+	}
+}
+
+func (c *controlClient) answer(s Supervision, req controlRequest) {
+	reply := controlReply{ID: req.ID}
+	follow := false
+	switch req.Do {
+	case askStatus:
+	case askFollow:
+		follow = true
+	case askStart:
+		s.Start()
+	case askStop:
+		s.Stop()
+	case askRestart:
+		s.Restart()
+	case askTakeOver:
+		s.TakeOver()
+	case askHurry:
+		s.Hurry()
+	case askLook:
+		s.Look()
+	default:
+		reply.Error = &controlError{Kind: kindUnsupported, Text: "unsupported"}
+	}
+	select { // what a backend is, is known a moment after it was taken
+	case <-c.held.known:
+	case <-c.gone:
+		return
+	case <-time.After(helloTime):
+	}
+	h := c.held
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	c.follows = c.follows || follow
+	if reply.Error == nil {
+		reply.Row = h.row()
+	}
+	c.send(encode(reply))
+}
+
+// lines reads lines of at most maxLine bytes.
+type lines struct{ scanner *bufio.Scanner }
+
+func newLines(r io.Reader) lines {
+	s := bufio.NewScanner(r)
+	s.Buffer(make([]byte, 0, 4096), maxLine)
+	return lines{s}
+}
+
+// next is the next line; it is valid until the one after it. A line that is too long, or cut off by the end, is an error.
+func (l lines) next() ([]byte, error) {
+	if l.scanner.Scan() {
+		return l.scanner.Bytes(), nil
+	}
+	if err := l.scanner.Err(); err != nil {
+		return nil, err
+	}
+	return nil, io.EOF
+}

@@ -1,0 +1,135 @@
+package app
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+var updateRows = flag.Bool("update-rows", false, "write testdata/rows.golden anew")
+
+var midday = time.Date(2026, 3, 4, 12, 0, 0, 123456789, time.UTC)
+
+func healthySnapshot() supervisor.Snapshot {
+	return supervisor.Snapshot{
+		Backend: "brain", Dir: "/srv/brain", State: supervisor.Healthy, Want: true, Since: midday.Add(-time.Hour),
+		Run:    keeper.Run{ID: "r1", PID: 4711, Stamp: "boot 99", Started: midday.Add(-2 * time.Hour)},
+		Health: supervisor.Health{Phase: supervisor.PhaseOK, Latency: 12345 * time.Microsecond, Good: midday},
+		Usage:  supervisor.Usage{CPU: 0.0437, Total: 90 * time.Second, RSS: 1200 << 20, Procs: 3},
+		Port:   8000, URL: "http://127.0.0.1:8000", Log: "/srv/brain/logs/server.log",
+	}
+}
+
+// rows are one row of every shape, in the order of the golden file.
+func rows() []Row {
+	whole := healthySnapshot()
+	crashed := whole
+	crashed.State, crashed.Run, crashed.Health, crashed.Usage = supervisor.Restarting, keeper.Run{}, supervisor.Health{}, supervisor.Usage{}
+	crashed.Crashes, crashed.Retry, crashed.LastAt = 2, midday.Add(time.Second), midday
+	crashed.Last = crash.Verdict{Kind: "segfault", Summary: "Python died of a segmentation fault", Remedy: "Read the stack.", Line: "Fatal Python error"}
+	segv := &keeper.Exit{Run: whole.Run, At: midday, Signal: syscall.SIGSEGV, Known: true, Tail: []string{"API_KEY=topsecret"}}
+	three := &keeper.Exit{Run: whole.Run, At: midday, Code: 3, Known: true}
+	lost := &keeper.Exit{Run: whole.Run, At: midday}
+	taken := supervisor.Snapshot{
+		Backend: "brain", Dir: "/srv/brain", State: supervisor.GaveUp, Since: midday, Port: 8000, Log: "/l",
+		Owner: supervisor.Owner{PID: 17, Name: "node", Why: "it is not this backend", Stamp: "never shown"},
+		Last:  crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken", Remedy: "End node."}, LastAt: midday,
+	}
+	broken := supervisor.Snapshot{
+		Backend: "brain", Dir: "/srv/brain", Log: "/l", ConfigProblem: "/srv/brain/vivarium.toml:3: port: wants a number",
+		ConfigFile: "/srv/brain/vivarium.toml", ConfigChanged: true, Missing: []string{"OMP_NUM_THREADS"}, Semaphores: 4, HeldBy: 99, Note: "adopted",
+	}
+	return []Row{
+		StatusRow(whole, midday),
+		StatusRow(crashed, midday),
+		StatusRow(taken, midday),
+		StatusRow(broken, midday),
+		StatusRow(supervisor.Snapshot{}, midday),
+		EventRow(supervisor.Event{What: supervisor.EventHealthy, At: midday, Snapshot: whole, Recovery: true}),
+		EventRow(supervisor.Event{What: supervisor.EventCrashed, At: midday, Snapshot: crashed, Verdict: crashed.Last, Exit: segv, Away: true}),
+		EventRow(supervisor.Event{What: supervisor.EventCrashed, At: midday, Snapshot: crashed, Verdict: crashed.Last, Exit: three}),
+		EventRow(supervisor.Event{What: supervisor.EventKeeperLost, At: midday, Snapshot: crashed, Exit: lost}),
+		EventRow(supervisor.Event{What: supervisor.EventGaveUp, At: midday, Snapshot: taken, Verdict: taken.Last}),
+		EventRow(supervisor.Event{What: supervisor.EventStopped, At: midday, Snapshot: crashed, Asked: true, Text: "detail"}),
+	}
+}
+
+func TestRowsAreWhatProgramsWereToldTheyAre(t *testing.T) {
+	var b bytes.Buffer
+	for _, r := range rows() {
+		b.Write(encode(r))
+	}
+	path := filepath.Join("testdata", "rows.golden")
+	if *updateRows {
+		require.NoError(t, os.WriteFile(path, b.Bytes(), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, string(want), b.String())
+}
+
+func TestARowHasNeitherTheOutputNorAStamp(t *testing.T) {
+	for _, r := range rows() {
+		text := string(encode(r))
+		require.NotContains(t, text, "topsecret")
+		require.NotContains(t, text, "boot 99")
+		require.NotContains(t, text, "never shown")
+	}
+}
+
+func TestARowAlwaysHasTheFieldsThatProgramsCountOn(t *testing.T) {
+	for _, r := range rows() {
+		var m map[string]any
+		require.NoError(t, json.Unmarshal(encode(r), &m))
+		for _, key := range []string{"v", "at", "backend", "dir", "state", "want", "health", "crashes", "log"} {
+			require.Contains(t, m, key)
+		}
+		require.Equal(t, float64(RowVersion), m["v"])
+		require.Equal(t, r.Event != "", m["event"] != nil)
+	}
+}
+
+func TestAStatusRowReadBackIsTheSnapshot(t *testing.T) {
+	for _, r := range rows()[:5] {
+		var back Row
+		require.NoError(t, json.Unmarshal(encode(r), &back))
+		require.Equal(t, r, StatusRow(back.Snapshot(), midday), "nothing gets lost on the way to another program")
+	}
+}
+
+func TestAnEventRowReadBackIsTheEvent(t *testing.T) {
+	for _, r := range rows()[5:] {
+		var back Row
+		require.NoError(t, json.Unmarshal(encode(r), &back))
+		again := EventRow(back.Told())
+		again.PID, again.Run, again.Started = r.PID, r.Run, r.Started // of an ended run the row names the run, not the snapshot's
+		require.Equal(t, r, again)
+	}
+}
+
+func TestAStateOfANewerVersionIsReadAsStopped(t *testing.T) {
+	require.Equal(t, supervisor.Stopped, stateOf("hibernating"))
+	for s := supervisor.Stopped; s <= supervisor.GaveUp; s++ {
+		require.Equal(t, s, stateOf(s.String()))
+	}
+}
+
+func TestARowIsOneLine(t *testing.T) {
+	s := healthySnapshot()
+	s.Backend = "two\nlines \x00 and \xff"
+	line := string(encode(StatusRow(s, midday)))
+	require.Equal(t, 1, strings.Count(line, "\n"))
+	require.True(t, json.Valid([]byte(line)))
+}
