@@ -71,6 +71,7 @@ type (
 	}
 	used struct {
 		runID    string
+		failed   bool // nothing could be measured: no children does not mean that they died
 		usage    Usage
 		children []Child
 		logSize  int64

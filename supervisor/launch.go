@@ -61,14 +61,14 @@ func (l launch) try(ctx context.Context) (letter, error) {
 	if err := ctx.Err(); err != nil {
 		return out, err
 	}
-	out.before, out.logFrom = Semaphores(), sizeOf(good.config.Log.File)
+	out.logFrom = sizeOf(good.config.Log.File)
 	run, conn, err := l.spawn(ctx, good.plan.Spec)
 	out.conn = conn
 	if err != nil {
 		return out, err
 	}
 	out.in = launched{attempt: l.attempt, run: run, config: good.config, ended: ended, note: note}
-	out.good = good
+	out.before, out.good = Semaphores(), good // after the fork: Python needs longer to begin than this look
 	return out, nil
 }
 

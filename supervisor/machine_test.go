@@ -407,6 +407,7 @@ func TestAWorkerThatVanishesIsJudgedAndTold(t *testing.T) {
 	w := []Child{{PID: 11, Stamp: "a", Name: "python3", Interpreter: true}, {PID: 12, Stamp: "b", Name: "python3", Interpreter: true}}
 	p := newPlay(t, in("healthy")).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: w[:1]})
 	require.True(t, has[doJudgeWorker](p.last))
+	require.False(t, has[doJudgeWorker](p.feed(used{runID: "r1", failed: true}).last), "what cannot be seen is not dead")
 	p.feed(workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker died"}})
 	require.Equal(t, Healthy, p.m.State)
 	require.Equal(t, []What{EventWorkerDied}, p.events())

@@ -232,6 +232,10 @@ func (m *machine) onUsed(now time.Time, in used) {
 		return
 	}
 	m.using = false
+	if in.failed {
+		m.ignore("nothing could be measured")
+		return
+	}
 	m.ConfigChanged = in.changed
 	m.Usage = in.usage
 	m.watchWorkers(now, in.children)

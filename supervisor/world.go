@@ -121,6 +121,7 @@ func (s *Supervisor) use(c Config, e doUse, before measure) letter {
 	u, children, err := s.world.Use(e.run, before.usage, now.Sub(before.at), e.whole)
 	if err != nil {
 		s.log.Debug("measuring the run", "error", err)
+		return letter{in: used{runID: e.run.ID, failed: true}, measure: before}
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.world.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)
