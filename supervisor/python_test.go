@@ -1,0 +1,441 @@
+package supervisor
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// mac is a made-up computer: folders and files below a temporary root, the backend and a home among them.
+type mac struct {
+	t                *testing.T
+	root, home, dir  string
+	goos             string
+	env              map[string]string
+	interactive, own bool
+}
+
+func newMac(t *testing.T) *mac {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	m := &mac{t: t, root: root, goos: "darwin", home: filepath.Join(root, "Users/ada"), dir: filepath.Join(root, "Users/ada/backend"),
+		env: map[string]string{"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}}
+	require.NoError(t, os.MkdirAll(m.dir, 0o755))
+	return m
+}
+
+// put writes an executable file below the root and returns its path.
+func (m *mac) put(path, text string) string {
+	m.t.Helper()
+	path = m.at(path)
+	require.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(m.t, os.WriteFile(path, []byte(text), 0o755))
+	return path
+}
+
+func (m *mac) at(path string) string {
+	if strings.HasPrefix(path, m.root) {
+		return path
+	}
+	return filepath.Join(m.root, path)
+}
+
+const machine64 = "\xcf\xfa\xed\xfe not really, but no script"
+
+// python puts an interpreter: lib/pythonX.Y/site-packages beside the binary.
+func (m *mac) python(prefix, version string) string {
+	m.t.Helper()
+	require.NoError(m.t, os.MkdirAll(m.at(prefix+"/lib/python"+minor(version)+"/site-packages"), 0o755))
+	p := m.put(prefix+"/bin/python"+minor(version), machine64)
+	m.link("python"+minor(version), prefix+"/bin/python3")
+	return p
+}
+
+func (m *mac) link(to, path string) {
+	m.t.Helper()
+	require.NoError(m.t, os.MkdirAll(filepath.Dir(m.at(path)), 0o755))
+	require.NoError(m.t, os.Symlink(to, m.at(path)))
+}
+
+// venv puts a virtual environment whose python links to the interpreter.
+func (m *mac) venv(dir, interpreter, cfg string) string {
+	m.t.Helper()
+	m.link(interpreter, dir+"/bin/python3")
+	m.link("python3", dir+"/bin/python")
+	require.NoError(m.t, os.MkdirAll(m.at(dir+"/lib/python3.11/site-packages"), 0o755))
+	require.NoError(m.t, os.WriteFile(m.at(dir+"/"+venvFile), []byte(cfg), 0o644))
+	return m.at(dir + "/bin/python")
+}
+
+func (m *mac) options(value string) PythonOptions {
+	return PythonOptions{Dir: m.dir, Value: value, GOOS: m.goos, Home: m.home, Root: m.root, Interactive: m.interactive, Own: m.own,
+		Getenv: func(name string) string { return m.env[name] }}
+}
+
+func (m *mac) find(value string) Interpreter {
+	m.t.Helper()
+	in, err := FindPython(m.options(value))
+	require.NoError(m.t, err)
+	return in
+}
+
+func (m *mac) refuse(value string) *PythonError {
+	m.t.Helper()
+	in, err := FindPython(m.options(value))
+	require.Error(m.t, err, "%+v", in)
+	var e *PythonError
+	require.ErrorAs(m.t, err, &e)
+	require.NotEmpty(m.t, e.Problem)
+	require.NotContains(m.t, e.Error(), "\n")
+	return e
+}
+
+const cfg311 = "home = /opt/homebrew/opt/python@3.11/bin\ninclude-system-site-packages = false\nversion = 3.11.9\n"
+
+func TestABackendsOwnEnvironmentComesFirstAndKeepsItsPath(t *testing.T) {
+	m := newMac(t)
+	brew := m.python("/opt/homebrew/Cellar/python@3.11/3.11.9/Frameworks/Python.framework/Versions/3.11", "3.11")
+	m.link(brew, "/opt/homebrew/bin/python3")
+	require.Equal(t, m.at("/opt/homebrew/bin/python3"), m.find("auto").Path)
+	for _, name := range []string{"env", "venv", ".venv"} { // from the last to the first
+		p := m.venv(filepath.Join(m.dir, name), brew, cfg311)
+		in := m.find("auto")
+		require.Equal(t, p, in.Path, "a venv is found by its path: the link must not be resolved")
+		require.Equal(t, brew, in.Real)
+		require.Equal(t, filepath.Join(m.dir, name), in.Prefix)
+		require.Equal(t, []string{filepath.Join(m.dir, name, "lib/python3.11/site-packages")}, in.Site)
+		require.Equal(t, "3.11.9", in.Version)
+		require.True(t, in.Venv)
+		require.Empty(t, in.Warning)
+		require.Equal(t, p+" -m pip install", in.Install)
+	}
+}
+
+func TestTheOrderOutsideTheBackend(t *testing.T) {
+	m := newMac(t)
+	m.interactive = true
+	apple := m.put("/usr/bin/python3", machine64)
+	type step struct{ want, name string }
+	require.Equal(t, apple, m.find("auto").Path)
+	require.Contains(t, m.find("auto").Warning, "DYLD_INSERT_LIBRARIES")
+	m.env["PATH"] = "/custom/bin:relative:" + m.env["PATH"]
+	steps := []step{}
+	add := func(name, path string) {
+		steps = append(steps, step{path, name})
+		require.Equal(t, path, m.find("auto").Path, name)
+		require.Empty(t, m.find("auto").Warning, name)
+	}
+	m.python("/custom", "3.9")
+	add("PATH", m.at("/custom/bin/python3"))
+	m.python(m.home+"/.pyenv/versions/3.10.1", "3.10")
+	add("pyenv", m.home+"/.pyenv/versions/3.10.1/bin/python3")
+	m.python(m.home+"/.local/share/uv/python/cpython-3.9.18-macos-aarch64-none", "3.9")
+	m.python(m.home+"/.local/share/uv/python/cpython-3.12.4-macos-aarch64-none", "3.12")
+	m.python(m.home+"/.local/share/uv/python/cpython-3.14.0rc1-macos-aarch64-none", "3.14")
+	m.python(m.home+"/.local/share/uv/python/cpython-3.13.0+freethreaded-macos-aarch64-none", "3.13")
+	add("uv, the newest that is finished", m.home+"/.local/share/uv/python/cpython-3.12.4-macos-aarch64-none/bin/python3")
+	m.python(framework+"/3.11", "3.11")
+	add("python.org", m.at(framework+"/3.11/bin/python3"))
+	m.python(framework+"/3.9", "3.9")
+	m.link("3.9", framework+"/Current")
+	add("python.org, the current one", m.at(framework+"/Current/bin/python3"))
+	m.python("/opt/homebrew", "3.12")
+	add("Homebrew", m.at("/opt/homebrew/bin/python3"))
+	conda := m.home + "/miniconda3/envs/ai"
+	m.python(conda, "3.10")
+	require.NoError(t, os.Mkdir(m.at(conda+"/conda-meta"), 0o755))
+	m.env["CONDA_PREFIX"] = conda
+	add("conda", conda+"/bin/python3")
+	require.True(t, m.find("auto").Venv)
+	m.env["VIRTUAL_ENV"] = m.home + "/other"
+	add("the active venv", m.venv(m.home+"/other", "/usr/bin/../../"+strings.TrimPrefix(m.at("/opt/homebrew/bin/python3"), "/"), cfg311))
+	m.interactive = false
+	require.Equal(t, m.at("/opt/homebrew/bin/python3"), m.find("auto").Path, "an app's inherited $VIRTUAL_ENV is somebody else's")
+	require.Len(t, steps, 8)
+}
+
+func TestOnLinuxTheSystemsPythonIsAsGoodAsAny(t *testing.T) {
+	m := newMac(t)
+	m.goos = "linux"
+	m.put("/opt/homebrew/bin/python3", machine64)
+	p := m.put("/usr/bin/python3", machine64)
+	in := m.find("auto")
+	require.Equal(t, p, in.Path)
+	require.Empty(t, in.Warning)
+	require.False(t, in.Venv)
+}
+
+func TestTheVersionThatTheBackendPinsIsPreferred(t *testing.T) {
+	m := newMac(t)
+	for _, v := range []string{"3.11.2", "3.11.9", "3.12.4"} {
+		m.python(m.home+"/.local/share/uv/python/cpython-"+v+"-macos-aarch64-none", v)
+	}
+	require.NoError(t, os.WriteFile(filepath.Join(m.dir, ".python-version"), []byte("# why\n3.11\n"), 0o644))
+	in := m.find("auto")
+	require.Equal(t, m.home+"/.local/share/uv/python/cpython-3.11.9-macos-aarch64-none/bin/python3", in.Path)
+	require.Equal(t, "3.11.9", in.Version)
+}
+
+const shim = "#!/usr/bin/env bash\nset -e\nprogram=\"${0##*/}\"\nexport PYENV_ROOT=\"/x\"\nexec \"pyenv\" exec \"$program\" \"$@\"\n"
+
+func TestPyenvsShimIsResolvedToTheVersionThatItWouldStart(t *testing.T) {
+	m := newMac(t)
+	m.goos = "linux"
+	m.env["PATH"] = "/home/.pyenv/shims:/usr/bin"
+	m.env["PYENV_ROOT"] = m.at("/elsewhere") // a shim knows its own root better
+	m.put("/home/.pyenv/shims/python3", shim)
+	m.python("/home/.pyenv/versions/3.9.18", "3.9")
+	e := m.refuse("auto")
+	require.Contains(t, e.Problem, "pyenv's shim")
+	require.Contains(t, e.Remedy, "pyenv local")
+	v := func(name string) string { return m.at("/home/.pyenv/versions/" + name + "/bin/python3") }
+	m.python("/home/.pyenv/versions/3.11.7", "3.11")
+	m.put("/home/.pyenv/version", "3.9.18\n")
+	require.Equal(t, v("3.9.18"), m.find("auto").Path, "the global version")
+	require.NoError(t, os.WriteFile(filepath.Join(m.home, ".python-version"), []byte("3.11.7\n"), 0o644))
+	require.Equal(t, v("3.11.7"), m.find("auto").Path, ".python-version above the backend's folder")
+	require.NoError(t, os.WriteFile(filepath.Join(m.dir, ".python-version"), []byte("3.99\n3.9\n"), 0o644))
+	require.Equal(t, v("3.9.18"), m.find("auto").Path, "the first of the backend's own that is there, by its minor version")
+	m.env["PYENV_VERSION"] = "3.11.7:3.9.18"
+	in := m.find("auto")
+	require.Equal(t, v("3.11.7"), in.Path, "$PYENV_VERSION")
+	require.Equal(t, "3.11.7", in.Version)
+	require.Equal(t, v("3.11.7"), m.find(m.at("/home/.pyenv/shims/python3")).Path, "named in the configuration")
+	m.env["PYENV_VERSION"] = "../../etc"
+	require.Contains(t, m.refuse("auto").Problem, "shim")
+}
+
+func TestPyenvsSystemMeansAnotherPython(t *testing.T) {
+	m := newMac(t)
+	m.goos = "linux"
+	m.python(m.home+"/.pyenv/versions/3.9.18", "3.9")
+	require.NoError(t, os.WriteFile(filepath.Join(m.dir, ".python-version"), []byte("system\n"), 0o644))
+	p := m.put("/usr/bin/python3", machine64)
+	require.Equal(t, p, m.find("auto").Path)
+}
+
+func TestAScriptOrAChooserIsRefusedWithARemedyOrPassedByForABetterOne(t *testing.T) {
+	m := newMac(t)
+	m.goos = "linux"
+	m.env["PATH"] = "/asdf/shims:/mise/shims:/usr/bin"
+	asdf := m.put("/asdf/shims/python3", "#!/usr/bin/env bash\nexec /opt/asdf/bin/asdf exec \"python3\" \"$@\"\n")
+	m.put("/opt/bin/mise", machine64)
+	m.link(m.at("/opt/bin/mise"), "/mise/shims/python3")
+	e := m.refuse("auto")
+	require.Equal(t, asdf, e.Path)
+	require.Contains(t, e.Problem, "is a script")
+	require.Contains(t, e.Remedy, "sys.executable")
+	require.Contains(t, m.refuse(m.at("/mise/shims/python3")).Problem, "only chooses a Python")
+	require.Contains(t, m.refuse(asdf).Problem, "is a script")
+	p := m.put("/usr/bin/python3", machine64)
+	require.Equal(t, p, m.find("auto").Path)
+}
+
+func TestADanglingEnvironmentIsAnErrorThatNamesTargetAndCommand(t *testing.T) {
+	gone := "/opt/homebrew/opt/python@3.11/bin/python3.11"
+	tests := map[string]struct {
+		cfg    string
+		setup  func(m *mac)
+		remedy string
+	}{
+		"the same minor version is there": {cfg311, func(m *mac) { m.python("/opt/homebrew", "3.11") },
+			"rm .venv/bin/python .venv/bin/python3 && ROOT/opt/homebrew/bin/python3.11 -m venv --upgrade .venv"},
+		"it is uv's": {"home = /x\nuv = 0.4.1\nversion_info = 3.11.9\n", func(m *mac) {}, "uv venv --allow-existing --python 3.11 .venv"},
+		"only another version is there": {cfg311, func(m *mac) { m.python("/opt/homebrew", "3.12") },
+			"python3 -m venv --clear .venv` and install its packages again"},
+		"with a requirements.txt": {cfg311, func(m *mac) {
+			require.NoError(m.t, os.WriteFile(filepath.Join(m.dir, "requirements.txt"), nil, 0o644))
+		}, "python3 -m venv --clear .venv && .venv/bin/python -m pip install -r requirements.txt"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := newMac(t)
+			tt.setup(m)
+			m.venv(m.dir+"/.venv", m.at(gone), tt.cfg)
+			for _, value := range []string{"auto", ".venv", ".venv/bin/python", "~/backend/.venv/bin/python3"} {
+				e := m.refuse(value)
+				require.Contains(t, e.Problem, "leads to "+m.at(gone)+", which is gone")
+				require.Contains(t, e.Remedy, strings.ReplaceAll(tt.remedy, "ROOT", m.root))
+				require.Contains(t, e.Remedy, "in "+m.dir+" run")
+			}
+		})
+	}
+}
+
+func TestAnEnvironmentWithoutPythonIsNotPassedBy(t *testing.T) {
+	m := newMac(t)
+	m.put("/opt/homebrew/bin/python3", machine64)
+	require.NoError(t, os.MkdirAll(filepath.Join(m.dir, ".venv"), 0o755))
+	require.Equal(t, m.at("/opt/homebrew/bin/python3"), m.find("auto").Path, "an empty folder is no environment")
+	require.NoError(t, os.WriteFile(filepath.Join(m.dir, ".venv", venvFile), []byte(cfg311), 0o644))
+	require.Contains(t, m.refuse("auto").Problem, "has no bin/python")
+}
+
+// The command that is offered really mends a really broken environment, and its packages are still there.
+func TestTheMendingCommandReallyMends(t *testing.T) {
+	python := realPython(t)
+	version, err := exec.Command(python, "-c", "import platform; print(platform.python_version())").Output()
+	require.NoError(t, err)
+	m := newMac(t)
+	m.goos, m.root = "linux", ""
+	gone := filepath.Join(m.home, "gone", "bin", "python"+minor(string(version)))
+	require.NoError(t, os.MkdirAll(filepath.Dir(gone), 0o755))
+	out, err := exec.Command(python, "-m", "venv", "--without-pip", filepath.Join(m.dir, ".venv")).CombinedOutput()
+	require.NoError(t, err, string(out))
+	bin := filepath.Join(m.dir, ".venv", "bin")
+	keep := filepath.Join(m.dir, ".venv", "lib", "python"+minor(string(version)), "site-packages", "keep.py")
+	require.NoError(t, os.WriteFile(keep, []byte("value = 7\n"), 0o644))
+	in := m.find("auto")
+	require.Equal(t, strings.TrimSpace(string(version)), in.Version)
+	entries, err := os.ReadDir(bin)
+	require.NoError(t, err)
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "python") {
+			require.NoError(t, os.Remove(filepath.Join(bin, e.Name())))
+		}
+	}
+	for from, to := range map[string]string{"python3": gone, "python": "python3", filepath.Base(gone): "python3"} {
+		require.NoError(t, os.Symlink(to, filepath.Join(bin, from)))
+	}
+	m.env["PATH"] = filepath.Join(m.home, "bin")
+	require.NoError(t, os.MkdirAll(m.env["PATH"], 0o755))
+	require.NoError(t, os.Symlink(python, filepath.Join(m.env["PATH"], filepath.Base(gone))))
+	_, command, ok := strings.Cut(m.refuse("auto").Remedy, "`")
+	require.True(t, ok)
+	command = strings.TrimSuffix(command, "`")
+	sh := exec.Command("sh", "-c", strings.Replace(command, "--upgrade", "--upgrade --without-pip", 1))
+	sh.Dir = m.dir
+	out, err = sh.CombinedOutput()
+	require.NoError(t, err, "%s: %s", command, out)
+	out, err = exec.Command(m.find("auto").Path, "-c", "import keep, sys; print(keep.value, sys.prefix)").CombinedOutput()
+	require.NoError(t, err, string(out))
+	require.Equal(t, "7 "+filepath.Join(m.dir, ".venv"), strings.TrimSpace(string(out)))
+}
+
+func TestTheConfigurationNamesAnInterpreterInManyWays(t *testing.T) {
+	m := newMac(t)
+	brew := m.python("/opt/homebrew", "3.12")
+	venv := m.venv(m.dir+"/my env", brew, cfg311)
+	for value, want := range map[string]string{
+		"my env/bin/python":       venv,
+		"./my env/bin/python3":    filepath.Join(m.dir, "my env/bin/python3"),
+		"my env":                  venv,
+		m.dir + "/my env":         venv,
+		"~/backend/my env":        venv,
+		brew:                      brew,
+		"../backend/my env":       venv,
+		"python3.12":              brew,
+		"":                        m.at("/opt/homebrew/bin/python3"),
+		"~/backend/my env/bin/..": venv,
+	} {
+		in := m.find(value)
+		require.Equal(t, want, in.Path, value)
+	}
+	require.Equal(t, "'"+venv+"' -m pip install", m.find("my env").Install, "ready to be pasted")
+}
+
+func TestWhatCannotBeAnInterpreterIsRefused(t *testing.T) {
+	m := newMac(t)
+	require.NoError(t, os.WriteFile(filepath.Join(m.dir, "plain"), []byte("x"), 0o644))
+	for value, problem := range map[string]string{
+		"nowhere/python": "is not there",
+		"python9":        "is not there",
+		"plain":          "is not executable",
+		".":              "is a folder without bin/python",
+		"/dev/null":      "is not a program",
+		"plain/python":   "cannot be used",
+	} {
+		require.Contains(t, m.refuse(value).Problem, problem, value)
+	}
+	_, err := FindPython(m.options("auto"))
+	require.ErrorIs(t, err, fs.ErrNotExist, "there is just none")
+	require.ErrorContains(t, err, "python3 -m venv .venv")
+	loop := filepath.Join(m.dir, ".venv", "bin", "python")
+	require.NoError(t, os.MkdirAll(filepath.Dir(loop), 0o755))
+	require.NoError(t, os.Symlink("python", loop))
+	require.Contains(t, m.refuse("auto").Problem, "cannot be used")
+}
+
+func TestWithOwnOnlyTheBackendsFolderIsLookedAt(t *testing.T) {
+	m := newMac(t)
+	m.own = true
+	brew := m.python("/opt/homebrew", "3.12")
+	_, err := FindPython(m.options("auto"))
+	require.True(t, errors.Is(err, fs.ErrNotExist))
+	p := m.venv(m.dir+"/.venv", brew, cfg311)
+	require.Equal(t, p, m.find("auto").Path)
+}
+
+func TestAVenvThatSeesTheSystemsPackagesHasTheirFoldersToo(t *testing.T) {
+	m := newMac(t)
+	brew := m.python("/opt/homebrew", "3.11")
+	m.venv(m.dir+"/.venv", brew, "home = "+m.at("/opt/homebrew/bin")+"\nInclude-System-Site-Packages = true\nversion = 3.11.9\n")
+	require.Equal(t, []string{m.dir + "/.venv/lib/python3.11/site-packages", m.at("/opt/homebrew/lib/python3.11/site-packages")}, m.find("auto").Site)
+}
+
+func TestPackagesOfThePersonCountWithoutAVenv(t *testing.T) {
+	m := newMac(t)
+	m.python("/opt/homebrew", "3.12")
+	mine := filepath.Join(m.home, "Library/Python/3.12/lib/python/site-packages")
+	require.NoError(t, os.MkdirAll(mine, 0o755))
+	require.Equal(t, []string{mine, m.at("/opt/homebrew/lib/python3.12/site-packages")}, m.find("auto").Site)
+}
+
+func TestVersionsAreReadFromPaths(t *testing.T) {
+	for path, want := range map[string]string{
+		"/opt/homebrew/Cellar/python@3.12/3.12.1_1/Frameworks/Python.framework/Versions/3.12/bin/python3.12": "3.12.1",
+		"/Library/Frameworks/Python.framework/Versions/3.11/bin/python3.11":                                  "3.11",
+		"/Users/ada/.local/share/uv/python/cpython-3.12.4-macos-aarch64-none/bin/python3.12":                 "3.12.4",
+		"/Users/ada/.pyenv/versions/3.11.7/bin/python3.11":                                                   "3.11.7",
+		"/usr/bin/python3.9":              "3.9",
+		"/usr/bin/python3":                "",
+		"/home/ada/v2.0/x":                "",
+		"/opt/thing-3.4.5/bin/python3.10": "3.10",
+	} {
+		require.Equal(t, want, versionInPath(path), path)
+	}
+	for text, want := range map[string]string{"3.11.7": "3.11.7", "3.12.1.final.0": "3.12.1", "3.13.0rc1": "3.13.0", "3.11.7+": "3.11.7", "": "", "x": "", "3": ""} {
+		require.Equal(t, want, threeNumbers(text), text)
+	}
+}
+
+// What is read from the disk is what Python says of itself.
+func TestARealVenvIsReadAsPythonSeesItself(t *testing.T) {
+	m := newMac(t)
+	m.goos, m.root = "linux", ""
+	out, err := exec.Command(realPython(t), "-m", "venv", "--without-pip", filepath.Join(m.dir, ".venv")).CombinedOutput()
+	require.NoError(t, err, string(out))
+	in := m.find("auto")
+	out, err = exec.Command(in.Path, "-c", `import sys, os, site, platform
+print(sys.prefix, os.path.realpath(sys.executable), platform.python_version(), *site.getsitepackages())`).Output()
+	require.NoError(t, err)
+	require.Equal(t, append([]string{in.Prefix, in.Real, in.Version}, in.Site...), strings.Fields(string(out)))
+}
+
+func TestTheRealPythonBehindPATHIsFound(t *testing.T) {
+	want := realPython(t)
+	in, err := FindPython(PythonOptions{Dir: t.TempDir(), Value: "python3", GOOS: "linux", Getenv: os.Getenv})
+	require.NoError(t, err)
+	real, err := filepath.EvalSymlinks(want)
+	require.NoError(t, err)
+	require.Equal(t, real, in.Real, "a shim is resolved")
+}
+
+func FuzzVenvFile(f *testing.F) {
+	f.Add(cfg311)
+	f.Add("uv=1\nversion_info = 3..1\n===\n\x00")
+	f.Fuzz(func(t *testing.T, text string) {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, venvFile), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		cfg := readVenv(dir)
+		_ = threeNumbers(cfg["version"]) + threeNumbers(cfg["version_info"]) + versionInPath(text)
+	})
+}
