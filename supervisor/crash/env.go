@@ -87,13 +87,13 @@ func Env(parent []string, o EnvOptions) (env []string, applied []Var) {
 		crash[v.Name] = true
 	}
 	for name, value := range o.EnvFile {
-		if !crash[name] {
+		if !crash[name] && isName(name) {
 			values[name] = value
 		}
 	}
 	for name, value := range o.Own {
 		switch {
-		case crash[name]:
+		case crash[name] || !isName(name):
 		case value == "":
 			delete(values, name)
 		default:
@@ -108,6 +108,9 @@ func Env(parent []string, o EnvOptions) (env []string, applied []Var) {
 	slices.Sort(env)
 	return env, applied
 }
+
+// isName reports whether an environment can hold the name: with an equals sign in it it would set another variable.
+func isName(name string) bool { return name != "" && !strings.ContainsAny(name, "=\x00") }
 
 // inherited reads "NAME=value" entries. Of a name that stands there twice the last counts, as in os/exec.
 func inherited(parent []string) map[string]string {

@@ -62,3 +62,17 @@ func wrap(text string, width int) []string {
 	}
 	return lines
 }
+
+// Markdown is the crash environment as a table for the README.
+func Markdown() string {
+	var b strings.Builder
+	b.WriteString("| variable | value | what it really does |\n|---|---|---|\n")
+	for _, v := range table {
+		name, why := "`"+v.Name+"`", strings.ReplaceAll(v.Why, "|", `\|`)
+		if v.Only == "darwin" {
+			name += " (macOS only)"
+		}
+		b.WriteString("| " + name + " | `" + v.Value + "` | " + why + " |\n")
+	}
+	return b.String()
+}

@@ -59,3 +59,14 @@ func TestCommentsAreNarrowAndStayComments(t *testing.T) {
 	}
 	require.Empty(t, Exports(nil))
 }
+
+func TestTheTableForTheReadmeHasARowForEachVariable(t *testing.T) {
+	rows := strings.Split(strings.TrimSuffix(Markdown(), "\n"), "\n")
+	require.Len(t, rows, 2+len(names))
+	for i, name := range names {
+		row := rows[2+i]
+		require.True(t, strings.HasPrefix(row, "| `"+name+"`"), row)
+		require.Equal(t, 4, strings.Count(row, "|"), row)
+		require.Equal(t, strings.HasPrefix(name, "DYLD_") || strings.HasPrefix(name, "OBJC_"), strings.Contains(row, "(macOS only)"))
+	}
+}

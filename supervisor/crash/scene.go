@@ -56,6 +56,7 @@ func clean(tail []string) []string {
 			l = ansi.ReplaceAllString(l, "")
 		}
 		l = strings.TrimRight(l, "\r\n")
+		l = l[strings.LastIndexByte(l, '\r')+1:] // what a terminal would show of a progress bar
 		if strings.Contains(l, "_tracker: There appear to be") {
 			tracker = true
 			continue
