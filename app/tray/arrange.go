@@ -52,7 +52,7 @@ func places() []place {
 	}
 	cut := place{kind: separator}
 
-	top(0, app.ItemStatus, app.ItemDetail, app.ItemLast)
+	top(0, upTo(0, app.ItemLast+1)...)
 	all = append(all, cut)
 	top(0, upTo(app.ItemLast+1, len(app.Section{}.Items))...)
 	for s := 1; s < len(app.Menu{}.Sections); s++ {

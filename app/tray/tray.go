@@ -66,6 +66,14 @@ func (t *Tray) Show(m app.Menu) {
 // Actions are the clicks, in order.
 func (t *Tray) Actions() <-chan app.Action { return t.actions }
 
+// Click is a click by the program itself. It is dropped when nobody has taken the last 64.
+func (t *Tray) Click(a app.Action) {
+	select {
+	case t.actions <- a:
+	default:
+	}
+}
+
 // build makes every line the menu will ever have, hidden.
 func (t *Tray) build() *painter {
 	at := places()
