@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	silence = 2 * time.Second // how long a keeper may take to say hello, or to begin to listen
-	retry   = 10 * time.Millisecond
+	silence  = 2 * time.Second        // how long a keeper may take to say hello, or to begin to listen
+	busyTime = 200 * time.Millisecond // how long a client that was killed just now may take to die
+	retry    = 10 * time.Millisecond
 )
 
 // Attach attaches to the keeper of the folder dir:
@@ -44,12 +45,15 @@ func attach(ctx context.Context, dir string) (*Conn, error) {
 	if err := checkSocketPath(runtime.GOOS, path); err != nil {
 		return nil, err
 	}
-	for deadline := time.Now().Add(silence); ; {
+	for begin := time.Now(); ; {
 		c, err := dial(ctx, dir, path)
 		if err == nil {
 			return c, nil
 		}
-		if absent(err) {
+		patience := silence
+		var busy *BusyError
+		switch {
+		case absent(err):
 			held, lerr := lockHeld(dir)
 			if lerr != nil {
 				return nil, lerr
@@ -57,15 +61,18 @@ func attach(ctx context.Context, dir string) (*Conn, error) {
 			if !held {
 				return recordsOnly(dir)
 			}
-		} else if !worthAnother(err) {
+			err = ErrSilent
+		case errors.As(err, &busy):
+			if p, ferr := Find(busy.PID); ferr == nil && !p.Zombie {
+				patience = busyTime
+			}
+		case passing(err):
+			err = ErrSilent
+		default:
 			return nil, err
 		}
-		if !time.Now().Before(deadline) {
-			var busy *BusyError
-			if errors.As(err, &busy) {
-				return nil, err
-			}
-			return nil, ErrSilent
+		if time.Since(begin) >= patience || busy != nil && busy.PID == os.Getpid() {
+			return nil, err
 		}
 		select {
 		case <-ctx.Done():
@@ -80,13 +87,8 @@ func absent(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 
-// worthAnother: the keeper was leaving just now, its queue was full, or the client that it has is dying.
-func worthAnother(err error) bool {
-	var busy *BusyError
-	if errors.As(err, &busy) {
-		p, err := Find(busy.PID)
-		return err != nil || p.Zombie
-	}
+// passing: the keeper was leaving just now, or its queue was full.
+func passing(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EAGAIN)
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -44,7 +45,11 @@ func testMain(m *testing.M) int {
 	} else {
 		args = append(args, "-trimpath", "-ldflags=-s -w")
 	}
-	out, err := exec.Command("go", append(args, "github.com/vivarium-app/vivarium/cmd/vivarium-keeper")...).CombinedOutput()
+	cmd := exec.Command("go", append(args, "github.com/vivarium-app/vivarium/cmd/vivarium-keeper")...)
+	if !raceEnabled { // as it is shipped; the race detector itself needs cgo
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	}
+	out, err := cmd.CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "building the keeper: %v\n%s", err, out)
 		return 1
@@ -96,7 +101,9 @@ func spec(dir, role string, args ...string) Spec {
 	self, _ := os.Executable()
 	return Spec{
 		Argv: append([]string{self}, args...), Dir: dir, Log: filepath.Join(dir, "server.log"),
-		Env: append(os.Environ(), "KEEPER_TEST_ROLE="+role),
+		Env: append(slices.DeleteFunc(os.Environ(), func(v string) bool {
+			return strings.HasPrefix(v, "KEEPER_TEST_ROLE=")
+		}), "KEEPER_TEST_ROLE="+role),
 	}
 }
 

@@ -7,12 +7,16 @@ import (
 	"log"
 	"net"
 	"os"
+	"runtime/debug"
 	"syscall"
 	"time"
 )
 
 // idleTime is how long a keeper without child and client stays.
 const idleTime = 10 * time.Second
+
+// tidyTime after the last thing that happened the garbage of it is given back: the next thing may be days away.
+const tidyTime = 2 * time.Second
 
 // Serve is the keeper process: it serves ln until ctx ends, or nobody has needed it for 10 s. The caller holds the lock of
 // dir. It owns the whole process: every child is reaped by it.
@@ -34,6 +38,7 @@ type server struct {
 	clearing bool      // the remains of the last run are being ended, before leaving
 	leaving  bool      // asked to by a signal
 	client   *client
+	heir     *client // attached when everything that the client said before it died was heard
 
 	accepted chan *client
 	requests chan request
@@ -92,9 +97,14 @@ func serve(ctx context.Context, ln net.Listener, dir string, idle time.Duration)
 func (s *server) loop(ctx context.Context) error {
 	idle := time.NewTimer(s.idle)
 	defer idle.Stop()
+	tidy := time.NewTimer(tidyTime)
+	defer tidy.Stop()
 	asked := ctx.Done()
 	for {
 		select {
+		case <-tidy.C:
+			go debug.FreeOSMemory()
+			continue
 		case c := <-s.accepted:
 			s.attach(c)
 		case r := <-s.requests:
@@ -126,6 +136,7 @@ func (s *server) loop(ctx context.Context) error {
 			asked, s.leaving = nil, true
 			s.stopToLeave()
 		}
+		tidy.Reset(tidyTime)
 		if !s.unneeded() || s.clearing {
 			idle.Stop()
 		} else if s.leaving {
@@ -193,16 +204,28 @@ func (s *server) accept(ln net.Listener) {
 	}
 }
 
-// attach makes c the client, unless there is one.
+// attach makes c the client, unless there is one. One that has hung up is still there until all it said is read.
 func (s *server) attach(c *client) {
-	if s.client != nil && s.client.gone() { // the kernel knows of its death before we have read it
-		s.client.close()
-		s.client = nil
-	}
-	if s.client != nil {
+	switch {
+	case s.client == nil:
+		s.greet(c)
+	case s.heir == nil && s.client.gone():
+		s.heir = c
+	default:
 		c.refuse(s.client.pid)
-		return
 	}
+}
+
+func (s *server) detach() {
+	s.client.close()
+	s.client = nil
+	if c := s.heir; c != nil {
+		s.heir = nil
+		s.greet(c)
+	}
+}
+
+func (s *server) greet(c *client) {
 	s.client = c
 	hello := message{Type: typeHello, Proto: proto, Version: Version, PID: os.Getpid(), Stopping: s.stop != nil}
 	if s.run != nil {
@@ -224,8 +247,7 @@ func (s *server) handle(r request) {
 	}
 	if r.err != nil {
 		log.Printf("client %d: %v", r.from.pid, r.err)
-		r.from.close()
-		s.client = nil
+		s.detach()
 		return
 	}
 	if r.ID == 0 { // no request: hello, or what a newer app has to say

@@ -1,0 +1,111 @@
+package keeper
+
+import (
+	"encoding/binary"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestAProcessIsFoundByItsPIDAndKnownByItsStamp(t *testing.T) {
+	me, err := Find(os.Getpid())
+	require.NoError(t, err)
+	require.Equal(t, os.Getppid(), me.PPID)
+	require.Equal(t, os.Getuid(), me.UID)
+	require.Equal(t, syscall.Getpgrp(), me.Group)
+	require.NotEmpty(t, me.Name)
+	require.NotEmpty(t, me.Stamp)
+	require.False(t, me.Zombie)
+	require.True(t, alive(me))
+	other := me
+	other.Stamp += "0"
+	require.False(t, alive(other))
+
+	all, err := Processes()
+	require.NoError(t, err)
+	require.Contains(t, all, me)
+	argv, err := Args(me.PID)
+	require.NoError(t, err)
+	require.Equal(t, os.Args, argv)
+}
+
+func TestThereIsNoProcessOfAWrongPID(t *testing.T) {
+	for _, pid := range []int{0, -1, 1 << 30} {
+		_, err := Find(pid)
+		require.ErrorIs(t, err, ErrGone)
+		require.ErrorIs(t, Signal(Process{PID: pid, Stamp: "x"}, syscall.SIGKILL), ErrGone)
+		require.Empty(t, RunOf(pid))
+	}
+}
+
+func TestAZombieHasEnded(t *testing.T) {
+	cmd := exec.Command("/bin/sh", "-c", "exec sleep 1000")
+	cmd.Env = []string{"A=1", RunVariable + "=abc", "B=2"}
+	require.NoError(t, cmd.Start())
+	p, err := Find(cmd.Process.Pid)
+	require.NoError(t, err)
+	require.Equal(t, "abc", RunOf(p.PID))
+	require.NoError(t, Signal(p, syscall.SIGKILL))
+	eventually(t, func() bool { return !alive(p) })
+	dead, err := Find(p.PID)
+	require.NoError(t, err)
+	require.True(t, dead.Zombie)
+	require.Equal(t, p.Stamp, dead.Stamp)
+	require.Empty(t, RunOf(p.PID))
+	require.Error(t, cmd.Wait())
+	require.ErrorIs(t, Signal(p, syscall.SIGKILL), ErrGone)
+}
+
+func TestATrackerIsKnownByItsCommandLine(t *testing.T) {
+	for script, want := range map[string]bool{
+		"from multiprocessing.resource_tracker import main;main(5)":  true,
+		"from multiprocessing.semaphore_tracker import main;main(5)": true,
+		"from multiprocessing.spawn import spawn_main":               false,
+	} {
+		cmd := exec.Command("/bin/sh", "-c", "sleep 1000; :", script)
+		require.NoError(t, cmd.Start())
+		eventually(t, func() bool {
+			argv, _ := Args(cmd.Process.Pid)
+			return len(argv) == 4 && strings.HasSuffix(argv[0], "sh")
+		})
+		require.Equal(t, want, isTracker(cmd.Process.Pid), script)
+		_ = syscall.Kill(cmd.Process.Pid, syscall.SIGKILL)
+		_ = cmd.Wait()
+	}
+	require.False(t, isTracker(1<<30))
+}
+
+func TestProcargs2IsTakenApart(t *testing.T) {
+	count := func(n int32, rest string) []byte {
+		return append(binary.LittleEndian.AppendUint32(nil, uint32(n)), rest...)
+	}
+	for name, row := range map[string]struct {
+		in        []byte
+		argv, env []string
+		bad       bool
+	}{
+		"as it comes":        {in: count(2, "/bin/python\x00\x00\x00\x00python\x00-u\x00A=1\x00VIVARIUM_RUN=x\x00\x00stack_guard=1\x00"), argv: []string{"python", "-u"}, env: []string{"A=1", "VIVARIUM_RUN=x"}},
+		"an empty argument":  {in: count(3, "/bin/p\x00\x00p\x00\x00x\x00A=1\x00"), argv: []string{"p", "", "x"}, env: []string{"A=1"}},
+		"no environment":     {in: count(1, "/bin/p\x00p\x00"), argv: []string{"p"}},
+		"cut in a variable":  {in: count(1, "/bin/p\x00p\x00A=1\x00B="), argv: []string{"p"}, env: []string{"A=1", "B="}},
+		"nothing":            {bad: true},
+		"a count alone":      {in: count(1, ""), bad: true},
+		"a path alone":       {in: count(1, "/bin/p"), bad: true},
+		"less than nothing":  {in: count(-1, "/bin/p\x00p\x00"), bad: true},
+		"more than there is": {in: count(1000, "/bin/p\x00p\x00A=1\x00"), argv: []string{"p", "A=1"}},
+	} {
+		argv, env, err := parseProcargs(row.in)
+		require.Equal(t, row.bad, err != nil, name)
+		require.Equal(t, row.argv, argv, name)
+		require.Equal(t, row.env, env, name)
+	}
+}
+
+func FuzzProcargs(f *testing.F) {
+	f.Add([]byte("\x02\x00\x00\x00/bin/p\x00\x00p\x00-u\x00A=1\x00"))
+	f.Fuzz(func(t *testing.T, b []byte) { _, _, _ = parseProcargs(b) })
+}
