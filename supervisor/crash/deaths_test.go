@@ -70,7 +70,7 @@ func TestRealDeathsAreJudgedRight(t *testing.T) {
 		summary string
 		remedy  string
 	}{
-		"a segmentation fault in C":   {"import ctypes\ndef hurt(): ctypes.string_at(0)\nhurt()", KindSegfault, "segmentation fault", "Python stack in the log"},
+		"a segmentation fault in C":   {"import ctypes\ndef hurt(): ctypes.string_at(0)\nhurt()", KindSegfault, "at ctypes/__init__.py, line ", "Python stack in the log"},
 		"an abort":                    {"import os\ndef hurt(): os.abort()\nhurt()", KindAbort, "at main.py, line 2, in hurt", "Python stack"},
 		"a division in native code":   {"import os, signal\nos.kill(os.getpid(), signal.SIGFPE)", KindArithmetic, "arithmetic error", ""},
 		"an illegal instruction":      {"import os, signal\nos.kill(os.getpid(), signal.SIGILL)", KindIllegal, "illegal instruction", ""},

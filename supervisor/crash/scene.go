@@ -260,7 +260,12 @@ func (s *scene) place(i int) string {
 }
 
 func whereText(file, line, function string) string {
-	text := file[strings.LastIndexByte(file, '/')+1:] + ", line " + line
+	parts := strings.Split(file, "/")
+	keep := 1
+	if strings.HasPrefix(parts[len(parts)-1], "__") { // __init__.py and __main__.py say nothing alone
+		keep = min(2, len(parts))
+	}
+	text := strings.Join(parts[len(parts)-keep:], "/") + ", line " + line
 	if function != "" && function != "<module>" {
 		text += ", in " + function
 	}
