@@ -54,14 +54,15 @@ func alive(p Process) bool {
 }
 
 // isTracker says whether a process is one of Python's resource trackers, which unlink the named semaphores once nobody is
-// left who could use them. Killed with the others they leak all of them.
+// left who could use them. Killed with the others they leak all of them. The module's name alone proves nothing: multiprocessing
+// hands a PYTHONWARNINGS that names it to every child as -W.
 func isTracker(pid int) bool {
 	argv, err := args(pid)
 	if err != nil {
 		return false
 	}
 	for _, a := range argv {
-		if strings.Contains(a, "resource_tracker") || strings.Contains(a, "semaphore_tracker") {
+		if strings.Contains(a, "resource_tracker import main") || strings.Contains(a, "semaphore_tracker import main") {
 			return true
 		}
 	}

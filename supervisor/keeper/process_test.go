@@ -65,6 +65,7 @@ func TestATrackerIsKnownByItsCommandLine(t *testing.T) {
 		"from multiprocessing.resource_tracker import main;main(5)":  true,
 		"from multiprocessing.semaphore_tracker import main;main(5)": true,
 		"from multiprocessing.spawn import spawn_main":               false,
+		"-Wignore::UserWarning:multiprocessing.resource_tracker":     false,
 	} {
 		cmd := exec.Command("/bin/sh", "-c", "sleep 1000; :", script)
 		require.NoError(t, cmd.Start())
