@@ -87,22 +87,44 @@ func JudgeWorker(e Evidence) Verdict {
 }
 
 func judgeWorker(e Evidence) Verdict {
-	s := newScene(e)
 	died := Verdict{
 		Kind:    KindWorkerDied,
 		Summary: "a worker process died, and the log does not say why",
 		Remedy:  "The log's last lines show what it was doing. A worker that dies without a word was often killed, by somebody or because memory ran out.",
 	}
+	if v, ok := fromText(e); ok {
+		died.Summary, died.Remedy, died.Line = "a worker process died: "+v.Summary, v.Remedy, v.Line
+	}
+	return died.tidy()
+}
+
+// JudgeLog says why a server died somewhere, from its log alone: nobody tells how it exited.
+func JudgeLog(e Evidence) Verdict {
+	e.Worker = true // as little is known of it
+	v, ok := fromText(e)
+	if !ok {
+		v = Verdict{
+			Kind:    KindUnknown,
+			Summary: "the log does not say why the server ended",
+			Remedy:  "Tell its exit code or its signal as well, if you know them.",
+		}
+	}
+	return v.tidy()
+}
+
+// fromText asks the rules that the output alone can satisfy.
+func fromText(e Evidence) (Verdict, bool) {
+	s := newScene(e)
 	for _, r := range rules {
 		if !r.text {
 			continue
 		}
 		if v, ok := r.match(s); ok {
-			died.Summary, died.Remedy, died.Line = "a worker process died: "+v.Summary, v.Remedy, v.Line
-			break
+			v.Kind = r.kind
+			return v, true
 		}
 	}
-	return died.tidy()
+	return Verdict{}, false
 }
 
 const (

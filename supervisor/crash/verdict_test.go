@@ -175,3 +175,11 @@ func BenchmarkJudge64KiB(b *testing.B) {
 		})
 	}
 }
+
+func TestALogAloneIsJudgedByWhatItSays(t *testing.T) {
+	v := JudgeLog(Evidence{Tail: []string{"OMP: Error #15: Initializing libomp.dylib, but found libiomp5.dylib already initialized."}})
+	require.Equal(t, KindOpenMP, v.Kind)
+	v = JudgeLog(Evidence{Tail: []string{"INFO:     Started server process [1]"}})
+	require.Equal(t, KindUnknown, v.Kind)
+	require.NotContains(t, v.Summary, "keeper")
+}
