@@ -139,7 +139,7 @@ func (l *rotated) write(p []byte) {
 		}
 		l.put(p[:n])
 		p = p[n:]
-		if rotate && !l.rotate() {
+		if rotate && len(p) > 0 && !l.rotate() { // not before there is something for the new file
 			l.put(p)
 			return
 		}
