@@ -23,11 +23,12 @@ const settled = time.Second
 
 // isWorker says whether a Python with the command line args is a worker of the one with leaderArgs: it was started by multiprocessing, as
 // uvicorn's are, or forked, as gunicorn's are. A script that the backend runs for a while, and that ends when it is done, is neither; its
-// end must not look like a death.
+// end must not look like a death. A module's name alone proves nothing: multiprocessing hands a PYTHONWARNINGS that names
+// its resource_tracker to every child as -W.
 func isWorker(args, leaderArgs []string, old func() bool) bool {
 	spawned := false
 	for _, a := range args {
-		for _, helper := range []string{"resource_tracker", "semaphore_tracker", "multiprocessing.forkserver"} {
+		for _, helper := range []string{"resource_tracker import main", "semaphore_tracker import main", "multiprocessing.forkserver import main"} {
 			if strings.Contains(a, helper) {
 				return false
 			}
