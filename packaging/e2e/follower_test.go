@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"strings"
 	"sync"
@@ -63,9 +64,17 @@ type follower struct {
 // run starts `vivarium run --json` on the backend.
 func (r *rig) run() *follower {
 	r.t.Helper()
+	return r.runAs(uint32(os.Getuid()))
+}
+
+func (r *rig) runAs(uid uint32) *follower {
+	r.t.Helper()
 	f := &follower{rig: r, cmd: exec.Command(vivarium, "run", "--json", r.dir), done: make(chan struct{})}
 	f.news = sync.NewCond(&f.mu)
 	f.cmd.Env, f.cmd.Stderr = r.environ(), &f.errors
+	if int(uid) != os.Getuid() {
+		f.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	}
 	out, err := f.cmd.StdoutPipe()
 	require.NoError(r.t, err)
 	require.NoError(r.t, f.cmd.Start())

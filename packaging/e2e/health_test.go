@@ -12,7 +12,7 @@ import (
 )
 
 // attentive probes often and loses patience soon.
-const attentive = "[health]\ninterval = \"500ms\"\ntimeout = \"300ms\"\nfailures = 3\n"
+const attentive = "[health]\ninterval = \"1s\"\ntimeout = \"500ms\"\nfailures = 3\n"
 
 func TestAServerThatLoadsForAMinuteIsStartingAndLeftAlone(t *testing.T) {
 	t.Parallel()

@@ -145,7 +145,7 @@ func TestALostKeeperIsNoticedAndItsServerReplaced(t *testing.T) {
 	r := twin(t, quick, "TWIN_LINES=200")
 	f := r.run()
 	pid := f.await("healthy").PID
-	for range 5 {
+	for range 4 { // a fifth would be the same end five times in ten minutes: given up
 		soon(300 * time.Millisecond)
 		killed := time.Now()
 		require.NoError(t, syscall.Kill(r.keeper(), syscall.SIGKILL))
@@ -156,7 +156,7 @@ func TestALostKeeperIsNoticedAndItsServerReplaced(t *testing.T) {
 		require.Equal(t, strconv.Itoa(next), r.get("/pid"))
 		pid = next
 	}
-	require.Len(t, r.lives(), 6)
+	require.Len(t, r.lives(), 5)
 	f.stop()
 }
 

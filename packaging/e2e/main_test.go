@@ -33,6 +33,9 @@ func within(m *testing.M) (int, error) {
 		}
 		defer os.RemoveAll(dir)
 		binaries = dir
+		if err := os.Chmod(dir, 0o755); err != nil { // some tests run them as another user
+			return 1, err
+		}
 		for _, name := range []string{"vivarium", "vivarium-keeper"} {
 			cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), "../../cmd/"+name)
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
