@@ -130,7 +130,7 @@ func (a *App) copyDiagnostics() {
 	for i, m := range a.members {
 		all[i] = m.snapshot
 	}
-	go func() { a.failed("Copying diagnostics", a.desktop.Copy(a.diagnostics(all))) }()
+	go func() { a.failed("Copying diagnostics", a.desktop.Copy(Diagnostics(Examine(all, a.state)))) }()
 }
 
 func (a *App) toggleLogin() {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -86,6 +87,19 @@ func (f *Found) findApp(scripts []sourceText) {
 			return
 		}
 	}
+}
+
+// Choose takes the app that a person named, as module:name.
+func (f *Found) Choose(app string) error {
+	module, name, ok := strings.Cut(app, ":")
+	if !ok || module == "" || name == "" {
+		return fmt.Errorf("%q is no app: write it as module:name", app)
+	}
+	f.Health, f.Advice = "", nil
+	if !f.takeNamed(app) {
+		return fmt.Errorf("there is no module %s in %s", module, f.Dir)
+	}
+	return nil
 }
 
 // takeNamed takes an app that a script named, if its file is there.

@@ -3,7 +3,7 @@ package app
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
+	goflag "flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +18,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
-var updateRows = flag.Bool("update-rows", false, "write testdata/rows.golden anew")
+var updateRows = goflag.Bool("update-rows", false, "write testdata/rows.golden anew")
 
 var midday = time.Date(2026, 3, 4, 12, 0, 0, 123456789, time.UTC)
 

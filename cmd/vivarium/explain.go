@@ -1,0 +1,222 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+func explainCommand(c console) *cobra.Command {
+	var asJSON bool
+	var log, sig string
+	var exit int
+	cmd := &cobra.Command{
+		Use: "explain", Short: "Say why a Python server died, also one that Vivarium did not run", Args: atMostOne("nothing"),
+		Long:    "Judges the end of a server by its output and by its exit code or signal, as far as they are known.",
+		Example: "  vivarium explain --log logs/server.log --signal SIGSEGV\n  ./serve 2>&1 | vivarium explain --log - --exit 1",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return usage("explain takes no arguments: name the log with --log")
+			}
+			e := crash.Evidence{Code: exit, Known: true, Uptime: time.Minute}
+			switch hasExit, hasSignal := cmd.Flags().Changed("exit"), sig != ""; {
+			case hasExit && hasSignal:
+				return usage("either --exit or --signal: a process ends one way")
+			case !hasExit && !hasSignal && log == "":
+				return usage("there is nothing to judge: give --log, --exit or --signal")
+			case !hasExit && !hasSignal:
+				e.Code, e.Worker = 0, true // the output is the only witness
+			case hasSignal:
+				name, err := signalName(sig)
+				if err != nil {
+					return err
+				}
+				e.Signal = name
+			case exit > 128 && exit < 128+65: // what a shell makes of a signal
+				e.Code, e.Signal = 0, unix.SignalName(unix.Signal(exit-128))
+			}
+			tail, err := readTail(c.in, log)
+			if err != nil {
+				return err
+			}
+			e.Tail = tail
+			return printVerdict(c.out, judge(e), asJSON)
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	cmd.Flags().StringVar(&log, "log", "", "the server's output; - is the standard input")
+	cmd.Flags().IntVar(&exit, "exit", 0, "its exit code; 139 and the like are taken as a shell's word for a signal")
+	cmd.Flags().StringVar(&sig, "signal", "", "the signal that ended it, as SIGSEGV, SEGV or 11")
+	return cmd
+}
+
+// judge takes the words of a worker's verdict back: nobody said that it was one.
+func judge(e crash.Evidence) crash.Verdict {
+	v := crash.Judge(e)
+	if e.Worker {
+		const prefix = "a worker process died: "
+		if rest, ok := strings.CutPrefix(v.Summary, prefix); ok {
+			v.Summary = rest
+		} else {
+			v = crash.Verdict{Kind: crash.KindUnknown, Summary: "the log does not say why it ended", Remedy: "Say how it ended with --exit or --signal."}
+		}
+		if v.Kind == crash.KindWorkerDied {
+			v.Kind = crash.KindUnknown
+		}
+	}
+	return v
+}
+
+func signalName(text string) (string, error) {
+	name := strings.ToUpper(text)
+	if !strings.HasPrefix(name, "SIG") {
+		name = "SIG" + name
+	}
+	if unix.SignalNum(name) != 0 {
+		return name, nil
+	}
+	var n int
+	if _, err := fmt.Sscan(text, &n); err == nil {
+		if name := unix.SignalName(unix.Signal(n)); name != "" {
+			return name, nil
+		}
+	}
+	return "", usage("%q is no signal: write it as SIGSEGV", text)
+}
+
+// maxTail is how much of the end of an output is judged, as much as a keeper keeps.
+const maxTail = 64 << 10
+
+func readTail(in io.Reader, name string) ([]string, error) {
+	if name == "" {
+		return nil, nil
+	}
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, usage("reading the log: %w", err)
+		}
+		defer f.Close()
+		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Size() > maxTail {
+			if _, err := f.Seek(-maxTail, io.SeekEnd); err != nil {
+				return nil, fmt.Errorf("reading the log: %w", err)
+			}
+		}
+		in = f
+	}
+	var tail []byte
+	part := make([]byte, 32<<10)
+	for {
+		n, err := in.Read(part)
+		tail = append(tail, part[:n]...)
+		if over := len(tail) - maxTail; over > maxTail { // it may be endless: keep twice the end at most
+			tail = append(tail[:0], tail[over:]...)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, usage("reading the log: %w", reason(err))
+		}
+	}
+	tail = tail[max(0, len(tail)-maxTail):]
+	tail = bytes.TrimRight(tail, "\n")
+	return strings.Split(string(tail), "\n"), nil
+}
+
+func printVerdict(w io.Writer, v crash.Verdict, asJSON bool) error {
+	if asJSON {
+		return printJSON(w, v)
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s (%s)\n", v.Summary, v.Kind)
+	if v.Remedy != "" {
+		fmt.Fprintf(&b, "  remedy  %s\n", v.Remedy)
+	}
+	if v.Line != "" {
+		fmt.Fprintf(&b, "  line    %s\n", v.Line)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func crashesCommand(c console) *cobra.Command {
+	var asJSON, all bool
+	cmd := &cobra.Command{
+		Use: "crashes [NAME|DIR]", Short: "List the crashes on record, the latest last", Args: atMostOne("backend"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := openHome()
+			if err != nil {
+				return err
+			}
+			dirs, err := h.chosen(cmd.Context(), args, all)
+			if err != nil {
+				return err
+			}
+			for _, dir := range dirs {
+				deaths, err := supervisor.Deaths(h.folder(dir))
+				if err != nil {
+					return err
+				}
+				if err := printDeaths(c, nameOf(dir), dir, deaths, asJSON); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&all, "all", false, "every backend")
+	return cmd
+}
+
+// deathRow is a crash on record, for programs.
+type deathRow struct {
+	V       int           `json:"v"`
+	At      time.Time     `json:"at"`
+	Backend string        `json:"backend"`
+	Dir     string        `json:"dir"`
+	Uptime  float64       `json:"uptime_s"`
+	Healthy bool          `json:"healthy"` // it had been
+	Signal  string        `json:"signal,omitempty"`
+	Code    *int          `json:"code,omitempty"`
+	Verdict crash.Verdict `json:"verdict"`
+}
+
+func printDeaths(c console, name, dir string, deaths []supervisor.Death, asJSON bool) error {
+	if len(deaths) == 0 && !asJSON {
+		_, err := fmt.Fprintf(c.out, "%s: no crash on record\n", app.Plain(name))
+		return err
+	}
+	for _, d := range deaths {
+		how := d.Signal
+		row := deathRow{app.RowVersion, d.At, name, dir, d.Uptime.Seconds(), d.Healthy, d.Signal, nil, d.Verdict}
+		if d.Signal == "" && d.Verdict.Kind != crash.KindKeeperLost {
+			row.Code, how = &d.Code, fmt.Sprintf("exit code %d", d.Code)
+		}
+		if asJSON {
+			if err := printJSON(c.out, row); err != nil {
+				return err
+			}
+			continue
+		}
+		line := fmt.Sprintf("%s  %s: %s", d.At.Local().Format("2006-01-02 15:04:05"), app.Plain(name), app.Plain(d.Verdict.Summary))
+		if how != "" {
+			line += " (" + how + ")"
+		}
+		if _, err := fmt.Fprintf(c.out, "%s, after %s\n", line, app.Duration(d.Uptime)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

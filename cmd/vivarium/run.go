@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/terminal"
+	"github.com/vivarium-app/vivarium/assets"
+	"github.com/vivarium-app/vivarium/supervisor"
+)
+
+func runCommand(c console) *cobra.Command {
+	var asJSON, demo, verbose bool
+	cmd := &cobra.Command{
+		Use: "run [DIR]", Short: "Keep one backend running in the foreground, with a line for each event", Args: atMostOne("folder"),
+		Long: "Keeps the backend in DIR, or in the working directory, running in the foreground. Ctrl-C stops it and waits until nothing\n" +
+			"of it is left; a second Ctrl-C skips the grace. If another Vivarium program keeps it, its events are shown.",
+		RunE: func(_ *cobra.Command, args []string) error {
+			dir, err := runFolder(first(args), demo)
+			if err != nil {
+				return err
+			}
+			return runHere(c, dir, asJSON, verbose)
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&demo, "demo", false, "run the demo backend, which crashes on request")
+	cmd.Flags().BoolVar(&verbose, "verbose", false, "tell on stderr what is no event")
+	return cmd
+}
+
+func runFolder(arg string, demo bool) (string, error) {
+	if !demo {
+		return folderOf(arg)
+	}
+	if arg != "" {
+		return "", usage("either a folder or --demo")
+	}
+	h, err := openHome()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(h.state, "demo")
+	if err := assets.WriteDemo(dir); err != nil {
+		return "", err
+	}
+	return folderOf(dir)
+}
+
+// runHere is `vivarium run` on a folder.
+func runHere(c console, dir string, asJSON, verbose bool) error {
+	h, err := openHome()
+	if err != nil {
+		return err
+	}
+	config, err := supervisor.LoadConfig(dir)
+	if err != nil {
+		return err
+	}
+	exe, err := app.Program(app.KeeperProgram)
+	if err != nil {
+		return err
+	}
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	// An output that is closed has to be an error of the write, and not the end of this program with a server left behind.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	o := terminal.Options{
+		Config: config, State: h.state, Keeper: exe, JSON: asJSON, Colour: colourful(c.out), Out: c.out, Signals: signals,
+		Log: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: logLevel(verbose)})),
+	}
+	if f, ok := c.out.(*os.File); ok {
+		o.Closed = terminal.Closed(f)
+	}
+	// It idles for days beside a server that needs the memory: a small heap collected often costs nothing at one probe in 5 s.
+	debug.SetGCPercent(25)
+	return terminal.Run(context.Background(), o)
+}
+
+func logLevel(verbose bool) slog.Level {
+	if verbose {
+		return slog.LevelDebug
+	}
+	return slog.LevelError
+}
+
+// menubar becomes the menu-bar program; where there is none, or nothing to show it on, it runs in the terminal, and says so.
+func menubar(c console) error {
+	exe, why := menubarProgram()
+	if why == "" {
+		args := []string{exe}
+		return fmt.Errorf("starting %s: %w", exe, syscall.Exec(exe, args, os.Environ()))
+	}
+	h, err := openHome()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(c.err, "vivarium: %s, so it runs in the terminal\n", why)
+	dir, err := h.resolve(context.Background(), "")
+	if err != nil {
+		return err
+	}
+	return runHere(c, dir, false, false)
+}
+
+// menubarProgram is the program to become, or why there is none.
+func menubarProgram() (exe, why string) {
+	exe, err := app.Program(app.MenubarProgram)
+	if err != nil {
+		return "", "the menu-bar program is not installed"
+	}
+	if runtime.GOOS != "darwin" && os.Getenv("DISPLAY") == "" && os.Getenv("WAYLAND_DISPLAY") == "" {
+		return "", "there is no display"
+	}
+	// It links libraries that this program does not: whether it can be loaded at all is seen by loading it.
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := exec.CommandContext(ctx, exe, "--version").Run(); err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) && exit.ExitCode() == 127 {
+			return "", "the libraries of the menu-bar program are not installed"
+		}
+		return "", "the menu-bar program does not start"
+	}
+	return exe, ""
+}

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/supervisor"
+)
+
+func statusCommand(c console) *cobra.Command {
+	var asJSON, all bool
+	cmd := &cobra.Command{
+		Use: "status [NAME|DIR]", Short: "Say how a backend is; exit code 3 if it does not run", Args: atMostOne("backend"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			h, err := openHome()
+			if err != nil {
+				return err
+			}
+			dirs, err := h.chosen(cmd.Context(), args, all)
+			if err != nil {
+				return err
+			}
+			return h.status(cmd.Context(), c, dirs, asJSON)
+		},
+	}
+	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&all, "all", false, "every backend")
+	return cmd
+}
+
+// status prints a row for each backend. One that cannot be asked does not keep the others from being shown.
+func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool) error {
+	if len(dirs) == 0 {
+		return &codeError{codeNotRunning, errors.New("there is no backend")}
+	}
+	runs := false
+	var troubles []error
+	for _, dir := range dirs {
+		row, err := h.look(ctx, dir)
+		if err != nil {
+			troubles = append(troubles, fmt.Errorf("%s: %w", nameOf(dir), err))
+			continue
+		}
+		runs = runs || running(row)
+		if asJSON {
+			err = printJSON(c.out, row)
+		} else {
+			err = printStatus(c.out, row, colourful(c.out))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(troubles...); err != nil {
+		return err
+	}
+	if !runs {
+		return &codeError{code: codeNotRunning}
+	}
+	return nil
+}
+
+// look asks the backend's holder, or looks itself. A broken configuration is part of the answer.
+func (h home) look(ctx context.Context, dir string) (app.Row, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	config, err := supervisor.LoadConfig(dir)
+	var broken *supervisor.ConfigError
+	if err != nil && !errors.As(err, &broken) {
+		return app.Row{}, err
+	}
+	config.Dir = dir
+	row, err := app.Look(ctx, h.state, config)
+	if broken != nil && row.Problem == "" {
+		row.Problem, row.ConfigFile = broken.Error(), broken.File
+	}
+	if row.Backend == "" {
+		row.Backend = nameOf(dir)
+	}
+	return row, err
+}
+
+// running: there is a process, or there will be one in a moment without anybody's doing.
+func running(r app.Row) bool {
+	switch r.State {
+	case supervisor.Starting.String(), supervisor.Healthy.String(), supervisor.Unhealthy.String(), supervisor.Restarting.String(), supervisor.Stopping.String():
+		return true
+	}
+	return false
+}
+
+func printStatus(w io.Writer, r app.Row, colour bool) error {
+	now := time.Now()
+	s := r.Snapshot()
+	s.HeldBy = 0 // who keeps it has a line of its own here
+	line := app.StatusLine(s, now)
+	if colour {
+		line = statusColour(s) + line + "\x1b[0m"
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %s\n", app.Plain(r.Backend), line)
+	detail := func(name, text string) {
+		if text = app.Plain(text); text != "" {
+			fmt.Fprintf(&b, "  %-9s %s\n", name, text)
+		}
+	}
+	if r.PID != 0 {
+		up := ""
+		if !r.Started.IsZero() {
+			up = ", up " + app.Duration(now.Sub(r.Started))
+		}
+		if u := r.Usage; u != nil && u.RSS > 0 {
+			up += fmt.Sprintf(", %s, %s CPU", app.Size(u.RSS), app.Percent(u.CPU))
+		}
+		detail("process", fmt.Sprint(r.PID)+up)
+	}
+	detail("address", r.URL)
+	if last := s.Last; last.Kind != "" {
+		detail("last end", last.Summary+" ("+app.Clock(s.LastAt, now)+")")
+		detail("remedy", last.Remedy)
+	}
+	if r.Crashes > 0 {
+		detail("crashes", fmt.Sprintf("%d in a row", r.Crashes))
+	}
+	if len(r.Missing) > 0 {
+		detail("missing", strings.Join(r.Missing, ", ")+" did not arrive in Python")
+	}
+	if r.Semaphores > 0 {
+		detail("left", app.Count(r.Semaphores, "named semaphore", "named semaphores")+" behind by ended runs")
+	}
+	if r.Changed {
+		detail("config", "changed since the start: restart to apply")
+	}
+	detail("config", r.Problem)
+	detail("note", r.Note)
+	detail("log", r.Log)
+	if r.HeldBy != 0 {
+		detail("kept by", fmt.Sprintf("Vivarium, PID %d", r.HeldBy))
+	}
+	detail("folder", r.Dir)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func statusColour(s supervisor.Snapshot) string {
+	switch app.IconOf(s) {
+	case app.IconHealthy:
+		return "\x1b[32m"
+	case app.IconStarting, app.IconUnhealthy:
+		return "\x1b[33m"
+	case app.IconCrashed:
+		return "\x1b[31m"
+	}
+	return ""
+}

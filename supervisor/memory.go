@@ -1,0 +1,45 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// Memory is what is remembered of a backend while nobody supervises it.
+type Memory struct {
+	Want   bool // it is started again with the app
+	GaveUp bool
+	Last   crash.Verdict // of the last unasked end
+	LastAt time.Time
+}
+
+// Remember reads what is remembered of the backend whose state is kept in folder; the zero Memory if nothing is.
+func Remember(folder string) (Memory, error) {
+	s, err := readWant(folder)
+	if err != nil || s == nil {
+		return Memory{}, err
+	}
+	m := Memory{Want: s.Want && !s.Quit, GaveUp: s.GaveUp, Last: s.Last, LastAt: s.LastAt}
+	if n := len(s.Deaths); n > 0 && s.Deaths[n-1].At.After(m.LastAt) {
+		m.Last, m.LastAt = s.Deaths[n-1].Verdict, s.Deaths[n-1].At
+	}
+	return m, nil
+}
+
+// Unwant makes sure that the next app does not start what a person stopped while there was none. The caller holds the backend's
+// supervisor.lock.
+func Unwant(folder string) error {
+	s, err := readWant(folder)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		s = &saved{}
+	}
+	if !s.Want && !s.GaveUp && !s.Quit && s.Version != 0 {
+		return nil
+	}
+	s.Want, s.GaveUp, s.Quit = false, false, false
+	return writeWant(folder, *s)
+}
