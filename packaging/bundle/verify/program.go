@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
-	"strings"
 )
 
 // Slice is one architecture of a program.
@@ -50,11 +48,10 @@ func Program(path string) ([]Slice, error) {
 		if a.Offset%(1<<a.Align) != 0 || uint64(a.Offset)+uint64(a.Size) > uint64(len(content)) {
 			return nil, fmt.Errorf("%s: the %s slice is not aligned or not complete", path, arches[a.Cpu])
 		}
-		s, err := readSlice(a.File)
+		s, err := readSlice(a.File, content[a.Offset:a.Offset+a.Size])
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%s, %s: %w", path, arches[a.Cpu], err)
 		}
-		s.content = content[a.Offset : a.Offset+a.Size]
 		all = append(all, s)
 	}
 	return all, nil
@@ -62,8 +59,8 @@ func Program(path string) ([]Slice, error) {
 
 const pie = 0x200000 // MH_PIE
 
-func readSlice(m *macho.File) (Slice, error) {
-	s := Slice{Arch: arches[m.Cpu], PIE: m.Flags&pie != 0}
+func readSlice(m *macho.File, content []byte) (Slice, error) {
+	s := Slice{Arch: arches[m.Cpu], PIE: m.Flags&pie != 0, content: content}
 	if m.Type != macho.TypeExec {
 		return s, errors.New("not a program")
 	}
@@ -82,7 +79,7 @@ func readSlice(m *macho.File) (Slice, error) {
 			s.Libraries = append(s.Libraries, string(name))
 		}
 	}
-	imports, err := readImports(m, s.Libraries)
+	imports, err := readImports(m, bytes.NewReader(content), s.Libraries)
 	s.Imports = imports
 	return s, err
 }
@@ -95,28 +92,6 @@ func version(order binary.ByteOrder, raw []byte) string {
 		text += fmt.Sprintf(".%d", v&0xff)
 	}
 	return text
-}
-
-// readImports takes the undefined symbols; the library of each is in its description (two-level namespace).
-func readImports(m *macho.File, libraries []string) ([]Import, error) {
-	if m.Symtab == nil {
-		return nil, errors.New("no symbol table")
-	}
-	var all []Import
-	for _, s := range m.Symtab.Syms {
-		if s.Type&0xe0 != 0 || s.Type&0x0e != 0 || s.Type&1 == 0 { // N_STAB, not N_UNDF, or not N_EXT
-			continue
-		}
-		ordinal := int(s.Desc >> 8)
-		if ordinal < 1 || ordinal > len(libraries) {
-			return nil, fmt.Errorf("%s is to be looked for in library %d of %d", s.Name, ordinal, len(libraries))
-		}
-		all = append(all, Import{Library: libraries[ordinal-1], Symbol: s.Name})
-	}
-	slices.SortFunc(all, func(a, b Import) int {
-		return strings.Compare(a.Library+"\x00"+a.Symbol, b.Library+"\x00"+b.Symbol)
-	})
-	return slices.Compact(all), nil
 }
 
 // Contains reports whether any of the texts is somewhere in the slice.

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"howett.net/plist"
+)
+
+// tagged is what `git describe` prints once there is a tag: v1.2.3, v1.2.3-rc1, v1.2.3-4-gabc, v1.2.3-4-gabc-dirty.
+var tagged = regexp.MustCompile(`^v?(\d+)\.(\d+)\.(\d+)(-.*)?$`)
+
+// short is the version as Apple wants it: three numbers. Before the first tag it is 0.0.0.
+func short(version string) string {
+	if m := tagged.FindStringSubmatch(version); m != nil {
+		return m[1] + "." + m[2] + "." + m[3]
+	}
+	return "0.0.0"
+}
+
+// infoPlist is packaging/Info.plist with the version in it. CFBundleVersion is the number of commits: it must grow from one
+// build to the next, and what git calls a version does not.
+func infoPlist(root, version string, commits int) (text []byte, id string, err error) {
+	info, err := readInfo(filepath.Join(root, "packaging", "Info.plist"))
+	if err != nil {
+		return nil, "", err
+	}
+	info["CFBundleShortVersionString"] = short(version)
+	info["CFBundleVersion"] = fmt.Sprint(commits)
+	info["VivariumVersion"] = version
+	text, err = plist.MarshalIndent(info, plist.XMLFormat, "\t")
+	return append(text, '\n'), fmt.Sprint(info["CFBundleIdentifier"]), err
+}
+
+func readInfo(path string) (map[string]any, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var info map[string]any
+	if _, err := plist.Unmarshal(text, &info); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return info, nil
+}
