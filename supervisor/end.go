@@ -38,7 +38,7 @@ func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away b
 	}
 	if asked {
 		m.forget(exit.Run.ID)
-		m.settle(now)
+		m.settle(now, away)
 		return
 	}
 	up := exit.At.Sub(exit.Run.Started)
@@ -74,11 +74,12 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 		m.giveUp(now, m.why)
 		return
 	}
-	m.settle(now)
+	m.settle(now, false)
 }
 
-// settle is the end of a stop.
-func (m *machine) settle(now time.Time) {
+// settle is the end of a stop. away: the app that it was asked of did not live to see it, so that it is no answer to anything that was
+// asked of this one.
+func (m *machine) settle(now time.Time, away bool) {
 	again, automatic := m.again, m.why.Kind != ""
 	m.again, m.why = false, crash.Verdict{}
 	if again {
@@ -88,7 +89,7 @@ func (m *machine) settle(now time.Time) {
 	m.Want = false
 	m.enter(now, Stopped)
 	m.save()
-	m.tell(now, Event{What: EventStopped, Asked: true}) // what was not asked for has been told already
+	m.tell(now, Event{What: EventStopped, Asked: true, Away: away}) // what was not asked for has been told already
 }
 
 // forget tells the keeper that the end of a run is recorded.

@@ -335,7 +335,7 @@ func (m *machine) onLaunchFailed(now time.Time, in launchFailed) {
 	}
 	m.launching = false
 	if m.State == Stopping {
-		m.settle(now)
+		m.settle(now, false)
 		return
 	}
 	if in.canceled {

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -16,4 +17,16 @@ func TestAStartRightAfterAStopForgetsTheStoppedRunItself(t *testing.T) {
 	require.Equal(t, Stopped, p.m.State)
 	p.feed(start{})
 	require.Equal(t, "r1", p.last[0].(doLaunch).forget)
+}
+
+func TestAStopThatEndedWhileNobodyWasThereIsToldAsThat(t *testing.T) {
+	p := newPlay(t, in("healthy")).feed(stop{}).after(time.Second)
+	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true, Asked: true}, crash.Verdict{}})
+	require.Equal(t, EventStopped, p.told[1].What)
+	require.False(t, p.told[1].Away)
+
+	p = newPlay(t, in("healthy"))
+	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.m.came.Add(-time.Second), Known: true, Asked: true}, crash.Verdict{}})
+	require.Equal(t, EventStopped, p.told[0].What)
+	require.True(t, p.told[0].Away)
 }

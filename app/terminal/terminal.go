@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -95,7 +96,8 @@ type run struct {
 	print  *printer
 	closed <-chan struct{}
 	stops  int // how often the end was asked for
-	began  bool
+	heard  bool // of anything but the end of an earlier run
+	began  bool // there was a run
 }
 
 // here supervises the backend in this process.
@@ -128,6 +130,9 @@ func (r *run) here(ctx context.Context, held *app.Held) error {
 			}
 			if over, err := r.over(e); over {
 				return err
+			}
+			if e.What == supervisor.EventHealthy {
+				debug.FreeOSMemory() // what the start took; from here on it idles, for days, beside a server that needs the memory
 			}
 		case <-r.Signals:
 			if r.stop(s); r.stops > 2 {
@@ -174,13 +179,15 @@ func (r *run) stop(s app.Supervision) {
 // over says whether this event is the end, and whether that is a success. Giving up waits for a person, but for a port that
 // another program has, and for a start that could not even be tried.
 func (r *run) over(e supervisor.Event) (bool, error) {
-	if e.What == supervisor.EventStarted || e.What == supervisor.EventAttached {
-		r.began = true
+	if !r.heard && e.What == supervisor.EventStopped {
+		return false, nil // how the run before this one ended
 	}
+	r.heard = true
+	r.began = r.began || e.What == supervisor.EventStarted || e.What == supervisor.EventAttached
 	end := &EndError{Verdict: e.Verdict, Owner: e.Snapshot.Owner}
 	switch e.What {
 	case supervisor.EventStopped:
-		return e.Snapshot.State == supervisor.Stopped, nil
+		return e.Snapshot.State == supervisor.Stopped && !e.Away, nil // Away: the end of an earlier stop, before this start
 	case supervisor.EventCrashed:
 		return e.Snapshot.State == supervisor.Stopped, end // its policy is never to restart
 	case supervisor.EventGaveUp, supervisor.EventPortTaken:
