@@ -107,7 +107,7 @@ func (r *rig) end() {
 		r.t.Logf("keeper.log:\n%s", text)
 	}
 	_, _ = r.do("stop", "--all")
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && len(r.processes()) > 0; {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && len(r.servers()) > 0; {
 		time.Sleep(20 * time.Millisecond)
 	}
 	for range 3 {
