@@ -101,6 +101,7 @@ func TestAnExitIsToldAtEveryAttachUntilItIsForgotten(t *testing.T) {
 }
 
 func TestASilentKeeperIsAnErrorAndGetsNoSignal(t *testing.T) {
+	needsProc(t)
 	t.Parallel()
 	dir := stateDir(t)
 	c := launched(t, dir)

@@ -22,6 +22,14 @@ type kin struct {
 	known map[int]Process
 }
 
+// know takes processes for proven.
+func (k *kin) know(ps []Process) {
+	k.known = make(map[int]Process)
+	for _, p := range ps {
+		k.known[p.PID] = p
+	}
+}
+
 // look walks the process table and returns who is alive, Python's resource trackers apart.
 func (k *kin) look() (others, trackers []Process, err error) {
 	if k.nobody != nil && k.nobody() {
@@ -52,7 +60,7 @@ func (k *kin) prove(all []Process) map[int]Process {
 	for _, p := range all {
 		switch {
 		case p.PID <= 1 || p.PID == self || p.Zombie:
-		case k.known[p.PID].Stamp == p.Stamp, k.isRoot(p), k.parent != 0 && p.PPID == k.parent, group != 0 && p.Group == group:
+		case p.Stamp != "" && k.known[p.PID].Stamp == p.Stamp, k.isRoot(p), k.parent != 0 && p.PPID == k.parent, group != 0 && p.Group == group:
 			mine[p.PID] = p
 		case k.run != "" && p.UID == uid && RunOf(p.PID) == k.run:
 			mine[p.PID] = p

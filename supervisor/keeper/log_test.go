@@ -294,6 +294,7 @@ func TestAFullDiskNeitherBlocksTheServerNorItsStart(t *testing.T) {
 }
 
 func TestAFileSizeLimitIsAFullDisk(t *testing.T) {
+	needsProc(t)
 	t.Parallel()
 	dir := stateDir(t)
 	require.NoError(t, os.MkdirAll(dir, 0o700))

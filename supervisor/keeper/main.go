@@ -115,3 +115,14 @@ func lockPatiently(path string) (*os.File, error) {
 		time.Sleep(5 * time.Millisecond)
 	}
 }
+
+// raiseFileLimit gives the children a soft limit with which a server can live: a GUI launch gives 256. Set by hand, Go does
+// not take it back in the child.
+func raiseFileLimit() error {
+	var lim syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
+		return err
+	}
+	lim.Cur = min(lim.Max, maxOpenFiles)
+	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lim)
+}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -110,6 +111,14 @@ func spec(dir, role string, args ...string) Spec {
 // shell runs a script in /bin/sh.
 func shell(dir, script string) Spec {
 	return Spec{Argv: []string{"/bin/sh", "-c", script}, Dir: dir, Log: filepath.Join(dir, "server.log"), Env: os.Environ()}
+}
+
+// needsProc is for tests that look where only Linux lets them look.
+func needsProc(t testing.TB) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("skipped: it reads /proc and /dev/shm")
+	}
 }
 
 func soon(t testing.TB) context.Context {

@@ -2,8 +2,11 @@ package keeper
 
 import (
 	"encoding/binary"
+	"maps"
 	"os"
 	"os/exec"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -109,4 +112,39 @@ func TestProcargs2IsTakenApart(t *testing.T) {
 func FuzzProcargs(f *testing.F) {
 	f.Add([]byte("\x02\x00\x00\x00/bin/p\x00\x00p\x00-u\x00A=1\x00"))
 	f.Fuzz(func(t *testing.T, b []byte) { _, _, _ = parseProcargs(b) })
+}
+
+func TestTheMembersOfAGroupAreThoseWithoutItsLeader(t *testing.T) {
+	all := []Process{{PID: 7, Group: 7, Zombie: true}, {PID: 8, Group: 7, Stamp: "a"}, {PID: 9, Group: 9}, {PID: 10, Group: 7, Stamp: "b"}}
+	require.Equal(t, []Process{{PID: 8, Group: 7, Stamp: "a"}, {PID: 10, Group: 7, Stamp: "b"}}, inGroup(all, 7))
+}
+
+func TestKinIsProvenByMarkDescentGroupAndRecordOnly(t *testing.T) {
+	p := func(pid, ppid, group int) Process {
+		return Process{PID: pid, PPID: ppid, Group: group, UID: -1, Stamp: strconv.Itoa(pid)}
+	}
+	zombie := func(p Process) Process { p.Zombie = true; return p }
+	pids := func(m map[int]Process) []int { return slices.Sorted(maps.Keys(m)) }
+	leader := p(1000000, 1, 1000000)
+	all := []Process{
+		p(1, 0, 0), leader, p(1000001, 1000000, 1000000), p(1000002, 1000001, 1000002), // child, setsid grandchild
+		p(1000003, 1, 1000000), p(1000004, 1, 1000004), p(1000005, 1000004, 1000004), // orphan in the group, strangers
+	}
+	for name, row := range map[string]struct {
+		k    kin
+		all  []Process
+		want []int
+	}{
+		"a living leader":           {kin{run: "x", roots: []Process{leader}}, all, []int{1000000, 1000001, 1000002, 1000003}},
+		"started by hand":           {kin{roots: []Process{leader}}, all, []int{1000000, 1000001, 1000002}},
+		"a zombie leader":           {kin{run: "x", roots: []Process{leader}}, append([]Process{zombie(leader)}, all[3:]...), []int{1000003}},
+		"a leader that is gone":     {kin{run: "x", roots: []Process{leader}}, all[3:], nil},
+		"a reused PID":              {kin{run: "x", roots: []Process{{PID: 1000000, Stamp: "older"}}}, all, nil},
+		"descendants of the keeper": {kin{run: "x", parent: 1000004}, all, []int{1000005}},
+		"what was proven before":    {kin{run: "x", known: map[int]Process{1000004: all[5]}}, all, []int{1000004, 1000005}},
+		"proven before, reused":     {kin{run: "x", known: map[int]Process{1000004: {PID: 1000004, Stamp: "older"}}}, all, nil},
+		"never init":                {kin{run: "x", roots: []Process{all[0]}}, all[:1], nil},
+	} {
+		require.Equal(t, row.want, pids(row.k.prove(row.all)), name)
+	}
 }

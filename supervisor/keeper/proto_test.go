@@ -145,6 +145,7 @@ func TestAClientThatDoesNotReadLosesItsConnectionAndNothingElse(t *testing.T) {
 }
 
 func TestAnotherUserIsShutOut(t *testing.T) {
+	needsProc(t)
 	if os.Getuid() != 0 {
 		t.Skip("skipped: only root can become another user")
 	}
@@ -179,6 +180,7 @@ func TestAnotherUserIsShutOut(t *testing.T) {
 }
 
 func TestTheSocketOfAnotherUserIsNotTrusted(t *testing.T) {
+	needsProc(t)
 	if os.Getuid() != 0 {
 		t.Skip("skipped: only root can become another user")
 	}

@@ -13,7 +13,7 @@ import (
 
 const (
 	defaultTail = 64 << 10
-	maxTail     = 1 << 20
+	maxTail     = 512 << 10 // at worst 3 MiB as JSON, which still is a line that a client takes
 	chunk       = 128 << 10 // the most that one read takes
 	oldBuffer   = 16 << 10  // of a pump whose run has ended
 )

@@ -188,6 +188,7 @@ func TestAFloodIsKeptWholeOverManyRotations(t *testing.T) {
 }
 
 func TestAFloodWithoutANewlineNeedsNoMemory(t *testing.T) {
+	needsProc(t)
 	if raceEnabled {
 		t.Skip("skipped: the race detector multiplies memory")
 	}

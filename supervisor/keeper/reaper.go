@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"slices"
 	"sync"
 	"syscall"
 )
@@ -11,6 +12,7 @@ type reaper struct {
 	mu     sync.Mutex
 	leader int           // the unreaped leader, 0 if there is none
 	wake   chan struct{} // a child was started
+	left   []Process     // macOS: who was in the last leader's group when it died
 	died   func(pid int, status syscall.WaitStatus)
 }
 
@@ -56,4 +58,17 @@ func (r *reaper) signalGroup(sig syscall.Signal) {
 	if r.leader > 1 {
 		_ = syscall.Kill(-r.leader, sig)
 	}
+}
+
+// orphans are the processes of the last leader's group that it left behind, where they do not come back to us. They are taken
+// while the leader is a zombie, so that the number of the group is surely its own.
+func (r *reaper) orphans() []Process {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.left
+}
+
+// inGroup are the members of a group without its leader.
+func inGroup(all []Process, group int) []Process {
+	return slices.DeleteFunc(all, func(p Process) bool { return p.Group != group || p.PID == group })
 }

@@ -20,6 +20,10 @@ func (r *reaper) run() {
 		r.mu.Unlock()
 		if pid != 0 {
 			awaitExit(pid)
+			all, _ := processes()
+			r.mu.Lock()
+			r.left = inGroup(all, pid)
+			r.mu.Unlock()
 			r.reap(pid)
 		}
 	}

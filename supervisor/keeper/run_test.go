@@ -188,6 +188,7 @@ func TestARunThatDiesAtOnceIsToldOfFirstAndThenItsEnd(t *testing.T) {
 }
 
 func TestAChildStartsWithACleanSlate(t *testing.T) {
+	needsProc(t)
 	t.Parallel()
 	dir := stateDir(t)
 	require.NoError(t, os.MkdirAll(dir, 0o700))
@@ -248,6 +249,7 @@ func shortKeeperBy(t testing.TB, dir, script string) Process {
 }
 
 func TestTheKeeperItselfCarriesNothingOfThePersonsEnvironment(t *testing.T) {
+	needsProc(t)
 	t.Setenv("DYLD_INSERT_LIBRARIES", "/x/libomp.dylib")
 	t.Setenv("VIVARIUM_RUN", "outer")
 	t.Setenv("MY_SECRET", "x")

@@ -55,6 +55,7 @@ func (n *nest) kin(r Run) *kin {
 	}
 	if !n.foreign {
 		k.nobody, k.group = n.reaper.nobody, n.reaper.signalGroup
+		k.know(n.reaper.orphans())
 	}
 	return k
 }

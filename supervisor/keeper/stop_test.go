@@ -151,6 +151,7 @@ if __name__ == "__main__":
 `
 
 func TestNoSemaphoreIsLeftBehind(t *testing.T) {
+	needsProc(t)
 	t.Parallel()
 	for name, script := range map[string][2]string{
 		"an obedient server": {"False", ""},
@@ -180,6 +181,7 @@ func TestNoSemaphoreIsLeftBehind(t *testing.T) {
 }
 
 func TestACrashLeavesTheTrackerItsTime(t *testing.T) {
+	needsProc(t)
 	t.Parallel()
 	dir := stateDir(t)
 	c := launched(t, dir)
