@@ -230,6 +230,9 @@ func (s *server) detach() {
 }
 
 func (s *server) greet(c *client) {
+	if s.spawning { // whoever comes in the middle of a start is told of the run, or that there is none
+		s.started(<-s.spawned)
+	}
 	s.client = c
 	hello := message{Type: typeHello, Proto: proto, Version: Version, PID: os.Getpid(), Stopping: s.stop != nil}
 	if s.run != nil {
