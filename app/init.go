@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -57,11 +58,16 @@ func (e Export) Shown() string {
 	return e.Name + "=" + Short(e.Value, 60)
 }
 
-var secretName = regexp.MustCompile(`(?i)(key|token|secret|passw|credential|private|auth|dsn|_pat$|cookie|session)`)
+var secretName = lazily(`(?i)(key|token|secret|passw|credential|private|auth|dsn|_pat$|cookie|session)`)
+
+// lazily compiles a pattern when it is first needed: every command of the command line pays for what is compiled at its start.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
 
 // looksSecret errs on the side of silence. Connection strings carry passwords, too.
 func looksSecret(name string) bool {
-	return secretName.MatchString(name) || strings.HasSuffix(strings.ToUpper(name), "_URL") || strings.HasSuffix(strings.ToUpper(name), "_URI")
+	return secretName().MatchString(name) || strings.HasSuffix(strings.ToUpper(name), "_URL") || strings.HasSuffix(strings.ToUpper(name), "_URI")
 }
 
 // startScripts are the scripts that may have started the server so far, the most telling first.
@@ -123,12 +129,12 @@ func readSmall(path string) string {
 	return string(text)
 }
 
-var portPatterns = []*regexp.Regexp{
-	regexp.MustCompile(`--port[ =]"?(\d{2,5})\b`),
-	regexp.MustCompile(`--bind[ =]"?[\w.\[\]:]*:(\d{2,5})\b`),
-	regexp.MustCompile(`(?m)^\s*(?:export\s+)?PORT=["']?(\d{2,5})\b`),
-	regexp.MustCompile(`\$\{PORT:-(\d{2,5})\}`),
-	regexp.MustCompile(`(?s)(?:uvicorn\.run|\bapp\.run|hypercorn\.run)\([^()]*?\bport\s*=\s*(\d{2,5})\b`),
+var portPatterns = []func() *regexp.Regexp{
+	lazily(`--port[ =]"?(\d{2,5})\b`),
+	lazily(`--bind[ =]"?[\w.\[\]:]*:(\d{2,5})\b`),
+	lazily(`(?m)^\s*(?:export\s+)?PORT=["']?(\d{2,5})\b`),
+	lazily(`\$\{PORT:-(\d{2,5})\}`),
+	lazily(`(?s)(?:uvicorn\.run|\bapp\.run|hypercorn\.run)\([^()]*?\bport\s*=\s*(\d{2,5})\b`),
 }
 
 func (f *Found) findPort(scripts []sourceText) {
@@ -141,7 +147,7 @@ func (f *Found) findPort(scripts []sourceText) {
 	for _, s := range files {
 		text := withoutComments(s.text)
 		for _, p := range portPatterns {
-			if m := p.FindStringSubmatch(text); m != nil {
+			if m := p().FindStringSubmatch(text); m != nil {
 				if port, err := strconv.Atoi(m[1]); err == nil && port > 0 && port < 65536 {
 					f.Port, f.PortFrom = port, s.name
 					return
@@ -166,7 +172,7 @@ func withoutComments(text string) string {
 	return b.String()
 }
 
-var exportLine = regexp.MustCompile(`^\s*export\s+([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
+var exportLine = lazily(`^\s*export\s+([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
 
 // takeExports reads the `export NAME=value` lines. Of one name the last script line wins, and ./start over what it calls.
 func (f *Found) takeExports(scripts []sourceText) {
@@ -208,7 +214,7 @@ func exportsOf(s sourceText) []scriptExport {
 	var all []scriptExport
 	at := map[string]int{}
 	for line := range strings.Lines(s.text) {
-		m := exportLine.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		m := exportLine().FindStringSubmatch(strings.TrimRight(line, "\r\n"))
 		if m == nil {
 			continue
 		}
@@ -284,11 +290,11 @@ func quotedPart(b *strings.Builder, s string) (n int, literal bool) {
 	return 0, false
 }
 
-var reloadFlag = regexp.MustCompile(`(?:^|[\s"'(,])(?:--reload\b|reload\s*=\s*True\b)`)
+var reloadFlag = lazily(`(?:^|[\s"'(,])(?:--reload\b|reload\s*=\s*True\b)`)
 
 func (f *Found) advise(scripts []sourceText) {
 	for _, s := range append(scripts, sourceText{f.AppFile, readSmall(filepath.Join(f.Dir, f.AppFile))}) {
-		if reloadFlag.MatchString(withoutComments(s.text)) {
+		if reloadFlag().MatchString(withoutComments(s.text)) {
 			f.Advice = append(f.Advice, fmt.Sprintf("%s uses --reload: leave it off under Vivarium, a crashed worker is not noticed below the reloader.", s.name))
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -39,13 +38,13 @@ var frameworks = map[string]framework{
 
 var (
 	// An app at a module's top level: `app = FastAPI(`, `app: FastAPI = fastapi.FastAPI(`.
-	appLine = regexp.MustCompile(`(?m)^([A-Za-z_]\w*)\s*(?::\s*[\w.\[\], "']+?)?\s*=\s*(?:[\w.]+\.)?(FastAPI|Starlette|Quart|Litestar|Sanic|BlackSheep|Flask|get_asgi_application)\s*\(`)
+	appLine = lazily(`(?m)^([A-Za-z_]\w*)\s*(?::\s*[\w.\[\], "']+?)?\s*=\s*(?:[\w.]+\.)?(FastAPI|Starlette|Quart|Litestar|Sanic|BlackSheep|Flask|get_asgi_application)\s*\(`)
 	// A factory: `def create_app(…) -> FastAPI:`.
-	factoryLine = regexp.MustCompile(`(?m)^(?:async\s+)?def\s+(create_app|make_app|get_app|build_app|create_application|get_application)\s*\(`)
-	mainBlock   = regexp.MustCompile(`(?m)^if\s+__name__\s*==\s*["']__main__["']\s*:`)
+	factoryLine = lazily(`(?m)^(?:async\s+)?def\s+(create_app|make_app|get_app|build_app|create_application|get_application)\s*\(`)
+	mainBlock   = lazily(`(?m)^if\s+__name__\s*==\s*["']__main__["']\s*:`)
 	// What a start script said so far is the best witness.
-	scriptApp   = regexp.MustCompile(`\b(?:uvicorn|hypercorn|gunicorn|granian)\s[^\n#]*?\b([A-Za-z_][\w.]*:[A-Za-z_]\w*)`)
-	healthRoute = regexp.MustCompile(`["'](/(?:api/|v1/|api/v1/)?(?:health|healthz|health_check|healthcheck|_health|livez|readyz|ping)/?)["']`)
+	scriptApp   = lazily(`\b(?:uvicorn|hypercorn|gunicorn|granian)\s[^\n#]*?\b([A-Za-z_][\w.]*:[A-Za-z_]\w*)`)
+	healthRoute = lazily(`["'](/(?:api/|v1/|api/v1/)?(?:health|healthz|health_check|healthcheck|_health|livez|readyz|ping)/?)["']`)
 )
 
 // candidates are the files an app is mostly in, the most likely first.
@@ -60,7 +59,7 @@ var candidates = []string{
 // findApp looks for the server: what the scripts named, then an app in the usual places, then a factory, then a plain script.
 func (f *Found) findApp(scripts []sourceText) {
 	for _, s := range scripts {
-		for _, m := range scriptApp.FindAllStringSubmatch(withoutComments(s.text), -1) {
+		for _, m := range scriptApp().FindAllStringSubmatch(withoutComments(s.text), -1) {
 			if f.takeNamed(m[1]) {
 				return
 			}
@@ -68,20 +67,20 @@ func (f *Found) findApp(scripts []sourceText) {
 	}
 	files := f.candidateFiles()
 	for _, file := range files {
-		if m := appLine.FindStringSubmatch(readSmall(filepath.Join(f.Dir, file))); m != nil {
+		if m := appLine().FindStringSubmatch(readSmall(filepath.Join(f.Dir, file))); m != nil {
 			f.take(file, m[1], frameworks[m[2]])
 			return
 		}
 	}
 	for _, file := range files {
 		text := readSmall(filepath.Join(f.Dir, file))
-		if m := factoryLine.FindStringSubmatch(text); m != nil {
+		if m := factoryLine().FindStringSubmatch(text); m != nil {
 			f.takeFactory(file, m[1], text)
 			return
 		}
 	}
 	for _, file := range append(files, "run.py") {
-		if text := readSmall(filepath.Join(f.Dir, file)); mainBlock.MatchString(text) {
+		if text := readSmall(filepath.Join(f.Dir, file)); mainBlock().MatchString(text) {
 			f.AppFile, f.Command = file, []string{"{python}", file}
 			f.findHealth()
 			return
@@ -113,7 +112,7 @@ func (f *Found) takeNamed(app string) bool {
 				continue
 			}
 			kind := framework{"ASGI", uvicorn}
-			for _, m := range appLine.FindAllStringSubmatch(text, -1) {
+			for _, m := range appLine().FindAllStringSubmatch(text, -1) {
 				if m[1] == name {
 					kind = frameworks[m[2]]
 				}
@@ -231,7 +230,7 @@ func (f *Found) findHealth() {
 
 // takeHealth prefers /health where several are there.
 func (f *Found) takeHealth(text string) bool {
-	for _, m := range healthRoute.FindAllStringSubmatch(text, -1) {
+	for _, m := range healthRoute().FindAllStringSubmatch(text, -1) {
 		if f.Health == "" || m[1] == "/health" {
 			f.Health = m[1]
 		}

@@ -95,7 +95,7 @@ type run struct {
 	folder string
 	print  *printer
 	closed <-chan struct{}
-	stops  int // how often the end was asked for
+	stops  int  // how often the end was asked for
 	heard  bool // of anything but the end of an earlier run
 	began  bool // there was a run
 }

@@ -1,0 +1,547 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// stage is an app that runs, with puppets behind it and a person in front.
+type stage struct {
+	t       *testing.T
+	state   string
+	actions chan Action
+	cancel  func()
+	done    chan error
+
+	mu      sync.Mutex
+	menu    Menu
+	shown   int
+	puppets map[string]*puppet
+	notices []Notice
+	did     []string // on the desktop
+	answer  bool
+	folder  string
+	login   bool
+	fail    error
+}
+
+func (s *stage) Show(m Menu) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.menu, s.shown = m, s.shown+1
+}
+
+func (s *stage) Actions() <-chan Action { return s.actions }
+
+func (s *stage) now() Menu {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.menu
+}
+
+func (s *stage) puppet(dir string) *puppet {
+	s.t.Helper()
+	var p *puppet
+	eventually(s.t, "the supervisor of "+dir, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		p = s.puppets[dir]
+		return p != nil
+	})
+	return p
+}
+
+func (s *stage) hasDone(what string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, d := range s.did {
+		if d == what {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *stage) told(part string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, n := range s.notices {
+		if strings.Contains(n.Title+" "+n.Body, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *stage) set(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+}
+
+func (s *stage) note(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.did = append(s.did, what)
+}
+
+func (s *stage) click(item int)     { s.actions <- Action{Item: item} }
+func (s *stage) clickTail(item int) { s.actions <- Action{Item: item, Tail: true} }
+
+func (s *stage) status(part string) {
+	s.t.Helper()
+	eventually(s.t, "the menu says "+part, func() bool {
+		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, part)
+	})
+}
+
+func (s *stage) desktop() Desktop {
+	does := func(what string) func(string) error {
+		return func(arg string) error {
+			s.note(what + " " + arg)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.fail
+		}
+	}
+	return Desktop{
+		OpenLog: does("log"), OpenText: does("text"), OpenURL: does("url"), Reveal: does("reveal"), Copy: does("copy"), EditConfig: does("edit"),
+		Login: func() (bool, bool) { s.mu.Lock(); defer s.mu.Unlock(); return s.login, true },
+		SetLogin: func(on bool) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.login = on
+			return nil
+		},
+		Folder: func(context.Context, string) (string, error) {
+			s.note("folder")
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.folder, nil
+		},
+		Ask: func(_ context.Context, title, text, _ string) (bool, error) {
+			s.note("ask " + title + ": " + text)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.answer, nil
+		},
+		Tell: func(_ context.Context, title, _ string) error { s.note("tell " + title); return nil },
+	}
+}
+
+func (s *stage) supervise(dir string) Supervision {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := newPuppet(dir)
+	s.puppets[dir] = p
+	return p
+}
+
+// play starts an app on the folders.
+func play(t *testing.T, dirs ...string) *stage {
+	t.Helper()
+	s := &stage{t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1)}
+	list, err := OpenBackends(s.state)
+	require.NoError(t, err)
+	for _, d := range dirs {
+		require.NoError(t, list.Add(d))
+	}
+	s.start()
+	return s
+}
+
+func (s *stage) start() {
+	s.t.Helper()
+	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise})
+	require.NoError(s.t, err)
+	ctx, cancel := context.WithCancel(context.Background())
+	s.cancel = cancel
+	go func() {
+		s.done <- a.Run(ctx, s, func(n Notice) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.notices = append(s.notices, n)
+		})
+	}()
+	s.t.Cleanup(func() {
+		cancel()
+		select {
+		case <-s.done:
+		case <-time.After(patience):
+			s.t.Error("the app has not ended")
+		}
+	})
+}
+
+// ended waits for the end of the app, which is always a success.
+func (s *stage) ended() {
+	s.t.Helper()
+	select {
+	case err := <-s.done:
+		require.NoError(s.t, err)
+		s.done <- nil // for the clean-up
+	case <-time.After(patience):
+		require.FailNow(s.t, "the app has not ended")
+	}
+}
+
+func backendFolder(t *testing.T, name string) string {
+	t.Helper()
+	dir := filepath.Join(shortDir(t), name)
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	return dir
+}
+
+func TestWithoutABackendTheMenuSaysHowToBegin(t *testing.T) {
+	s := play(t)
+	s.status("Add a backend to begin")
+	require.True(t, s.now().Tail[TailDemo].Shown)
+}
+
+func TestEachClickIsAnIntentOfItsBackend(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	s.status("Stopped")
+	s.click(ItemStart)
+	s.status("Healthy")
+	require.Equal(t, IconHealthy, s.now().Icon)
+	s.click(ItemRestart)
+	s.click(ItemTakeOver)
+	eventually(t, "all was heard", func() bool { return p.has("start") && p.has("restart") && p.has("take-over") })
+	s.click(ItemStop)
+	s.status("Stopped")
+	s.click(ItemTryAgain)
+	s.status("Healthy")
+}
+
+func TestASecondStopSkipsTheGrace(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	p.slow = true
+	p.run()
+	s.status("Healthy")
+	s.click(ItemStop)
+	s.status("Stopping")
+	require.False(t, p.has("hurry"))
+	s.click(ItemStop)
+	s.status("Stopped")
+	require.True(t, p.has("hurry"))
+}
+
+func TestTheDesktopItemsOpenWhatTheySay(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	s.puppet(dir).run()
+	s.status("Healthy")
+	for _, item := range []int{ItemOpenLog, ItemOpenBrowser, ItemCopyURL, ItemEditConfig, ItemReveal} {
+		s.click(item)
+	}
+	s.clickTail(TailHelp)
+	s.clickTail(TailDiagnostics)
+	s.clickTail(TailLogin)
+	for _, want := range []string{
+		"log " + dir + "/logs/server.log", "url http://127.0.0.1:8000", "copy http://127.0.0.1:8000", "edit " + dir, "reveal " + dir, "url " + helpURL,
+	} {
+		eventually(t, want, func() bool { return s.hasDone(want) })
+	}
+	eventually(t, "launch at login is ticked", func() bool { return s.now().Tail[TailLogin].Checked })
+	s.clickTail(TailAbout)
+	eventually(t, "about", func() bool { return s.hasDone("tell About Vivarium") })
+}
+
+func TestAConfigurationErrorIsALineThatOpensTheFile(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	s.puppet(dir).become(func(n *supervisor.Snapshot) {
+		n.ConfigFile = filepath.Join(dir, "vivarium.toml")
+		n.ConfigProblem = n.ConfigFile + ":3: port: wants a whole number"
+	})
+	s.status("vivarium.toml:3")
+	s.click(ItemStatus)
+	eventually(t, "it is open", func() bool { return s.hasDone("text " + filepath.Join(dir, "vivarium.toml")) })
+}
+
+func TestAClickThatComesToNothingIsTold(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	s.puppet(dir).run()
+	s.status("Healthy")
+	s.set(func() { s.fail = errors.New("no browser here") })
+	s.click(ItemOpenBrowser)
+	eventually(t, "it is told", func() bool { return s.told("no browser here") })
+}
+
+func TestACrashIsANotice(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	p.events <- supervisor.Event{What: supervisor.EventCrashed, At: time.Now(), Snapshot: p.now, Verdict: crash.Verdict{Kind: crash.KindSegfault, Summary: "Python died of a segmentation fault"}}
+	eventually(t, "it is told", func() bool { return s.told("segmentation fault") })
+}
+
+func TestTheMenuIsShownOnlyWhenItChanged(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	s.status("Stopped")
+	eventually(t, "the login item is known", func() bool { return s.now().Tail[TailLogin].Shown })
+	s.mu.Lock()
+	before := s.shown
+	s.mu.Unlock()
+	for range 20 {
+		p.become(func(*supervisor.Snapshot) {})
+		s.click(ItemDetail) // does nothing, but goes through the loop
+	}
+	p.run()
+	s.status("Healthy")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.LessOrEqual(t, s.shown, before+1)
+}
+
+func TestTwoBackendsAreTwoSections(t *testing.T) {
+	one, two := backendFolder(t, "one"), backendFolder(t, "two")
+	s := play(t, one, two)
+	p := s.puppet(two)
+	s.puppet(one)
+	s.actions <- Action{Section: 2, Item: ItemStart}
+	eventually(t, "the second one runs", func() bool { return p.has("start") })
+	require.False(t, s.puppet(one).has("start"))
+	s.actions <- Action{Section: 7, Item: ItemStart} // nobody is there
+	s.actions <- Action{Section: 0, Item: ItemStart} // a summary is no backend
+	s.set(func() { s.answer = true })
+	s.actions <- Action{Section: 1, Item: ItemRemove}
+	eventually(t, "one is left, flat", func() bool { return strings.HasPrefix(s.now().Sections[0].Items[ItemStatus].Title, "two") })
+	list, err := OpenBackends(s.state)
+	require.NoError(t, err)
+	require.Equal(t, []string{two}, list.All())
+}
+
+func TestRemovingStopsTheBackendFirst(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	p.run()
+	s.status("Healthy")
+	s.clickTail(TailRemove)
+	eventually(t, "it asks", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.did) > 0 })
+	require.False(t, p.has("stop"), "the answer was No")
+	s.mu.Lock()
+	s.answer = true
+	s.mu.Unlock()
+	eventually(t, "it is gone", func() bool {
+		s.clickTail(TailRemove)
+		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, "Add a backend")
+	})
+	require.True(t, p.has("stop"))
+	require.DirExists(t, dir)
+}
+
+func TestAddBackendWritesOnlyAfterYes(t *testing.T) {
+	dir := folder(t, map[string]string{"main.py": fastAPI, "start": "#!/bin/sh\n"})
+	s := play(t)
+	s.set(func() { s.folder = dir })
+	s.clickTail(TailAdd)
+	eventually(t, "it asks", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.did) >= 2 })
+	s.mu.Lock()
+	question := s.did[1]
+	s.answer = true
+	s.mu.Unlock()
+	require.Contains(t, question, "main:app")
+	require.Contains(t, question, "8000")
+	require.Contains(t, question, "start.before-vivarium")
+	require.NoFileExists(t, filepath.Join(dir, supervisor.ConfigName))
+	eventually(t, "it is there, and runs", func() bool {
+		s.clickTail(TailAdd) // until the first dialog is closed this is a click on an open dialog
+		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, "Healthy")
+	})
+	require.FileExists(t, filepath.Join(dir, supervisor.ConfigName))
+	require.FileExists(t, filepath.Join(dir, "start.before-vivarium"))
+	require.True(t, s.puppet(dir).has("start"))
+}
+
+func TestAFolderWithoutAServerIsToldAndNotAdded(t *testing.T) {
+	s := play(t)
+	s.set(func() { s.folder, s.answer = backendFolder(t, "empty"), true })
+	s.clickTail(TailAdd)
+	eventually(t, "it is told", func() bool { return s.told("no Python server was found") })
+	require.Empty(t, contents(t, s.folder))
+}
+
+func TestAFolderThatWasNotChosenIsNoError(t *testing.T) {
+	s := play(t)
+	s.clickTail(TailAdd)
+	eventually(t, "the dialog was there", func() bool { return s.hasDone("folder") })
+	s.clickTail(TailHelp)
+	eventually(t, "the loop goes on", func() bool { return s.hasDone("url " + helpURL) })
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	require.Empty(t, s.notices)
+}
+
+func TestTryTheDemoStartsItAndOpensTheBrowserOnceItIsHealthy(t *testing.T) {
+	s := play(t)
+	s.clickTail(TailDemo)
+	s.puppet(filepath.Join(s.state, "demo"))
+	eventually(t, "the browser", func() bool { return s.hasDone("url http://127.0.0.1:8000") })
+	require.FileExists(t, filepath.Join(s.state, "demo", supervisor.ConfigName))
+}
+
+func TestQuitStopsEveryBackendWithoutRememberingIt(t *testing.T) {
+	one, two := backendFolder(t, "one"), backendFolder(t, "two")
+	s := play(t, one, two)
+	s.puppet(one).run()
+	p := s.puppet(two)
+	s.clickTail(TailQuit)
+	s.ended()
+	require.True(t, s.puppet(one).has("quit"))
+	require.True(t, p.has("quit"))
+	require.False(t, p.has("stop"))
+}
+
+func TestSIGTERMIsAQuit(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	s.status("Stopped")
+	p.run()
+	s.status("Healthy")
+	s.cancel()
+	s.ended()
+	require.True(t, p.has("quit"))
+}
+
+func TestAServerThatDoesNotStopDoesNotHoldUpTheQuit(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	p.slow = true
+	p.run()
+	s.status("Healthy")
+	s.clickTail(TailQuit)
+	s.ended()
+	require.True(t, p.has("quit"))
+}
+
+func TestQuitAndLeaveRunningStopsNothing(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	p.run()
+	s.status("Healthy")
+	s.clickTail(TailLeave)
+	s.ended()
+	require.False(t, p.has("quit"))
+	require.False(t, p.has("stop"))
+}
+
+func TestASecondAppTellsTheFirstAndLeaves(t *testing.T) {
+	s := play(t)
+	s.status("Add a backend")
+	_, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})
+	require.ErrorIs(t, err, ErrRunning)
+	eventually(t, "it is told", func() bool { return s.told("already running") })
+	s.clickTail(TailQuit)
+	s.ended()
+	again, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})
+	require.NoError(t, err, "after the first one's end there is room")
+	again.Close()
+}
+
+func TestABackendThatARunHoldsIsShownAndTakenOverWhenItEnds(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := &stage{t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1)}
+	list, err := OpenBackends(s.state)
+	require.NoError(t, err)
+	require.NoError(t, list.Add(dir))
+	held, err := Hold(supervisor.BackendFolder(s.state, dir))
+	require.NoError(t, err)
+	theirs := newPuppet(dir)
+	ctx, cancel := context.WithCancel(t.Context())
+	var work sync.WaitGroup
+	work.Go(func() { _ = held.Serve(ctx, theirs) })
+	work.Go(func() {
+		for {
+			select {
+			case n := <-theirs.Changed():
+				held.Show(n)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	theirs.run()
+	s.start()
+	s.status("kept by vivarium run")
+	s.click(ItemRestart)
+	eventually(t, "it is heard over there", func() bool { return theirs.has("restart") })
+	s.mu.Lock()
+	require.Empty(t, s.puppets, "there is one supervisor")
+	s.mu.Unlock()
+	cancel()
+	work.Wait()
+	require.NoError(t, held.Close())
+	ours := s.puppet(dir)
+	s.status("Stopped")
+	s.click(ItemStart)
+	eventually(t, "it is heard here", func() bool { return ours.has("start") })
+}
+
+func TestQuitLeavesWhatAnotherProgramKeeps(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := &stage{t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1)}
+	list, err := OpenBackends(s.state)
+	require.NoError(t, err)
+	require.NoError(t, list.Add(dir))
+	held, err := Hold(supervisor.BackendFolder(s.state, dir)) // it has the backend, but says nothing yet
+	require.NoError(t, err)
+	defer held.Close()
+	s.start()
+	s.clickTail(TailQuit)
+	s.ended()
+}
+
+func TestTheAppsLogIsBounded(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "vivarium.log")
+	l, err := openLog(path)
+	require.NoError(t, err)
+	l.max = 100
+	for range 50 {
+		_, err := l.Write([]byte("a line of some length\n"))
+		require.NoError(t, err)
+	}
+	require.NoError(t, l.Close())
+	require.NoError(t, l.Close())
+	_, err = l.Write([]byte("late"))
+	require.ErrorIs(t, err, os.ErrClosed)
+	for _, name := range []string{path, path + ".1"} {
+		st, err := os.Stat(name)
+		require.NoError(t, err)
+		require.LessOrEqual(t, st.Size(), int64(100))
+	}
+}
+
+func TestProgramsAreLookedForBesideAndInTheBundle(t *testing.T) {
+	require.Equal(t, []string{"/V.app/Contents/Helpers/vivarium-keeper", "/V.app/Contents/MacOS/vivarium-keeper", "/V.app/Contents/Helpers/vivarium-keeper"},
+		programPaths("/V.app/Contents/Helpers", KeeperProgram))
+	require.Contains(t, programPaths("/V.app/Contents/Helpers", MenubarProgram), "/V.app/Contents/MacOS/Vivarium")
+	require.Contains(t, programPaths("/V.app/Contents/MacOS", KeeperProgram), "/V.app/Contents/Helpers/vivarium-keeper")
+	_, err := Program("vivarium-nonsense")
+	var missing *MissingError
+	require.ErrorAs(t, err, &missing)
+	require.Contains(t, err.Error(), "vivarium-nonsense")
+}
