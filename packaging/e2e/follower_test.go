@@ -44,6 +44,7 @@ type row struct {
 	Signal string `json:"signal"`
 	Code   int    `json:"code"`
 	Log    string `json:"log"`
+	HeldBy int    `json:"held_by"`
 	text   string
 }
 

@@ -97,7 +97,7 @@ func (r *rig) held() int {
 			}
 			rows = append(rows, one)
 		}
-		return code == 0 && len(rows) == 1 && rows[0].State == "healthy"
+		return code == 0 && len(rows) == 1 && rows[0].State == "healthy" && rows[0].HeldBy != 0
 	})
 	return rows[0].PID
 }

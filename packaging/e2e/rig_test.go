@@ -106,7 +106,7 @@ func (r *rig) end() {
 		text, _ := os.ReadFile(filepath.Join(r.keeperFolder(), "keeper.log"))
 		r.t.Logf("keeper.log:\n%s", text)
 	}
-	_, _ = r.do("stop", "--all")
+	_, _ = r.do("stop", r.dir)
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && len(r.servers()) > 0; {
 		time.Sleep(20 * time.Millisecond)
 	}
