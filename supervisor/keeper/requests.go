@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log"
-	"os"
 )
 
 // handle does what a client says. It runs in the loop.
@@ -85,16 +84,10 @@ func (s *server) started(r spawnResult) {
 		answer.Run = &r.child.run
 		s.stopToLeave()
 	}
-	if s.client == nil {
-		return
+	if s.client == r.client {
+		s.client.send(answer)
 	}
-	if s.client != r.client { // it attached meanwhile, and its hello did not tell of this run
-		if r.err != nil {
-			return
-		}
-		answer = message{Type: typeHello, Proto: proto, Version: Version, PID: os.Getpid(), Run: answer.Run}
-	}
-	s.client.send(answer)
+	s.inherit()
 }
 
 // halt begins to climb the ladder, or hurries on it.

@@ -375,12 +375,14 @@ func TestAClientKilledWhileItStartsTheServerLeavesOneServer(t *testing.T) {
 		_ = cmd.Wait()
 		c, err := Attach(soon(t), dir)
 		require.NoError(t, err)
-		_, err = c.Spawn(soon(t), spec(dir, "count"))
-		if err != nil {
+		run, running := c.Current()
+		again, err := c.Spawn(soon(t), spec(dir, "count"))
+		if running {
 			require.ErrorIs(t, err, ErrRunning)
+		} else {
+			require.NoError(t, err)
+			run = again
 		}
-		eventually(t, func() bool { _, running := c.Current(); return running }, "an answer to a dead client is told to the next")
-		run, _ := c.Current()
 		all, err := Processes()
 		require.NoError(t, err)
 		keeper, _ := c.Keeper()
@@ -389,6 +391,32 @@ func TestAClientKilledWhileItStartsTheServerLeavesOneServer(t *testing.T) {
 		require.Equal(t, run.PID, children[0].PID)
 		require.NoError(t, c.Close())
 	}
+}
+
+func TestWhoAttachesInTheMiddleOfAStartIsToldOfTheRun(t *testing.T) {
+	t.Parallel()
+	dir := stateDir(t)
+	c := launched(t, dir)
+	run, err := c.Spawn(soon(t), shell(dir, `sh -c 'trap "" TERM; echo deaf; sleep 1001; :' & sleep 0.3; exit 1`))
+	require.NoError(t, err)
+	_, err = c.Wait(soon(t))
+	require.NoError(t, err)
+	require.NotEmpty(t, carriers(t, run.ID))
+	require.NoError(t, c.Close())
+
+	w := dialled(t, dir)
+	require.Equal(t, "hello", w.hear()["type"])
+	sleeper := spec(dir, "sleep")
+	_, err = w.conn.Write(append(message{Type: typeForget, ID: 1, RunID: run.ID}.encode(), message{Type: typeSpawn, ID: 2, Spec: &sleeper}.encode()...))
+	require.NoError(t, err)
+	require.NoError(t, w.conn.Close()) // it takes a second until the deaf one is gone
+	c, err = Attach(soon(t), dir)
+	require.NoError(t, err)
+	now, running := c.Current()
+	require.True(t, running)
+	require.NotEqual(t, run.ID, now.ID)
+	require.Empty(t, carriers(t, run.ID))
+	require.NoError(t, c.Close())
 }
 
 func TestDeathIsToldAtOnceThoughAGrandchildHoldsThePipe(t *testing.T) {

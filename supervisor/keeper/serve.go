@@ -167,7 +167,7 @@ func problem(doing string, err error) {
 
 // unneeded: there is no child and no client, nor are they about to be.
 func (s *server) unneeded() bool {
-	return s.run == nil && !s.spawning && s.waiting == nil && s.stop == nil && (s.client == nil || s.leaving)
+	return s.run == nil && !s.spawning && s.waiting == nil && s.stop == nil && (s.client == nil && s.heir == nil || s.leaving)
 }
 
 // leave ends the remains of the last run, and then the loop. They could not write any more without us.
@@ -206,33 +206,36 @@ func (s *server) accept(ln net.Listener) {
 // has hung up has not said anything yet.
 func (s *server) attach(c *client) {
 	switch {
-	case s.client == nil:
-		s.greet(c)
-	case !s.client.gone():
+	case s.client != nil && !s.client.gone():
 		c.refuse(s.client.pid)
 	case s.heir == nil || s.heir.gone():
 		if s.heir != nil {
 			s.heir.close()
 		}
 		s.heir = c
+		s.inherit()
 	default:
 		c.refuse(s.heir.pid)
 	}
 }
 
-func (s *server) detach() {
-	s.client.close()
-	s.client = nil
-	if c := s.heir; c != nil {
+// inherit greets who waits to be the client: not before the one before it is heard out, and not in the middle of a start, so
+// that its hello tells of the run, or that there is none.
+func (s *server) inherit() {
+	if c := s.heir; c != nil && s.client == nil && !s.spawning {
 		s.heir = nil
 		s.greet(c)
 	}
 }
 
+// detach lets the client go. A start that it asked for and that has not begun is no longer wanted; one that has goes on.
+func (s *server) detach() {
+	s.client.close()
+	s.client, s.waiting = nil, nil
+	s.inherit()
+}
+
 func (s *server) greet(c *client) {
-	if s.spawning { // whoever comes in the middle of a start is told of the run, or that there is none
-		s.started(<-s.spawned)
-	}
 	s.client = c
 	hello := message{Type: typeHello, Proto: proto, Version: Version, PID: os.Getpid(), Stopping: s.stop != nil}
 	if s.run != nil {
