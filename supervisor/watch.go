@@ -224,7 +224,7 @@ func (m *machine) failed(now time.Time) {
 	if m.failing.IsZero() {
 		m.failing, m.samples, m.logGrew = now, nil, false
 	}
-	m.use(now, false) // busy or hung? the figures tell
+	m.use(now, true) // busy or hung? the figures tell, of one and the same set of processes
 }
 
 func (m *machine) onUsed(now time.Time, in used) {
@@ -247,15 +247,17 @@ func (m *machine) onUsed(now time.Time, in used) {
 	}
 	m.logGrew = m.logGrew || in.logSize != m.logBase
 	m.samples = append(m.samples, sample{now, in.usage.Total})
-	if len(m.samples) > 3 { // three samples are two intervals
+	every := m.config.Health.Interval
+	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= 2*every {
 		m.samples = m.samples[1:]
 	}
-	if m.Health.Failures >= m.config.Health.Failures && len(m.samples) > 1 {
+	// On a loaded computer a moment tells nothing: a busy server may not have had its turn.
+	if m.Health.Failures >= m.config.Health.Failures && now.Sub(m.samples[0].at) >= every*9/10 {
 		m.unwell(now)
 	}
 }
 
-// share of one core that the tree used between the first and the last sample.
+// share of one core that the tree used between the first and the last sample, which are two intervals apart once so much time has passed.
 func share(samples []sample) float64 {
 	if len(samples) < 2 {
 		return 0
