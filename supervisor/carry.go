@@ -20,8 +20,13 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 	case doLaunch:
 		lctx, cancel := context.WithCancel(ctx)
 		s.cancel = cancel
-		l := launch{s: s, doLaunch: e, conn: conn, good: s.good, ours: s.ours()}
-		s.aside(func() { defer cancel(); s.box.post(l.run(lctx)) })
+		l := launch{s: s, doLaunch: e, conn: conn, good: s.good, mine: s.mine(), life: ctx}
+		begin := func() { s.aside(func() { defer cancel(); s.box.post(l.run(lctx)) }) }
+		if e.automatic { // the fork first
+			begin()
+		} else { // after the wish is written
+			s.errand(begin)
+		}
 	case doCancel:
 		if s.cancel != nil {
 			s.cancel()
@@ -60,26 +65,26 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 		before := s.before
 		s.aside(func() { s.count(ctx, before, e.run) })
 	case doLookAtPort:
-		c, ours := s.m.config, s.ours()
-		s.aside(func() { s.post(ctx, letter{in: s.lookAtPort(ctx, c, ours)}) })
+		c, mine := s.m.config, s.mine()
+		s.aside(func() { s.post(ctx, letter{in: s.lookAtPort(ctx, c, mine, e.look)}) })
 	case doSave:
-		select {
-		case <-s.saves:
-		default:
-		}
-		s.saves <- e.saved // nobody else sends: there is room
+		s.errand(func() {
+			if err := writeWant(s.folder, e.saved); err != nil {
+				s.log.Error("what is wanted will not survive this app", "error", err)
+			}
+		})
 	case doTell:
 		s.queue = append(s.queue, e.event)
 		logEvent(s.log, e.event)
 	}
 }
 
-// ours tells the Run IDs of this backend: of the runs that died, and of the last one.
-func (s *Supervisor) ours() func(runID string) bool {
-	deaths, last := s.m.deaths, s.m.lastRun
-	return func(id string) bool {
-		return id == last || slices.ContainsFunc(deaths, func(d Death) bool { return d.Run == id })
-	}
+// mine tells what belongs to this backend: its keeper, and the Run IDs of the runs that died, of the last one and of the present one.
+func (s *Supervisor) mine() Mine {
+	deaths, last, now := s.m.deaths, s.m.lastRun, s.m.Run.ID
+	return Mine{Folder: s.folder, Run: func(id string) bool {
+		return id == last || id == now || slices.ContainsFunc(deaths, func(d Death) bool { return d.Run == id })
+	}}
 }
 
 // post drops what comes after the end.
@@ -89,31 +94,45 @@ func (s *Supervisor) post(ctx context.Context, l letter) {
 	}
 }
 
-// tellKeeper hands a short request to the errands, which keep the order of requests; a keeper that does not answer holds up nobody else.
+// tellKeeper sends the keeper a short request, in the order of the errands.
 func (s *Supervisor) tellKeeper(conn Keeper, what string, f func(Keeper) error) {
 	if conn == nil {
 		return
 	}
 	name := s.m.Backend
-	errand := func() {
-		if err := f(conn); err != nil && !errors.Is(err, keeper.ErrLost) {
+	s.errand(func() {
+		if err := f(conn); err != nil && !errors.Is(err, keeper.ErrLost) && !errors.Is(err, keeper.ErrUnknownRun) {
 			s.log.Warn(what, "backend", name, "error", err)
 		}
-	}
+	})
+}
+
+// errand is done after those before it: what is wanted is written before the keeper hears of it. A keeper that does not answer holds
+// up the errands, and nothing else.
+func (s *Supervisor) errand(f func()) {
 	select {
-	case s.errands <- errand:
+	case s.errands <- f:
 	default:
-		s.log.Error(what, "backend", name, "error", "the keeper has not answered for a long time")
+		s.log.Error("the keeper has not answered for a long time", "backend", s.m.Backend)
 	}
 }
 
+// runErrands does them, the last ones after the end of the loop.
 func (s *Supervisor) runErrands(ctx context.Context) {
 	for {
 		select {
 		case f := <-s.errands:
 			f()
+			continue
+		default:
+		}
+		select {
+		case f := <-s.errands:
+			f()
 		case <-ctx.Done():
-			return
+			if len(s.errands) == 0 {
+				return
+			}
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -18,63 +19,80 @@ func (m *machine) onExited(now time.Time, in exited) {
 // ended is the end of the present run. away: nobody was attached when it happened.
 func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away bool) {
 	m.do(doCount{exit.Run})
-	asked := m.State == Stopping && m.why.Kind == "" || exit.Asked && m.why.Kind == ""
+	asked := m.why.Kind == "" && (m.State == Stopping || exit.Asked)
 	if m.why.Kind != "" {
 		v = m.why
 	}
-	if m.why.Kind == crash.KindPortTaken { // what was ended for this run came back: it is not fought
-		m.why = crash.Verdict{}
-		m.forget(exit.Run.ID)
-		owner := m.Owner
-		m.giveUp(now, v)
-		m.Owner = owner
-		return
-	}
-	away = away || exit.At.Before(m.came)
-	if asked && !exit.Known { // the keeper died in the middle of it: its climb is ours to finish
+	away = away || exit.Known && exit.At.Before(m.came)
+	switch {
+	case asked && !exit.Known: // the keeper died in the middle of it: its climb is ours to finish
 		m.enter(now, Stopping)
-		m.do(doEndStale{exit.Run, m.ladder()})
-		return
-	}
-	if asked {
+		m.endStale(exit.Run)
+	case asked:
 		m.forget(exit.Run.ID)
 		m.settle(now, away)
-		return
+	case !exit.Known:
+		m.lost(now, exit, v, away)
+	case m.why.Kind == crash.KindPortTaken: // what was ended for this run came back: it is not fought
+		owner := m.Owner
+		m.why = crash.Verdict{}
+		m.clearRemains(exit.Run.ID)
+		m.giveUp(now, v, owner)
+	default:
+		m.die(now, m.death(exit, v, away), &exit, away)
 	}
-	up := exit.At.Sub(exit.Run.Started)
-	d := Death{Run: exit.Run.ID, At: exit.At, Uptime: max(up, 0), Healthy: !m.Health.Good.IsZero() || away && up >= m.config.Restart.Stable,
-		Code: exit.Code, Signal: SignalName(exit.Signal), Verdict: v}
-	if !exit.Known {
-		m.lost(now, d, &exit, away)
-		return
+}
+
+func (m *machine) death(exit keeper.Exit, v crash.Verdict, away bool) Death {
+	up := max(exit.At.Sub(exit.Run.Started), 0)
+	return Death{
+		Run: exit.Run.ID, At: exit.At, Uptime: up, Healthy: !m.Health.Good.IsZero() || away && up >= m.config.Restart.Stable,
+		Code: exit.Code, Signal: SignalName(exit.Signal), Verdict: v,
 	}
-	m.die(now, d, &exit, away)
+}
+
+func (m *machine) endStale(r keeper.Run) {
+	m.stale = true
+	m.do(doEndStale{r, m.ladder()})
 }
 
 // lost: the keeper is dead, and what it left behind ends before anything else begins.
-func (m *machine) lost(now time.Time, d Death, exit *keeper.Exit, away bool) {
-	if d.Verdict.Kind == "" { // why.Kind tells a lost keeper from a person's stop
-		d.Verdict.Kind = crash.KindKeeperLost
+func (m *machine) lost(now time.Time, exit keeper.Exit, v crash.Verdict, away bool) {
+	if v.Kind == "" { // why.Kind tells a lost keeper from a person's stop
+		v.Kind = crash.KindKeeperLost
 	}
-	m.record(d)
-	m.again, m.why = m.Want && m.config.Restart.Policy != "never", d.Verdict
+	exit.At = now
+	d := m.death(exit, v, away)
+	d.Healthy = d.Healthy || away // nobody saw it: nothing is known to be wrong with the server
+	exit.At = time.Time{}         // and nobody knows when it happened
+	news := m.record(d)
+	again := m.Want && m.config.Restart.Policy != RestartNever
 	m.enter(now, Stopping)
-	m.tell(now, Event{What: EventKeeperLost, Verdict: d.Verdict, Exit: exit, Away: away})
-	m.do(doEndStale{exit.Run, m.ladder()})
+	m.again, m.why = again, v
+	if news {
+		m.tell(now, Event{What: EventKeeperLost, Verdict: v, Exit: &exit, Away: away})
+	}
+	m.endStale(exit.Run)
 	m.save()
 }
 
 func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
-	if in.runID != m.Run.ID || m.State != Stopping {
+	if in.runID != m.Run.ID || m.State != Stopping || !m.stale {
 		m.ignore("stale: not what is being stopped")
 		return
 	}
 	m.forget(in.runID)
-	if m.again && m.why.Kind != "" && m.hopeless() {
-		m.giveUp(now, m.why)
+	if !m.again || m.why.Kind == "" {
+		m.settle(now, false)
 		return
 	}
-	m.settle(now, false)
+	why := m.why
+	m.again, m.why = false, crash.Verdict{}
+	if m.hopeless() {
+		m.giveUp(now, why, Owner{})
+		return
+	}
+	m.startAgain(now, backOff(m.Crashes, in.runID), nil)
 }
 
 // settle is the end of a stop. away: the app that it was asked of did not live to see it, so that it is no answer to anything that was
@@ -82,75 +100,117 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 func (m *machine) settle(now time.Time, away bool) {
 	again, automatic := m.again, m.why.Kind != ""
 	m.again, m.why = false, crash.Verdict{}
+	m.save()
 	if again {
 		m.launch(now, doLaunch{automatic: automatic})
 		return
 	}
 	m.Want = false
 	m.enter(now, Stopped)
-	m.save()
 	m.tell(now, Event{What: EventStopped, Asked: true, Away: away}) // what was not asked for has been told already
 }
 
 // forget tells the keeper that the end of a run is recorded.
 func (m *machine) forget(runID string) {
 	if runID != "" {
-		m.lastRun = runID // a start may follow before the keeper has heard of it
 		m.do(doForget{runID})
 	}
 }
 
-func (m *machine) record(d Death) {
+// clearRemains ends what a dead run left behind when no start follows that would: uvicorn's workers keep the port, and answer.
+func (m *machine) clearRemains(runID string) {
+	if runID != "" {
+		m.do(doStop{runID, m.ladder()})
+	}
+	m.forget(runID)
+}
+
+// record keeps a death. false: it is on record already, because the app died between the record and the keeper's Forget.
+func (m *machine) record(d Death) bool {
+	if d.Run != "" && slices.ContainsFunc(m.deaths, func(o Death) bool { return o.Run == d.Run }) {
+		return false
+	}
 	m.deaths = append(m.deaths, d)
 	if over := len(m.deaths) - maxDeaths; over > 0 {
 		m.deaths = append([]Death(nil), m.deaths[over:]...) // a copy: an earlier save still holds the old array
 	}
 	m.Last, m.LastAt = d.Verdict, d.At
-	m.Crashes, _ = inARow(m.deaths, m.cleared, m.config.Restart.Stable)
+	m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
+	return true
+}
+
+// since is when the present row of crashes can have begun.
+func (m *machine) since() time.Time {
+	if m.proved.After(m.cleared) {
+		return m.proved
+	}
+	return m.cleared
 }
 
 func (m *machine) hopeless() bool {
-	return hopeless(m.deaths, m.cleared, m.config.Restart.Stable, m.config.Restart.GiveUpAfter)
+	c := m.config.Restart
+	if c.GiveUpAfter == 0 {
+		return false
+	}
+	_, neverHealthy := inARow(m.deaths, m.since(), c.Stable)
+	return neverHealthy >= c.GiveUpAfter || sameVerdict(m.deaths, m.cleared) >= c.GiveUpAfter
 }
 
-// die decides what follows an end that nobody asked for.
+// die decides what follows an end that nobody asked for. exit is nil if nothing ran: a launch failed.
 func (m *machine) die(now time.Time, d Death, exit *keeper.Exit, away bool) {
 	m.why, m.again = crash.Verdict{}, false
-	policy := m.config.Restart.Policy
-	clean := exit != nil && exit.Code == 0 && exit.Signal == 0 && d.Verdict.Kind == crash.KindCleanExit
-	if clean && policy != "always" || !m.Want || policy == "never" {
-		m.record(d)
+	news := m.record(d)
+	m.save()
+	crashed := Event{What: EventCrashed, At: now, Verdict: d.Verdict, Exit: exit, Away: away}
+	clean := d.Verdict.Kind == crash.KindCleanExit
+	switch {
+	case clean && m.config.Restart.Policy != RestartAlways || !m.Want || m.config.Restart.Policy == RestartNever:
 		m.Want = false
-		m.forget(d.Run)
+		m.clearRemains(d.Run)
 		m.enter(now, Stopped)
-		m.save()
-		what := EventCrashed
 		if clean {
-			what = EventStopped
+			crashed.What = EventStopped
 		}
-		m.tell(now, Event{What: what, Verdict: d.Verdict, Exit: exit, Away: away})
-		return
+		m.tellIf(news, now, crashed)
+	case m.hopeless():
+		m.clearRemains(d.Run)
+		m.tellIf(news, now, crashed)
+		m.giveUp(now, d.Verdict, Owner{})
+	default:
+		wait := backOff(m.Crashes, d.Run)
+		if exit == nil {
+			wait = max(wait, time.Second) // what is in the way needs a moment
+		}
+		if !news {
+			m.startAgain(now, wait, nil)
+			return
+		}
+		m.startAgain(now, wait, &crashed)
 	}
-	m.record(d)
-	if m.hopeless() {
-		m.forget(d.Run)
-		m.tell(now, Event{What: EventCrashed, Verdict: d.Verdict, Exit: exit, Away: away})
-		m.giveUp(now, d.Verdict)
-		return
+}
+
+func (m *machine) tellIf(news bool, now time.Time, e Event) {
+	if news {
+		m.tell(now, e)
 	}
+}
+
+// startAgain follows an end with a start, now or after the wait. The fork comes first, then the words.
+func (m *machine) startAgain(now time.Time, wait time.Duration, crashed *Event) {
+	run := m.Run
 	m.enter(now, Restarting)
-	wait := backOff(m.Crashes, d.Run)
-	if exit == nil {
-		wait = max(wait, time.Second) // nothing ran: what is in the way needs a moment
-	}
 	m.Retry = now.Add(wait)
-	crashed, restarting := m.Snapshot, m.Snapshot
-	if wait == 0 { // first the fork, then the words
+	snapshot := m.Snapshot
+	if wait == 0 {
 		m.launch(now, doLaunch{automatic: true})
 	} else {
-		m.forget(d.Run)
+		m.clearRemains(run.ID)
 	}
 	m.save()
-	m.do(doTell{Event{What: EventCrashed, At: now, Snapshot: crashed, Verdict: d.Verdict, Exit: exit, Away: away}})
-	m.do(doTell{Event{What: EventRestarting, At: now, Snapshot: restarting}})
+	if crashed != nil {
+		crashed.Snapshot = snapshot
+		crashed.Snapshot.Run = run // whose end it was
+		m.do(doTell{*crashed})
+	}
+	m.do(doTell{Event{What: EventRestarting, At: now, Snapshot: snapshot}})
 }

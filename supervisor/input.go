@@ -31,6 +31,11 @@ type (
 		saved   *saved       // nil after a clean quit, or the first time
 		found   found
 	}
+	// unreachable comes before began, as often as the keeper that is there cannot be reached.
+	unreachable struct {
+		config  Config
+		problem string
+	}
 	// found is what attaching to a keeper found, also after a lost connection.
 	found struct {
 		run     keeper.Run   // the zero Run: nothing there
@@ -43,6 +48,7 @@ type (
 		attempt int
 		run     keeper.Run
 		config  Config
+		adopted bool    // the keeper had this run already
 		ended   []Owner // hand-started copies that were ended for it
 		note    string  // worth a person's attention: an old configuration was used, a warning of the interpreter
 	}
@@ -50,6 +56,7 @@ type (
 		attempt  int
 		verdict  crash.Verdict
 		final    bool         // trying again cannot help: give up at once
+		config   *Config      // what it was tried with; nil: none could be read
 		problem  *ConfigError // the configuration is broken
 		owner    Owner        // the port is taken
 		canceled bool         // a stop came first
@@ -87,9 +94,13 @@ type (
 		verdict crash.Verdict
 	}
 	semaphores struct{ left int }
-	port       struct{ owner Owner } // of the port of a backend that does not run; PID 0 and no Why: free
-	woke       struct{ slept time.Duration }
-	due        struct{} // the deadline has passed
+	port       struct { // who has the port of a backend that does not run
+		look   int   // the number of the look: only the latest counts
+		owner  Owner // PID 0 and no Why: nobody
+		failed bool
+	}
+	woke struct{ slept time.Duration }
+	due  struct{} // the deadline has passed
 )
 
 // effect is what the machine wants done: one of the types below. None of them blocks the loop.
@@ -127,7 +138,7 @@ type (
 	}
 	doCheckArrival struct{ run keeper.Run }
 	doCount        struct{ run keeper.Run } // the semaphores that the run left
-	doLookAtPort   struct{}
+	doLookAtPort   struct{ look int }
 	doSave         struct{ saved saved }
 	doTell         struct{ event Event }
 )

@@ -23,7 +23,8 @@ type launch struct {
 	doLaunch
 	conn Keeper
 	good *goodPlan
-	ours func(runID string) bool
+	mine Mine
+	life context.Context // of the loop; a launch that is called off ends earlier
 }
 
 // refusal is why a launch was refused, as the machine hears it.
@@ -45,6 +46,9 @@ func (l launch) run(ctx context.Context) letter {
 		r = &refusal{launchFailed{verdict: crash.Verdict{Kind: crash.KindCannotStart, Summary: err.Error()}}}
 	}
 	r.attempt = l.attempt
+	if out.good != nil {
+		r.config = &out.good.config
+	}
 	return letter{in: r.launchFailed, conn: out.conn}
 }
 
@@ -54,6 +58,7 @@ func (l launch) try(ctx context.Context) (letter, error) {
 	if err != nil {
 		return out, err
 	}
+	out.good = good
 	ended, err := l.freePort(ctx, good.config)
 	if err != nil {
 		return out, err
@@ -62,13 +67,14 @@ func (l launch) try(ctx context.Context) (letter, error) {
 		return out, err
 	}
 	out.logFrom = sizeOf(good.config.Log.File)
-	run, conn, err := l.spawn(ctx, good.plan.Spec)
+	got, conn, err := l.spawn(good.plan.Spec)
 	out.conn = conn
 	if err != nil {
 		return out, err
 	}
-	out.in = launched{attempt: l.attempt, run: run, config: good.config, ended: ended, note: note}
-	out.before, out.good = Semaphores(), good // after the fork: Python needs longer to begin than this look
+	got.attempt, got.config, got.ended, got.note = l.attempt, good.config, ended, note
+	out.in = got
+	out.before = Semaphores() // after the fork: Python needs longer to begin than this look
 	return out, nil
 }
 
@@ -107,7 +113,7 @@ func (l launch) prepare() (*goodPlan, string, error) {
 
 // freePort makes sure that the port is free, or says whose it is. Only what is proven to be this backend is ended.
 func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
-	claim, err := l.s.world.Claim(ctx, c, l.ours)
+	claim, err := l.s.world.Claim(ctx, c, l.mine)
 	if err != nil {
 		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
 	}
@@ -123,7 +129,7 @@ func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
 	if err := l.s.world.EndCopies(ctx, claim, keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}); err != nil {
 		return nil, fmt.Errorf("ending %s on port %d: %w", ownersText([]Owner{o}), c.Port, err)
 	}
-	after, err := l.s.world.Claim(ctx, c, l.ours)
+	after, err := l.s.world.Claim(ctx, c, l.mine)
 	if err != nil {
 		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
 	}
@@ -136,9 +142,14 @@ func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
 	return []Owner{o}, nil
 }
 
-// spawn forks through the keeper that is there, or through a new one. A keeper that leaves at this very moment, idle, is followed by
-// one more.
-func (l launch) spawn(ctx context.Context, spec keeper.Spec) (keeper.Run, Keeper, error) {
+// spawnTime is how long a keeper may take to fork: it ends what the last run left behind first.
+const spawnTime = 30 * time.Second
+
+// spawn forks through the keeper that is there, or through a new one. It is not called off in the middle: a request that is on its way
+// is carried out, and a run that nobody knows of must not be. A keeper that leaves or dies at this moment is followed by another.
+func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
+	ctx, cancel := context.WithTimeout(l.life, spawnTime)
+	defer cancel()
 	conn := l.conn
 	for try := 0; ; try++ {
 		if conn != nil && l.forget != "" {
@@ -147,17 +158,47 @@ func (l launch) spawn(ctx context.Context, spec keeper.Spec) (keeper.Run, Keeper
 		if conn == nil || !conn.Live() {
 			next, err := l.s.world.Launch(ctx, l.s.deps.KeeperExe, l.s.folder)
 			if err != nil {
-				return keeper.Run{}, conn, keeperTrouble(err)
+				return launched{}, conn, keeperTrouble(err)
 			}
 			conn = next
 		}
-		run, err := conn.Spawn(ctx, spec)
-		if err == nil || !errors.Is(err, keeper.ErrLost) || try > 0 {
-			return run, conn, spawnTrouble(err)
+		if run, ok, err := l.settleOld(ctx, conn); ok || err != nil {
+			return launched{run: run, adopted: true}, conn, err
 		}
-		_ = conn.Close()
-		conn = nil
+		run, err := conn.Spawn(ctx, spec)
+		lost := errors.Is(err, keeper.ErrLost) || errors.Is(err, keeper.ErrLeaving)
+		if err == nil || try == 3 || !lost && !errors.Is(err, keeper.ErrUnforgotten) && !errors.Is(err, keeper.ErrRunning) {
+			return launched{run: run}, conn, spawnTrouble(err)
+		}
+		if lost {
+			_ = conn.Close()
+			conn = nil
+		}
 	}
+}
+
+// settleOld deals with what a keeper already has: a run that outlived whoever started it is taken over, one that is being stopped is
+// waited for, one whose keeper died half-way is ended. true: there is a run, none is to be started.
+func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, error) {
+	if run, ok := conn.Current(); ok && !conn.Stopping() {
+		return run, true, nil
+	} else if ok {
+		if _, err := conn.Wait(ctx); err != nil {
+			return keeper.Run{}, false, err
+		}
+	}
+	now, cancel := context.WithCancel(ctx)
+	cancel() // what there is to tell is told all the same
+	exit, err := conn.Wait(now)
+	if err != nil {
+		return keeper.Run{}, false, nil
+	}
+	if !exit.Known {
+		if err := l.s.world.EndStale(ctx, exit.Run, keeper.Ladder{}); err != nil {
+			return keeper.Run{}, false, fmt.Errorf("ending what a lost keeper left behind: %w", err)
+		}
+	}
+	return keeper.Run{}, false, conn.Forget(exit.Run.ID)
 }
 
 func spawnTrouble(err error) error {

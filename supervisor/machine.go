@@ -30,6 +30,7 @@ type machine struct {
 
 	came    time.Time // when this app began to watch
 	cleared time.Time // a person started it then: earlier deaths do not count
+	proved  time.Time // a run proved stable then: earlier deaths are no row with later ones
 	deaths  []Death
 	lastRun string    // ID of the run before the launch under way; it has ended
 	tookAt  time.Time // when a hand-started copy was last ended
@@ -37,13 +38,40 @@ type machine struct {
 	watch
 	portAt time.Time // when the port is to be looked at next
 
+	with    *ranWith // the configuration of the present run, as it is kept on disk
+	look    int      // number of the latest look at the port
+	looking bool
+	stale   bool // Stopping: there is no keeper, what is left is being ended from here
+
+	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
 	out     []effect
 }
 
 // step takes what happened and returns what is to be done.
 func (m *machine) step(now time.Time, in input) []effect {
-	m.out, m.ignored = nil, ""
+	m.out, m.ignored, m.dirty = nil, "", false
+	m.decide(now, in)
+	m.arm(now)
+	return m.ordered()
+}
+
+// ordered puts what is to be remembered before what is to be done about it, so that an app killed in between does not come back
+// to a wish that was never written. Only the start that follows a crash waits for nothing: there the wish is an old one.
+func (m *machine) ordered() []effect {
+	if !m.dirty {
+		return m.out
+	}
+	save := doSave{m.saved()}
+	for _, e := range m.out {
+		if l, ok := e.(doLaunch); ok && l.automatic {
+			return append(m.out, save)
+		}
+	}
+	return append([]effect{save}, m.out...)
+}
+
+func (m *machine) decide(now time.Time, in input) {
 	switch in := in.(type) {
 	case start:
 		m.onStart(now, false)
@@ -86,11 +114,16 @@ func (m *machine) step(now time.Time, in input) []effect {
 		m.onPort(now, in)
 	case woke:
 		m.onWoke(now, in)
+	case unreachable:
+		if !m.came.IsZero() {
+			m.ignore("it was reached already")
+			return
+		}
+		m.setConfig(in.config)
+		m.Note = in.problem
 	case due:
 		m.onDue(now)
 	}
-	m.arm(now)
-	return m.out
 }
 
 func (m *machine) do(e effect)       { m.out = append(m.out, e) }
@@ -106,11 +139,15 @@ func (m *machine) running() bool {
 }
 
 func (m *machine) enter(now time.Time, s State) {
-	m.State, m.Since, m.Retry = s, now, time.Time{}
-	if s == Stopped || s == GaveUp {
-		m.Run, m.Health, m.Usage, m.Missing, m.ConfigChanged = keeper.Run{}, Health{}, Usage{}, nil, false
+	m.State, m.Since, m.Retry, m.stale = s, now, time.Time{}, false
+	switch s {
+	case Stopped, GaveUp, Restarting: // nothing runs
+		if m.Run.ID != "" {
+			m.lastRun = m.Run.ID
+		}
+		m.Run, m.Health, m.Usage, m.Missing, m.ConfigChanged, m.with = keeper.Run{}, Health{}, Usage{}, nil, false, nil
 		m.portAt = now
-	} else {
+	default:
 		m.Owner = Owner{}
 	}
 }
@@ -120,12 +157,14 @@ func (m *machine) tell(now time.Time, e Event) {
 	m.do(doTell{e})
 }
 
-// save remembers what is wanted. It is asked for whenever that changed, before anything that an app's death could undo.
-func (m *machine) save() {
-	m.do(doSave{saved{
+// save has what is wanted remembered; see ordered.
+func (m *machine) save() { m.dirty = true }
+
+func (m *machine) saved() saved {
+	return saved{
 		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared,
-		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)],
-	}})
+		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)], With: m.with,
+	}
 }
 
 // clear is what a person's start does to the past.
@@ -141,6 +180,8 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.attempt++
 	o.attempt, o.forget, o.tookAt = m.attempt, m.lastRun, m.tookAt
 	m.launching, m.automatic = true, o.automatic
+	m.look++ // who had the port a moment ago says nothing any more
+	m.looking = false
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.Note = keeper.Run{}, Health{Phase: PhaseStarting}, Usage{}, nil, ""
 	m.watch = watch{}
@@ -182,6 +223,9 @@ func (m *machine) onStop(now time.Time) {
 		m.save()
 	case Stopping:
 		m.Want, m.why = false, crash.Verdict{}
+		if m.stale && m.quitting {
+			m.onHurry() // no keeper would go on with it after us
+		}
 		m.save()
 	case Restarting, GaveUp:
 		m.Want = false
@@ -235,6 +279,10 @@ func (m *machine) onHurry() {
 		}
 		l := m.ladder()
 		l.Grace = 0
+		if m.stale {
+			m.do(doEndStale{m.Run, l})
+			return
+		}
 		m.do(doStop{m.Run.ID, l})
 	case Stopped, Starting, Healthy, Unhealthy, Restarting, GaveUp:
 		m.ignore("no stop is under way")
@@ -251,24 +299,23 @@ func (m *machine) onBegan(now time.Time, in began) {
 	m.Want = s != nil && s.Want && !s.Quit
 	if s != nil {
 		m.deaths, m.cleared = s.Deaths, s.Cleared
-		m.Crashes, _ = inARow(m.deaths, m.cleared, m.config.Restart.Stable)
+		if old := now.Add(-memory); m.cleared.Before(old) {
+			m.cleared = old // what died last week is no reason to give up today
+		}
+		m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
 		m.Last, m.LastAt = s.Last, s.LastAt
 	}
 	autostart := in.config.Autostart && in.problem == nil && (s == nil || s.Quit)
 	switch {
 	case in.found.exit != nil:
+		exit := *in.found.exit
+		exit.Asked = exit.Asked || !exit.Known && s != nil && (s.Quit || !s.Want) // a stop was under way when all of us went
 		m.Want = m.Want || autostart
-		m.Run, m.State = in.found.exit.Run, Healthy // as far as anybody knew
-		m.again = m.Want                            // if that end was asked for, the next start is wanted all the same
-		m.ended(now, *in.found.exit, in.found.verdict, true)
+		m.Run, m.State = exit.Run, Healthy // as far as anybody knew
+		m.again = m.Want                   // if that end was asked for, the next start is wanted all the same
+		m.ended(now, exit, in.found.verdict, true)
 	case in.found.run.ID != "":
 		m.adopt(now, in, autostart)
-	case in.found.problem != "":
-		m.Note = in.found.problem
-		if m.Want || autostart {
-			m.Want = true
-			m.launch(now, doLaunch{automatic: true})
-		}
 	case s != nil && s.GaveUp && !s.Quit:
 		m.enter(now, GaveUp)
 	case m.Want || autostart:
@@ -295,9 +342,21 @@ func (m *machine) adopt(now time.Time, in began, autostart bool) {
 	m.enter(now, Starting)
 	m.Health = Health{Phase: PhaseStarting}
 	m.watch = watch{started: now, probeAt: now}
-	m.do(doCheckArrival{m.Run})
+	m.keepsWith(s)
 	m.save()
 	m.tell(now, Event{What: EventAttached})
+}
+
+// keepsWith goes on with the configuration that the adopted run was started with, as far as it matters to a run: what the
+// file says now is for the next one. Whether the environment arrived was looked at when it was started.
+func (m *machine) keepsWith(s *saved) {
+	if s == nil || s.With == nil || s.With.Run != m.Run.ID {
+		return
+	}
+	c := s.With.apply(m.config)
+	changed := s.With.Sum != c.Sum()
+	m.setConfig(c)
+	m.with, m.ConfigChanged = s.With, changed
 }
 
 func (m *machine) setConfig(c Config) {
@@ -314,6 +373,8 @@ func (m *machine) onLaunched(now time.Time, in launched) {
 	m.launching = false
 	m.setConfig(in.config)
 	m.Run, m.Note = in.run, in.note
+	m.with = newRanWith(in.run, in.config)
+	m.save()
 	m.watch = watch{started: now, probeAt: now.Add(firstProbe)}
 	if m.State == Stopping { // a stop came while it was being launched
 		m.do(doStop{m.Run.ID, m.ladder()})
@@ -323,6 +384,10 @@ func (m *machine) onLaunched(now time.Time, in launched) {
 		m.tookAt = now
 		m.portAt = now.Add(time.Second)
 		m.tell(now, Event{What: EventTookOver, Text: ownersText(in.ended)})
+	}
+	if in.adopted {
+		m.tell(now, Event{What: EventAttached})
+		return
 	}
 	m.do(doCheckArrival{m.Run})
 	m.tell(now, Event{What: EventStarted})
@@ -342,21 +407,23 @@ func (m *machine) onLaunchFailed(now time.Time, in launchFailed) {
 		m.ignore("the app is leaving")
 		return
 	}
+	if in.config != nil {
+		m.setConfig(*in.config)
+	}
 	if in.problem != nil {
 		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
 	}
 	m.Last, m.LastAt = in.verdict, now
 	if in.final || !m.automatic {
-		m.giveUp(now, in.verdict)
-		m.Owner = in.owner
+		m.giveUp(now, in.verdict, in.owner)
 		return
 	}
 	m.die(now, Death{At: now, Verdict: in.verdict}, nil, false)
 }
 
-func (m *machine) giveUp(now time.Time, v crash.Verdict) {
+func (m *machine) giveUp(now time.Time, v crash.Verdict, owner Owner) {
 	m.enter(now, GaveUp)
-	m.Last, m.LastAt = v, now
+	m.Last, m.LastAt, m.Owner = v, now, owner
 	m.save()
 	m.tell(now, Event{What: EventGaveUp, Verdict: v})
 }

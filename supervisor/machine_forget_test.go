@@ -16,7 +16,8 @@ func TestAStartRightAfterAStopForgetsTheStoppedRunItself(t *testing.T) {
 	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true, Asked: true}, crash.Verdict{}})
 	require.Equal(t, Stopped, p.m.State)
 	p.feed(start{})
-	require.Equal(t, "r1", p.last[0].(doLaunch).forget)
+	require.IsType(t, doSave{}, p.last[0], "the wish is written before it is acted on")
+	require.Equal(t, "r1", p.last[1].(doLaunch).forget)
 }
 
 func TestAStopThatEndedWhileNobodyWasThereIsToldAsThat(t *testing.T) {

@@ -290,7 +290,8 @@ func TestALostKeeperIsFollowedByTheEndOfWhatItLeftAndThenByAStart(t *testing.T) 
 	require.False(t, has[doLaunch](p.last), "never two servers at a time")
 	p.feed(staleEnded{"r1"})
 	require.Equal(t, Starting, p.m.State)
-	require.Equal(t, []What{EventKeeperLost}, p.events())
+	require.Equal(t, []What{EventKeeperLost, EventRestarting}, p.events())
+	require.Equal(t, p.now, p.m.LastAt)
 }
 
 func TestAPortOfSomebodyElseIsGivenUpAtOnce(t *testing.T) {
@@ -307,7 +308,7 @@ func TestACopyThatIsBackWithinFiveSecondsIsNotFought(t *testing.T) {
 	require.Equal(t, []What{EventTookOver, EventStarted}, p.events())
 	p.after(time.Second).feed(due{})
 	require.True(t, has[doLookAtPort](p.last))
-	p.feed(port{Owner{PID: 8, Name: "python3", Copy: true, Why: "its parent is launchd (PID 1)"}})
+	p.feed(port{look: p.m.look, owner: Owner{PID: 8, Name: "python3", Copy: true, Why: "its parent is launchd (PID 1)"}})
 	require.Equal(t, Stopping, p.m.State)
 	p.crash("x")
 	require.Equal(t, GaveUp, p.m.State)
@@ -318,11 +319,12 @@ func TestAHandStartedCopyIsFoundOutWhileStopped(t *testing.T) {
 	p := newPlay(t, in("stopped")).feed(due{})
 	require.True(t, has[doLookAtPort](p.last))
 	o := Owner{PID: 5, Name: "python3", Copy: true}
-	p.feed(port{o})
+	p.feed(port{look: p.m.look, owner: o})
 	require.Equal(t, o, p.m.Owner)
 	require.Equal(t, []What{EventPortTaken}, p.events())
 	require.Equal(t, p.now.Add(portEvery), p.m.deadline)
-	p.after(portEvery).feed(due{}).feed(port{o})
+	p.after(portEvery).feed(due{})
+	p.feed(port{look: p.m.look, owner: o})
 	require.Empty(t, p.events(), "told once")
 }
 
@@ -420,6 +422,8 @@ func TestAReloaderWithoutItsChildIsRestarted(t *testing.T) {
 	p := newPlay(t, m).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: []Child{{PID: 12, Stamp: "b", Interpreter: true}}})
 	require.Equal(t, Healthy, p.m.State, "an edit replaces the child: no news")
 	p.feed(used{runID: "r1"})
+	require.Equal(t, Healthy, p.m.State, "between two children there is none")
+	p.feed(used{runID: "r1"})
 	require.Equal(t, Stopping, p.m.State)
 	p.crash("x")
 	require.Equal(t, Starting, p.m.State)
@@ -458,9 +462,7 @@ func TestOnlyTheLastHundredDeathsAreKeptAndASaveNeverChangesLater(t *testing.T) 
 	}
 	require.Len(t, m.deaths, maxDeaths)
 	require.Equal(t, "249", m.deaths[maxDeaths-1].Run)
-	m.out = nil
-	m.save()
-	s := m.savedIn(m.out)
+	s := m.saved()
 	m.record(Death{Run: "later"})
 	require.Equal(t, "150", s.Deaths[0].Run)
 }

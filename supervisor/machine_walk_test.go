@@ -113,7 +113,7 @@ func happenings() map[string]input {
 		"workerDied": workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied}}, "workerDied, stale": workerDied{runID: "r0"},
 		"arrived, missing": arrived{"r1", []string{"OMP_NUM_THREADS"}}, "arrived, stale": arrived{runID: "r0"},
 		"semaphores": semaphores{3}, "semaphores, none": semaphores{0},
-		"port, copy": port{copyOwner}, "port, free": port{}, "woke": woke{time.Hour}, "due": due{},
+		"port, copy": port{look: 1, owner: copyOwner}, "port, free": port{look: 1}, "port, failed": port{look: 1, failed: true}, "port, stale": port{look: 7}, "unreachable": unreachable{}, "woke": woke{time.Hour}, "due": due{},
 	}
 }
 
@@ -128,6 +128,10 @@ func TestEveryStateDecidesEveryInput(t *testing.T) {
 	for _, s := range situations {
 		for _, n := range names {
 			m := in(s)
+			m.came = noon
+			if strings.HasPrefix(n, "port") {
+				m.look, m.looking = 1, true
+			}
 			before := *m
 			out := m.step(noon.Add(20*time.Second), inputs[n])
 			decided := len(out) > 0 || m.State != before.State || fmt.Sprintf("%+v", *m) != fmt.Sprintf("%+v", before)

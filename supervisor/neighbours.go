@@ -11,18 +11,32 @@ import (
 // watchWorkers tells of an interpreter child that vanished unasked. Under --reload children come and go with every edit: there only a
 // reloader without any child is dead.
 func (m *machine) watchWorkers(now time.Time, children []Child) {
-	gone := Vanished(m.children, children)
+	if HasReload(m.config.Command) {
+		m.watchReloader(now, children)
+		return
+	}
+	for _, c := range Vanished(m.children, children) {
+		m.do(doJudgeWorker{m.Run, c})
+	}
 	m.children = children
-	if len(gone) == 0 {
+}
+
+// watchReloader: a reloader ends its child before it starts the next one, so that one look without a child says nothing.
+func (m *machine) watchReloader(now time.Time, children []Child) {
+	if anyInterpreter(children) {
+		m.children, m.childless = children, false
 		return
 	}
-	if !HasReload(m.config.Command) {
-		for _, c := range gone {
-			m.do(doJudgeWorker{m.Run, c})
-		}
+	if !anyInterpreter(m.children) { // it never had one yet
 		return
 	}
-	if !anyInterpreter(children) {
+	if !m.childless {
+		m.childless, m.useAt = true, now.Add(time.Second)
+		return
+	}
+	gone := m.children
+	m.children = nil
+	if len(gone) > 0 {
 		v := crash.Verdict{
 			Kind:    crash.KindWorkerDied,
 			Summary: "the server process below uvicorn's reloader died",
@@ -51,7 +65,15 @@ func (m *machine) onWorkerDied(now time.Time, in workerDied) {
 }
 
 func (m *machine) onPort(now time.Time, in port) {
+	if in.look != m.look || !m.looking {
+		m.ignore("stale: not the latest look")
+		return
+	}
 	m.looking = false
+	if in.failed {
+		m.ignore("the port could not be looked at")
+		return
+	}
 	switch m.State {
 	case Stopped, GaveUp:
 		before := m.Owner

@@ -22,10 +22,16 @@ type Claim struct {
 	End []keeper.Process
 }
 
+// Mine tells what belongs to this backend. The zero value knows of nothing.
+type Mine struct {
+	Folder string                  // where its keeper lives, see BackendFolder
+	Run    func(runID string) bool // a run of it
+}
+
 // ClaimPort looks who has the port of c. Ours is told by the Run ID that a process carries. A copy of the backend that was
 // started by hand is told by three things together: our user, a working directory in the backend's folder, and a command line that names
 // the backend's app. Whether a copy is then ended is for the caller to decide (on_port_conflict).
-func ClaimPort(ctx context.Context, c Config, ours func(runID string) bool) (Claim, error) {
+func ClaimPort(ctx context.Context, c Config, mine Mine) (Claim, error) {
 	if c.Port == 0 {
 		return Claim{Free: true}, nil
 	}
@@ -48,7 +54,7 @@ func ClaimPort(ctx context.Context, c Config, ours func(runID string) bool) (Cla
 		}
 		owners := ownersOf(ls)
 		if len(owners) > 0 {
-			return newCourt(c, ours).claim(owners)
+			return newCourt(c, mine).claim(owners)
 		}
 		if try == 2 { // it may just have been closing
 			return Claim{Owner: Owner{Why: unseenText}}, nil
@@ -64,15 +70,15 @@ func ClaimPort(ctx context.Context, c Config, ours func(runID string) bool) (Cla
 // court judges the owners of a port.
 type court struct {
 	config Config
-	ours   func(runID string) bool
+	mine   Mine
 	all    table
 	own    map[int]bool // this program and those it descends from: never among those to end
 	err    error
 }
 
-func newCourt(c Config, ours func(string) bool) court {
+func newCourt(c Config, mine Mine) court {
 	ps, err := keeper.Processes()
-	k := court{config: c, ours: ours, all: tableOf(ps), own: map[int]bool{os.Getpid(): true}, err: err}
+	k := court{config: c, mine: mine, all: tableOf(ps), own: map[int]bool{os.Getpid(): true}, err: err}
 	for _, p := range k.all.line(os.Getpid()) {
 		k.own[p.PID] = true
 	}
@@ -114,6 +120,9 @@ func (k court) judge(o Owner) (keeper.Process, Owner) {
 	if top, ok := k.topmost(line, func(p keeper.Process) bool { return k.isOurs(p) }); ok && k.isOurs(line[0]) {
 		return top, Owner{PID: top.PID, Stamp: top.Stamp, Name: top.Name, Ours: true, Why: fmt.Sprintf("%s (PID %d) is a server of this backend that outlived its keeper.", top.Name, top.PID)}
 	}
+	if top, ok := k.belowOwnKeeper(line); ok {
+		return top, Owner{PID: top.PID, Stamp: top.Stamp, Name: top.Name, Ours: true, Why: fmt.Sprintf("%s (PID %d) is what the last run of this backend left behind.", top.Name, top.PID)}
+	}
 	if why := k.keptBy(line); why != "" {
 		o.Why = why
 		return keeper.Process{}, o
@@ -140,7 +149,7 @@ func (k court) topmost(line []keeper.Process, is func(keeper.Process) bool) (top
 
 func (k court) isOurs(p keeper.Process) bool {
 	id := keeper.RunOf(p.PID)
-	return id != "" && k.ours != nil && k.ours(id)
+	return id != "" && k.mine.Run != nil && k.mine.Run(id)
 }
 
 func (k court) isCopy(p keeper.Process) bool {
@@ -153,6 +162,21 @@ func (k court) isCopy(p keeper.Process) bool {
 	}
 	args, err := keeper.Args(p.PID)
 	return err == nil && k.config.names(args, cwd)
+}
+
+// belowOwnKeeper finds what the last run left below the keeper of this backend, also where the environment of a process tells
+// nothing any more (setproctitle writes over it).
+func (k court) belowOwnKeeper(line []keeper.Process) (keeper.Process, bool) {
+	if k.mine.Folder == "" {
+		return keeper.Process{}, false
+	}
+	for i, p := range line[1:] {
+		args, _ := keeper.Args(p.PID)
+		if p.UID == os.Getuid() && len(args) == 2 && strings.HasPrefix(filepath.Base(args[0]), "vivarium-keeper") && args[1] == k.mine.Folder {
+			return line[i], true
+		}
+	}
+	return keeper.Process{}, false
 }
 
 // keptBy tells of a keeper above the process: what another Vivarium keeps is not a copy that a person forgot.

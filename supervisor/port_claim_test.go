@@ -21,7 +21,7 @@ import (
 
 func claimOf(t *testing.T, c Config, ours ...string) Claim {
 	t.Helper()
-	claim, err := ClaimPort(t.Context(), c, func(id string) bool { return slices.Contains(ours, id) })
+	claim, err := ClaimPort(t.Context(), c, Mine{Run: func(id string) bool { return slices.Contains(ours, id) }})
 	require.NoError(t, err)
 	return claim
 }
@@ -240,7 +240,7 @@ func bySomebodyElse(t *testing.T, attr *syscall.SysProcAttr, task string) []byte
 // TestAsSomebodyElse is the other half of two tests, run as another user; alone it has nothing to do.
 func TestAsSomebodyElse(t *testing.T) {
 	if port, err := strconv.Atoi(os.Getenv("VIVARIUM_TEST_LOOK")); err == nil {
-		claim, err := ClaimPort(t.Context(), Config{Dir: "/", Port: port}, nil)
+		claim, err := ClaimPort(t.Context(), Config{Dir: "/", Port: port}, Mine{})
 		require.NoError(t, err)
 		require.NoError(t, json.NewEncoder(os.Stdout).Encode(claim))
 	}

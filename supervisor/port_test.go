@@ -234,7 +234,7 @@ func TestAPortThatIsBoundWithoutListeningIsTakenByNobodyWhoCanBeNamed(t *testing
 	owners, err := PortOwners(t.Context(), port)
 	require.NoError(t, err)
 	require.Empty(t, owners)
-	claim, err := ClaimPort(t.Context(), Config{Port: port}, nil)
+	claim, err := ClaimPort(t.Context(), Config{Port: port}, Mine{})
 	require.NoError(t, err)
 	require.Equal(t, Claim{Owner: Owner{Why: unseenText}}, claim)
 }
@@ -257,7 +257,7 @@ func TestClientsOfAPortAreNeverAmongItsOwners(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, owners, 1)
 	require.Equal(t, server.Process.Pid, owners[0].PID)
-	claim, err := ClaimPort(t.Context(), c, nil)
+	claim, err := ClaimPort(t.Context(), c, Mine{})
 	require.NoError(t, err)
 	require.Equal(t, []int{server.Process.Pid}, pidsOf(claim.End))
 }

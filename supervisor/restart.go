@@ -24,7 +24,7 @@ func inARow(deaths []Death, cleared time.Time, stable time.Duration) (n, neverHe
 		if silent {
 			neverHealthy++
 		}
-		if d.Uptime >= stable { // that run had cleared what came before it
+		if stable == 0 || d.Healthy && d.Uptime >= stable { // that run had cleared what came before it
 			break
 		}
 	}
@@ -44,15 +44,6 @@ func sameVerdict(deaths []Death, cleared time.Time) int {
 		}
 	}
 	return n
-}
-
-// hopeless says whether to give up after the latest death.
-func hopeless(deaths []Death, cleared time.Time, stable time.Duration, giveUpAfter int) bool {
-	if giveUpAfter == 0 {
-		return false
-	}
-	_, neverHealthy := inARow(deaths, cleared, stable)
-	return neverHealthy >= giveUpAfter || sameVerdict(deaths, cleared) >= giveUpAfter
 }
 
 // backOff is how long to wait before the start that follows the nth death in a row: nothing, then 1, 2, 4 … 30 s, shortened by up to

@@ -24,6 +24,9 @@ type Keeper interface {
 	Close() error
 }
 
+// finishTime is how long the end of Run waits for what is under way.
+const finishTime = 1500 * time.Millisecond
+
 // Deps is what a Supervisor is given. State and KeeperExe are needed.
 type Deps struct {
 	State       string       // the state folder
@@ -41,7 +44,7 @@ type world struct {
 	Load      func(dir string) (Config, error)
 	Plan      func(c Config) (Plan, error)
 	Changed   func(c Config) bool
-	Claim     func(ctx context.Context, c Config, ours func(runID string) bool) (Claim, error)
+	Claim     func(ctx context.Context, c Config, mine Mine) (Claim, error)
 	EndCopies func(ctx context.Context, c Claim, l keeper.Ladder) error
 	Probe     func(ctx context.Context, c Config) (time.Duration, error)
 	Listening func(port int, r keeper.Run) (bool, error)
@@ -58,8 +61,7 @@ type Supervisor struct {
 	box         mailbox
 	changed     chan Snapshot
 	events      chan Event
-	saves       chan saved  // capacity 1, newest wins
-	errands     chan func() // requests to the keeper, in order
+	errands     chan func() // what is to be written and what the keeper is to be told, in order
 
 	// Owned by the loop.
 	m       machine
@@ -68,6 +70,7 @@ type Supervisor struct {
 	queue   []Event
 	early   []letter // what came before began
 	begun   bool
+	waiting bool // for a keeper that is there and does not answer
 	shown   Snapshot
 	before  map[string]time.Time // the semaphores that were there before the present run
 	logFrom int64                // size of the log when the present run began
@@ -84,7 +87,7 @@ func New(dir string, d Deps) *Supervisor {
 	return &Supervisor{
 		dir: dir, folder: BackendFolder(d.State, dir), deps: d, world: realWorld(d), log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
-		changed: make(chan Snapshot, 1), events: make(chan Event), saves: make(chan saved, 1), errands: make(chan func(), 64),
+		changed: make(chan Snapshot, 1), events: make(chan Event), errands: make(chan func(), 256),
 	}
 }
 
@@ -119,7 +122,6 @@ func (s *Supervisor) Events() <-chan Event { return s.events }
 // Run is the loop. It ends with ctx and leaves the child alone: the keeper goes on without us.
 func (s *Supervisor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s.aside(func() { s.keepWant(ctx) })
 	s.aside(func() { s.runErrands(ctx) })
 	s.aside(func() { s.begin(ctx) })
 	timer := time.NewTimer(time.Hour)
@@ -127,10 +129,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	defer func() {
 		timer.Stop()
 		cancel()
-		if s.conn != nil {
-			_ = s.conn.Close()
-		}
-		s.asides.Wait()
+		s.finish()
 	}()
 	for {
 		var out chan<- Event
@@ -166,11 +165,28 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 }
 
+// finish lets what is under way end, within reason: the last errands are to be done, but an app that is told to quit does not wait
+// for a keeper or a system call that does not answer.
+func (s *Supervisor) finish() {
+	done := make(chan struct{})
+	go func() { s.asides.Wait(); close(done) }()
+	t := time.NewTimer(finishTime)
+	defer t.Stop()
+	select {
+	case <-done:
+	case <-t.C:
+	}
+	if s.conn != nil {
+		_ = s.conn.Close()
+	}
+}
+
 // receive feeds the machine and carries out what it wants. Before began nothing else is heard: an intent must not be decided on
 // a state that is not known yet.
 func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 	_, first := l.in.(began)
-	if !s.begun && !first {
+	_, early := l.in.(unreachable)
+	if !s.begun && !first && !early {
 		s.early = append(s.early, l)
 		return
 	}
@@ -180,8 +196,10 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 	switch in := l.in.(type) {
 	case reattached:
 		s.conn = l.conn // nil: there is none any more
+	case unreachable:
+		s.waiting = true
 	case began:
-		s.good = l.good
+		s.good, s.logFrom = l.good, l.logFrom
 	case launched:
 		s.before, s.good, s.logFrom = l.before, l.good, l.logFrom
 		s.measure = measure{}
@@ -226,7 +244,7 @@ func (s *Supervisor) watched(l letter) bool {
 }
 
 func (s *Supervisor) publish() {
-	if !s.begun || reflect.DeepEqual(s.shown, s.m.Snapshot) {
+	if !s.begun && !s.waiting || reflect.DeepEqual(s.shown, s.m.Snapshot) {
 		return
 	}
 	s.shown = s.m.Snapshot

@@ -131,7 +131,7 @@ func setStage(t *testing.T, state string, change func(*world)) *stage {
 		Load:      func(string) (Config, error) { return c, nil },
 		Plan:      func(Config) (Plan, error) { return Plan{}, nil },
 		Changed:   func(Config) bool { return false },
-		Claim:     func(context.Context, Config, func(string) bool) (Claim, error) { return Claim{Free: true}, nil },
+		Claim:     func(context.Context, Config, Mine) (Claim, error) { return Claim{Free: true}, nil },
 		EndCopies: func(context.Context, Claim, keeper.Ladder) error { return nil },
 		Probe: func(context.Context, Config) (time.Duration, error) {
 			time.Sleep(2 * time.Millisecond)
@@ -302,7 +302,7 @@ func TestADeadKeeperIsNoticedItsServerEndedAndANewOneStarted(t *testing.T) {
 		mu.Lock()
 		require.Equal(t, []string{"end run1"}, order)
 		mu.Unlock()
-		require.Equal(t, []What{EventStarted, EventHealthy, EventKeeperLost, EventStarted, EventHealthy}, s.told())
+		require.Equal(t, []What{EventStarted, EventHealthy, EventKeeperLost, EventRestarting, EventStarted, EventHealthy}, s.told())
 		require.Contains(t, second.did(), "spawn run2")
 		s.leave(t)
 	})

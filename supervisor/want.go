@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // Death is one unasked end of a run, as it is kept on disk.
@@ -32,7 +33,29 @@ type saved struct {
 	Cleared time.Time     `json:"cleared,omitzero"` // a person started it then: earlier deaths do not count
 	Last    crash.Verdict `json:"last,omitzero"`
 	LastAt  time.Time     `json:"last_at,omitzero"`
+	With    *ranWith      `json:"with,omitempty"`
 	Deaths  []Death       `json:"deaths,omitempty"` // the last maxDeaths, oldest first
+}
+
+// ranWith is the part of a configuration that a run keeps for life, so that an app that adopts the run probes and stops it as
+// it was started, whatever vivarium.toml says by then.
+type ranWith struct {
+	Run     string       `json:"run"`
+	Sum     string       `json:"sum"` // of the configuration's text
+	Command []string     `json:"command"`
+	Port    int          `json:"port"`
+	Health  HealthConfig `json:"health"`
+	Stop    StopConfig   `json:"stop"`
+	Log     LogConfig    `json:"log"`
+}
+
+func newRanWith(run keeper.Run, c Config) *ranWith {
+	return &ranWith{Run: run.ID, Sum: c.Sum(), Command: c.Command, Port: c.Port, Health: c.Health, Stop: c.Stop, Log: c.Log}
+}
+
+func (w *ranWith) apply(c Config) Config {
+	c.Command, c.Port, c.Health, c.Stop, c.Log = w.Command, w.Port, w.Health, w.Stop, w.Log
+	return c
 }
 
 const (

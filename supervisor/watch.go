@@ -31,7 +31,7 @@ type watch struct {
 	logBase        int64    // size of the log at the first of them
 	logGrew        bool
 	children       []Child
-	looking        bool // the port is being looked at
+	childless      bool // the last look at a reloader found no child
 }
 
 type sample struct {
@@ -73,7 +73,7 @@ func (m *machine) arm(now time.Time) {
 
 // fresh: a hand-started copy was ended for this run a moment ago.
 func (m *machine) fresh(now time.Time) bool {
-	return m.State == Starting && !m.tookAt.IsZero() && now.Sub(m.tookAt) <= backWithin
+	return m.State == Starting && m.Port != 0 && !m.tookAt.IsZero() && now.Sub(m.tookAt) <= backWithin
 }
 
 func (m *machine) onDue(now time.Time) {
@@ -105,8 +105,9 @@ func (m *machine) lookAtPort(now time.Time, every time.Duration) {
 		m.ignore("the port need not be looked at yet")
 		return
 	}
+	m.look++
 	m.looking, m.portAt = true, now.Add(every)
-	m.do(doLookAtPort{})
+	m.do(doLookAtPort{m.look})
 }
 
 func (m *machine) tick(now time.Time) {
@@ -190,6 +191,9 @@ func (m *machine) onProbed(now time.Time, in probed) {
 		m.proven = true
 		m.Health.Latency, m.Health.Good = in.latency, now
 		m.healthy(now)
+		if m.Crashes > 0 && m.config.Restart.Stable > 0 && now.Sub(m.started) >= m.config.Restart.Stable {
+			m.proved, m.Crashes = now, 0
+		}
 	case now.Before(m.freeUntil):
 		m.ignore("the computer has just woken up")
 	default:
@@ -233,6 +237,10 @@ func (m *machine) onUsed(now time.Time, in used) {
 	}
 	m.using = false
 	if in.failed {
+		if m.Health.Failures > m.config.Health.Failures { // busy or not, nobody can tell: it does not answer
+			m.unwell(now)
+			return
+		}
 		m.ignore("nothing could be measured")
 		return
 	}
@@ -327,6 +335,10 @@ func (m *machine) onReattached(now time.Time, in reattached) {
 		m.ended(now, *f.exit, f.verdict, false)
 	case f.run.ID == m.Run.ID:
 		m.Note = ""
+		if m.State == Stopping { // the request may have been lost with the connection; a climb that is under way only goes on
+			m.do(doStop{m.Run.ID, m.ladder()})
+			return
+		}
 		m.ignore("it runs on")
 	case f.problem != "":
 		m.Note = f.problem

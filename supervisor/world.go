@@ -13,7 +13,8 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
-// begin finds out what is there, and tells the machine.
+// begin finds out what is there, and tells the machine. A keeper that is there and does not answer is waited for: a decision that does
+// not know of its run could only be wrong.
 func (s *Supervisor) begin(ctx context.Context) {
 	if err := os.MkdirAll(s.folder, 0o700); err != nil {
 		s.log.Error("making the backend's state folder", "error", err)
@@ -27,13 +28,40 @@ func (s *Supervisor) begin(ctx context.Context) {
 	if in.saved, err = readWant(s.folder); err != nil {
 		s.log.Error("starting without memory", "error", err)
 	}
-	out := letter{}
+	out := letter{logFrom: sizeOf(c.Log.File)}
 	if p, err := s.world.Plan(c); err == nil && in.problem == nil {
 		out.good = &goodPlan{c, p} // for a run that is there already
 	}
-	out.conn, in.found = s.attach(ctx, out.good.evidence())
+	for wait := firstWait; ; wait = min(2*wait, longestWait) {
+		out.conn, in.found = s.attach(ctx, out.good.evidence())
+		if in.found.problem == "" {
+			break
+		}
+		s.post(ctx, letter{in: unreachable{c, in.found.problem}})
+		if !sleep(ctx, wait) {
+			return
+		}
+	}
 	out.in = in
 	s.post(ctx, out)
+}
+
+// Waits between two attempts to reach a keeper.
+const (
+	firstWait   = 20 * time.Millisecond
+	longestWait = 5 * time.Second
+)
+
+// sleep is false if ctx ended first.
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-t.C:
+		return true
+	}
 }
 
 // attach gives what is there now.
@@ -48,14 +76,21 @@ func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, 
 	if run, ok := conn.Current(); ok && conn.Live() {
 		return conn, found{run: run, ending: conn.Stopping()}
 	}
-	// What ended while nobody was there is replayed at once; an idle keeper has nothing to say.
+	// What ended while nobody was there is told at once; an idle keeper has nothing to say.
 	wait, cancel := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer cancel()
 	exit, err := conn.Wait(wait)
-	if err != nil {
-		return conn, found{}
+	if err == nil {
+		return conn, found{exit: &exit, verdict: judge(exit, known)}
 	}
-	return conn, found{exit: &exit, verdict: judge(exit, known)}
+	if run, ok := conn.Current(); ok && conn.Live() { // it was being started as we came
+		return conn, found{run: run, ending: conn.Stopping()}
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		_ = conn.Close()
+		return nil, found{problem: "the keeper cannot be reached: " + err.Error()}
+	}
+	return conn, found{}
 }
 
 // await waits for the end of the run, through as many connections as that takes.
@@ -69,18 +104,13 @@ func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run, kno
 		return
 	}
 	_ = conn.Close()
-	wait := 20 * time.Millisecond
-	for ctx.Err() == nil {
+	for wait := firstWait; ctx.Err() == nil; wait = min(2*wait, longestWait) {
 		next, f := s.attach(ctx, known)
 		s.post(ctx, letter{in: reattached{run.ID, f}, conn: next})
 		if f.problem == "" {
 			return // the loop goes on from here: it waits again if there is something to wait for
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(wait):
-			wait = min(2*wait, 5*time.Second)
-		}
+		sleep(ctx, wait)
 	}
 }
 
@@ -131,10 +161,8 @@ func (s *Supervisor) use(c Config, e doUse, before measure) letter {
 // checkArrival looks whether the crash environment is in the process. What cannot be read is not called missing.
 func (s *Supervisor) checkArrival(ctx context.Context, run keeper.Run, vars []crash.Var) {
 	for range 20 {
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, 100*time.Millisecond) {
 			return
-		case <-time.After(100 * time.Millisecond):
 		}
 		env, err := s.world.Environ(run.PID)
 		if err == nil && len(env) > 0 {
@@ -154,43 +182,19 @@ func (s *Supervisor) count(ctx context.Context, before map[string]time.Time, run
 	if len(atDeath) == 0 {
 		return
 	}
-	select {
-	case <-ctx.Done():
+	if !sleep(ctx, trackerTime) {
 		return
-	case <-time.After(trackerTime):
 	}
 	s.post(ctx, letter{in: semaphores{len(Abandoned(atDeath))}})
 }
 
-func (s *Supervisor) lookAtPort(ctx context.Context, c Config, ours func(string) bool) port {
-	claim, err := s.world.Claim(ctx, c, ours)
+func (s *Supervisor) lookAtPort(ctx context.Context, c Config, mine Mine, look int) port {
+	claim, err := s.world.Claim(ctx, c, mine)
 	if err != nil {
 		s.log.Debug("looking at the port", "error", err)
-		return port{}
+		return port{look: look, failed: true}
 	}
-	return port{claim.Owner}
-}
-
-// keepWant writes what is wanted, the newest only, and once more at the end.
-func (s *Supervisor) keepWant(ctx context.Context) {
-	write := func(w saved) {
-		if err := writeWant(s.folder, w); err != nil {
-			s.log.Error("what is wanted will not survive this app", "error", err)
-		}
-	}
-	for {
-		select {
-		case w := <-s.saves:
-			write(w)
-		case <-ctx.Done():
-			select {
-			case w := <-s.saves:
-				write(w)
-			default:
-			}
-			return
-		}
-	}
+	return port{look: look, owner: claim.Owner}
 }
 
 // lastLines reads the end of a log file, not before the byte from, where the present run began; nil if it cannot. A rotated file is
