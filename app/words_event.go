@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
@@ -67,7 +68,11 @@ func ended(e supervisor.Event) string {
 	case e.Exit == nil || !e.Exit.Known:
 		return ""
 	case e.Exit.Signal != 0:
-		return " (" + supervisor.SignalName(e.Exit.Signal) + ")"
+		name := supervisor.SignalName(e.Exit.Signal)
+		if strings.Contains(e.Verdict.Summary, name) {
+			return ""
+		}
+		return " (" + name + ")"
 	}
 	return fmt.Sprintf(" (exit code %d)", e.Exit.Code)
 }
