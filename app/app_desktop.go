@@ -68,12 +68,13 @@ func LoginItem() (Login, error) {
 	return NewLogin(exe, "")
 }
 
-// loginNow: a login item that cannot be read can still be written.
+// loginNow mends a login item whose program has moved, and says whether there is one. One that cannot be read can still be written.
 func loginNow() (on, possible bool) {
 	l, err := LoginItem()
 	if err != nil {
 		return false, false
 	}
+	_, _ = l.Mend() // what stands in the way shows in the status
 	st, err := l.Status()
 	return err == nil && st.Enabled, true
 }
