@@ -37,6 +37,11 @@ func (a app) make(report io.Writer) error {
 			}
 		}
 	}
+	return a.assemble(work, report)
+}
+
+// assemble makes the bundle from the programs in work.
+func (a app) assemble(work string, report io.Writer) error {
 	contents := filepath.Join(work, "Vivarium.app", "Contents")
 	info, id, err := a.furnish(contents)
 	if err != nil {

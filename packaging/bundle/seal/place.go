@@ -45,7 +45,10 @@ func makeRoom(file []byte) (place, error) {
 	if end != uint64(len(file)) {
 		return place{}, fmt.Errorf("the file ends at %d and its __LINKEDIT at %d", len(file), end)
 	}
-	at := p.find(m)
+	at, err := p.find(m)
+	if err != nil {
+		return place{}, err
+	}
 	if p.command != 0 {
 		end = uint64(binary.LittleEndian.Uint32(file[p.command+8:]))
 		if end < linkedit.Offset || end > uint64(len(file)) {
@@ -61,11 +64,15 @@ func makeRoom(file []byte) (place, error) {
 }
 
 // find looks through the load commands and returns where they end.
-func (p *place) find(m *macho.File) int {
+func (p *place) find(m *macho.File) (int, error) {
 	at := 32
 	for _, l := range m.Loads {
 		raw := l.Raw()
-		switch binary.LittleEndian.Uint32(raw) {
+		command := binary.LittleEndian.Uint32(raw)
+		if command == codeSignature && len(raw) != 16 || command == buildVersion && len(raw) < 24 {
+			return 0, fmt.Errorf("load command %#x has %d bytes", command, len(raw))
+		}
+		switch command {
 		case codeSignature:
 			p.command = at
 		case buildVersion:
@@ -77,7 +84,7 @@ func (p *place) find(m *macho.File) int {
 		}
 		at += len(raw)
 	}
-	return at
+	return at, nil
 }
 
 // add writes an LC_CODE_SIGNATURE behind the other load commands, into the padding that linkers leave there.

@@ -59,6 +59,9 @@ func Program(path string) ([]Slice, error) {
 
 const pie = 0x200000 // MH_PIE
 
+// sizes are the least bytes of the load commands that are looked into.
+var sizes = map[uint32]int{0x32: 24, 0xc: 24, 0x80000018: 24, 0x8000001f: 24, 0x22: 48, 0x80000022: 48, 0x80000034: 16}
+
 func readSlice(m *macho.File, content []byte) (Slice, error) {
 	s := Slice{Arch: arches[m.Cpu], PIE: m.Flags&pie != 0, content: content}
 	if m.Type != macho.TypeExec {
@@ -66,7 +69,11 @@ func readSlice(m *macho.File, content []byte) (Slice, error) {
 	}
 	for _, l := range m.Loads {
 		raw := l.Raw()
-		switch m.ByteOrder.Uint32(raw) {
+		command := m.ByteOrder.Uint32(raw)
+		if len(raw) < sizes[command] {
+			return s, fmt.Errorf("load command %#x has only %d bytes", command, len(raw))
+		}
+		switch command {
 		case 0x32: // LC_BUILD_VERSION
 			if platform := m.ByteOrder.Uint32(raw[8:]); platform != 1 || s.MinOS != "" {
 				return s, fmt.Errorf("made for platform %d, or for two", platform)
@@ -75,7 +82,11 @@ func readSlice(m *macho.File, content []byte) (Slice, error) {
 		case 0x8000001c: // LC_RPATH
 			s.Rpaths++
 		case 0xc, 0x80000018, 0x8000001f: // LC_LOAD_DYLIB, LC_LOAD_WEAK_DYLIB, LC_REEXPORT_DYLIB
-			name, _, _ := bytes.Cut(raw[m.ByteOrder.Uint32(raw[8:]):], []byte{0})
+			at := m.ByteOrder.Uint32(raw[8:])
+			if uint64(at) > uint64(len(raw)) {
+				return s, errors.New("the name of a library stands outside of its load command")
+			}
+			name, _, _ := bytes.Cut(raw[at:], []byte{0})
 			s.Libraries = append(s.Libraries, string(name))
 		}
 	}
