@@ -66,7 +66,8 @@ func (a *App) keep(ctx context.Context, m *member) {
 			a.superviseHere(ctx, m, held)
 			wait = minHoldWait
 		case errors.As(err, &other):
-			if a.watchThere(ctx, m, other) {
+			a.postTo(ctx, func() { m.settled, m.here, m.snapshot.HeldBy = true, false, other.PID })
+			if a.watchThere(ctx, m) {
 				wait = minHoldWait
 			}
 		default:
@@ -113,12 +114,11 @@ func (a *App) supervise(dir string) Supervision {
 }
 
 // watchThere shows what another program does with the backend, until that ends. false: it could not be reached.
-func (a *App) watchThere(ctx context.Context, m *member, other *HeldError) bool {
+func (a *App) watchThere(ctx context.Context, m *member) bool {
 	dctx, cancel := context.WithTimeout(ctx, helloTime)
 	client, err := Dial(dctx, m.folder)
 	cancel()
 	if err != nil { // on its way in or out, or too busy: it is known to be there, no more
-		a.postTo(ctx, func() { m.settled, m.here, m.snapshot.HeldBy = true, false, other.PID })
 		return false
 	}
 	r := NewRemote(client)

@@ -35,7 +35,7 @@ func explainCommand(c console) *cobra.Command {
 			case !hasExit && !hasSignal && log == "":
 				return usage("there is nothing to judge: give --log, --exit or --signal")
 			case !hasExit && !hasSignal:
-				e.Code, e.Worker = 0, true // the output is the only witness
+				e.Known = false // the output is the only witness
 			case hasSignal:
 				name, err := signalName(sig)
 				if err != nil {
@@ -50,7 +50,10 @@ func explainCommand(c console) *cobra.Command {
 				return err
 			}
 			e.Tail = tail
-			return printVerdict(c.out, judge(e), asJSON)
+			if !e.Known {
+				return printVerdict(c.out, judgeOutput(tail), asJSON)
+			}
+			return printVerdict(c.out, crash.Judge(e), asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
@@ -60,21 +63,17 @@ func explainCommand(c console) *cobra.Command {
 	return cmd
 }
 
-// judge takes the words of a worker's verdict back: nobody said that it was one.
-func judge(e crash.Evidence) crash.Verdict {
-	v := crash.Judge(e)
-	if e.Worker {
-		const prefix = "a worker process died: "
-		if rest, ok := strings.CutPrefix(v.Summary, prefix); ok {
-			v.Summary = rest
-		} else {
-			v = crash.Verdict{Kind: crash.KindUnknown, Summary: "the log does not say why it ended", Remedy: "Say how it ended with --exit or --signal."}
-		}
-		if v.Kind == crash.KindWorkerDied {
-			v.Kind = crash.KindUnknown
+// judgeOutput judges by the output alone: of the ways in which servers end, the first one that a line of the output bears out.
+func judgeOutput(tail []string) crash.Verdict {
+	for _, e := range []crash.Evidence{{Code: 1}, {Code: 3}, {Signal: "SIGABRT"}, {Signal: "SIGSEGV"}, {Signal: "SIGBUS"}, {Signal: "SIGILL"}, {Signal: "SIGFPE"}} {
+		e.Known, e.Tail, e.Uptime = true, tail, time.Minute
+		v := crash.Judge(e)
+		certain := e.Signal == "" || v.Kind == crash.KindOpenMP || strings.Contains(v.Line, "Fatal Python error")
+		if v.Line != "" && v.Kind != crash.KindExitCode && certain {
+			return v
 		}
 	}
-	return v
+	return crash.Verdict{Kind: crash.KindUnknown, Summary: "the output does not say why it ended", Remedy: "Say how it ended with --exit or --signal."}
 }
 
 func signalName(text string) (string, error) {
