@@ -63,12 +63,23 @@ func explainCommand(c console) *cobra.Command {
 	return cmd
 }
 
+// endings are the ways in which servers end, with what Python's faulthandler says of them.
+var endings = []struct {
+	code   int
+	signal string
+	fault  string
+}{
+	{code: 1}, {code: 3},
+	{signal: "SIGSEGV", fault: "Fatal Python error: Segmentation fault"}, {signal: "SIGBUS", fault: "Fatal Python error: Bus error"},
+	{signal: "SIGILL", fault: "Fatal Python error: Illegal instruction"}, {signal: "SIGFPE", fault: "Fatal Python error: Floating"},
+	{signal: "SIGABRT", fault: "Fatal Python error"},
+}
+
 // judgeOutput judges by the output alone: of the ways in which servers end, the first one that a line of the output bears out.
 func judgeOutput(tail []string) crash.Verdict {
-	for _, e := range []crash.Evidence{{Code: 1}, {Code: 3}, {Signal: "SIGABRT"}, {Signal: "SIGSEGV"}, {Signal: "SIGBUS"}, {Signal: "SIGILL"}, {Signal: "SIGFPE"}} {
-		e.Known, e.Tail, e.Uptime = true, tail, time.Minute
-		v := crash.Judge(e)
-		certain := e.Signal == "" || v.Kind == crash.KindOpenMP || strings.Contains(v.Line, "Fatal Python error")
+	for _, e := range endings {
+		v := crash.Judge(crash.Evidence{Code: e.code, Signal: e.signal, Known: true, Tail: tail, Uptime: time.Minute})
+		certain := e.signal == "" || v.Kind == crash.KindOpenMP || strings.Contains(v.Line, e.fault)
 		if v.Line != "" && v.Kind != crash.KindExitCode && certain {
 			return v
 		}
