@@ -37,8 +37,9 @@ help:
 	@echo 'make test    the tests (skips are said aloud, last)'
 	@echo 'make e2e     the promises, with real processes, a real Python and, on Linux, a real desktop'
 	@echo 'make bench   what it costs: restart, log, memory, CPU (pattern=NAME for one)'
+	@echo 'make app     the Mac app, dist/Vivarium.app, on a Mac or on Linux; also dmg, zip, app-check'
 	@echo 'make lint    gofmt, go vet for Linux and macOS, staticcheck, shellcheck'
-	@echo 'make clean   remove bin/ and .cache/'
+	@echo 'make clean   remove bin/, dist/ and .cache/'
 
 # The directive in go.mod fetches the right toolchain by itself from Go 1.21 on.
 go:
@@ -84,4 +85,6 @@ lint: go tray-or-line
 	@if command -v shellcheck >/dev/null; then git ls-files .ci/run '*.sh' | xargs shellcheck; else echo 'skipped: shellcheck is not installed'; fi
 
 clean:
-	rm -rf bin .cache
+	rm -rf bin dist .cache
+
+include packaging/app.mk

@@ -1,0 +1,144 @@
+package project
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+var update = flag.Bool("update", false, "write the README's table of variables anew")
+
+func readme(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(top(t), "README.md"))
+	require.NoError(t, err)
+	return string(text)
+}
+
+// between is the README's text between two marks.
+func between(t *testing.T, text, from, to string) string {
+	t.Helper()
+	_, rest, ok := strings.Cut(text, from)
+	require.True(t, ok, "the README has no %q", from)
+	inside, _, ok := strings.Cut(rest, to)
+	require.True(t, ok, "the README has no %q after %q", to, from)
+	return inside
+}
+
+func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("\n| variable | set to | on | what it does, and what it does not |\n|---|---|---|---|\n")
+	for _, v := range crash.Table() {
+		on := map[string]string{"": "Mac, Linux", "darwin": "Mac", "linux": "Linux"}[v.Only]
+		b.WriteString("| `" + v.Name + "` | `" + v.Value + "` | " + on + " | " + strings.ReplaceAll(v.Why, "|", `\|`) + " |\n")
+	}
+	const from, to = "<!-- variables: written by `go test ./packaging/project -update` -->", "<!-- end of variables -->"
+	text := readme(t)
+	inside := between(t, text, from, to)
+	if *update {
+		text = strings.Replace(text, from+inside+to, from+b.String()+to, 1)
+		require.NoError(t, os.WriteFile(filepath.Join(top(t), "README.md"), []byte(text), 0o644))
+		return
+	}
+	require.Equal(t, b.String(), inside, "run go test ./packaging/project -update")
+}
+
+var fence = regexp.MustCompile("(?s)```toml\n(.*?)```")
+
+func TestEveryConfigurationInTheReadmeIsRead(t *testing.T) {
+	blocks := fence.FindAllStringSubmatch(readme(t), -1)
+	require.NotEmpty(t, blocks)
+	for _, b := range blocks {
+		dir := t.TempDir()
+		require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o644))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "vivarium.toml"), []byte(b[1]), 0o644))
+		_, err := supervisor.LoadConfig(dir)
+		require.NoError(t, err, b[1])
+	}
+}
+
+// The configuration that shows every key shows the defaults: an empty file means the same.
+func TestTheReadmesWholeConfigurationIsTheDefault(t *testing.T) {
+	whole := ""
+	for _, b := range fence.FindAllStringSubmatch(readme(t), -1) {
+		if len(b[1]) > len(whole) {
+			whole = b[1]
+		}
+	}
+	dir := t.TempDir()
+	file := filepath.Join(dir, "vivarium.toml")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o644))
+	require.NoError(t, os.WriteFile(file, nil, 0o644))
+	want, err := supervisor.LoadConfig(dir)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(file, []byte(whole), 0o644))
+	got, err := supervisor.LoadConfig(dir)
+	require.NoError(t, err)
+
+	require.Equal(t, "backend", got.Name)
+	got.Name, got.Environment, got.EnvFileNamed = want.Name, want.Environment, want.EnvFileNamed
+	a, err := json.Marshal(want) // what it remembers of the files themselves is not exported
+	require.NoError(t, err)
+	b, err := json.Marshal(got)
+	require.NoError(t, err)
+	require.JSONEq(t, string(a), string(b))
+}
+
+func TestTheReadmeGivesAReasonForEachModule(t *testing.T) {
+	section := between(t, readme(t), "## Dependencies\n", "\n## ")
+	var named []string
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\| \\S.* \\|$").FindAllStringSubmatch(section, -1) {
+		named = append(named, m[1])
+	}
+	slices.Sort(named)
+	require.Equal(t, direct(t), named)
+}
+
+func TestWhatTheReadmeLinksToExists(t *testing.T) {
+	for _, m := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(readme(t), -1) {
+		_, err := os.Stat(filepath.Join(top(t), m[1]))
+		require.NoError(t, err)
+	}
+	reading := between(t, readme(t)+"\n## ", "## Reading the code\n", "\n## ")
+	for _, m := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(reading, -1) {
+		_, err := os.Stat(filepath.Join(top(t), m[1]))
+		require.NoError(t, err)
+	}
+}
+
+func TestTheReadmesCommandsAreThoseOfTheProgram(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "vivarium")
+	build := exec.Command("go", "build", "-o", program, module+"/cmd/vivarium")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	section := between(t, readme(t), "## Command line\n", "\n## ")
+	for _, m := range regexp.MustCompile("`vivarium ([a-z]+)[^`]*`").FindAllStringSubmatch(section, -1) {
+		out, err := exec.Command(program, m[1], "--help").CombinedOutput()
+		require.NoError(t, err, string(out))
+		require.Contains(t, string(out), "vivarium "+m[1], "the program does not know %q", m[1])
+	}
+}
+
+func TestTheMakefileHasEveryTargetOfTheReadme(t *testing.T) {
+	var text []byte
+	for _, file := range []string{"Makefile", "packaging/app.mk"} {
+		one, err := os.ReadFile(filepath.Join(top(t), file))
+		require.NoError(t, err)
+		text = append(text, one...)
+	}
+	for _, m := range regexp.MustCompile("(?:`|\n)make ([a-z0-9]+)").FindAllStringSubmatch(readme(t), -1) {
+		require.Regexp(t, "(?m)^"+m[1]+"( [a-z]+)*:", string(text))
+	}
+}
