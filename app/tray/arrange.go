@@ -80,7 +80,8 @@ func upTo(from, to int) []int {
 }
 
 // arrange says what each place shows. Separators are always shown, so it sees to it that something stands on both sides of
-// each: Add Backend… and Try the Demo move up when there is no backend, and the tooltip stands in for a missing status.
+// each: Add Backend… and Try the Demo move up when there is no backend (the latter only if a line is left below), and the
+// tooltip stands in for a missing status.
 func arrange(m app.Menu, at []place) []app.Item {
 	all := make([]app.Item, len(at))
 	headless := !anyShown(m.Sections[0].Items[:app.ItemStart])
@@ -97,8 +98,11 @@ func arrange(m app.Menu, at []place) []app.Item {
 			all[i] = app.Item{Title: title, Shown: title != "", Enabled: true}
 		case p.action.Tail:
 			all[i] = m.Tail[p.action.Item]
-			if p.action.Item == app.TailAdd || p.action.Item == app.TailDemo {
+			switch p.action.Item {
+			case app.TailAdd:
 				all[i].Shown = all[i].Shown && p.raised == empty
+			case app.TailDemo:
+				all[i].Shown = all[i].Shown && p.raised == (empty && anyShown(m.Tail[app.TailRemove:app.TailAbout]))
 			}
 		case headless && p.section == 0 && p.action.Item == app.ItemStatus:
 			all[i] = app.Item{Title: m.Tooltip, Shown: true}

@@ -142,8 +142,10 @@ func TestNoSeparatorStandsAtAnEndOrBesideAnother(t *testing.T) {
 	at := places()
 	bare := fixed()
 	bare.Sections[0] = app.Section{}
+	noLogin := fixed()
+	noLogin.Tail[app.TailLogin].Shown = false
 	for name, m := range map[string]app.Menu{
-		"no backend": fixed(), "one": fixed("a"), "two": fixed("a", "b"), "eight": fixed("a", "b", "c", "d", "e", "f", "g", "h"), "no status": bare,
+		"no backend": fixed(), "one": fixed("a"), "two": fixed("a", "b"), "eight": fixed("a", "b", "c", "d", "e", "f", "g", "h"), "no status": bare, "no login item": noLogin,
 	} {
 		lines := strings.Split(strings.TrimSpace(picture(arrange(m, at), at)), "\n")
 		require.NotEqual(t, "────", lines[0], name)

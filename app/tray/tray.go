@@ -31,6 +31,7 @@ var _ app.View = (*Tray)(nil)
 // at the end belongs in it, since on a Mac Run does not return: AppKit ends the process. A logout calls it, too.
 func Run(onReady func(*Tray), onExit func()) {
 	golog.SetOutputs(logged{}, io.Discard) // systray's own words, else on stderr
+	introduce()
 	t := &Tray{menus: make(chan app.Menu, 1), actions: make(chan app.Action, 64), clicks: make(chan int, 8)}
 	systray.Run(func() {
 		p := t.build()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -47,12 +48,44 @@ func runOnRig(m *testing.M) int {
 		}
 		return m.Run() // each test skips, and says why
 	}
+	remove, err := build()
+	defer remove()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	rig := exec.Command("./rig.sh", os.Args...)
 	rig.Stdin, rig.Stdout, rig.Stderr = nil, os.Stdout, os.Stderr
 	if err := rig.Run(); err != nil {
 		return max(1, rig.ProcessState.ExitCode())
 	}
 	return 0
+}
+
+// build makes the programs under test once, unless VIVARIUM_BIN names a folder that has them.
+func build() (remove func(), err error) {
+	names := []string{"vivarium-menubar", "vivarium-keeper"}
+	dir := os.Getenv("VIVARIUM_BIN")
+	have := dir != ""
+	for _, name := range names {
+		_, err := os.Stat(filepath.Join(dir, name))
+		have = have && err == nil
+	}
+	if have {
+		return func() {}, nil
+	}
+	dir, err = os.MkdirTemp("", "vivarium-desktop-")
+	if err != nil {
+		return func() {}, err
+	}
+	remove = func() { os.RemoveAll(dir) }
+	for _, name := range names {
+		out, err := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "../../cmd/"+name).CombinedOutput()
+		if err != nil {
+			return remove, fmt.Errorf("building %s: %w\n%s", name, err, out)
+		}
+	}
+	return remove, os.Setenv("VIVARIUM_BIN", dir)
 }
 
 // serveFixture shows each line of standard input, a Menu as JSON, and prints each click; it quits at the end of the input.

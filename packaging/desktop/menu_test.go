@@ -136,10 +136,10 @@ func sketch(rows []row) string {
 // open opens the menu by a click on the icon and returns its window.
 func (s *screen) open() window {
 	s.t.Helper()
-	at := s.icon()
 	var menu window
 	eventually(s.t, "the menu after a click on the icon", func() bool {
 		if len(s.menuWindows()) == 0 {
+			at := s.icon()
 			s.click(at.Min.Add(image.Pt(at.Dx()/2, at.Dy()/2)))
 		}
 		for range 20 {
@@ -149,16 +149,18 @@ func (s *screen) open() window {
 			}
 			time.Sleep(30 * time.Millisecond)
 		}
-		return false // the panel takes no clicks while it sets up the icon: once more
+		s.run("xdotool", "key", "Escape") // the icon had moved, and something else opened
+		s.park()
+		return false
 	})
 	return menu
 }
 
-// menuWindows are the open menus, from left to right as they were opened: a submenu's is the last.
+// menuWindows are the open menus, from left to right as they were opened: a submenu's is the last. What is lower is a tooltip.
 func (s *screen) menuWindows() []window {
 	var all []window
 	for _, w := range s.windows(panelClass) {
-		if w.area.Dy() > 40*s.scale {
+		if w.area.Dy() > 100*s.scale {
 			all = append(all, w)
 		}
 	}

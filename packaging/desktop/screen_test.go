@@ -37,13 +37,45 @@ func newScreen(t *testing.T) *screen {
 	}
 	bus, err := dbus.ConnectSessionBus()
 	require.NoError(t, err)
-	t.Cleanup(func() { bus.Close() })
 	s := &screen{t: t, bus: bus, scale: 1}
+	t.Cleanup(func() { bus.Close() })
 	if n, err := strconv.Atoi(os.Getenv("GDK_SCALE")); err == nil {
 		s.scale = n
 	}
 	s.park()
+	s.clear()
 	return s
+}
+
+// clear takes away the notices of the test before.
+func (s *screen) clear() {
+	s.t.Helper()
+	daemon := s.bus.Object("org.freedesktop.Notifications", "/org/freedesktop/Notifications")
+	var last uint32 // the daemon counts up
+	require.NoError(s.t, daemon.Call("org.freedesktop.Notifications.Notify", 0, "test", uint32(0), "", "clear", "", []string{}, map[string]any{}, int32(1)).Store(&last))
+	for id := range last + 1 {
+		_ = daemon.Call("org.freedesktop.Notifications.CloseNotification", 0, id) // most are closed already
+	}
+	eventually(s.t, "the notices to go", func() bool { return len(s.noticeWindows()) == 0 })
+}
+
+func (s *screen) noticeWindows() []window {
+	var all []window
+	for _, w := range s.windows("xfce4-notifyd") {
+		if w.area.Dy() > 30*s.scale {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// seesNotice waits until a notice is on the screen.
+func (s *screen) seesNotice() {
+	s.t.Helper()
+	eventually(s.t, "a notice on the screen", func() bool {
+		all := s.noticeWindows()
+		return len(all) > 0 && painted(s.picture(""), all[0].area)
+	})
 }
 
 // eventually polls until done says so; it reports what it waited for.
@@ -133,8 +165,9 @@ func (s *screen) icon() image.Rectangle {
 	var area image.Rectangle
 	eventually(s.t, "an icon in the panel", func() bool {
 		found, ok := s.panelIcons()
+		rests := found == area // the panel moves its parts about while it sets them up
 		area = found
-		return ok && painted(s.picture(""), found)
+		return ok && rests && painted(s.picture(""), found)
 	})
 	return area
 }

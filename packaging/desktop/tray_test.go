@@ -73,7 +73,8 @@ func (s *shower) says(want string) {
 			return
 		}
 	}
-	require.Equal(s.t, want, got)
+	v, err := s.bus.Object(watcher, watcherPath).GetProperty(watcher + ".RegisteredStatusNotifierItems")
+	require.Equal(s.t, want, got, "the panel's icons: %v %v", v, err)
 }
 
 func (s *shower) clicked() app.Action {
@@ -148,6 +149,10 @@ func TestTheTrayShowsItsIconAndOpensItsMenuByAClick(t *testing.T) {
 	s := showMenus(t)
 	s.show(oneBackend())
 	s.says(oneBackendSketch)
+	owner, path := s.item()
+	title, err := s.bus.Object(owner, path).GetProperty(itemFace + ".Title")
+	require.NoError(t, err)
+	require.Equal(t, "Vivarium", title.Value(), "the name that a panel shows")
 	s.open()
 	s.picture("tray-one-backend")
 	s.close()

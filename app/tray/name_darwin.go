@@ -1,0 +1,5 @@
+//go:build cgo
+
+package tray
+
+func introduce() {} // the bundle has the name
