@@ -262,10 +262,13 @@ func TestTheUsersCrashIsToldByItsName(t *testing.T) {
 	require.NotEmpty(t, got.Body)
 	eventually(t, "another process that answers", func() bool { now := server(url); return now != 0 && now != pid })
 	m.status("chat: Healthy")
-	eventually(t, "figures in the menu", func() bool { r := starting(m.menu(), "Up "); return r != nil && strings.Contains(r.Label, "MB") })
+	eventually(t, "figures in the menu", func() bool {
+		r := starting(m.menu(), "Up ")
+		return r != nil && strings.Contains(r.Label, "MB") && !strings.HasPrefix(r.Label, "Up 0 s")
+	})
 	m.open()
 	m.seesNotice()
-	m.picture("app-crash") // the README's
+	m.picture("app-crash") // screenshot.png is this one, of RIG_SCALE=2
 	m.close()
 }
 
