@@ -152,7 +152,8 @@ func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
 	a.work.Go(func() { a.notifier.Run(inner) })
 	a.work.Go(func() { a.single.serve(inner, func() { a.post(a.calledAgain) }) })
 	a.log.Info("started", "pid", os.Getpid(), "state", a.state, "version", keeper.Version)
-	a.login, a.loginShown = a.desktop.Login()
+	go a.readLogin()
+	a.tellBrokenList()
 	if broken := a.backends.Broken; broken != nil {
 		a.log.Error("reading the list of backends", "error", broken)
 		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: broken.Error(), Icon: IconUnhealthy})
@@ -204,7 +205,7 @@ func (a *App) over(now time.Time) bool {
 	if a.quitting.IsZero() {
 		return false
 	}
-	return now.After(a.quitting) || !slices.ContainsFunc(a.members, (*member).runsHere)
+	return now.After(a.quitting) || !slices.ContainsFunc(a.members, (*member).quits)
 }
 
 // quit tells every backend of ours to stop. The keepers end the ladders alone if that takes longer than we wait.
@@ -240,6 +241,18 @@ func newNotifier(notify func(Notice), log *slog.Logger) *Notifier {
 		return NewNotifier(nil, log)
 	}
 	return NewNotifier(func(n Notice) error { notify(n); return nil }, log)
+}
+
+// readLogin asks the system about the login item, which may take a while.
+func (a *App) readLogin() {
+	on, shown := a.desktop.Login()
+	a.post(func() { a.login, a.loginShown = on, shown })
+}
+
+func (a *App) tellBrokenList() {
+	if b := a.backends.Broken; b != nil {
+		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: Short(sentences(b.Error(), "Add them again"), maxNoticeBody), Icon: IconUnhealthy})
+	}
 }
 
 func (a *App) calledAgain() {

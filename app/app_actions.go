@@ -136,10 +136,8 @@ func (a *App) copyDiagnostics() {
 func (a *App) toggleLogin() {
 	on := !a.login
 	go func() {
-		err := a.desktop.SetLogin(on)
-		a.failed("Launch at Login", err)
-		now, shown := a.desktop.Login()
-		a.post(func() { a.login, a.loginShown = now, shown })
+		a.failed("Launch at Login", a.desktop.SetLogin(on))
+		a.readLogin()
 	}()
 }
 
@@ -221,6 +219,10 @@ func (a *App) addAndStart(dir string, visit bool) {
 }
 
 func (a *App) askAdd() {
+	if len(a.members) >= maxBackends {
+		a.tell("Add Backend", fmt.Sprintf("The menu has room for %d backends: remove one first.", maxBackends))
+		return
+	}
 	a.ask(func(ctx context.Context) error {
 		dir, err := a.desktop.Folder(ctx, "Choose the folder of your Python server")
 		if err != nil || dir == "" {

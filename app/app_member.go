@@ -34,6 +34,9 @@ func (m *member) runsHere() bool {
 	return !m.settled || m.here && m.snapshot.State != supervisor.Stopped && m.snapshot.State != supervisor.GaveUp
 }
 
+// quits: a Quit of ours is not done with yet.
+func (m *member) quits() bool { return !m.settled || m.here && m.snapshot.State != supervisor.Stopped }
+
 // wish tells the backend's supervisor what a person wants, now or as soon as it is reached.
 func (m *member) wish(f func(Supervision)) {
 	if m.super == nil {

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -435,6 +436,40 @@ func TestAServerThatDoesNotStopDoesNotHoldUpTheQuit(t *testing.T) {
 	s.clickTail(TailQuit)
 	s.ended()
 	require.True(t, p.has("quit"))
+}
+
+func TestAQuitOfABackendThatGaveUpIsWaitedForSoThatItIsForgotten(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	p.become(func(n *supervisor.Snapshot) { n.State = supervisor.GaveUp })
+	s.status("Gave up")
+	s.clickTail(TailQuit)
+	s.ended()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	require.Equal(t, supervisor.Stopped, p.now.State)
+}
+
+func TestABrokenListOfBackendsIsToldAndTheAppRuns(t *testing.T) {
+	s := &stage{t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1)}
+	require.NoError(t, os.MkdirAll(s.state, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(s.state, "backends.json"), []byte("{"), 0o600))
+	s.start()
+	s.status("Add a backend")
+	eventually(t, "it is told", func() bool { return s.told("backends.json") })
+}
+
+func TestTheMenuHasRoomForSoManyBackendsAndNoMore(t *testing.T) {
+	var dirs []string
+	for i := range maxBackends {
+		dirs = append(dirs, backendFolder(t, fmt.Sprint("b", i)))
+	}
+	s := play(t, dirs...)
+	s.status("8 backends")
+	s.clickTail(TailAdd)
+	eventually(t, "it says so", func() bool { return s.hasDone("tell Add Backend") })
+	require.False(t, s.hasDone("folder"))
 }
 
 func TestQuitAndLeaveRunningStopsNothing(t *testing.T) {
