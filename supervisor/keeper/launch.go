@@ -95,7 +95,7 @@ func start(ctx context.Context, program, dir string) error {
 	out.Close()
 	stop := context.AfterFunc(ctx, func() { said.SetReadDeadline(time.Now()) })
 	defer stop()
-	word, err := bufio.NewReader(said).ReadString('\n')
+	word, _ := bufio.NewReader(said).ReadString('\n') // without a word it has ended, or ctx has
 	switch word = strings.TrimSpace(word); {
 	case word == sayReady || word == sayLocked:
 		return nil
