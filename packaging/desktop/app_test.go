@@ -208,6 +208,12 @@ func TestStartStopRestartAndOpenLogByRealClicks(t *testing.T) {
 	m.choose("Open Log")
 	m.hasOpened(filepath.Join(dir, "logs", "server.log"))
 
+	m.choose("Copy URL")
+	eventually(t, "the address on the clipboard", func() bool {
+		text, _ := exec.Command("xclip", "-selection", "clipboard", "-o").Output()
+		return string(text) == url
+	})
+
 	m.choose("Restart")
 	eventually(t, "another process that answers", func() bool { pid := server(url); return pid != 0 && pid != first })
 	m.status("search_api: Healthy")

@@ -18,7 +18,7 @@ helper() { # NAME: the first existing path among those where distributions keep 
 missing=()
 need() { [ -n "$(command -v "$1")" ] || missing+=("$2"); }
 need Xvfb xvfb; need dbus-daemon dbus; need dbus-send dbus-bin; need xfwm4 xfwm4; need xfce4-panel xfce4-panel
-need xdotool xdotool; need import imagemagick; need display imagemagick; need xsetroot x11-xserver-utils; need xwininfo x11-utils; need rsvg-convert librsvg2-bin
+need xdotool xdotool; need xclip xclip; need import imagemagick; need display imagemagick; need xsetroot x11-xserver-utils; need xwininfo x11-utils; need rsvg-convert librsvg2-bin
 xfconfd=$(helper xfconf/xfconfd); [ -n "$xfconfd" ] || missing+=(xfconf)
 notifyd=$(helper notifyd/xfce4-notifyd); [ -n "$notifyd" ] || missing+=(xfce4-notifyd)
 if [ ${#missing[@]} -gt 0 ]; then
