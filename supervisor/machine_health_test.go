@@ -1,0 +1,128 @@
+package supervisor
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+func TestAServerThatLoadsForAMinuteIsStarting(t *testing.T) {
+	p := newPlay(t, in("launching")).launch()
+	for range 60 {
+		p.after(time.Second).feed(due{}).feed(probed{runID: p.m.Run.ID, err: errors.New("connection refused")})
+		require.Equal(t, Starting, p.m.State)
+		require.Zero(t, p.m.Health.Failures)
+	}
+	p.after(time.Second).healthy()
+	require.Equal(t, Healthy, p.m.State)
+}
+
+func TestAnAnswerOfAnotherProcessIsNotHealth(t *testing.T) {
+	p := newPlay(t, in("starting")).feed(probed{runID: "r1", latency: 1})
+	require.Equal(t, Starting, p.m.State)
+	require.Contains(t, p.m.Health.Problem, "another process")
+}
+
+func TestAServerThatWorksIsBusyAndOneThatDoesNotIsHung(t *testing.T) {
+	grows := func(i int) int64 { return int64(i) }
+	for name, c := range map[string]struct {
+		cpu   time.Duration
+		log   func(int) int64
+		phase Phase
+	}{
+		"computing":      {2 * time.Second, quiet, PhaseBusy},
+		"a little CPU":   {500 * time.Millisecond, quiet, PhaseHung},
+		"logging":        {0, grows, PhaseBusy},
+		"nothing at all": {0, quiet, PhaseHung},
+	} {
+		p := newPlay(t, in("healthy")).bad(3, c.cpu, c.log)
+		require.Equal(t, Unhealthy, p.m.State, name)
+		require.Equal(t, c.phase, p.m.Health.Phase, name)
+		p.healthy()
+		require.Equal(t, Healthy, p.m.State, name)
+		require.True(t, p.told[len(p.told)-1].Recovery, name)
+	}
+}
+
+func TestTwoFailuresAreNotYetNews(t *testing.T) {
+	p := newPlay(t, in("healthy")).bad(2, 0, quiet)
+	require.Equal(t, Healthy, p.m.State)
+	require.Empty(t, p.events())
+}
+
+func TestBusyForTooLongIsHung(t *testing.T) {
+	p := newPlay(t, in("healthy")).bad(130, 5*time.Second, quiet) // 129 intervals of 5 s: past ten minutes
+	require.Equal(t, PhaseHung, p.m.Health.Phase)
+	require.Equal(t, []What{EventBusy, EventUnhealthy}, p.events())
+}
+
+func TestAHungServerIsRestartedOnlyWhereThatIsWanted(t *testing.T) {
+	p := newPlay(t, in("healthy")).bad(20, 0, quiet)
+	require.Equal(t, Unhealthy, p.m.State)
+	m := in("healthy")
+	m.config.Health.RestartHung = true
+	p = newPlay(t, m).bad(3, 0, quiet)
+	require.Equal(t, Stopping, p.m.State)
+	p.crash("killed")
+	require.Equal(t, Starting, p.m.State)
+	require.Equal(t, crash.KindHung, p.m.Last.Kind, "the cause is the hang, not the stop that ended it")
+	require.Equal(t, 1, p.m.Crashes)
+}
+
+func TestAfterAWakeFailuresAreForgivenForAWhile(t *testing.T) {
+	p := newPlay(t, in("healthy")).bad(2, 0, quiet).after(time.Hour).feed(woke{time.Hour})
+	p.feed(probed{runID: "r1", err: errors.New("no answer")})
+	require.Zero(t, p.m.Health.Failures)
+	p.after(shortestGrace+time.Second).bad(3, 0, quiet)
+	require.Equal(t, Unhealthy, p.m.State)
+}
+
+func TestSleepIsToldFromAStepOfTheClock(t *testing.T) {
+	require.Equal(t, time.Hour, slept(time.Hour+5*time.Second, 5*time.Second))
+	require.Zero(t, slept(8*time.Second, 5*time.Second))
+	require.Zero(t, slept(-time.Hour, 5*time.Second))
+}
+
+func TestAWorkerThatVanishesIsJudgedAndTold(t *testing.T) {
+	w := []Child{{PID: 11, Stamp: "a", Name: "python3", Interpreter: true}, {PID: 12, Stamp: "b", Name: "python3", Interpreter: true}}
+	p := newPlay(t, in("healthy")).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: w[:1]})
+	require.True(t, has[doJudgeWorker](p.last))
+	require.False(t, has[doJudgeWorker](p.feed(used{runID: "r1", failed: true}).last), "what cannot be seen is not dead")
+	p.feed(workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker died"}})
+	require.Equal(t, Healthy, p.m.State)
+	require.Equal(t, []What{EventWorkerDied}, p.events())
+}
+
+func TestAReloaderWithoutItsChildIsRestarted(t *testing.T) {
+	m := in("healthy")
+	m.config.Command = append(m.config.Command, "--reload")
+	w := []Child{{PID: 11, Stamp: "a", Interpreter: true}}
+	p := newPlay(t, m).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: []Child{{PID: 12, Stamp: "b", Interpreter: true}}})
+	require.Equal(t, Healthy, p.m.State, "an edit replaces the child: no news")
+	p.feed(used{runID: "r1"})
+	require.Equal(t, Healthy, p.m.State, "between two children there is none")
+	p.feed(used{runID: "r1"})
+	require.Equal(t, Stopping, p.m.State)
+	p.crash("x")
+	require.Equal(t, Starting, p.m.State)
+	require.Equal(t, crash.KindWorkerDied, p.m.Last.Kind)
+}
+
+func TestWithoutAProbeARunIsHealthyOnceItHasRunForASecond(t *testing.T) {
+	m := in("launching")
+	m.config.Health.Path = ""
+	p := newPlay(t, m).launch()
+	p.now = p.m.deadline
+	p.feed(due{})
+	require.Equal(t, Starting, p.m.State)
+	for p.m.State == Starting {
+		require.True(t, p.m.deadline.After(p.now), "it would spin")
+		p.now = p.m.deadline
+		p.feed(due{})
+	}
+	require.Equal(t, Healthy, p.m.State)
+	require.Equal(t, time.Second, p.now.Sub(noon))
+}
