@@ -129,13 +129,27 @@ func touched(all []listed) []listed {
 	return found
 }
 
+// importsOf are what packages import: what only files behind cgo import is no dependency of a build without it.
+func importsOf(packages []listed) []string {
+	var found []string
+	for _, p := range packages {
+		for _, i := range p.Imports {
+			if i != "C" && !slices.Contains(found, i) {
+				found = append(found, i)
+			}
+		}
+	}
+	return found
+}
+
 func TestTheCodeBehindCgoHasCorrectTypesOnAMac(t *testing.T) {
 	for _, arch := range []string{"amd64", "arm64"} {
 		t.Run(arch, func(t *testing.T) {
 			programs := []string{module + "/app/tray", module + "/cmd/vivarium-menubar"}
-			m := newMac(t, arch, programs...)
+			behind := touched(list(t, arch, "1", programs...))
+			m := newMac(t, arch, append(importsOf(behind), programs...)...)
 			var checked []string
-			for _, p := range touched(list(t, arch, "1", programs...)) {
+			for _, p := range behind {
 				require.NoError(t, m.check(p), p.ImportPath)
 				checked = append(checked, p.ImportPath)
 			}
