@@ -105,6 +105,11 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *Held) {
 	})
 	a.pump(ctx, m, s, held)
 	work.Wait()
+	if a.ctx.Err() != nil && !a.leave { // the loop has ended, so a.leave is settled; the supervisor may have ended before it heard
+		if err := supervisor.RememberQuit(m.folder); err != nil {
+			a.log.Error("the quit is not remembered", "dir", m.dir, "error", err)
+		}
+	}
 	_ = held.Close()
 	a.postTo(a.ctx, func() { m.super = nil })
 }

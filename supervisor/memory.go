@@ -43,3 +43,20 @@ func Unwant(folder string) error {
 	s.Want, s.GaveUp, s.Quit = false, false, false
 	return writeWant(folder, *s)
 }
+
+// RememberQuit notes that the app ended by a Quit, so that autostart decides the next time. It is for the moment after the
+// Supervisor's end, which may come before it has heard of the Quit. The caller holds the backend's supervisor.lock.
+func RememberQuit(folder string) error {
+	s, err := readWant(folder)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return nil // as if it had never run: autostart decides
+	}
+	if s.Quit && !s.Want && !s.GaveUp {
+		return nil
+	}
+	s.Want, s.GaveUp, s.Quit = false, false, true
+	return writeWant(folder, *s)
+}

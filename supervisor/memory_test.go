@@ -57,3 +57,18 @@ func TestABrokenMemoryIsAnErrorAndIsKept(t *testing.T) {
 	require.FileExists(t, filepath.Join(folder, wantFile+".broken"))
 	require.NoError(t, Unwant(folder), "after that it begins anew")
 }
+
+func TestAQuitIsRememberedAlsoWhereTheLoopDidNotHearOfIt(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, RememberQuit(folder))
+	s, err := readWant(folder)
+	require.NoError(t, err)
+	require.Nil(t, s)
+	require.NoError(t, writeWant(folder, saved{Want: true, GaveUp: true}))
+	require.NoError(t, RememberQuit(folder))
+	s, err = readWant(folder)
+	require.NoError(t, err)
+	require.True(t, s.Quit)
+	require.False(t, s.Want)
+	require.False(t, s.GaveUp)
+}
