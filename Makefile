@@ -68,7 +68,7 @@ else
 endif
 
 test: go tray-or-line
-	@$(test) $(race) $(packages)
+	@$(test) $(race) -run '$(pattern)' $(packages)
 
 e2e: go tray-or-line
 	@$(test) -stream -count=1 -timeout 40m -tags e2e -run '$(pattern)' ./packaging/e2e $(if $(filter yes,$(tray)),./packaging/desktop)
