@@ -3,7 +3,9 @@ package verify
 import (
 	_ "embed"
 	"fmt"
+	"maps"
 	"path"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -62,4 +64,24 @@ func (l imports) check(program string, s Slice, by Signed) []error {
 		}
 	}
 	return wrong
+}
+
+// Unused is what stands on the list and no program of a bundle imports.
+func Unused(bundle string) ([]Import, error) {
+	all, err := readList(list)
+	if err != nil {
+		return nil, err
+	}
+	for name := range programNames {
+		slicesOf, err := Program(filepath.Join(bundle, "Contents", name))
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range slicesOf {
+			for _, i := range s.Imports {
+				delete(all.symbols, i)
+			}
+		}
+	}
+	return slices.Collect(maps.Keys(all.symbols)), nil
 }
