@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -416,6 +417,31 @@ func TestAHolderThatSaysNothingIsNotWaitedForForEver(t *testing.T) {
 	_, err = Dial(ctx, folder)
 	require.Error(t, err)
 	require.NotErrorIs(t, err, ErrNotHeld, "somebody is there: nothing may be started beside it")
+}
+
+func TestAHolderThatTalksGarbageEndsItsOwnConnectionAlone(t *testing.T) {
+	for name, text := range map[string]string{"garbage": "hm?\n", "endless": strings.Repeat("x", maxLine+10), "cut off": `{"id":1,`} {
+		folder := shortDir(t)
+		ln, err := net.Listen("unix", filepath.Join(folder, controlAt))
+		require.NoError(t, err)
+		go func() {
+			conn, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			defer conn.Close()
+			_, _ = conn.Write(append(encode(controlReply{Hello: ownHello(1)}), text...))
+			_, _ = io.Copy(io.Discard, conn) // until the client has had enough
+		}()
+		c, err := Dial(t.Context(), folder)
+		require.NoError(t, err)
+		if name == "cut off" {
+			c.Close()
+		}
+		_, err = c.Status(t.Context())
+		require.ErrorIs(t, err, ErrHolderGone, name)
+		require.NoError(t, ln.Close())
+	}
 }
 
 func FuzzRequest(f *testing.F) {

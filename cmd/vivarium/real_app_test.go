@@ -20,7 +20,6 @@ import (
 type panel struct {
 	t       *testing.T
 	actions chan app.Action
-	cancel  func()
 	done    chan error
 
 	mu      sync.Mutex
