@@ -89,6 +89,7 @@ func TestKillingRunInTheMiddleOfAStopDoesNotEndTheStop(t *testing.T) {
 		f.await("healthy")
 		require.NoError(t, f.cmd.Process.Signal(syscall.SIGTERM))
 		f.await("stopping")
+		r.heard("SIGINT")
 		soon(time.Second)
 		f.kill()
 		r.empty()

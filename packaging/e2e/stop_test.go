@@ -75,6 +75,7 @@ func TestTheKeeperEndsTheStopAloneWhenTheAppIsKilledInIt(t *testing.T) {
 	f.await("healthy")
 	require.NoError(t, f.cmd.Process.Signal(syscall.SIGINT))
 	f.await("stopping")
+	r.heard("SIGINT")
 	f.kill()
 	r.empty()
 	r.free()
@@ -82,6 +83,15 @@ func TestTheKeeperEndsTheStopAloneWhenTheAppIsKilledInIt(t *testing.T) {
 		_, left := r.semaphores()
 		require.Empty(t, left)
 	}
+}
+
+// heard waits until the server has ignored that signal: the stop is under way in the keeper.
+func (r *rig) heard(signal string) {
+	r.t.Helper()
+	eventually(r.t, "the server hears "+signal, func() bool {
+		text, _ := os.ReadFile(filepath.Join(r.dir, "heard"))
+		return strings.Contains(string(text), signal)
+	})
 }
 
 func TestASecondInterruptSkipsTheGrace(t *testing.T) {
