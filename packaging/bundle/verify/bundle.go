@@ -108,7 +108,7 @@ func layout(contents string, report *strings.Builder) error {
 func infoPlist(text []byte, minOS string) error {
 	var info map[string]any
 	if _, err := plist.Unmarshal(text, &info); err != nil {
-		return fmt.Errorf("Info.plist: %w", err)
+		return fmt.Errorf("in Info.plist: %w", err)
 	}
 	var wrong []error
 	for key, value := range map[string]any{
@@ -118,17 +118,17 @@ func infoPlist(text []byte, minOS string) error {
 		"NSSupportsAutomaticTermination": false, "NSSupportsSuddenTermination": false,
 	} {
 		if info[key] != value {
-			wrong = append(wrong, fmt.Errorf("Info.plist: %s is %v, not %v", key, info[key], value))
+			wrong = append(wrong, fmt.Errorf("in Info.plist: %s is %v, not %v", key, info[key], value))
 		}
 	}
 	for _, key := range []string{"CFBundleIdentifier", "CFBundleShortVersionString", "CFBundleVersion",
 		"NSDocumentsFolderUsageDescription", "NSDesktopFolderUsageDescription", "NSDownloadsFolderUsageDescription"} {
 		if said, _ := info[key].(string); said == "" {
-			wrong = append(wrong, fmt.Errorf("Info.plist: %s is missing", key))
+			wrong = append(wrong, fmt.Errorf("in Info.plist: %s is missing", key))
 		}
 	}
 	if _, set := info["LSEnvironment"]; set {
-		wrong = append(wrong, errors.New("Info.plist: LSEnvironment is not obeyed for login items and must not be relied on"))
+		wrong = append(wrong, errors.New("in Info.plist: LSEnvironment is not obeyed for login items and must not be relied on"))
 	}
 	return errors.Join(wrong...)
 }
@@ -136,7 +136,7 @@ func infoPlist(text []byte, minOS string) error {
 func pkgInfo(contents string) error {
 	text, err := os.ReadFile(filepath.Join(contents, "PkgInfo"))
 	if err == nil && string(text) != "APPL????" {
-		err = fmt.Errorf("PkgInfo is %q", text)
+		err = fmt.Errorf("its PkgInfo is %q", text)
 	}
 	return err
 }
