@@ -13,6 +13,33 @@ import (
 // trackerTime is how long multiprocessing's resource tracker may take to unlink what a dead run left; see the ladder.
 const trackerTime = 6 * time.Second
 
+// forkTime is how long the fork after a crash may keep everything else waiting.
+const forkTime = 20 * time.Millisecond
+
+// carryOutAll carries out what a step wants. After a crash the new start comes first, and alone: to record and to tell the death at the
+// same time would cost it the processor just when it needs it.
+func (s *Supervisor) carryOutAll(ctx context.Context, all []effect) {
+	for i, e := range all {
+		if l, ok := e.(doLaunch); ok && l.automatic {
+			s.carryOut(ctx, e)
+			s.later = append(append(s.later, all[:i]...), all[i+1:]...)
+			return
+		}
+	}
+	for _, e := range all {
+		s.carryOut(ctx, e)
+	}
+}
+
+// catchUp does what waited for the fork.
+func (s *Supervisor) catchUp(ctx context.Context) {
+	waiting := s.later
+	s.later = nil
+	for _, e := range waiting {
+		s.carryOut(ctx, e)
+	}
+}
+
 // carryOut does what the machine wants. It runs in the loop, so whatever may block goes aside and comes back as a letter.
 func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 	conn := s.conn

@@ -67,6 +67,7 @@ type Supervisor struct {
 	m       machine
 	conn    Keeper
 	cancel  context.CancelFunc // of the launch under way
+	later   []effect // what waits until the fork is done
 	queue   []Event
 	early   []letter // what came before began
 	begun   bool
@@ -140,6 +141,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		var letters []letter
 		select {
 		case <-ctx.Done():
+			s.catchUp(ctx)
 			return nil
 		case out <- next:
 			s.queue = s.queue[1:]
@@ -147,7 +149,11 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		case <-s.box.ping:
 			letters = s.box.take()
 		case <-timer.C:
-			letters = []letter{{in: due{}}}
+			if len(s.later) > 0 {
+				s.catchUp(ctx)
+			} else {
+				letters = []letter{{in: due{}}}
+			}
 		}
 		now := time.Now()
 		if d := slept(now.Round(0).Sub(last.Round(0)), now.Sub(last)); d > 0 {
@@ -159,7 +165,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		s.publish()
 		timer.Stop()
-		if d := s.m.deadline; !d.IsZero() {
+		if len(s.later) > 0 {
+			timer.Reset(forkTime)
+		} else if d := s.m.deadline; !d.IsZero() {
 			timer.Reset(max(time.Until(d), 0))
 		}
 	}
@@ -190,6 +198,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 		s.early = append(s.early, l)
 		return
 	}
+	s.catchUp(ctx)
 	if l.conn != nil {
 		s.conn = l.conn
 	}
@@ -210,9 +219,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 			s.log.Warn("the ended run left named semaphores behind", "backend", s.m.Backend, "count", in.left)
 		}
 	}
-	for _, e := range s.m.step(now, l.in) {
-		s.carryOut(ctx, e)
-	}
+	s.carryOutAll(ctx, s.m.step(now, l.in))
 	if s.watched(l) {
 		conn, run, known := s.conn, s.m.Run, s.good.evidence()
 		s.aside(func() { s.await(ctx, conn, run, known) })
