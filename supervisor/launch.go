@@ -81,7 +81,7 @@ func (l launch) try(ctx context.Context) (letter, error) {
 // prepare reads the configuration of this moment. When nobody is there to mend it, a broken one is replaced by the last that
 // worked, aloud.
 func (l launch) prepare() (*goodPlan, string, error) {
-	c, err := l.s.world.Load(l.s.dir)
+	c, err := l.config()
 	var p Plan
 	if err == nil {
 		p, err = l.s.world.Plan(c)
@@ -109,6 +109,14 @@ func (l launch) prepare() (*goodPlan, string, error) {
 		f.verdict.Summary, f.verdict.Remedy = python.Problem, python.Remedy
 	}
 	return nil, "", &refusal{f}
+}
+
+// config is the configuration of this moment. After a crash a look at its files is enough to know that they are what they were.
+func (l launch) config() (Config, error) {
+	if l.automatic && l.good != nil && !l.s.world.Changed(l.good.config) {
+		return l.good.config, nil
+	}
+	return l.s.world.Load(l.s.dir)
 }
 
 // freePort makes sure that the port is free, or says whose it is. Only what is proven to be this backend is ended.

@@ -336,6 +336,7 @@ func TestABrokenConfigurationAtAnAutomaticRestartUsesTheLastGoodOneAloud(t *test
 		broken := false
 		s := setStage(t, state, func(w *world) {
 			load := w.Load
+			w.Changed = func(Config) bool { mu.Lock(); defer mu.Unlock(); return broken }
 			w.Load = func(dir string) (Config, error) {
 				mu.Lock()
 				defer mu.Unlock()
