@@ -32,7 +32,7 @@ const (
 	wordLogin        = "Launch at Login"
 	wordAbout        = "About Vivarium"
 	wordHelp         = "Help"
-	wordDiagnostics  = "Copy Diagnostics"
+	wordDiagnostics  = "Copy Diagnostics (redacted)"
 	wordQuit         = "Quit"
 	wordLeave        = "Quit and Leave Running (a crash then waits for the next launch)"
 	wordNoBackend    = "Add a backend to begin"

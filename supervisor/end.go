@@ -98,11 +98,11 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 // settle is the end of a stop. away: the app that it was asked of did not live to see it, so that it is no answer to anything that was
 // asked of this one.
 func (m *machine) settle(now time.Time, away bool) {
-	again, automatic := m.again, m.why.Kind != ""
-	m.again, m.why = false, crash.Verdict{}
+	again, automatic, wasUp := m.again, m.why.Kind != "", m.wasUp
+	m.again, m.wasUp, m.why = false, false, crash.Verdict{}
 	m.save()
 	if again {
-		m.launch(now, doLaunch{automatic: automatic})
+		m.launch(now, doLaunch{automatic: automatic, fallback: wasUp})
 		return
 	}
 	m.Want = false
@@ -173,7 +173,10 @@ func (m *machine) die(now time.Time, d Death, exit *keeper.Exit, away bool) {
 		}
 		m.tellIf(news, now, crashed)
 	case m.hopeless():
+		run := m.Run
 		m.clearRemains(d.Run)
+		m.enter(now, GaveUp)
+		m.Run = run // whose end it was
 		m.tellIf(news, now, crashed)
 		m.giveUp(now, d.Verdict, Owner{})
 	default:

@@ -48,9 +48,10 @@ type (
 		attempt int
 		run     keeper.Run
 		config  Config
-		adopted bool    // the keeper had this run already
-		ended   []Owner // hand-started copies that were ended for it
-		note    string  // worth a person's attention: an old configuration was used, a warning of the interpreter
+		adopted bool         // the keeper had this run already
+		ended   []Owner      // hand-started copies that were ended for it
+		problem *ConfigError // the configuration of this moment is broken: config is the last good one
+		note    string       // worth a person's attention: an old configuration was used, a warning of the interpreter
 	}
 	launchFailed struct {
 		attempt  int
@@ -111,7 +112,8 @@ type (
 		attempt   int
 		forget    string // the run before, whose end is told and recorded
 		takeOver  bool
-		automatic bool      // nobody asked just now: a broken configuration falls back to the last good one
+		automatic bool      // nobody asked just now
+		fallback  bool      // a broken configuration is replaced by the last good one: the backend was running
 		tookAt    time.Time // when a copy was last ended: one that is back soon is not fought
 	}
 	doCancel struct{ attempt int }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -54,7 +55,7 @@ func (l launch) run(ctx context.Context) letter {
 
 func (l launch) try(ctx context.Context) (letter, error) {
 	out := letter{conn: l.conn}
-	good, note, err := l.prepare()
+	good, problem, note, err := l.prepare()
 	if err != nil {
 		return out, err
 	}
@@ -72,15 +73,15 @@ func (l launch) try(ctx context.Context) (letter, error) {
 	if err != nil {
 		return out, err
 	}
-	got.attempt, got.config, got.ended, got.note = l.attempt, good.config, ended, note
+	got.attempt, got.config, got.problem, got.ended, got.note = l.attempt, good.config, problem, ended, note
 	out.in = got
 	out.before = Semaphores() // after the fork: Python needs longer to begin than this look
 	return out, nil
 }
 
-// prepare reads the configuration of this moment. When nobody is there to mend it, a broken one is replaced by the last that
-// worked, aloud.
-func (l launch) prepare() (*goodPlan, string, error) {
+// prepare reads the configuration of this moment. A broken one is replaced by the last that worked, aloud, unless a person starts
+// what did not run.
+func (l launch) prepare() (*goodPlan, *ConfigError, string, error) {
 	c, err := l.config()
 	var p Plan
 	if err == nil {
@@ -92,23 +93,27 @@ func (l launch) prepare() (*goodPlan, string, error) {
 			note = p.Warnings[0]
 		}
 		for _, w := range p.Warnings {
-			l.s.log.Warn("planning the start", "backend", c.Name, "warning", w)
+			l.s.log.Info("planning the start", "backend", c.Name, "warning", w)
 		}
-		return &goodPlan{c, p}, note, nil
+		return &goodPlan{c, p}, nil, note, nil
 	}
-	if l.automatic && l.good != nil {
-		l.s.log.Warn("starting with the last good configuration", "backend", l.good.config.Name, "error", err)
-		return l.good, "started with the last good configuration: " + err.Error(), nil
+	if l.fallback && l.good != nil {
+		l.s.log.Info("starting with the last good configuration", "backend", l.good.config.Name, "error", err)
+		var problem *ConfigError
+		if errors.As(err, &problem) {
+			return l.good, problem, "started with the last good configuration", nil
+		}
+		return l.good, nil, "started with the last good configuration: " + err.Error(), nil
 	}
 	f := launchFailed{final: true, verdict: crash.Verdict{Kind: crash.KindCannotStart, Summary: err.Error()}}
 	if errors.As(err, &f.problem) {
-		f.verdict = crash.Verdict{Kind: crash.KindConfig, Summary: err.Error(), Line: f.problem.Error(), Remedy: f.problem.Remedy}
+		f.verdict = crash.Verdict{Kind: crash.KindConfig, Summary: strings.TrimSuffix(err.Error(), "; "+f.problem.Remedy), Remedy: f.problem.Remedy}
 	}
 	var python *PythonError
 	if errors.As(err, &python) {
 		f.verdict.Summary, f.verdict.Remedy = python.Problem, python.Remedy
 	}
-	return nil, "", &refusal{f}
+	return nil, nil, "", &refusal{f}
 }
 
 // config is the configuration of this moment. After a crash a look at its files is enough to know that they are what they were.

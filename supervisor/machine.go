@@ -23,6 +23,7 @@ type machine struct {
 
 	attempt   int           // number of the latest launch
 	launching bool          // its answer is still to come; there is never a second one
+	wasUp     bool          // Stopping for a restart: what ran is not to be lost to a mistake in the configuration
 	again     bool          // Stopping: start again afterwards
 	quitting  bool          // a Quit: not to be remembered as a Stop
 	why       crash.Verdict // Stopping without a person having asked (it hung): the verdict of its end
@@ -179,6 +180,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	}
 	m.attempt++
 	o.attempt, o.forget, o.tookAt = m.attempt, m.lastRun, m.tookAt
+	o.fallback = o.fallback || o.automatic
 	m.launching, m.automatic = true, o.automatic
 	m.look++ // who had the port a moment ago says nothing any more
 	m.looking = false
@@ -263,7 +265,7 @@ func (m *machine) onRestart(now time.Time) {
 		m.Want = true
 		m.clear(now)
 		m.end(now, crash.Verdict{})
-		m.again = true
+		m.again, m.wasUp = true, true
 		m.save()
 	case Stopping:
 		m.onStart(now, false)
@@ -372,6 +374,9 @@ func (m *machine) onLaunched(now time.Time, in launched) {
 	}
 	m.launching = false
 	m.setConfig(in.config)
+	if in.problem != nil {
+		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
+	}
 	m.Run, m.Note = in.run, in.note
 	m.with = newRanWith(in.run, in.config)
 	m.save()

@@ -67,7 +67,7 @@ type Supervisor struct {
 	m       machine
 	conn    Keeper
 	cancel  context.CancelFunc // of the launch under way
-	later   []effect // what waits until the fork is done
+	later   []effect           // what waits until the fork is done
 	queue   []Event
 	early   []letter // what came before began
 	begun   bool

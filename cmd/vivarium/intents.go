@@ -74,6 +74,9 @@ func (h home) ask(ctx context.Context, c console, dir string, i intent, asJSON b
 		return err
 	}
 	defer client.Close()
+	if _, err := supervisor.LoadConfig(dir); err != nil { // said here and now, not in the holder's own words later
+		return err
+	}
 	row, err := i.ask(client, ctx)
 	if err != nil {
 		return err

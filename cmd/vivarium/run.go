@@ -95,7 +95,7 @@ func logLevel(verbose bool) slog.Level {
 	if verbose {
 		return slog.LevelDebug
 	}
-	return slog.LevelError
+	return slog.LevelWarn
 }
 
 // menubar becomes the menu-bar program; where there is none, or nothing to show it on, it runs in the terminal, and says so.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
 func statusCommand(c console) *cobra.Command {
@@ -122,7 +123,7 @@ func printStatus(w io.Writer, r app.Row, colour bool) error {
 		detail("process", fmt.Sprint(r.PID)+up)
 	}
 	detail("address", r.URL)
-	if last := s.Last; last.Kind != "" {
+	if last := s.Last; last.Kind != "" && last.Kind != crash.KindConfig { // which has a line of its own, as long as it lasts
 		detail("last end", last.Summary+" ("+app.Clock(s.LastAt, now)+")")
 		detail("remedy", last.Remedy)
 	}
@@ -135,7 +136,7 @@ func printStatus(w io.Writer, r app.Row, colour bool) error {
 	if r.Semaphores > 0 {
 		detail("left", app.Count(r.Semaphores, "named semaphore", "named semaphores")+" behind by ended runs")
 	}
-	if r.Changed {
+	if r.Changed && r.Problem == "" {
 		detail("config", "changed since the start: restart to apply")
 	}
 	detail("config", r.Problem)

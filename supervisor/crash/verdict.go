@@ -98,20 +98,6 @@ func judgeWorker(e Evidence) Verdict {
 	return died.tidy()
 }
 
-// JudgeLog says why a server died somewhere, from its log alone: nobody tells how it exited.
-func JudgeLog(e Evidence) Verdict {
-	e.Worker = true // as little is known of it
-	v, ok := fromText(e)
-	if !ok {
-		v = Verdict{
-			Kind:    KindUnknown,
-			Summary: "the log does not say why the server ended",
-			Remedy:  "Tell its exit code or its signal as well, if you know them.",
-		}
-	}
-	return v.tidy()
-}
-
 // fromText asks the rules that the output alone can satisfy.
 func fromText(e Evidence) (Verdict, bool) {
 	s := newScene(e)
@@ -134,6 +120,9 @@ const (
 
 // tidy makes a verdict fit for a notice, a menu and a JSON line: valid UTF-8, printable, one line each, not too long.
 func (v Verdict) tidy() Verdict {
+	if v.Line != "" { // words of the output: an exception may carry a key, and a notice is shown to whoever looks
+		v.Summary, v.Remedy, v.Line = Mask(v.Summary), Mask(v.Remedy), Mask(v.Line)
+	}
 	v.Summary, v.Line = oneLine(v.Summary, longestSummary), oneLine(v.Line, longestLine)
 	v.Remedy = oneLine(v.Remedy, longestLine)
 	return v

@@ -176,10 +176,15 @@ func BenchmarkJudge64KiB(b *testing.B) {
 	}
 }
 
-func TestALogAloneIsJudgedByWhatItSays(t *testing.T) {
-	v := JudgeLog(Evidence{Tail: []string{"OMP: Error #15: Initializing libomp.dylib, but found libiomp5.dylib already initialized."}})
-	require.Equal(t, KindOpenMP, v.Kind)
-	v = JudgeLog(Evidence{Tail: []string{"INFO:     Started server process [1]"}})
-	require.Equal(t, KindUnknown, v.Kind)
-	require.NotContains(t, v.Summary, "keeper")
+func TestNoVerdictCarriesASecretOfTheOutput(t *testing.T) {
+	v := Judge(Evidence{Known: true, Code: 1, Tail: []string{
+		"Traceback (most recent call last):", `  File "main.py", line 3, in <module>`, "    connect()",
+		"RuntimeError: Incorrect API key provided: sk-proj-AbCdEf1234567890 for postgres://u:hunter2@db/x",
+	}})
+	require.Equal(t, KindException, v.Kind)
+	for _, text := range []string{v.Summary, v.Remedy, v.Line} {
+		require.NotContains(t, text, "AbCdEf1234567890")
+		require.NotContains(t, text, "hunter2")
+	}
+	require.Contains(t, v.Summary, "Incorrect API key")
 }
