@@ -3,7 +3,9 @@
 package desktop
 
 import (
+	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -56,6 +58,32 @@ func listen(t *testing.T) *notices {
 		}
 	}()
 	return n
+}
+
+// The goal is 50 ms, which the log shows; what is required leaves room for a slow and busy machine.
+func TestTheNoticeAfterAKillComesWithinASecond(t *testing.T) {
+	var took []time.Duration
+	for range 5 {
+		t.Run("fresh", func(t *testing.T) {
+			m := newMenubar(t)
+			_, url := m.backend("chat")
+			n := listen(t)
+			m.launch()
+			m.status("chat: Healthy")
+			pid := server(url)
+			require.NotZero(t, pid)
+			killed := time.Now()
+			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+			took = append(took, n.next("chat: ").At.Sub(killed))
+		})
+	}
+	if len(took) == 0 {
+		t.Skip("nothing was measured")
+	}
+	require.Len(t, took, 5)
+	slices.Sort(took)
+	t.Logf("kill to notice: %d ms, median of %v", took[2].Milliseconds(), took)
+	require.Less(t, took[2], time.Second)
 }
 
 // next waits for a notice with these words in its title or body; others before it are let pass.

@@ -45,7 +45,19 @@ type row struct {
 	Code   int    `json:"code"`
 	Log    string `json:"log"`
 	HeldBy int    `json:"held_by"`
+	Left   int    `json:"semaphores"`
 	text   string
+}
+
+// status is the row of `vivarium status --json`; the zero row if there is none.
+func (r *rig) status() row {
+	r.t.Helper()
+	out, _ := r.do("status", "--json", r.dir)
+	one := row{text: out}
+	if json.NewDecoder(strings.NewReader(out)).Decode(&one) != nil {
+		return row{text: out}
+	}
+	return one
 }
 
 // follower is a `vivarium run --json` under way.

@@ -63,9 +63,16 @@ func TestAFollowerTakesOverWhenTheHolderIsKilled(t *testing.T) {
 	r := twin(t, quick)
 	holder := r.run()
 	pid := holder.await("healthy").PID
-	holder.kill()
 	next := r.run()
-	require.Equal(t, pid, next.await("attached").PID)
+	follows := next.await("attached")
+	require.Equal(t, pid, follows.PID)
+	require.Equal(t, holder.cmd.Process.Pid, follows.HeldBy, follows.text)
+	holder.kill()
+	holds := next.await("attached")
+	require.Equal(t, pid, holds.PID)
+	require.Zero(t, holds.HeldBy, "nobody else holds it any more: %s", holds.text)
+	require.Equal(t, next.cmd.Process.Pid, r.status().HeldBy)
+	require.Equal(t, strconv.Itoa(pid), r.get("/pid"))
 	require.Equal(t, []int{pid}, r.lives())
 	next.stop()
 }

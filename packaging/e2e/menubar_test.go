@@ -159,6 +159,33 @@ func TestTheMenuBarProgramAndRunOnOneBackendAreOneServer(t *testing.T) {
 	}
 }
 
+func TestAStopDuringBackOffSticksAlsoOverAKillOfTheApp(t *testing.T) {
+	t.Parallel()
+	r := twin(t, quick, "TWIN_DIE_AFTER=0.05") // autostart is on: without the stop each launch begins a life
+	r.register()
+	screen := desktop(t)
+	a := r.app(screen)
+	eventually(t, "it crashed twice and waits", func() bool {
+		now := r.status()
+		return now.State == "restarting" && now.Crashes >= 2
+	})
+	out, code := r.do("stop", r.dir)
+	end(a)
+	require.Zero(t, code, out)
+	r.empty()
+	before := len(r.lives())
+	a = r.app(screen)
+	var now row
+	eventually(t, "the next app holds it", func() bool { now = r.status(); return now.HeldBy == a.Process.Pid })
+	require.Equal(t, "stopped", now.State, now.text)
+	require.False(t, now.Want, now.text)
+	time.Sleep(1500 * time.Millisecond) // a forgotten stop would start it within the back-off
+	require.Len(t, r.lives(), before)
+	require.Equal(t, "stopped", r.status().State)
+	require.NoError(t, a.Process.Signal(syscall.SIGTERM))
+	require.NoError(t, a.Wait())
+}
+
 func TestASecondMenuBarProgramEndsWithoutAnError(t *testing.T) {
 	t.Parallel()
 	r := twin(t, quick)

@@ -85,6 +85,41 @@ func TestTheKeeperEndsTheStopAloneWhenTheAppIsKilledInIt(t *testing.T) {
 	}
 }
 
+// Not in parallel: another test's locks are not to be counted with these.
+func TestSemaphoresThatACrashLeavesAreCounted(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("named semaphores are files on Linux only")
+	}
+	r := twin(t, quick, "TWIN_LOCKS=10")
+	f := r.run()
+	pid := f.await("healthy").PID
+	_, locks := r.semaphores()
+	require.Len(t, locks, 10)
+	t.Cleanup(func() {
+		for _, file := range locks {
+			_ = os.Remove(file)
+		}
+	})
+	var tracker int
+	for _, p := range r.processes() {
+		if p.parent == pid && strings.Contains(p.command, "resource_tracker import main") {
+			tracker = p.pid
+		}
+	}
+	require.NotZero(t, tracker, "%+v", r.processes())
+	require.Zero(t, r.status().Left)
+	require.NoError(t, syscall.Kill(tracker, syscall.SIGKILL)) // first: it would unlink them once its server is gone
+	require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
+	f.await("crashed")
+	require.NotEqual(t, pid, f.await("healthy").PID)
+	eventually(t, "status counts what was left behind", func() bool { return r.status().Left > 0 })
+	require.Equal(t, 10, r.status().Left)
+	for _, file := range locks {
+		require.FileExists(t, file, "it counts them, and removes none")
+	}
+	f.stop()
+}
+
 // heard waits until the server has ignored that signal: the stop is under way in the keeper.
 func (r *rig) heard(signal string) {
 	r.t.Helper()
