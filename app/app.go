@@ -154,10 +154,6 @@ func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
 	a.log.Info("started", "pid", os.Getpid(), "state", a.state, "version", keeper.Version)
 	go a.readLogin()
 	a.tellBrokenList()
-	if broken := a.backends.Broken; broken != nil {
-		a.log.Error("reading the list of backends", "error", broken)
-		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: broken.Error(), Icon: IconUnhealthy})
-	}
 	for _, dir := range a.backends.All() {
 		a.join(dir)
 	}

@@ -185,6 +185,9 @@ func (a *App) reached(m *member, s Supervision, here bool) {
 
 func (a *App) changed(m *member, s supervisor.Snapshot) {
 	m.snapshot, m.settled = s, true
+	if s.Want && alive(s) && s.State != supervisor.Starting { // somebody started it again: the wish to remove it is an old one
+		m.removing = false
+	}
 	if m.visit && s.State == supervisor.Healthy && s.URL != "" {
 		m.visit = false
 		a.open(a.desktop.OpenURL, s.URL)

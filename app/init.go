@@ -58,7 +58,7 @@ func (e Export) Shown() string {
 	return e.Name + "=" + Short(e.Value, 60)
 }
 
-var secretName = lazily(`(?i)(key|token|secret|passw|credential|private|auth|dsn|_pat$|cookie|session)`)
+var secretName = lazily(`(?i)(key|token|secret|pass|pwd|credential|private|auth|dsn|_pat$|cookie|session)`)
 
 // lazily compiles a pattern when it is first needed: every command of the command line pays for what is compiled at its start.
 func lazily(pattern string) func() *regexp.Regexp {

@@ -66,6 +66,9 @@ func (l Login) File() string {
 
 // On makes the program start at login.
 func (l Login) On() error {
+	if strings.Contains(l.Program, "/AppTranslocation/") { // a path that is gone after the next reboot
+		return errors.New("macOS runs Vivarium from a temporary place: move Vivarium.app to the Applications folder first, and open it there")
+	}
 	text, err := l.text()
 	if err != nil {
 		return fmt.Errorf("making the login item: %w", err)

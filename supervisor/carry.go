@@ -65,10 +65,12 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 	case doEndStale:
 		s.conn = nil
 		s.aside(func() {
-			if err := s.world.EndStale(ctx, e.run, e.ladder); err != nil && ctx.Err() == nil {
+			in := staleEnded{runID: e.run.ID}
+			if err := s.world.EndStale(ctx, e.run, e.ladder); err != nil {
 				s.log.Error("ending what a lost keeper left behind", "error", err)
+				in.failed = err.Error()
 			}
-			s.post(ctx, letter{in: staleEnded{e.run.ID}, conn: conn})
+			s.post(ctx, letter{in: in, conn: conn})
 		})
 	case doProbe:
 		c := s.m.config

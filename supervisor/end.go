@@ -81,6 +81,11 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 		m.ignore("stale: not what is being stopped")
 		return
 	}
+	if in.failed != "" { // its record stays: a second server beside it must not be
+		m.again, m.why = false, crash.Verdict{}
+		m.giveUp(now, crash.Verdict{Kind: crash.KindCannotStart, Summary: "the old server cannot be ended: " + in.failed, Remedy: "End it by hand, then try again."}, Owner{})
+		return
+	}
 	m.forget(in.runID)
 	if !m.again || m.why.Kind == "" {
 		m.settle(now, false)

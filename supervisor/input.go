@@ -70,8 +70,11 @@ type (
 		runID string
 		found found
 	}
-	staleEnded struct{ runID string } // what a lost keeper left behind is gone
-	probed     struct {
+	staleEnded struct { // what a lost keeper left behind is gone
+		runID  string
+		failed string // or not: who is still there
+	}
+	probed struct {
 		runID   string
 		latency time.Duration
 		err     error

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -64,9 +65,9 @@ func (m *machine) ordered() []effect {
 		return m.out
 	}
 	save := doSave{m.saved()}
-	for _, e := range m.out {
+	for i, e := range m.out {
 		if l, ok := e.(doLaunch); ok && l.automatic {
-			return append(m.out, save)
+			return slices.Insert(m.out, i+1, effect(save)) // before the words: what was told is not told again
 		}
 	}
 	return append([]effect{save}, m.out...)

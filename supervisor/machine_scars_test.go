@@ -104,7 +104,7 @@ func TestAQuitWhoseKeeperDiedIsNoNews(t *testing.T) {
 	c.Autostart = false
 	p := newPlay(t, &machine{}).feed(began{config: c, saved: &saved{Quit: true}, found: found{exit: &exit}})
 	require.True(t, has[doEndStale](p.last))
-	p.feed(staleEnded{"old"})
+	p.feed(staleEnded{runID: "old"})
 	require.Equal(t, Stopped, p.m.State)
 	require.NotContains(t, p.events(), EventKeeperLost)
 }

@@ -288,7 +288,7 @@ func TestALostKeeperIsFollowedByTheEndOfWhatItLeftAndThenByAStart(t *testing.T) 
 	require.Equal(t, Stopping, p.m.State)
 	require.True(t, has[doEndStale](p.last))
 	require.False(t, has[doLaunch](p.last), "never two servers at a time")
-	p.feed(staleEnded{"r1"})
+	p.feed(staleEnded{runID: "r1"})
 	require.Equal(t, Starting, p.m.State)
 	require.Equal(t, []What{EventKeeperLost, EventRestarting}, p.events())
 	require.Equal(t, p.now, p.m.LastAt)
@@ -354,7 +354,7 @@ func TestAKeeperThatIsLostInTheMiddleOfAStopLeavesNothingBehind(t *testing.T) {
 	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now}, crash.Verdict{Kind: crash.KindKeeperLost}})
 	require.Equal(t, Stopping, p.m.State)
 	require.True(t, has[doEndStale](p.last))
-	p.feed(staleEnded{"r1"})
+	p.feed(staleEnded{runID: "r1"})
 	require.Equal(t, Stopped, p.m.State)
 }
 

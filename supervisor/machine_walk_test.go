@@ -106,7 +106,7 @@ func happenings() map[string]input {
 		"crashed":                died(true), "exited cleanly": clean, "exited, stale": stale, "exit unknown": lost,
 		"reattached": reattached{"r1", found{run: keeper.Run{ID: "r1"}}}, "reattached, ended": reattached{"r1", found{exit: &keeper.Exit{Run: keeper.Run{ID: "r1"}, Known: true, Code: 1}}},
 		"reattached, nothing": reattached{"r1", found{}}, "reattached, silent": reattached{"r1", found{problem: "does not answer"}}, "reattached, stale": reattached{"r0", found{}},
-		"staleEnded": staleEnded{"r1"}, "staleEnded, stale": staleEnded{"r0"},
+		"staleEnded": staleEnded{runID: "r1"}, "staleEnded, failed": staleEnded{"r1", "it is stuck"}, "staleEnded, stale": staleEnded{runID: "r0"},
 		"probed, good": probed{runID: "r1", latency: time.Millisecond, listens: true}, "probed, another's answer": probed{runID: "r1", latency: time.Millisecond},
 		"probed, bad": probed{runID: "r1", err: errors.New("no answer")}, "probed, stale": probed{runID: "r0", listens: true},
 		"used": used{runID: "r1", usage: Usage{RSS: 1 << 20, Procs: 1}}, "used, stale": used{runID: "r0"},

@@ -134,7 +134,11 @@ func (r *run) here(ctx context.Context, held *app.Held) error {
 			if e.What == supervisor.EventHealthy {
 				debug.FreeOSMemory() // what the start took; from here on it idles, for days, beside a server that needs the memory
 			}
-		case <-r.Signals:
+		case sig := <-r.Signals:
+			if sig != os.Interrupt { // the end of a terminal sends SIGHUP twice: only a person's Ctrl-C is impatience
+				r.stopOnce(s)
+				continue
+			}
 			if r.stop(s); r.stops > 2 {
 				return nil
 			}

@@ -42,7 +42,9 @@ func explainCommand(c console) *cobra.Command {
 					return err
 				}
 				e.Signal = name
-			case exit > 128 && exit < 128+65: // what a shell makes of a signal
+			case exit < 0 && unix.SignalName(unix.Signal(-exit)) != "": // what Python's subprocess makes of a signal
+				e.Code, e.Signal = 0, unix.SignalName(unix.Signal(-exit))
+			case exit > 128 && unix.SignalName(unix.Signal(exit-128)) != "": // and what a shell makes of it
 				e.Code, e.Signal = 0, unix.SignalName(unix.Signal(exit-128))
 			}
 			tail, err := readTail(c.in, log)

@@ -92,7 +92,6 @@ func agree(c console, f app.Found, force bool) (app.WriteOptions, error) {
 		}
 		w.Force = true
 	}
-	w.Environment = !asks && len(f.Environment) > 0
 	if asks && len(f.Environment) > 0 && !f.Configured {
 		w.Environment = yes(c, in, fmt.Sprintf("Take over %s into [environment]?", app.Count(len(f.Environment), "export line", "export lines")))
 	}

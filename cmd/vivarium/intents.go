@@ -235,6 +235,9 @@ func (s stopper) ask(ctx context.Context, client *app.Client, name string) (left
 	if _, err := client.Stop(ctx); err != nil {
 		return errors.Is(err, app.ErrHolderGone), err
 	}
+	if !s.wait && s.asJSON {
+		return false, printJSON(s.out, row)
+	}
 	if !s.wait {
 		fmt.Fprintf(s.out, "%s: stopping\n", app.Plain(name))
 		return false, nil
