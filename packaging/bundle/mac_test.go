@@ -20,7 +20,7 @@ func recorded(work string) (*mac, *[]string) {
 }
 
 func TestOnAMacTheSystemsToolsWorkFromTheInsideOut(t *testing.T) {
-	m, said := recorded("/work")
+	m, said := recorded("/build")
 	require.NoError(t, m.finish("/build", "/build/Vivarium.app/Contents", "an.id", "-", "../Vivarium.entitlements"))
 	require.Equal(t, []string{
 		"lipo -create -output WORK/Vivarium.app/Contents/Helpers/vivarium-keeper WORK/vivarium-keeper-amd64 WORK/vivarium-keeper-arm64",
