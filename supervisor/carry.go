@@ -67,7 +67,9 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 		s.aside(func() {
 			in := staleEnded{runID: e.run.ID}
 			if err := s.world.EndStale(ctx, e.run, e.ladder); err != nil {
-				s.log.Error("ending what a lost keeper left behind", "error", err)
+				if ctx.Err() == nil { // else the app is leaving, and the next one finishes it
+					s.log.Error("ending what a lost keeper left behind", "error", err)
+				}
 				in.failed = err.Error()
 			}
 			s.post(ctx, letter{in: in, conn: conn})

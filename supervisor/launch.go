@@ -165,6 +165,11 @@ func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
 	defer cancel()
 	conn := l.conn
 	for try := 0; ; try++ {
+		if conn != nil && !conn.Live() { // the last word of a dead keeper: what it left must be gone before that is forgotten
+			if _, _, err := l.settleOld(ctx, conn); err != nil {
+				return launched{}, conn, err
+			}
+		}
 		if conn != nil && l.forget != "" {
 			_ = conn.Forget(l.forget) // told and recorded; an answer "unknown" is as good
 		}
@@ -211,7 +216,10 @@ func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, e
 			return keeper.Run{}, false, fmt.Errorf("ending what a lost keeper left behind: %w", err)
 		}
 	}
-	return keeper.Run{}, false, conn.Forget(exit.Run.ID)
+	if err := conn.Forget(exit.Run.ID); err != nil && !errors.Is(err, keeper.ErrUnknownRun) {
+		return keeper.Run{}, false, err
+	}
+	return keeper.Run{}, false, nil
 }
 
 func spawnTrouble(err error) error {
