@@ -78,10 +78,16 @@ func TestTheWallsStand(t *testing.T) {
 					require.True(t, strings.HasPrefix(p, "golang.org/x/sys/") || p == module+"/supervisor/keeper" || p == module+"/cmd/vivarium-keeper", p)
 				}
 			})
-			t.Run("what is known of crashes starts nothing and reaches no network", func(t *testing.T) {
-				for _, p := range list(t, goos, "1", "-deps", module+"/supervisor/crash") {
-					require.NotContains(t, []string{"os/exec", "net", "net/http"}, p.ImportPath)
-					require.True(t, p.Standard || p.ImportPath == module+"/supervisor/crash", p.ImportPath)
+			t.Run("what is known of crashes and of OpenMP starts nothing and reaches no network", func(t *testing.T) {
+				own := map[string][]string{
+					"/supervisor/crash":  {module + "/supervisor/crash", module + "/supervisor/openmp"},
+					"/supervisor/openmp": {module + "/supervisor/openmp"},
+				}
+				for pure, allowed := range own {
+					for _, p := range list(t, goos, "1", "-deps", module+pure) {
+						require.NotContains(t, []string{"os/exec", "net", "net/http"}, p.ImportPath)
+						require.True(t, p.Standard || slices.Contains(allowed, p.ImportPath), "%s in %s", p.ImportPath, pure)
+					}
 				}
 			})
 			t.Run("only the menu-bar program has cgo and a tray", func(t *testing.T) {
@@ -93,7 +99,7 @@ func TestTheWallsStand(t *testing.T) {
 				}
 			})
 			t.Run("a supervisor knows nothing of the app", func(t *testing.T) {
-				for _, inner := range []string{"/supervisor", "/supervisor/keeper", "/supervisor/crash", "/assets"} {
+				for _, inner := range []string{"/supervisor", "/supervisor/keeper", "/supervisor/crash", "/supervisor/openmp", "/assets"} {
 					paths, _ := outside(t, goos, "1", inner)
 					for _, p := range paths {
 						require.False(t, strings.HasPrefix(p, module+"/app") || strings.HasPrefix(p, module+"/cmd"), "%s imports %s", inner, p)
