@@ -87,6 +87,9 @@ type Snapshot struct {
 	Crashes int           // since a person last started it or a run proved stable
 	Last    crash.Verdict // of the last run that ended unasked; Kind "" when there was none
 	LastAt  time.Time
+	// LastReport is the page about that end, an absolute path; "" while there is none.
+	LastReport string
+	Tally      Tally // of the day of the latest death
 
 	Port  int
 	URL   string // "http://127.0.0.1:8000", "" without a port
@@ -112,6 +115,7 @@ const (
 	EventUnhealthy  What = "unhealthy"
 	EventBusy       What = "busy"
 	EventCrashed    What = "crashed"
+	EventAmended    What = "amended" // evidence that came later changed the verdict on a death; no news of its own
 	EventWorkerDied What = "worker-died"
 	EventRestarting What = "restarting"
 	EventGaveUp     What = "gave-up"

@@ -34,6 +34,9 @@ type Deps struct {
 	Parent      []string     // the environment the backend inherits. If nil, this process's
 	Interactive bool         // started in a person's shell: its $VIRTUAL_ENV and $CONDA_PREFIX count
 	Log         *slog.Logger // If nil, nothing is logged
+	// Recorded hears of each death, once soon after it and again when later evidence changed what is known. It is called on a goroutine
+	// of its own, never twice at the same time, and may write the page (see Record.Page), which is then looked for. It may be nil.
+	Recorded func(Record)
 }
 
 // world is everything outside the machine that may block.

@@ -22,6 +22,8 @@ type Death struct {
 	Signal  string        `json:"signal,omitempty"`
 	Code    int           `json:"code"`
 	Verdict crash.Verdict `json:"verdict"`
+	First   crash.Kind    `json:"first,omitempty"`  // what it was taken for at once, if later evidence changed that
+	Worker  int           `json:"worker,omitempty"` // PID, if a worker died and not the run: Signal, Code and Healthy say nothing then
 }
 
 // saved is what outlives an app that did not end cleanly: want.json.
