@@ -56,11 +56,11 @@ func alone(folder string, f func() error) error {
 func unwatched(ctx context.Context, folder string, c supervisor.Config) (supervisor.Snapshot, error) {
 	s := supervisor.Snapshot{Backend: c.Name, Dir: c.Dir, Port: c.Port, URL: c.URL(), Log: c.Log.File}
 	err := alone(folder, func() error {
-		m, err := supervisor.Remember(folder)
+		m, err := supervisor.Remember(folder, time.Now())
 		if err != nil {
 			return err
 		}
-		s.Want, s.Last, s.LastAt = m.Want, m.Last, m.LastAt
+		s.Want, s.Last, s.LastAt, s.LastReport, s.Tally = m.Want, m.Last, m.LastAt, m.Report, m.Tally
 		if m.GaveUp {
 			s.State = supervisor.GaveUp
 		}

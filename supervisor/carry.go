@@ -81,7 +81,7 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 		c, before := s.m.config, s.measure
 		s.aside(func() { s.post(ctx, s.use(c, e, before)) })
 	case doJudgeWorker:
-		log, from, known := s.m.Log, s.logFrom, s.good.evidence()
+		log, from, known := s.m.Log, s.logFrom, s.knownNow()
 		s.aside(func() {
 			known.Tail = lastLines(log, from)
 			v := crash.JudgeWorker(known)
@@ -95,6 +95,8 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 	case doCount:
 		before := s.before
 		s.aside(func() { s.count(ctx, before, e.run) })
+	case doRecord:
+		s.record(ctx, e)
 	case doLookAtPort:
 		c, mine := s.m.config, s.mine()
 		s.aside(func() { s.post(ctx, letter{in: s.lookAtPort(ctx, c, mine, e.look)}) })

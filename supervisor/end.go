@@ -37,6 +37,7 @@ func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away b
 		owner := m.Owner
 		m.why = crash.Verdict{}
 		m.clearRemains(exit.Run.ID)
+		m.setLast(v, now)
 		m.giveUp(now, v, owner)
 	default:
 		m.die(now, m.death(exit, v, away), &exit, away)
@@ -65,11 +66,13 @@ func (m *machine) lost(now time.Time, exit keeper.Exit, v crash.Verdict, away bo
 	d := m.death(exit, v, away)
 	d.Healthy = d.Healthy || away // nobody saw it: nothing is known to be wrong with the server
 	exit.At = time.Time{}         // and nobody knows when it happened
-	news := m.record(d)
+	before := m.Snapshot
+	news := m.record(now, d)
 	again := m.Want && m.config.Restart.Policy != RestartNever
 	m.enter(now, Stopping)
 	m.again, m.why = again, v
 	if news {
+		m.doRecord(d, &exit, before, away)
 		m.tell(now, Event{What: EventKeeperLost, Verdict: v, Exit: &exit, Away: away})
 	}
 	m.endStale(exit.Run)
@@ -83,7 +86,9 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 	}
 	if in.failed != "" { // its record stays: a second server beside it must not be
 		m.again, m.why = false, crash.Verdict{}
-		m.giveUp(now, crash.Verdict{Kind: crash.KindCannotStart, Summary: "the old server cannot be ended: " + in.failed, Remedy: "End it by hand, then try again."}, Owner{})
+		v := crash.Verdict{Kind: crash.KindCannotStart, Summary: "the old server cannot be ended: " + in.failed, Remedy: "End it by hand, then try again."}
+		m.setLast(v, now)
+		m.giveUp(now, v, Owner{})
 		return
 	}
 	m.forget(in.runID)
@@ -131,7 +136,7 @@ func (m *machine) clearRemains(runID string) {
 }
 
 // record keeps a death. false: it is on record already, because the app died between the record and the keeper's Forget.
-func (m *machine) record(d Death) bool {
+func (m *machine) record(now time.Time, d Death) bool {
 	if d.Run != "" && slices.ContainsFunc(m.deaths, func(o Death) bool { return o.Run == d.Run }) {
 		return false
 	}
@@ -139,7 +144,8 @@ func (m *machine) record(d Death) bool {
 	if over := len(m.deaths) - maxDeaths; over > 0 {
 		m.deaths = append([]Death(nil), m.deaths[over:]...) // a copy: an earlier save still holds the old array
 	}
-	m.Last, m.LastAt = d.Verdict, d.At
+	m.setLast(d.Verdict, d.At)
+	m.Tally = TallyOf(m.deaths, now)
 	m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
 	return true
 }
@@ -164,7 +170,8 @@ func (m *machine) hopeless() bool {
 // die decides what follows an end that nobody asked for. exit is nil if nothing ran: a launch failed.
 func (m *machine) die(now time.Time, d Death, exit *keeper.Exit, away bool) {
 	m.why, m.again = crash.Verdict{}, false
-	news := m.record(d)
+	before := m.Snapshot
+	news := m.record(now, d)
 	m.save()
 	crashed := Event{What: EventCrashed, At: now, Verdict: d.Verdict, Exit: exit, Away: away}
 	clean := d.Verdict.Kind == crash.KindCleanExit
@@ -194,6 +201,9 @@ func (m *machine) die(now time.Time, d Death, exit *keeper.Exit, away bool) {
 			return
 		}
 		m.startAgain(now, wait, &crashed)
+	}
+	if news && exit != nil {
+		m.doRecord(d, exit, before, away)
 	}
 }
 

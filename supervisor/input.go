@@ -30,6 +30,7 @@ type (
 		problem *ConfigError // config is then the default one
 		saved   *saved       // nil after a clean quit, or the first time
 		found   found
+		report  string // the page about the last unasked end, "" none
 	}
 	// unreachable comes before began, as often as the keeper that is there cannot be reached.
 	unreachable struct {
@@ -97,6 +98,15 @@ type (
 		pid     int
 		verdict crash.Verdict
 	}
+	recorded struct { // what is known of a death is kept
+		death Death
+		page  string // what was made of it for a person, "" nothing
+	}
+	amended struct { // evidence that came later changed the verdict
+		death   Death        // as it was judged before
+		exit    *keeper.Exit // without its tail; nil of a worker
+		verdict crash.Verdict
+	}
 	semaphores struct{ left int }
 	port       struct { // who has the port of a backend that does not run
 		look   int   // the number of the look: only the latest counts
@@ -143,7 +153,14 @@ type (
 	}
 	doCheckArrival struct{ run keeper.Run }
 	doCount        struct{ run keeper.Run } // the semaphores that the run left
-	doLookAtPort   struct{ look int }
-	doSave         struct{ saved saved }
-	doTell         struct{ event Event }
+	doRecord       struct {                 // gather what is known of a death, and keep it
+		death   Death
+		exit    *keeper.Exit // nil of a worker: nobody saw its exit status
+		before  Snapshot     // the state just before it
+		samples []Sample
+		away    bool
+	}
+	doLookAtPort struct{ look int }
+	doSave       struct{ saved saved }
+	doTell       struct{ event Event }
 )

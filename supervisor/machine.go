@@ -34,6 +34,7 @@ type machine struct {
 	cleared time.Time // a person started it then: earlier deaths do not count
 	proved  time.Time // a run proved stable then: earlier deaths are no row with later ones
 	deaths  []Death
+	history history
 	lastRun string    // ID of the run before the launch under way; it has ended
 	tookAt  time.Time // when a hand-started copy was last ended
 
@@ -110,6 +111,10 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onWorkerDied(now, in)
 	case arrived:
 		m.onArrived(now, in)
+	case recorded:
+		m.onRecorded(in)
+	case amended:
+		m.onAmended(now, in)
 	case semaphores:
 		m.onSemaphores(in)
 	case port:
@@ -306,7 +311,8 @@ func (m *machine) onBegan(now time.Time, in began) {
 			m.cleared = old // what died last week is no reason to give up today
 		}
 		m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
-		m.Last, m.LastAt = s.Last, s.LastAt
+		m.Last, m.LastAt, m.LastReport = s.Last, s.LastAt, in.report
+		m.Tally = TallyOf(m.deaths, now)
 	}
 	autostart := in.config.Autostart && in.problem == nil && (s == nil || s.Quit)
 	switch {
@@ -419,7 +425,7 @@ func (m *machine) onLaunchFailed(now time.Time, in launchFailed) {
 	if in.problem != nil {
 		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
 	}
-	m.Last, m.LastAt = in.verdict, now
+	m.setLast(in.verdict, now)
 	if in.final || !m.automatic {
 		m.giveUp(now, in.verdict, in.owner)
 		return
@@ -427,9 +433,10 @@ func (m *machine) onLaunchFailed(now time.Time, in launchFailed) {
 	m.die(now, Death{At: now, Verdict: in.verdict}, nil, false)
 }
 
+// giveUp waits for a person. v is the last unasked end, which is on record already.
 func (m *machine) giveUp(now time.Time, v crash.Verdict, owner Owner) {
 	m.enter(now, GaveUp)
-	m.Last, m.LastAt, m.Owner = v, now, owner
+	m.Owner = owner
 	m.save()
 	m.tell(now, Event{What: EventGaveUp, Verdict: v})
 }

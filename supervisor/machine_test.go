@@ -340,12 +340,12 @@ func TestABrokenConfigurationAtStartIsShownAndWaitsForAPerson(t *testing.T) {
 func TestOnlyTheLastHundredDeathsAreKeptAndASaveNeverChangesLater(t *testing.T) {
 	m := in("healthy")
 	for i := range 250 {
-		m.record(Death{Run: fmt.Sprint(i), At: noon})
+		m.record(noon, Death{Run: fmt.Sprint(i), At: noon})
 	}
 	require.Len(t, m.deaths, maxDeaths)
 	require.Equal(t, "249", m.deaths[maxDeaths-1].Run)
 	s := m.saved()
-	m.record(Death{Run: "later"})
+	m.record(noon, Death{Run: "later"})
 	require.Equal(t, "150", s.Deaths[0].Run)
 }
 

@@ -59,7 +59,7 @@ func in(situation string) *machine {
 		m.onStop(noon)
 	case "restarting":
 		m.Want = true
-		m.record(Death{Run: "r0", At: noon, Verdict: crash.Verdict{Kind: "segfault"}})
+		m.record(noon, Death{Run: "r0", At: noon, Verdict: crash.Verdict{Kind: "segfault"}})
 		m.enter(noon, Restarting)
 		m.Retry = noon.Add(time.Second)
 	case "gave-up":
@@ -112,7 +112,10 @@ func happenings() map[string]input {
 		"used": used{runID: "r1", usage: Usage{RSS: 1 << 20, Procs: 1}}, "used, stale": used{runID: "r0"},
 		"workerDied": workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied}}, "workerDied, stale": workerDied{runID: "r0"},
 		"arrived, missing": arrived{"r1", []string{"OMP_NUM_THREADS"}}, "arrived, stale": arrived{runID: "r0"},
-		"semaphores": semaphores{3}, "semaphores, none": semaphores{0},
+		"recorded": recorded{Death{Run: "r0", At: noon}, "/state/crashes/r0.html"}, "recorded, stale": recorded{Death{Run: "r0", At: noon.Add(-time.Hour)}, ""},
+		"amended":       amended{death: Death{Run: "r0", At: noon, Verdict: crash.Verdict{Kind: "segfault"}}, verdict: crash.Verdict{Kind: crash.KindOpenMP}},
+		"amended, same": amended{death: Death{Run: "r0", At: noon, Verdict: crash.Verdict{Kind: "segfault"}}, verdict: crash.Verdict{Kind: "segfault"}},
+		"semaphores":    semaphores{3}, "semaphores, none": semaphores{0},
 		"port, copy": port{look: 1, owner: copyOwner}, "port, free": port{look: 1}, "port, failed": port{look: 1, failed: true}, "port, stale": port{look: 7}, "unreachable": unreachable{}, "woke": woke{time.Hour}, "due": due{},
 	}
 }

@@ -12,10 +12,13 @@ type Memory struct {
 	GaveUp bool
 	Last   crash.Verdict // of the last unasked end
 	LastAt time.Time
+	Report string // the page about it, "" none
+	Tally  Tally
 }
 
-// Remember reads what is remembered of the backend whose state is kept in folder; the zero Memory if nothing is.
-func Remember(folder string) (Memory, error) {
+// Remember reads what is remembered of the backend whose state is kept in folder; the zero Memory if nothing is. The
+// tally is of the day of now.
+func Remember(folder string, now time.Time) (Memory, error) {
 	s, err := readWant(folder)
 	if err != nil || s == nil {
 		return Memory{}, err
@@ -24,6 +27,7 @@ func Remember(folder string) (Memory, error) {
 	if n := len(s.Deaths); n > 0 && s.Deaths[n-1].At.After(m.LastAt) {
 		m.Last, m.LastAt = s.Deaths[n-1].Verdict, s.Deaths[n-1].At
 	}
+	m.Report, m.Tally = pageOf(folder, m.LastAt), TallyOf(s.Deaths, now)
 	return m, nil
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 func TestWithoutAMemoryNothingIsWanted(t *testing.T) {
-	m, err := Remember(t.TempDir())
+	m, err := Remember(t.TempDir(), noon)
 	require.NoError(t, err)
 	require.Zero(t, m)
 }
@@ -22,7 +22,7 @@ func TestAStopWithoutAnAppIsRememberedAndTheDeathsStay(t *testing.T) {
 	at := time.Now().Truncate(time.Second)
 	v := crash.Verdict{Kind: crash.KindSegfault, Summary: "a segmentation fault"}
 	require.NoError(t, writeWant(folder, saved{Want: true, GaveUp: true, Deaths: []Death{{Run: "r", At: at, Verdict: v}}}))
-	m, err := Remember(folder)
+	m, err := Remember(folder, noon)
 	require.NoError(t, err)
 	require.True(t, m.Want)
 	require.True(t, m.GaveUp)
@@ -30,7 +30,7 @@ func TestAStopWithoutAnAppIsRememberedAndTheDeathsStay(t *testing.T) {
 	require.True(t, at.Equal(m.LastAt))
 
 	require.NoError(t, Unwant(folder))
-	m, err = Remember(folder)
+	m, err = Remember(folder, noon)
 	require.NoError(t, err)
 	require.False(t, m.Want)
 	require.False(t, m.GaveUp)
@@ -52,7 +52,7 @@ func TestAfterAQuitAStopStillSticks(t *testing.T) {
 func TestABrokenMemoryIsAnErrorAndIsKept(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, wantFile), []byte("{"), 0o600))
-	_, err := Remember(folder)
+	_, err := Remember(folder, noon)
 	require.Error(t, err)
 	require.FileExists(t, filepath.Join(folder, wantFile+".broken"))
 	require.NoError(t, Unwant(folder), "after that it begins anew")

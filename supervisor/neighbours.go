@@ -60,7 +60,8 @@ func (m *machine) onWorkerDied(now time.Time, in workerDied) {
 	if !m.present(in.runID) {
 		return
 	}
-	m.Last, m.LastAt = in.verdict, now
+	m.setLast(in.verdict, now)
+	m.doRecord(Death{Run: in.runID, At: now, Worker: in.pid, Verdict: in.verdict}, nil, m.Snapshot, false)
 	m.tell(now, Event{What: EventWorkerDied, Verdict: in.verdict, Text: fmt.Sprintf("process %d", in.pid)})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // Record is all that is known of one death: of a run, or of a worker of one. It is kept as JSON in the backend's state folder, and
@@ -30,6 +31,10 @@ type Record struct {
 	EnvNames []string          `json:"env_names,omitempty"` // of all variables, sorted
 	Missing  []string          `json:"missing,omitempty"`   // of the crash environment: what did not arrive in the process
 	Versions map[string]string `json:"versions,omitempty"`  // "Python", "macOS" or "Linux", "Vivarium", and the packages that matter ("torch")
+
+	OpenMP []openmp.Runtime `json:"openmp,omitempty"` // the copies in the environment
+	Loaded []string         `json:"loaded,omitempty"` // paths of the OpenMP images that were mapped just before the end
+	Memory crash.Memory     `json:"memory,omitzero"`  // the system's word on memory
 
 	PortOwner string `json:"port_owner,omitempty"` // who has the port now, for a person: "node (PID 12)"; only where that is the question
 	Amended   bool   `json:"amended,omitempty"`    // evidence that came later changed the verdict
@@ -68,9 +73,12 @@ func (r Record) Page() string {
 	return strings.TrimSuffix(r.File, filepath.Ext(r.File)) + ".html"
 }
 
+// idTime is how a death's ID begins.
+const idTime = "20060102T150405.000Z"
+
 // ID names a death among all of a backend's, and its files. IDs sort by time.
 func (d Death) ID() string {
-	id := d.At.UTC().Format("20060102T150405.000Z")
+	id := d.At.UTC().Format(idTime)
 	if d.Run != "" {
 		id += "-" + d.Run
 	}

@@ -7,9 +7,12 @@ import (
 	"log/slog"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // Keeper is what a Supervisor needs of the keeper it is attached to: a *keeper.Conn, or in tests one that runs nothing.
@@ -53,6 +56,8 @@ type world struct {
 	Listening func(port int, r keeper.Run) (bool, error)
 	Use       func(r keeper.Run, before Usage, elapsed time.Duration, whole bool) (Usage, []Child, error)
 	Environ   func(pid int) ([]string, error)
+	Memory    func(pid int) *memoryWatch
+	Scan      func(ctx context.Context, in Interpreter) (openmp.Environment, error)
 }
 
 // Supervisor keeps one backend running.
@@ -81,6 +86,12 @@ type Supervisor struct {
 	measure measure
 	good    *goodPlan // the last that worked
 	asides  sync.WaitGroup
+
+	// For those who look at the end of a run.
+	known     atomic.Pointer[crash.Evidence] // of the present run, before its end
+	memory    atomic.Pointer[memoryWatch]    // of the present run
+	scans     scans
+	recording sync.Mutex // one record is written and told at a time
 }
 
 // New prepares a Supervisor of the backend in dir (absolute, links resolved). Run sets it going.
@@ -212,11 +223,14 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 		s.waiting = true
 	case began:
 		s.good, s.logFrom = l.good, l.logFrom
+		s.learn()
 	case launched:
 		s.before, s.good, s.logFrom = l.before, l.good, l.logFrom
 		s.measure = measure{}
 	case used:
 		s.measure = l.measure
+	case arrived:
+		defer s.learn()
 	case semaphores:
 		if in.left > 0 {
 			s.log.Warn("the ended run left named semaphores behind", "backend", s.m.Backend, "count", in.left)
@@ -224,8 +238,9 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 	}
 	s.carryOutAll(ctx, s.m.step(now, l.in))
 	if s.watched(l) {
-		conn, run, known := s.conn, s.m.Run, s.good.evidence()
-		s.aside(func() { s.await(ctx, conn, run, known) })
+		conn, run := s.conn, s.m.Run
+		s.learn()
+		s.aside(func() { s.await(ctx, conn, run) })
 	}
 	if first {
 		s.begun = true

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // fakeKeeper runs nothing; the test decides when a run ends and when the connection breaks.
@@ -145,6 +146,10 @@ func setStage(t *testing.T, state string, change func(*world)) *stage {
 		Listening: func(int, keeper.Run) (bool, error) { return true, nil },
 		Use:       func(keeper.Run, Usage, time.Duration, bool) (Usage, []Child, error) { return Usage{Procs: 1}, nil, nil },
 		Environ:   func(int) ([]string, error) { return []string{"A=b"}, nil },
+		Memory:    func(int) *memoryWatch { return nil },
+		Scan: func(context.Context, Interpreter) (openmp.Environment, error) {
+			return openmp.Environment{}, errors.New("nothing to walk")
+		},
 	}
 	if change != nil {
 		change(&w)

@@ -246,6 +246,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 	}
 	m.ConfigChanged = in.changed
 	m.Usage = in.usage
+	m.sampled(now)
 	m.watchWorkers(now, in.children)
 	if m.failing.IsZero() || m.State == Stopping {
 		return

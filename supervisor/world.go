@@ -28,6 +28,9 @@ func (s *Supervisor) begin(ctx context.Context) {
 	if in.saved, err = readWant(s.folder); err != nil {
 		s.log.Error("starting without memory", "error", err)
 	}
+	if in.saved != nil {
+		in.report = pageOf(s.folder, in.saved.LastAt)
+	}
 	out := letter{logFrom: sizeOf(c.Log.File)}
 	if p, err := s.world.Plan(c); err == nil && in.problem == nil {
 		out.good = &goodPlan{c, p} // for a run that is there already
@@ -94,10 +97,11 @@ func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, 
 }
 
 // await waits for the end of the run, through as many connections as that takes.
-func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run, known crash.Evidence) {
+func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run) {
+	s.memory.Store(s.world.Memory(run.PID))
 	exit, err := conn.Wait(ctx)
 	if err == nil {
-		s.post(ctx, letter{in: exited{exit, judge(exit, known)}})
+		s.post(ctx, letter{in: exited{exit, judge(exit, s.knownNow())}})
 		return
 	}
 	if ctx.Err() != nil {
@@ -105,7 +109,7 @@ func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run, kno
 	}
 	_ = conn.Close()
 	for wait := firstWait; ctx.Err() == nil; wait = min(2*wait, longestWait) {
-		next, f := s.attach(ctx, known)
+		next, f := s.attach(ctx, s.knownNow())
 		s.post(ctx, letter{in: reattached{run.ID, f}, conn: next})
 		if f.problem == "" {
 			return // the loop goes on from here: it waits again if there is something to wait for
@@ -126,7 +130,25 @@ func (g *goodPlan) evidence() crash.Evidence {
 	if g == nil {
 		return crash.Evidence{}
 	}
-	return crash.Evidence{Port: g.config.Port, Python: g.plan.Python.Path, Install: g.plan.Python.Install}
+	return crash.Evidence{Port: g.config.Port, Python: g.plan.Python.Path, Install: g.plan.Python.Install, Dir: g.config.Dir}
+}
+
+// learn puts together what is known of the present run, for whoever judges its end.
+func (s *Supervisor) learn() {
+	known := s.good.evidence()
+	known.Missing = s.m.Missing
+	if s.good != nil {
+		known.OpenMP = s.scans.known(s.good.plan.Python)
+	}
+	s.known.Store(&known)
+}
+
+// knownNow is what was known of the present run before its end.
+func (s *Supervisor) knownNow() crash.Evidence {
+	if k := s.known.Load(); k != nil {
+		return *k
+	}
+	return crash.Evidence{}
 }
 
 func (s *Supervisor) probe(ctx context.Context, c Config, e doProbe) probed {
@@ -152,6 +174,9 @@ func (s *Supervisor) use(c Config, e doUse, before measure) letter {
 	if err != nil {
 		s.log.Debug("measuring the run", "error", err)
 		return letter{in: used{runID: e.run.ID, failed: true}, measure: before}
+	}
+	if e.whole {
+		s.memory.Load().look()
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.world.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // realWorld is the world of everybody but the tests.
@@ -37,6 +38,10 @@ func realWorld(d Deps) world {
 			return TreeUsage(r.PID, before, elapsed, whole)
 		},
 		Environ: keeper.Environ,
+		Memory:  memoryOf,
+		Scan: func(ctx context.Context, in Interpreter) (openmp.Environment, error) {
+			return openmp.Scan(ctx, in.Prefix, in.Site, nil)
+		},
 	}
 }
 

@@ -268,7 +268,7 @@ func TestARunThatOutlivedItsAppIsFoundShownAndStopped(t *testing.T) {
 	eventually(t, "the port is free", r.free)
 	_, code = r.do("status")
 	require.Equal(t, codeNotRunning, code)
-	want, err := supervisor.Remember(supervisor.BackendFolder(r.home, r.dir))
+	want, err := supervisor.Remember(supervisor.BackendFolder(r.home, r.dir), time.Now())
 	require.NoError(t, err)
 	require.False(t, want.Want, "the next app leaves it stopped")
 }

@@ -3,7 +3,11 @@
 // operating system as an argument, so that it is tested on Linux.
 package crash
 
-import "time"
+import (
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
+)
 
 // Var is one variable of the crash environment, with the reason for it.
 type Var struct {
@@ -31,6 +35,22 @@ type Evidence struct {
 	Install string // the command that installs a package into its environment. If "", it is made from Python
 	Hung    bool   // it was ended because it no longer answered
 	Worker  bool   // a worker of the run ended, not the run: Code, Signal and Known say nothing
+
+	OS        string           // GOOS of the machine it died on; "" for this one
+	Dir       string           // the backend's folder: code below it, and outside of site-packages, is the user's own
+	OpenMP    []openmp.Runtime // the copies in its environment
+	Loaded    []string         // paths of the OpenMP images that were mapped just before the end
+	Missing   []string         // variables of the crash environment that did not arrive
+	Memory    Memory           // the system's word on memory; the zero Memory if it said nothing
+	PortOwner string           // who has the port now, for a person: "node (PID 12)"; "" unknown
+}
+
+// Memory is what the system says about the memory of an ended run.
+type Memory struct {
+	OOM    bool   `json:"oom"`             // the system ended a process of the run because memory ran out
+	Source string `json:"source"`          // "cgroup", "kernel log", "JetsamEvent"
+	Limit  uint64 `json:"limit,omitempty"` // bytes the run was allowed; 0 without a limit, or unknown
+	Peak   uint64 `json:"peak,omitempty"`  // bytes that were used at most; 0 unknown
 }
 
 // Kind is the machine-readable name of a cause, as in "openmp-duplicate". Kinds are listed in verdict.go.
