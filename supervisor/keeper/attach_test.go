@@ -264,7 +264,7 @@ func TestTheRecordsOfAnotherBootAreNoNews(t *testing.T) {
 		r := records{dir}
 		require.NoError(t, r.save(record{Run: Run{ID: "a", PID: os.Getpid()}, Boot: "another"}))
 		if ended {
-			require.NoError(t, r.ended(encodeExit(Exit{Run: Run{ID: "b"}})))
+			require.NoError(t, r.ended(r.begin(), encodeExit(Exit{Run: Run{ID: "b"}})))
 		}
 		_, err := Attach(soon(t), dir)
 		require.ErrorIs(t, err, ErrNone)
@@ -276,7 +276,7 @@ func TestAnExitOfAnotherRunDoesNotCount(t *testing.T) {
 	dir := t.TempDir()
 	r := records{dir}
 	require.NoError(t, r.started(Run{ID: "new"}))
-	require.NoError(t, r.ended(encodeExit(Exit{Run: Run{ID: "old"}, Known: true, Code: 1})))
+	require.NoError(t, r.ended(noFile, encodeExit(Exit{Run: Run{ID: "old"}, Known: true, Code: 1})))
 	c, err := Attach(soon(t), dir)
 	require.NoError(t, err)
 	e, err := c.Wait(soon(t))

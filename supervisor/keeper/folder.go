@@ -52,12 +52,31 @@ func (r records) failed(last Run) error {
 	return r.save(record{Run: last, Boot: bootID(), Forgotten: true})
 }
 
+// begin makes room for the exit of a run that was just forked: the one before is recorded by now, and to make a file takes longer than
+// to fill one. It returns the descriptor for ended, noFile if there is none.
+func (r records) begin() int {
+	_ = syscall.Unlink(r.path(exitFile)) // to replace it would take longer than all the rest of ended
+	fd, err := syscall.Open(r.path(exitFile+".tmp"), syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC, 0o600)
+	if err != nil {
+		return noFile // ended tries again, and tells
+	}
+	return fd
+}
+
 // ended writes exit.json, as a whole or not at all.
-func (r records) ended(exit []byte) error {
+func (r records) ended(fd int, exit []byte) error {
 	tmp := r.path(exitFile + ".tmp")
-	err := writeFile(tmp, exit, syscall.O_TRUNC)
+	var err error
+	if fd == noFile {
+		err = writeFile(tmp, exit, syscall.O_TRUNC)
+	} else {
+		err = fill(fd, exit)
+	}
 	if err == nil {
 		err = syscall.Rename(tmp, r.path(exitFile))
+	}
+	if err == syscall.ENOENT && fd != noFile { // somebody cleaned up
+		return r.ended(noFile, exit)
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", exitFile, err)
@@ -65,16 +84,10 @@ func (r records) ended(exit []byte) error {
 	return nil
 }
 
-// forget marks the end of that run as recorded. The order matters to a kill in between: a run without an exit would be told
-// as a lost keeper.
+// forget marks the end of that run as recorded. Its exit.json means nothing from now on; the next run takes it away, because the start
+// of that is what a forget is followed by.
 func (r records) forget(run Run) error {
-	if err := r.save(record{Run: run, Boot: bootID(), Forgotten: true}); err != nil {
-		return err
-	}
-	if err := os.Remove(r.path(exitFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("forgetting a run: %w", err)
-	}
-	return nil
+	return r.save(record{Run: run, Boot: bootID(), Forgotten: true})
 }
 
 // news is the exit that nobody has recorded yet, nil if there is none. It is asked only where no keeper has a run.
@@ -144,15 +157,31 @@ func (r records) save(rec record) error {
 // writeFile is os.WriteFile without the detour through the netpoller, which has no use for files.
 func writeFile(path string, b []byte, flags int) error {
 	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_CLOEXEC|flags, 0o600)
-	for err == nil && len(b) > 0 {
-		var n int
-		n, err = ignoringEINTR(func() (int, error) { return syscall.Write(fd, b) })
-		b = b[max(n, 0):]
+	if err != nil {
+		return err
 	}
-	if fd >= 0 {
-		err = errors.Join(err, syscall.Close(fd))
+	return fill(fd, b)
+}
+
+// fill writes a file, and closes it.
+func fill(fd int, b []byte) error {
+	_, err := writeAll(fd, b)
+	return errors.Join(err, syscall.Close(fd))
+}
+
+// writeAll says how many bytes were written where an error kept it from writing all.
+func writeAll(fd int, p []byte) (n int, err error) {
+	for n < len(p) {
+		m, err := ignoringEINTR(func() (int, error) { return syscall.Write(fd, p[n:]) })
+		n += max(m, 0)
+		if err != nil {
+			return n, err
+		}
+		if m == 0 {
+			return n, syscall.ENOSPC
+		}
 	}
-	return err
+	return n, nil
 }
 
 // Lock takes the lock at path without waiting, or returns ErrLocked. It is released by closing the file, and by the kernel

@@ -104,6 +104,39 @@ func TestRunJSONIsReplacedInPlaceAndAlwaysAsLong(t *testing.T) {
 	require.False(t, ok)
 }
 
+func TestAnExitCountsUntilItIsForgottenThoughItsFileStays(t *testing.T) {
+	for name, prepared := range map[string]bool{"into the file made at the fork": true, "into a new file": false} {
+		t.Run(name, func(t *testing.T) {
+			r := records{t.TempDir()}
+			for _, id := range []string{"a", "b"} { // the second takes the first one's file away
+				require.NoError(t, r.started(Run{ID: id}))
+				fd := noFile
+				if prepared {
+					fd = r.begin()
+					require.NotEqual(t, noFile, fd)
+					require.Nil(t, r.exit(), "nothing of the run before is left")
+				}
+				require.NoError(t, r.ended(fd, encodeExit(Exit{Run: Run{ID: id}, Known: true, Code: 3})))
+				news := r.news()
+				require.NotNil(t, news)
+				require.Equal(t, id, news.Run.ID)
+				require.Equal(t, 3, news.Code)
+				require.NoError(t, r.forget(Run{ID: id}))
+				require.Nil(t, r.news())
+			}
+		})
+	}
+}
+
+func TestAnExitIsWrittenThoughItsPreparedFileIsGone(t *testing.T) {
+	r := records{t.TempDir()}
+	require.NoError(t, r.started(Run{ID: "a"}))
+	fd := r.begin()
+	require.NoError(t, os.Remove(r.path(exitFile+".tmp")))
+	require.NoError(t, r.ended(fd, encodeExit(Exit{Run: Run{ID: "a"}, Known: true})))
+	require.NotNil(t, r.exit())
+}
+
 func TestAKeeperIsNotStartedByHand(t *testing.T) {
 	for _, args := range [][]string{nil, {"relative"}, {"/a", "/b"}} {
 		out, err := exec.Command(keeperProgram, args...).CombinedOutput()

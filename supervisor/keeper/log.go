@@ -220,7 +220,7 @@ func (l *rotated) put(p []byte) {
 			return
 		}
 	}
-	n, err := l.writeAll(p)
+	n, err := writeAll(l.fd, p)
 	l.size += int64(n)
 	if n > 0 {
 		l.inLine = p[n-1] != '\n'
@@ -228,20 +228,6 @@ func (l *rotated) put(p []byte) {
 	if err != nil {
 		l.drop(p, n, err)
 	}
-}
-
-func (l *rotated) writeAll(p []byte) (n int, err error) {
-	for n < len(p) {
-		m, err := ignoringEINTR(func() (int, error) { return syscall.Write(l.fd, p[n:]) })
-		n += max(m, 0)
-		if err != nil {
-			return n, err
-		}
-		if m == 0 {
-			return n, syscall.ENOSPC
-		}
-	}
-	return n, nil
 }
 
 // drop counts what was not written of p, of which n bytes were. The line that was cut is taken back where this piece began it.
@@ -301,7 +287,7 @@ func (l *rotated) tell() error {
 	if !l.inLine {
 		note = note[1:]
 	}
-	n, err := l.writeAll(note)
+	n, err := writeAll(l.fd, note)
 	if err != nil { // half a note would be worse than none
 		if n > 0 && syscall.Ftruncate(l.fd, l.size) != nil {
 			l.size += int64(n)

@@ -5,7 +5,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -38,30 +37,23 @@ func newPump(fd int, log *rotated, tail int) *pump {
 		tail = defaultTail
 	}
 	tail = min(tail, maxTail)
-	return &pump{fd: fd, log: log, tail: tail, ring: make([]byte, tail+chunk)}
+	return &pump{fd: fd, log: log, tail: tail}
 }
-
-// In a flood of small writes the reader lets the pipe fill up for a moment: woken at each write it would cost the writer more
-// than the write itself. A pipe takes about a millisecond to fill.
-const (
-	floodGap  = time.Millisecond
-	floodRest = 200 * time.Microsecond
-)
 
 // run reads until everybody has closed the pipe.
 func (p *pump) run() {
 	runtime.LockOSThread() // never unlocked: the thread ends with it
-	for last := (time.Time{}); ; {
-		now := time.Now()
-		if now.Sub(last) < floodGap {
-			rest(floodRest)
-		}
-		last = now
-		if err := awaitInput(p.fd); err != nil {
+	for {
+		some, err := awaitInput(p.fd)
+		if err != nil {
 			return
 		}
 		p.mu.Lock()
-		p.readAll(-1)
+		if some {
+			p.readAll(-1)
+		} else {
+			p.end()
+		}
 		done := p.done
 		p.mu.Unlock()
 		if done {
@@ -85,6 +77,9 @@ func (p *pump) drain() {
 // pipe, so that most rounds cost one read, one write and one poll. It holds mu.
 func (p *pump) readAll(limit int) {
 	for !p.done {
+		if p.ring == nil { // not before there is something to read: to clear so much memory would delay the fork
+			p.ring = make([]byte, p.size())
+		}
 		buf := p.ring[p.at:min(len(p.ring), p.at+chunk)]
 		n, err := ignoringEINTR(func() (int, error) { return syscall.Read(p.fd, buf) })
 		if err == syscall.EAGAIN {
@@ -129,11 +124,15 @@ func (p *pump) end() {
 func (p *pump) retire() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.old, p.at, p.total, p.tail = true, 0, 0, 0
-	p.ring = nil
-	if !p.done {
-		p.ring = make([]byte, oldBuffer)
+	p.old, p.at, p.total, p.tail, p.ring = true, 0, 0, 0, nil
+}
+
+// size is that of the ring: no read overwrites the tail before it.
+func (p *pump) size() int {
+	if p.old {
+		return oldBuffer
 	}
+	return p.tail + chunk
 }
 
 // lines is the tail as lines, oldest first. A first line whose beginning is lost is left out, unless there is no other.
@@ -182,15 +181,9 @@ func tailLines(s string, whole bool) []string {
 	return lines
 }
 
-// rest sleeps on this thread. Go's own timers would wake through the netpoller, which counts in milliseconds.
-func rest(d time.Duration) {
-	tv := unix.NsecToTimeval(d.Nanoseconds())
-	_, _ = unix.Select(0, nil, nil, nil, &tv)
-}
-
-// awaitInput waits until there is something to read, or nobody left to write.
-func awaitInput(fd int) error {
+// awaitInput waits until there is something to read, or, false, nobody left to write.
+func awaitInput(fd int) (some bool, err error) {
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	_, err := ignoringEINTR(func() (int, error) { return unix.Poll(fds, -1) })
-	return err
+	_, err = ignoringEINTR(func() (int, error) { return unix.Poll(fds, -1) })
+	return fds[0].Revents&unix.POLLIN != 0, err
 }

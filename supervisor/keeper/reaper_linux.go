@@ -73,8 +73,9 @@ func closeDescriptors() {
 	}
 }
 
-// widen makes room in a pipe, so that a burst of output does not wait for the disk.
-func widen(fd int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, 1<<20) }
+// widen makes room in a pipe, so that a burst of output does not wait for the disk. More of it than the processor's cache holds would
+// cost whoever writes little at a time more than it saves.
+func widen(fd int) { _, _ = unix.FcntlInt(uintptr(fd), unix.F_SETPIPE_SZ, 256<<10) }
 
 // pipe makes a pipe that no child inherits by accident.
 func pipe() (r, w int, err error) {

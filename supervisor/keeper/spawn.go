@@ -19,6 +19,7 @@ type child struct {
 	run   Run
 	pump  *pump
 	asked atomic.Bool // a Stop is under way
+	exit  int         // what exit.json will be, see records.begin
 }
 
 // nest starts children, one at a time, and sees them die. It does what may block, so that the loop does not.
@@ -138,6 +139,7 @@ func (n *nest) fork(c *child, s Spec, out int) error {
 		if p, err := find(pid); err == nil { // it is unreaped: a zombie at worst
 			c.run.Stamp = p.Stamp
 		}
+		c.exit = n.records.begin()
 		n.born.Store(c)
 		return pid, nil
 	})
@@ -177,7 +179,7 @@ func (n *nest) died(_ int, status syscall.WaitStatus) {
 	c.pump.drain()
 	e.Tail = c.pump.lines()
 	b := encodeExit(e)
-	if err := n.records.ended(b); err != nil {
+	if err := n.records.ended(c.exit, b); err != nil {
 		n.problem("%v", err)
 	}
 	n.ended(c, e, b)
