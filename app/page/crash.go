@@ -1,0 +1,156 @@
+package page
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// report is a crash as its page shows it: every text in it is safe.
+type report struct {
+	Backend, Dir, Log string
+	At, Zone          string
+	Kind              string
+	Summary, Remedy   string
+	Confidence        string
+	Line              string // that decided
+	Asked             bool
+	Facts             []fact
+	Amended           bool
+	Timeline          *timeline
+	Graph             *graph
+	Stacks            []stack
+	Tail              tail
+	Environment       []variable
+	Missing           []string // variables that did not arrive, of which no more is known
+	Names             []string // of all variables
+	Versions          []fact
+	Version           string // of Vivarium
+	Markdown          string
+}
+
+type fact struct{ Name, Value string }
+
+type variable struct {
+	Name, Value, From, Why string
+	Missing                bool
+}
+
+// Crash writes the report on a death. The same record gives the same page.
+func (w Words) Crash(out io.Writer, r supervisor.Record) error {
+	p := w.report(r)
+	return write(out, "crash.html", sheet{Title: p.Backend + ": " + orElse(p.Summary, p.Kind), Content: p})
+}
+
+// Markdown is the report as text, for an issue.
+func (w Words) Markdown(r supervisor.Record) string { return w.report(r).Markdown }
+
+func (w Words) report(r supervisor.Record) report {
+	lines := crash.MaskLines(r.Tail)
+	for i := range lines {
+		lines[i] = w.short(lines[i])
+	}
+	v := r.Verdict
+	p := report{
+		Backend: orElse(w.Safe(r.Backend), "backend"), Dir: w.Safe(r.Dir), Log: w.Safe(r.Log), At: r.At.Format("2 January 2006, 15:04:05"), Zone: r.At.Format("-07:00"),
+		Kind: w.Safe(string(v.Kind)), Summary: w.Safe(v.Summary), Remedy: w.Safe(v.Remedy), Line: w.Safe(v.Line), Asked: r.Asked,
+		Facts: w.facts(r), Amended: r.Amended, Timeline: newTimeline(r, w), Version: w.Safe(r.Versions["Vivarium"]),
+	}
+	deciding := find(lines, p.Line)
+	p.Tail = newTail(lines, deciding)
+	p.Stacks = stacks(lines, deciding, ownFile(w.short(r.Dir)))
+	p.Environment, p.Missing, p.Names = w.environment(r)
+	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
+		p.Versions = append(p.Versions, fact{w.Safe(name), w.Safe(r.Versions[name])})
+	}
+	p.Markdown = p.markdown()
+	return p
+}
+
+// facts are what is known of the end beside the verdict.
+func (w Words) facts(r supervisor.Record) []fact {
+	var all []fact
+	add := func(name, value string) {
+		if value != "" {
+			all = append(all, fact{name, w.Safe(value)})
+		}
+	}
+	switch {
+	case r.Worker != 0:
+		add("Ended", fmt.Sprintf("a worker, process %d: only its parent saw how", r.Worker))
+	case !r.Known:
+		add("Ended", "nobody saw how")
+	case r.Signal != "":
+		add("Ended", "by the signal "+r.Signal)
+	default:
+		add("Ended", fmt.Sprintf("with exit code %d", r.Code))
+	}
+	if r.Asked {
+		add("Asked for", "yes")
+	}
+	if r.Uptime > 0 {
+		add("It had run for", w.Duration(r.Uptime))
+	}
+	if r.Worker == 0 {
+		add("It had been", map[bool]string{true: "healthy", false: "never healthy"}[r.Healthy])
+	}
+	add("Last health check", w.health(r.Health, r.At))
+	if r.PID != 0 {
+		add("Process", fmt.Sprint(r.PID))
+	}
+	add("The port is now held by", r.PortOwner)
+	if r.Away {
+		add("Seen", "later: Vivarium was not running then")
+	}
+	return all
+}
+
+// health is the last word of the health check before the end.
+func (w Words) health(h supervisor.Health, end time.Time) string {
+	text := string(h.Phase)
+	if !h.Good.IsZero() && h.Good.Before(end) {
+		text = fmt.Sprintf("answered %s before the end", w.Duration(end.Sub(h.Good)))
+	}
+	if h.Problem != "" {
+		return strings.TrimPrefix(text+"; then: "+h.Problem, "; then: ")
+	}
+	return text
+}
+
+// environment gives values of the crash environment alone; of every other variable its name.
+func (w Words) environment(r supervisor.Record) (ours []variable, missing, names []string) {
+	for _, v := range r.Env {
+		one := variable{Name: w.Safe(v.Name), Value: w.Safe(v.Value), From: w.Safe(v.From), Why: w.Safe(v.Why), Missing: slices.Contains(r.Missing, v.Name)}
+		if v.Unset {
+			one.Value = ""
+		}
+		ours = append(ours, one)
+	}
+	for _, name := range r.Missing {
+		if !slices.ContainsFunc(r.Env, func(v crash.Var) bool { return v.Name == name }) { // else its row says it
+			missing = append(missing, w.Safe(name))
+		}
+	}
+	for _, name := range r.EnvNames {
+		names = append(names, w.Safe(name))
+	}
+	return ours, missing, names
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+// Copyable is the text for an issue.
+func (p report) Copyable() copyable {
+	return copyable{ID: "markdown", Label: "The report as Markdown", Text: p.Markdown}
+}
