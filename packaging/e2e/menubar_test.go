@@ -129,6 +129,83 @@ func TestKillingTheMenuBarProgramTwentyTimesDoesNotDisturbTheServer(t *testing.T
 	r.wholeLog()
 }
 
+func TestKillingTheMenuBarProgramWhileTheServerStartsMakesNoSecondServer(t *testing.T) {
+	t.Parallel()
+	screen := desktop(t)
+	for range 5 {
+		r := twin(t, quick, "TWIN_LOAD=0.5")
+		r.register()
+		a := r.app(screen)
+		soon(time.Second) // before the fork, around it, or while the server loads
+		end(a)
+		a = r.app(screen)
+		pid := r.held()
+		require.Equal(t, []int{pid}, r.lives())
+		require.NoError(t, a.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, a.Wait())
+		r.empty()
+	}
+}
+
+func TestKillingTheMenuBarProgramInTheMiddleOfAStopDoesNotEndTheStop(t *testing.T) {
+	t.Parallel()
+	screen := desktop(t)
+	for range 4 {
+		r := twin(t, quick+"[stop]\ngrace = \"300ms\"\n", "TWIN_IGNORE=SIGINT")
+		r.register()
+		a := r.app(screen)
+		pid := r.held()
+		stop := exec.Command(vivarium, "stop", r.dir)
+		stop.Env = r.environ()
+		require.NoError(t, stop.Start())
+		r.heard("SIGINT")
+		soon(time.Second)
+		end(a)
+		_ = stop.Wait() // whom it asked may be gone before the end
+		r.empty()
+		r.free()
+
+		a = r.app(screen) // autostart is on, but the stop was a person's
+		var now row
+		eventually(t, "the next app holds it", func() bool { now = r.status(); return now.HeldBy == a.Process.Pid })
+		require.Equal(t, "stopped", now.State, now.text)
+		require.Equal(t, []int{pid}, r.lives())
+		require.NoError(t, a.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, a.Wait())
+	}
+}
+
+func TestKillingTheMenuBarProgramDuringBackOffKeepsCountAndCause(t *testing.T) {
+	t.Parallel()
+	screen := desktop(t)
+	for range 4 {
+		r := twin(t, quick, "TWIN_DIE_AFTER=0.05")
+		r.register()
+		a := r.app(screen)
+		var before row
+		eventually(t, "it crashed twice and waits", func() bool {
+			before = r.status()
+			return before.State == "restarting" && before.Crashes >= 2
+		})
+		soon(500 * time.Millisecond)
+		end(a)
+		r.empty()
+		a = r.app(screen)
+		var after row
+		eventually(t, "the next app goes on counting", func() bool {
+			after = r.status()
+			return after.HeldBy == a.Process.Pid && after.Crashes > before.Crashes
+		})
+		require.Equal(t, before.Verdict.Kind, after.Verdict.Kind)
+		out, code := r.do("stop", r.dir)
+		require.Zero(t, code, out)
+		r.empty()
+		require.GreaterOrEqual(t, len(r.lives()), 3) // and never two at the same time
+		require.NoError(t, a.Process.Signal(syscall.SIGTERM))
+		require.NoError(t, a.Wait())
+	}
+}
+
 func TestTheMenuBarProgramAndRunOnOneBackendAreOneServer(t *testing.T) {
 	t.Parallel()
 	screen := desktop(t)
