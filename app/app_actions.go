@@ -47,6 +47,8 @@ func (a *App) actOn(m *member, item int) {
 		if s.ConfigProblem != "" && s.ConfigFile != "" {
 			a.open(a.desktop.OpenText, s.ConfigFile)
 		}
+	case ItemLast:
+		a.open(a.desktop.OpenPage, s.LastReport)
 	case ItemOpenLog:
 		a.open(a.desktop.OpenLog, s.Log)
 	case ItemOpenBrowser:

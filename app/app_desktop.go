@@ -14,6 +14,7 @@ type Desktop struct {
 	OpenLog    func(path string) error // in a program that follows it as it grows, where there is one
 	OpenText   func(path string) error // in an editor
 	OpenURL    func(url string) error
+	OpenPage   func(path string) error // a page of ours, in the browser
 	Reveal     func(path string) error // in Finder or the file manager
 	Copy       func(text string) error // to the clipboard
 	EditConfig func(dir string) error  // the backend's vivarium.toml, made first if there is none
@@ -32,6 +33,7 @@ func (d Desktop) orReal() Desktop {
 	orElseFunc(&d.OpenLog, o.Log)
 	orElseFunc(&d.OpenText, o.Text)
 	orElseFunc(&d.OpenURL, o.URL)
+	orElseFunc(&d.OpenPage, o.Page)
 	orElseFunc(&d.Reveal, o.Reveal)
 	orElseFunc(&d.Copy, o.Copy)
 	orElseFunc(&d.EditConfig, o.EditConfig)

@@ -117,7 +117,7 @@ func (s *stage) desktop() Desktop {
 		}
 	}
 	return Desktop{
-		OpenLog: does("log"), OpenText: does("text"), OpenURL: does("url"), Reveal: does("reveal"), Copy: does("copy"), EditConfig: does("edit"),
+		OpenLog: does("log"), OpenText: does("text"), OpenURL: does("url"), OpenPage: does("page"), Reveal: does("reveal"), Copy: does("copy"), EditConfig: does("edit"),
 		Login: func() (bool, bool) { s.mu.Lock(); defer s.mu.Unlock(); return s.login, true },
 		SetLogin: func(on bool) error {
 			s.mu.Lock()
@@ -273,6 +273,24 @@ func TestAConfigurationErrorIsALineThatOpensTheFile(t *testing.T) {
 	s.status("vivarium.toml:3")
 	s.click(ItemStatus)
 	eventually(t, "it is open", func() bool { return s.hasDone("text " + filepath.Join(dir, "vivarium.toml")) })
+}
+
+func TestTheLastCrashOpensItsReportWhereThereIsOne(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	p.run()
+	s.status("Healthy")
+	p.become(func(n *supervisor.Snapshot) {
+		n.Last, n.LastAt = crash.Verdict{Kind: crash.KindSegfault, Summary: "Python crashed"}, time.Now()
+	})
+	last := func() Item { return s.now().Sections[0].Items[ItemLast] }
+	eventually(t, "the last crash is told", func() bool { return last().Shown })
+	require.False(t, last().Enabled, "there is nothing to open yet")
+	p.become(func(n *supervisor.Snapshot) { n.LastReport = "/state/b/1/crashes/one.html" })
+	eventually(t, "it can be clicked", func() bool { return last().Enabled })
+	s.click(ItemLast)
+	eventually(t, "it is open", func() bool { return s.hasDone("page /state/b/1/crashes/one.html") })
 }
 
 func TestAClickThatComesToNothingIsTold(t *testing.T) {

@@ -76,6 +76,7 @@ func (x BackendReport) write(b *strings.Builder, now time.Time) {
 	if s.Last.Kind != "" {
 		line("Last end", facts(string(s.Last.Kind), s.Last.Summary, s.LastAt.UTC().Format(time.RFC3339)))
 		line("Its line", s.Last.Line)
+		line("Report", s.LastReport)
 	}
 	line("Port", facts(fmt.Sprint(s.Port), s.Owner.Name, s.Owner.Why))
 	line("Configuration", facts(s.ConfigProblem, chosen(s.ConfigChanged, "changed since the start", "")))
@@ -100,7 +101,7 @@ func (x BackendReport) write(b *strings.Builder, now time.Time) {
 // maskSnapshot masks before anything is cut to length: half of a secret looks like none.
 func maskSnapshot(s supervisor.Snapshot) supervisor.Snapshot {
 	for _, field := range []*string{
-		&s.Backend, &s.Dir, &s.Health.Problem, &s.Last.Summary, &s.Last.Remedy, &s.Last.Line, &s.URL, &s.Log, &s.Owner.Name, &s.Owner.Why,
+		&s.Backend, &s.Dir, &s.Health.Problem, &s.Last.Summary, &s.Last.Remedy, &s.Last.Line, &s.LastReport, &s.URL, &s.Log, &s.Owner.Name, &s.Owner.Why,
 		&s.ConfigProblem, &s.ConfigFile, &s.Note,
 	} {
 		*field = Mask(*field)

@@ -111,7 +111,7 @@ func section(s supervisor.Snapshot, now time.Time, prefix string) Section {
 	show(ItemStatus, prefix+st.line, broken && !active(s))
 	show(ItemDetail, st.detail, false)
 	show(ItemNote, st.note, false)
-	show(ItemLast, lastOf(s, now), false)
+	show(ItemLast, lastOf(s, now), s.LastReport != "")
 	if misconfigured(s) && active(s) { // it runs with the last good one
 		problem, _ := configProblem(s)
 		show(ItemDetail, problem, broken)

@@ -65,7 +65,7 @@ func TestWhatAPersonAskedForOrExpectsIsNoNews(t *testing.T) {
 	for _, e := range []supervisor.Event{
 		{What: supervisor.EventStopped, Asked: true}, {What: supervisor.EventStopping}, {What: supervisor.EventStopping, Asked: true},
 		{What: supervisor.EventStarted}, {What: supervisor.EventHealthy}, {What: supervisor.EventBusy}, {What: supervisor.EventRestarting},
-		{What: supervisor.EventAttached}, {What: supervisor.EventTookOver}, {What: "of-a-newer-version"},
+		{What: supervisor.EventAmended, Verdict: openMP}, {What: supervisor.EventAttached}, {What: supervisor.EventTookOver}, {What: "of-a-newer-version"},
 	} {
 		_, ok := Announce(e)
 		require.False(t, ok, e.What)

@@ -34,6 +34,7 @@ const (
 	OpenLog                   // in a program that follows it as it grows, where there is one
 	OpenText                  // in an editor
 	OpenReveal                // in Finder or the file manager
+	OpenPage                  // a page of ours, in the browser
 )
 
 // OpenCommand is the command that opens target, which is a URL or an absolute path. It is run as it is, never through a shell.

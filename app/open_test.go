@@ -28,6 +28,8 @@ func TestEachSystemHasItsCommandToOpen(t *testing.T) {
 		{"darwin", OpenLog, "/b/server.log", "open -a Console /b/server.log"},
 		{"darwin", OpenText, "/b/vivarium.toml", "open -t /b/vivarium.toml"},
 		{"darwin", OpenReveal, "/b", "open -R /b"},
+		{"darwin", OpenPage, "/s/b/1/crashes/x.html", "open /s/b/1/crashes/x.html"},
+		{"linux", OpenPage, "/s/b/1/crashes/x.html", "xdg-open /s/b/1/crashes/x.html"},
 		{"linux", OpenURL, "https://x/y?z=1&w", "xdg-open https://x/y?z=1&w"},
 		{"linux", OpenLog, "/b/server.log", "xdg-open /b/server.log"},
 		{"linux", OpenText, "/b/$(touch x); y", "xdg-open /b/$(touch x); y"},
@@ -46,7 +48,7 @@ func TestNothingElseIsOpened(t *testing.T) {
 		require.Error(t, err, address)
 	}
 	for _, path := range []string{"", "-R", "relative", "http://x"} {
-		for _, what := range []Opening{OpenLog, OpenText, OpenReveal} {
+		for _, what := range []Opening{OpenLog, OpenText, OpenReveal, OpenPage} {
 			_, err := OpenCommand("darwin", what, path)
 			require.Error(t, err, path)
 		}
@@ -67,6 +69,7 @@ func TestOpeningWhatIsNotThereSaysSo(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
 	require.ErrorContains(t, o.Log(missing), "there is no log yet: "+missing)
 	require.ErrorContains(t, o.Reveal(missing), "is not there any more")
+	require.ErrorContains(t, o.Page(missing), "is not there any more: the last 50 are kept")
 	require.Empty(t, *ran)
 }
 

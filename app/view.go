@@ -39,7 +39,7 @@ const (
 	ItemStatus = iota // "Backend: Healthy · 12 ms"; a config error is a status line that opens the file
 	ItemDetail        // "Up 3 h 12 min · 1.2 GB · 4 % CPU"; enabled only if it is a config error: then it opens the file
 	ItemNote          // what else a person should know: "configuration changed: restart to apply"
-	ItemLast          // "Last crash: two OpenMP runtimes · 14:02"
+	ItemLast          // "Last crash: two OpenMP runtimes · 14:02"; opens the report, if there is one
 	ItemStart
 	ItemStop // while it stops already: "Stop Now", which skips the grace
 	ItemRestart

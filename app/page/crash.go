@@ -5,7 +5,6 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
@@ -62,6 +61,7 @@ func (w Words) report(r supervisor.Record) report {
 		Kind: w.Safe(string(v.Kind)), Summary: w.Safe(v.Summary), Remedy: w.Safe(v.Remedy), Line: w.Safe(v.Line), Asked: r.Asked,
 		Facts: w.facts(r), Amended: r.Amended, Timeline: newTimeline(r, w), Version: w.Safe(r.Versions["Vivarium"]),
 	}
+	p.Graph = newGraph(Copies{Runtimes: r.OpenMP, Loaded: r.Loaded, Together: clashing(r.OpenMP, r.Loaded)}, w)
 	deciding := find(lines, p.Line)
 	p.Tail = newTail(lines, deciding)
 	p.Stacks = stacks(lines, deciding, ownFile(w.short(r.Dir)))
@@ -105,6 +105,7 @@ func (w Words) facts(r supervisor.Record) []fact {
 		add("Process", fmt.Sprint(r.PID))
 	}
 	add("The port is now held by", r.PortOwner)
+	add("Memory", w.memory(r.Memory))
 	if r.Away {
 		add("Seen", "later: Vivarium was not running then")
 	}
@@ -115,12 +116,37 @@ func (w Words) facts(r supervisor.Record) []fact {
 func (w Words) health(h supervisor.Health, end time.Time) string {
 	text := string(h.Phase)
 	if !h.Good.IsZero() && h.Good.Before(end) {
-		text = fmt.Sprintf("answered %s before the end", w.Duration(end.Sub(h.Good)))
+		text = "answered " + w.Duration(end.Sub(h.Good)) + " before the end"
 	}
 	if h.Problem != "" {
-		return strings.TrimPrefix(text+"; then: "+h.Problem, "; then: ")
+		text = join(text, "then: "+h.Problem)
 	}
 	return text
+}
+
+// memory is the system's word.
+func (w Words) memory(m crash.Memory) string {
+	var text string
+	if m.OOM {
+		text = "ended by the system because memory ran out"
+	}
+	if m.Peak > 0 {
+		text = join(text, w.Size(m.Peak)+" at most")
+	}
+	if m.Limit > 0 {
+		text = join(text, w.Size(m.Limit)+" allowed")
+	}
+	if text != "" && m.Source != "" {
+		text += " (" + m.Source + ")"
+	}
+	return text
+}
+
+func join(a, b string) string {
+	if a == "" {
+		return b
+	}
+	return a + ", " + b
 }
 
 // environment gives values of the crash environment alone; of every other variable its name.

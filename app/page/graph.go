@@ -128,6 +128,20 @@ func newGraph(c Copies, w Words) *graph {
 	return g
 }
 
+// clashing are the copies among those loaded that do not bear each other: LLVM's and Intel's, from two of them on. GNU's is no part of it.
+func clashing(all []openmp.Runtime, loaded []string) []openmp.Runtime {
+	var clash []openmp.Runtime
+	for _, im := range (Copies{Runtimes: all, Loaded: loaded}).images() {
+		if im.loaded && im.Flavor != openmp.GNU {
+			clash = append(clash, im.Runtime)
+		}
+	}
+	if len(clash) < 2 {
+		return nil
+	}
+	return clash
+}
+
 // images groups paths to one file, loaded copies first.
 func (c Copies) images() []image {
 	var all []image
