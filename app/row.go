@@ -52,6 +52,22 @@ type Row struct {
 	Away       bool        `json:"away,omitempty"`     // it happened while nobody was there, and is told late
 	Recovery   bool        `json:"recovery,omitempty"` // healthy: again
 	Last       *RowVerdict `json:"last,omitempty"`     // of an event row: the last unasked end, where it is not the event's own
+	Report     string      `json:"report,omitempty"`   // the page about the last unasked end
+	Tally      *RowTally   `json:"tally,omitempty"`    // the crashes of the day of the latest one
+}
+
+// RowTally is how often the backend crashed on one day.
+type RowTally struct {
+	Day     string     `json:"day"` // "2026-11-26", in the time zone of the program that counted
+	Crashes int        `json:"crashes"`
+	Causes  []RowCause `json:"causes"` // the most frequent first
+}
+
+// RowCause is one kind of verdict in a RowTally.
+type RowCause struct {
+	Kind    crash.Kind `json:"kind"`
+	Summary string     `json:"summary,omitempty"` // if all of them had the same
+	Crashes int        `json:"crashes"`
 }
 
 // RowHealth is the health probe's latest word.
@@ -124,7 +140,7 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		},
 		Crashes: s.Crashes, Log: s.Log, Run: s.Run.ID, Started: s.Run.Started, Retry: s.Retry, Port: s.Port, URL: s.URL,
 		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
-		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note,
+		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
 	}
 	if s.Usage != (supervisor.Usage{}) {
 		r.Usage = &RowUsage{
@@ -135,6 +151,28 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		r.Owner = &RowOwner{PID: o.PID, Name: o.Name, Copy: o.Copy, Ours: o.Ours, Why: o.Why}
 	}
 	return r
+}
+
+func tallyRow(t supervisor.Tally) *RowTally {
+	if t.Deaths == 0 {
+		return nil
+	}
+	r := &RowTally{Day: t.Day, Crashes: t.Deaths}
+	for _, c := range t.Causes {
+		r.Causes = append(r.Causes, RowCause{c.Kind, c.Summary, c.Deaths})
+	}
+	return r
+}
+
+func (r *RowTally) tally() supervisor.Tally {
+	if r == nil {
+		return supervisor.Tally{}
+	}
+	t := supervisor.Tally{Day: r.Day, Deaths: r.Crashes}
+	for _, c := range r.Causes {
+		t.Causes = append(t.Causes, supervisor.Cause{Kind: c.Kind, Summary: c.Summary, Deaths: c.Crashes})
+	}
+	return t
 }
 
 func verdictRow(v crash.Verdict) *RowVerdict {
@@ -155,7 +193,7 @@ func (r Row) Snapshot() supervisor.Snapshot {
 		},
 		Crashes: r.Crashes, Last: r.Last.verdict(), LastAt: r.LastAt, Port: r.Port, URL: r.URL, Log: r.Log,
 		ConfigProblem: r.Problem, ConfigFile: r.ConfigFile, ConfigChanged: r.Changed, Missing: r.Missing,
-		Semaphores: r.Semaphores, Note: r.Note, HeldBy: r.HeldBy,
+		Semaphores: r.Semaphores, Note: r.Note, HeldBy: r.HeldBy, LastReport: r.Report, Tally: r.Tally.tally(),
 	}
 	if r.Last == nil {
 		s.Last = r.Verdict.verdict()

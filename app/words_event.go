@@ -24,6 +24,8 @@ func Sentence(e supervisor.Event) string {
 		line = facts("busy: it works, but does not answer", e.Text)
 	case supervisor.EventCrashed:
 		line = facts("crashed"+ended(e)+prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+	case supervisor.EventAmended:
+		line = facts("the cause is clearer now"+prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventWorkerDied:
 		line = facts("a worker died"+prefixed(": ", e.Verdict.Summary), e.Text, e.Verdict.Remedy)
 	case supervisor.EventRestarting:

@@ -21,11 +21,11 @@ func statusOf(s supervisor.Snapshot, now time.Time, room int) status {
 	case s.HeldBy != 0:
 		return heldStatus(s, now)
 	case s.State == supervisor.GaveUp:
-		return reasonStatus("Gave up", s.Last.Summary, s.Last.Remedy, room, noteOf(s))
+		return reasonStatus("Gave up", s.Last.Summary, s.Last.Remedy, room, noteOf(s, now))
 	case s.State == supervisor.Stopped && s.Owner != (supervisor.Owner{}):
-		return ownerStatus(s)
+		return ownerStatus(s, now)
 	}
-	return status{line: stateLine(s, now), detail: detailOf(s, now), note: noteOf(s)}
+	return status{line: stateLine(s, now), detail: detailOf(s, now), note: noteOf(s, now)}
 }
 
 // StatusLine says in one line how a backend is, without its name.
@@ -108,7 +108,7 @@ func detailOf(s supervisor.Snapshot, now time.Time) string {
 }
 
 // noteOf is what else a person should know, the most urgent first.
-func noteOf(s supervisor.Snapshot) string {
+func noteOf(s supervisor.Snapshot, now time.Time) string {
 	var missing, changed, semaphores, problem string
 	if len(s.Missing) > 0 {
 		missing = wordMissingShort + ": " + strings.Join(s.Missing, ", ") + " missing"
@@ -122,7 +122,7 @@ func noteOf(s supervisor.Snapshot) string {
 	if s.Semaphores > 0 {
 		semaphores = Count(s.Semaphores, "named semaphore", "named semaphores") + " left behind by ended runs"
 	}
-	return facts(missing, problem, changed, s.Note, semaphores)
+	return facts(missing, problem, changed, s.Note, semaphores, TallyLine(s.Tally, now))
 }
 
 func heldStatus(s supervisor.Snapshot, now time.Time) status {
@@ -130,10 +130,10 @@ func heldStatus(s supervisor.Snapshot, now time.Time) status {
 	if s.State == supervisor.Stopped { // nothing is known of it but its holder
 		return status{line: kept}
 	}
-	return status{line: facts(StateWord(s), kept), detail: detailOf(s, now), note: noteOf(s)}
+	return status{line: facts(StateWord(s), kept), detail: detailOf(s, now), note: noteOf(s, now)}
 }
 
-func ownerStatus(s supervisor.Snapshot) status {
+func ownerStatus(s supervisor.Snapshot, now time.Time) status {
 	o := s.Owner
 	who := "a process of another user"
 	if o.PID != 0 {
@@ -141,11 +141,11 @@ func ownerStatus(s supervisor.Snapshot) status {
 	}
 	switch {
 	case o.Copy:
-		return status{line: fmt.Sprintf("%s (PID %d)", wordWithoutEnv, o.PID), detail: "Take Over ends it and starts it properly", note: noteOf(s)}
+		return status{line: fmt.Sprintf("%s (PID %d)", wordWithoutEnv, o.PID), detail: "Take Over ends it and starts it properly", note: noteOf(s, now)}
 	case o.Ours:
-		return status{line: facts("Stopped", fmt.Sprintf("an earlier server still runs (PID %d)", o.PID)), detail: o.Why, note: noteOf(s)}
+		return status{line: facts("Stopped", fmt.Sprintf("an earlier server still runs (PID %d)", o.PID)), detail: o.Why, note: noteOf(s, now)}
 	}
-	return status{line: facts("Stopped", fmt.Sprintf("port %d is taken by %s", s.Port, who)), detail: o.Why, note: noteOf(s)}
+	return status{line: facts("Stopped", fmt.Sprintf("port %d is taken by %s", s.Port, who)), detail: o.Why, note: noteOf(s, now)}
 }
 
 // reasonStatus puts a reason and its remedy in the status line, or the remedy below it where both are too long.

@@ -5,9 +5,10 @@ import "time"
 const (
 	remembered = 15 * time.Minute // how far back a history goes
 	apart      = 5 * time.Second  // what is measured more often becomes one sample
+	maxSamples = int(remembered/apart) + 1
 )
 
-// history are the samples of the last 15 minutes, oldest first: at most one for each five seconds of the clock, and so at most 181. It
+// history are the samples of the last 15 minutes, oldest first: at most one for each five seconds of the clock, and so at most maxSamples. It
 // goes on from run to run, because what came before a crash loop explains it.
 type history []Sample
 
@@ -17,6 +18,9 @@ func (h history) add(s Sample, since time.Time) history {
 	if n := len(h); n > 0 && !h[n-1].At.Before(since) && slot(h[n-1].At) == slot(s.At) {
 		h[n-1] = worse(h[n-1], s)
 		return h
+	}
+	if h == nil {
+		h = make(history, 0, maxSamples)
 	}
 	old := 0
 	for old < len(h) && (s.At.Sub(h[old].At) >= remembered || h[old].At.After(s.At)) { // After: the clock was set back

@@ -53,9 +53,9 @@ type Sample struct {
 
 // Tally is how often a backend died on one day.
 type Tally struct {
-	Day    time.Time // its midnight, in the person's time zone; zero: nothing was counted
-	Deaths int       // unasked ends; a clean exit is none
-	Causes []Cause   // the most frequent first
+	Day    string  // as in "2026-11-26", in the person's time zone; "": nothing was counted
+	Deaths int     // unasked ends; a clean exit is none
+	Causes []Cause // the most frequent first
 }
 
 // Cause is one of a Tally.

@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
@@ -88,8 +87,8 @@ type Supervisor struct {
 	asides  sync.WaitGroup
 
 	// For those who look at the end of a run.
-	known     atomic.Pointer[crash.Evidence] // of the present run, before its end
-	memory    atomic.Pointer[memoryWatch]    // of the present run
+	known     atomic.Pointer[knowledge]   // of the present run
+	memory    atomic.Pointer[memoryWatch] // of the present run
 	scans     scans
 	recording sync.Mutex // one record is written and told at a time
 }

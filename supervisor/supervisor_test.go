@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -26,6 +28,7 @@ type fakeKeeper struct {
 	exits   chan keeper.Exit
 	broken  chan struct{}
 	calls   []string
+	output  []string
 }
 
 func newFakeKeeper() *fakeKeeper {
@@ -69,14 +72,24 @@ func (k *fakeKeeper) Stop(run string, l keeper.Ladder) error {
 	return nil
 }
 
-// end is the death of the current run.
+// end is the death of the current run by a signal.
 func (k *fakeKeeper) end(signal int, asked bool) {
+	k.ends(keeper.Exit{Asked: asked, Signal: syscall.Signal(signal)})
+}
+
+// endWith is the end of the current run by itself.
+func (k *fakeKeeper) endWith(code int) { k.ends(keeper.Exit{Code: code}) }
+
+func (k *fakeKeeper) ends(e keeper.Exit) {
 	k.mu.Lock()
-	e := keeper.Exit{Run: k.current, At: time.Now().Round(0), Known: true, Asked: asked, Signal: syscall.Signal(signal)}
-	k.current = keeper.Run{}
+	e.Run, e.At, e.Known, e.Tail = k.current, time.Now().Round(0), true, k.output
+	k.current, k.output = keeper.Run{}, nil
 	k.mu.Unlock()
 	k.exits <- e
 }
+
+// says is the output of the current run.
+func (k *fakeKeeper) says(lines ...string) { k.mu.Lock(); defer k.mu.Unlock(); k.output = lines }
 
 func (k *fakeKeeper) Wait(ctx context.Context) (keeper.Exit, error) {
 	select {
@@ -101,12 +114,13 @@ func (k *fakeKeeper) Close() error { k.mu.Lock(); defer k.mu.Unlock(); k.note("c
 // stage is a Supervisor in a world of fakes, inside a synctest bubble.
 type stage struct {
 	*Supervisor
-	k      *fakeKeeper
-	events []Event
-	mu     sync.Mutex
-	ill    bool
-	cancel context.CancelFunc
-	done   chan error
+	k       *fakeKeeper
+	events  []Event
+	records []Record // as they were told
+	mu      sync.Mutex
+	ill     bool
+	cancel  context.CancelFunc
+	done    chan error
 }
 
 func (s *stage) told() []What {
@@ -117,6 +131,20 @@ func (s *stage) told() []What {
 		w = append(w, e.What)
 	}
 	return w
+}
+
+// recorded makes a page of a record, as an app does.
+func (s *stage) recorded(r Record) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.records = append(s.records, r)
+	_ = os.WriteFile(r.Page(), []byte(r.Verdict.Summary), 0o600)
+}
+
+func (s *stage) toldRecords() []Record {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.records)
 }
 
 func (s *stage) setIll(ill bool) { s.mu.Lock(); defer s.mu.Unlock(); s.ill = ill }
@@ -154,7 +182,7 @@ func setStage(t *testing.T, state string, change func(*world)) *stage {
 	if change != nil {
 		change(&w)
 	}
-	s.Supervisor = New("/b", Deps{State: state})
+	s.Supervisor = New("/b", Deps{State: state, Recorded: s.recorded})
 	s.world = w
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel

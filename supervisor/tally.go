@@ -9,10 +9,10 @@ import (
 
 // TallyOf counts the deaths of now's day, in now's time zone. A launch that failed is no death, and a clean exit is no crash.
 func TallyOf(deaths []Death, now time.Time) Tally {
-	day := Midnight(now)
 	var t Tally
+	day := now.Format(time.DateOnly)
 	for _, d := range slices.Backward(deaths) { // the latest first: among equals it comes first
-		if d.Run == "" || d.Verdict.Kind == crash.KindCleanExit || d.At.Before(day) {
+		if d.Run == "" || d.Verdict.Kind == crash.KindCleanExit || d.At.In(now.Location()).Format(time.DateOnly) != day {
 			continue
 		}
 		t.Day = day
@@ -29,10 +29,4 @@ func TallyOf(deaths []Death, now time.Time) Tally {
 	}
 	slices.SortStableFunc(t.Causes, func(a, b Cause) int { return b.Deaths - a.Deaths })
 	return t
-}
-
-// Midnight is the beginning of at's day, in at's time zone.
-func Midnight(at time.Time) time.Time {
-	y, m, d := at.Date()
-	return time.Date(y, m, d, 0, 0, 0, 0, at.Location())
 }

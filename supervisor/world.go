@@ -133,22 +133,31 @@ func (g *goodPlan) evidence() crash.Evidence {
 	return crash.Evidence{Port: g.config.Port, Python: g.plan.Python.Path, Install: g.plan.Python.Install, Dir: g.config.Dir}
 }
 
+// knowledge is what is known of a run before it ends.
+type knowledge struct {
+	crash.Evidence
+	python Interpreter
+}
+
 // learn puts together what is known of the present run, for whoever judges its end.
 func (s *Supervisor) learn() {
-	known := s.good.evidence()
-	known.Missing = s.m.Missing
+	k := knowledge{Evidence: s.good.evidence()}
+	k.Missing = s.m.Missing
 	if s.good != nil {
-		known.OpenMP = s.scans.known(s.good.plan.Python)
+		k.python = s.good.plan.Python
 	}
-	s.known.Store(&known)
+	s.known.Store(&k)
 }
 
 // knownNow is what was known of the present run before its end.
 func (s *Supervisor) knownNow() crash.Evidence {
-	if k := s.known.Load(); k != nil {
-		return *k
+	k := s.known.Load()
+	if k == nil {
+		return crash.Evidence{}
 	}
-	return crash.Evidence{}
+	e := k.Evidence
+	e.OpenMP = s.scans.known(k.python)
+	return e
 }
 
 func (s *Supervisor) probe(ctx context.Context, c Config, e doProbe) probed {

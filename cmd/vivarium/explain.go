@@ -11,8 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -160,75 +158,4 @@ func printVerdict(w io.Writer, v crash.Verdict, asJSON bool) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
-}
-
-func crashesCommand(c console) *cobra.Command {
-	var asJSON, all bool
-	cmd := &cobra.Command{
-		Use: "crashes [NAME|DIR]", Short: "List the crashes on record, the latest last", Args: atMostOne("backend"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			h, err := openHome()
-			if err != nil {
-				return err
-			}
-			dirs, err := h.chosen(cmd.Context(), args, all)
-			if err != nil {
-				return err
-			}
-			for _, dir := range dirs {
-				deaths, err := supervisor.Deaths(h.folder(dir))
-				if err != nil {
-					return err
-				}
-				if err := printDeaths(c, nameOf(dir), dir, deaths, asJSON); err != nil {
-					return err
-				}
-			}
-			return nil
-		},
-	}
-	jsonFlag(cmd, &asJSON)
-	cmd.Flags().BoolVar(&all, "all", false, "every backend")
-	return cmd
-}
-
-// deathRow is a crash on record, for programs.
-type deathRow struct {
-	V       int           `json:"v"`
-	At      time.Time     `json:"at"`
-	Backend string        `json:"backend"`
-	Dir     string        `json:"dir"`
-	Uptime  float64       `json:"uptime_s"`
-	Healthy bool          `json:"healthy"` // it had been
-	Signal  string        `json:"signal,omitempty"`
-	Code    *int          `json:"code,omitempty"`
-	Verdict crash.Verdict `json:"verdict"`
-}
-
-func printDeaths(c console, name, dir string, deaths []supervisor.Death, asJSON bool) error {
-	if len(deaths) == 0 && !asJSON {
-		_, err := fmt.Fprintf(c.out, "%s: no crash on record\n", app.Plain(name))
-		return err
-	}
-	for _, d := range deaths {
-		how := d.Signal
-		row := deathRow{app.RowVersion, d.At, name, dir, d.Uptime.Seconds(), d.Healthy, d.Signal, nil, d.Verdict}
-		if d.Signal == "" && d.Verdict.Kind != crash.KindKeeperLost {
-			row.Code, how = &d.Code, fmt.Sprintf("exit code %d", d.Code)
-		}
-		if asJSON {
-			if err := printJSON(c.out, row); err != nil {
-				return err
-			}
-			continue
-		}
-		line := fmt.Sprintf("%s  %s: %s", d.At.Local().Format("2006-01-02 15:04:05"), app.Plain(name), app.Plain(d.Verdict.Summary))
-		if how != "" {
-			line += " (" + how + ")"
-		}
-		if _, err := fmt.Fprintf(c.out, "%s, after %s\n", line, app.Duration(d.Uptime)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

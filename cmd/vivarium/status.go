@@ -127,9 +127,11 @@ func printStatus(w io.Writer, r app.Row, colour bool) error {
 		detail("last end", last.Summary+" ("+app.Clock(s.LastAt, now)+")")
 		detail("remedy", last.Remedy)
 	}
+	detail("report", s.LastReport)
 	if r.Crashes > 0 {
 		detail("crashes", fmt.Sprintf("%d in a row", r.Crashes))
 	}
+	detail("today", app.TallyLine(s.Tally, now))
 	if len(r.Missing) > 0 {
 		detail("missing", strings.Join(r.Missing, ", ")+" did not arrive in Python")
 	}

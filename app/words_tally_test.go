@@ -1,0 +1,55 @@
+package app
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+func TestTheTallyOfTheDayIsOneLine(t *testing.T) {
+	day := noon.Format("2006-01-02")
+	long := "two OpenMP runtimes in one process: " + strings.Repeat("libomp.dylib ", 5)
+	cause := func(kind crash.Kind, summary string, n int) supervisor.Cause {
+		return supervisor.Cause{Kind: kind, Summary: summary, Deaths: n}
+	}
+	for name, tt := range map[string]struct {
+		tally supervisor.Tally
+		want  string
+	}{
+		"none":                 {supervisor.Tally{}, ""},
+		"one, told elsewhere":  {supervisor.Tally{Day: day, Deaths: 1, Causes: []supervisor.Cause{cause("segfault", "x", 1)}}, ""},
+		"of yesterday":         {supervisor.Tally{Day: noon.AddDate(0, 0, -1).Format("2006-01-02"), Deaths: 3, Causes: []supervisor.Cause{cause("segfault", "x", 3)}}, ""},
+		"all, in short words":  {supervisor.Tally{Day: day, Deaths: 3, Causes: []supervisor.Cause{cause(crash.KindOpenMP, long, 3)}}, "3 crashes today, all: two OpenMP runtimes"},
+		"all, in its own":      {supervisor.Tally{Day: day, Deaths: 2, Causes: []supervisor.Cause{cause(crash.KindException, "ValueError: no\nmodel", 2)}}, "2 crashes today, all: ValueError: no model"},
+		"all, in other words":  {supervisor.Tally{Day: day, Deaths: 2, Causes: []supervisor.Cause{cause(crash.KindException, "", 2)}}, "2 crashes today, all: an uncaught exception"},
+		"mostly":               {supervisor.Tally{Day: day, Deaths: 3, Causes: []supervisor.Cause{cause(crash.KindOpenMP, "", 2), cause("abort", "", 1)}}, "3 crashes today, mostly: two OpenMP runtimes"},
+		"half is not mostly":   {supervisor.Tally{Day: day, Deaths: 2, Causes: []supervisor.Cause{cause("abort", "", 1), cause("segfault", "", 1)}}, "2 crashes today, of 2 causes"},
+		"a kind of the future": {supervisor.Tally{Day: day, Deaths: 2, Causes: []supervisor.Cause{cause("eaten-by-mice", "", 2)}}, "2 crashes today, all: eaten by mice"},
+	} {
+		require.Equal(t, tt.want, TallyLine(tt.tally, noon), name)
+	}
+}
+
+func TestTheMenuAndTheRowHaveTheTally(t *testing.T) {
+	s := healthySnapshot()
+	s.Tally = supervisor.Tally{Day: midday.Format("2006-01-02"), Deaths: 3, Causes: []supervisor.Cause{{Kind: crash.KindOpenMP, Deaths: 2}, {Kind: "abort", Summary: "x", Deaths: 1}}}
+	s.LastReport = "/state/b/1/crashes/1.html"
+	line := "3 crashes today, mostly: two OpenMP runtimes"
+	menu := Render([]supervisor.Snapshot{s}, midday, MenuOptions{})
+	require.Equal(t, line, menu.Sections[0].Items[ItemNote].Title)
+	there := StatusRow(s, midday).Snapshot()
+	require.Equal(t, s.Tally, there.Tally, "the same on the other side of the control socket")
+	require.Equal(t, s.LastReport, there.LastReport)
+	require.Empty(t, Render([]supervisor.Snapshot{s}, midday.AddDate(0, 0, 1), MenuOptions{}).Sections[0].Items[ItemNote].Title, "another day")
+}
+
+func TestAnAmendedVerdictHasWordsAndNoNotice(t *testing.T) {
+	e := supervisor.Event{What: supervisor.EventAmended, Verdict: crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes", Remedy: "vivarium doctor --fix"}, Text: "a segmentation fault"}
+	require.Equal(t, "the cause is clearer now: two OpenMP runtimes · vivarium doctor --fix", Sentence(e))
+	_, ok := Announce(e)
+	require.False(t, ok)
+}
