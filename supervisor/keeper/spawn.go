@@ -45,6 +45,7 @@ func newNest(dir string, ended func(*child, Exit, []byte), problem func(string, 
 	n := &nest{records: records{dir}, log: newRotated(), null: null, ended: ended, problem: problem}
 	n.reaper = newReaper(n.died)
 	n.last, n.foreign = n.records.last()
+	_ = encodeExit(Exit{Tail: []string{""}}) // the first of its kind takes JSON a tenth of a millisecond longer: not between a death and a start
 	return n, nil
 }
 
