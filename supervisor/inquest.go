@@ -40,7 +40,7 @@ func (s *Supervisor) record(ctx context.Context, e doRecord) {
 func (q *inquest) hold(ctx context.Context, tail []string) {
 	q.begin(tail)
 	q.keep(ctx)
-	for _, look := range []func(context.Context) bool{q.lookAtMemory, q.lookAtPort, q.lookForOpenMP} {
+	for _, look := range []func(context.Context) bool{q.lookAtMemory, q.lookAtPort, q.lookForReport, q.lookForOpenMP} {
 		if look(ctx) {
 			q.amend(ctx)
 			q.keep(ctx)

@@ -57,6 +57,8 @@ type world struct {
 	Environ   func(pid int) ([]string, error)
 	Memory    func(pid int) *memoryWatch
 	Scan      func(ctx context.Context, in Interpreter) (openmp.Environment, error)
+	// ReportFolders are where the system leaves reports on processes that died.
+	ReportFolders []string
 }
 
 // Supervisor keeps one backend running.

@@ -42,6 +42,7 @@ func realWorld(d Deps) world {
 		Scan: func(ctx context.Context, in Interpreter) (openmp.Environment, error) {
 			return openmp.Scan(ctx, in.Prefix, in.Site, nil)
 		},
+		ReportFolders: systemReports(),
 	}
 }
 

@@ -1,0 +1,190 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// crashReport is as much of a crash report as a search reads, and a register that no int64 holds.
+func crashReport(pid int, died time.Time) string {
+	return fmt.Sprintf(`{"app_name":"python3.11","timestamp":%q,"bug_type":"309"}
+{"pid":%d,"procName":"python3.11","captureTime":%q,"threads":[{"threadState":{"x":[{"value":18446744073709551615}]}}],"usedImages":[{}]}
+`, died.Format("2006-01-02 15:04:05.00 -0700"), pid, died.Format("2006-01-02 15:04:05.0000 -0700"))
+}
+
+func jetsamEvent(pid int, reason string) string {
+	return fmt.Sprintf(`{"bug_type":"298","timestamp":"2026-03-01 12:00:04.00 +0000"}
+{"bug_type":"298","memoryStatus":{"pageSize":16384},"largestProcess":"Safari","processes":[
+{"pid":1104,"name":"Safari","rpages":119425,"lifetimeMax":119425},
+{"pid":%d,"name":"python3.11","rpages":1000,"lifetimeMax":2000%s}]}
+`, pid, reason)
+}
+
+// shelf is a folder of reports.
+type shelf struct {
+	t   *testing.T
+	dir string
+}
+
+// put writes a file as the system would have at that time.
+func (s shelf) put(name, text string, at time.Time) string {
+	s.t.Helper()
+	path := filepath.Join(s.dir, name)
+	require.NoError(s.t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(s.t, os.WriteFile(path, []byte(text), 0o600))
+	require.NoError(s.t, os.Chtimes(path, at, at))
+	return path
+}
+
+func TestAReportIsFoundByPIDAndTimeAndNeverBecauseItIsTheLatest(t *testing.T) {
+	for name, tt := range map[string]struct {
+		files map[string]string // by name; each was written 2 s after the death
+		late  time.Duration     // or so much later
+		want  string
+	}{
+		"nothing there":                         {nil, 0, ""},
+		"of this death":                         {map[string]string{"python3.11-2026-03-01-120000.ips": crashReport(4711, noon)}, 0, "python3.11-2026-03-01-120000.ips"},
+		"under a framework's name":              {map[string]string{"Python-2026-03-01-120000.000.ips": crashReport(4711, noon)}, 0, "Python-2026-03-01-120000.000.ips"},
+		"in Retired":                            {map[string]string{"Retired/Python.ips": crashReport(4711, noon)}, 0, "Retired/Python.ips"},
+		"in another time zone":                  {map[string]string{"Python.ips": crashReport(4711, noon.In(time.FixedZone("", -8*60*60)))}, 0, "Python.ips"},
+		"among others":                          {map[string]string{"a.ips": crashReport(1, noon), "b.ips": crashReport(4711, noon), "c.ips": crashReport(2, noon)}, 0, "b.ips"},
+		"of another process":                    {map[string]string{"Python.ips": crashReport(47, noon)}, 0, ""},
+		"of an earlier process of the same PID": {map[string]string{"Python.ips": crashReport(4711, noon.Add(-time.Hour))}, 0, ""},
+		"written much later":                    {map[string]string{"Python.ips": crashReport(4711, noon)}, time.Hour, ""},
+		"no report by its name":                 {map[string]string{"Python.txt": crashReport(4711, noon)}, 0, ""},
+		"half-written":                          {map[string]string{"Python.ips": crashReport(4711, noon)[:120]}, 0, ""},
+		"a header alone":                        {map[string]string{"Python.ips": `{"bug_type":"309"}` + "\n"}, 0, ""},
+		"empty":                                 {map[string]string{"Python.ips": ""}, 0, ""},
+		"no JSON":                               {map[string]string{"Python.ips": "Process: Python [4711]\n"}, 0, ""},
+		"without a time":                        {map[string]string{"Python.ips": `{"bug_type":"309"}` + "\n" + `{"pid":4711}`}, 0, "Python.ips"},
+		"a key of another type":                 {map[string]string{"Python.ips": `{"bug_type":"309","timestamp":7}` + "\n" + `{"processes":{},"pid":4711}`}, 0, "Python.ips"},
+		"another kind of report":                {map[string]string{"Python.ips": strings.Replace(crashReport(4711, noon), "309", "202", 1)}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := shelf{t, t.TempDir()}
+			for file, text := range tt.files {
+				s.put(file, text, noon.Add(2*time.Second+tt.late))
+			}
+			q := reportSearch{folders: []string{s.dir, filepath.Join(s.dir, "Retired"), filepath.Join(s.dir, "gone")}, pid: 4711, died: noon}
+			got, ok := q.look()
+			require.Equal(t, tt.want != "", ok)
+			if ok {
+				require.Equal(t, filepath.Join(s.dir, tt.want), got.file)
+				require.Zero(t, got.memory)
+			}
+			again, _ := q.look()
+			require.Equal(t, got, again)
+		})
+	}
+}
+
+func TestTheProcessWithAReasonWasEndedForWantOfMemoryAndNotTheLargest(t *testing.T) {
+	s := shelf{t, t.TempDir()}
+	file := s.put("JetsamEvent-2026-03-01-120003.ips", jetsamEvent(4711, `,"reason":"vm-compressor-space-shortage","killDelta":3`), noon.Add(3*time.Second))
+	look := func(pid int) (foundReport, bool) {
+		q := reportSearch{folders: []string{s.dir}, pid: pid, died: noon}
+		return q.look()
+	}
+	got, ok := look(4711)
+	require.True(t, ok)
+	require.Equal(t, foundReport{file, crash.Memory{OOM: true, Source: "JetsamEvent", Peak: 2000 * 16384}}, got)
+	_, ok = look(1104)
+	require.False(t, ok, "the largest process lives")
+	s.put("JetsamEvent-2026-03-01-120003.ips", jetsamEvent(4711, ""), noon.Add(3*time.Second))
+	_, ok = look(4711)
+	require.False(t, ok)
+	s.put("JetsamEvent-2026-03-01-120003.ips", jetsamEvent(4711, `,"reason":"x"`), noon.Add(3*time.Second))
+	crashed := s.put("Python.ips", crashReport(4711, noon), noon.Add(3*time.Second))
+	got, ok = look(4711)
+	require.True(t, ok)
+	require.Equal(t, crashed, got.file, "a crash report tells more")
+}
+
+func TestASearchWaitsForTheSystemToFinishItsReport(t *testing.T) {
+	s := shelf{t, t.TempDir()}
+	synctest.Test(t, func(t *testing.T) {
+		s.t = t
+		died := time.Now()
+		whole := crashReport(4711, died)
+		go func() {
+			time.Sleep(time.Second)
+			s.put("Python.ips", whole[:100], time.Now())
+			time.Sleep(1500 * time.Millisecond)
+			s.put("Python.ips", whole, time.Now())
+		}()
+		q := reportSearch{folders: []string{s.dir}, pid: 4711, died: died}
+		got, ok := q.wait(t.Context())
+		require.True(t, ok)
+		require.Equal(t, filepath.Join(s.dir, "Python.ips"), got.file)
+		require.InDelta(t, 2.5, time.Since(died).Seconds(), 0.4)
+
+		died = time.Now()
+		q = reportSearch{folders: []string{s.dir}, pid: 4712, died: died}
+		_, ok = q.wait(t.Context())
+		require.False(t, ok)
+		require.InDelta(t, 10, time.Since(died).Seconds(), 0.5, "then there is none")
+
+		q = reportSearch{folders: []string{s.dir}, pid: 4712, died: died.Add(-time.Hour)}
+		began := time.Now()
+		_, ok = q.wait(t.Context())
+		require.False(t, ok)
+		require.Zero(t, time.Since(began), "a death of long ago is not waited for")
+
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		began = time.Now()
+		q = reportSearch{folders: []string{s.dir}, pid: 4712, died: began}
+		_, ok = q.wait(ctx)
+		require.False(t, ok)
+		require.Equal(t, time.Second, time.Since(began), "the app leaves")
+	})
+}
+
+func TestReportsAreLookedForInTheUsersAndTheSystemsFolderOnAMacAlone(t *testing.T) {
+	require.Equal(t, []string{
+		"/Users/alice/Library/Logs/DiagnosticReports", "/Users/alice/Library/Logs/DiagnosticReports/Retired",
+		"/Library/Logs/DiagnosticReports", "/Library/Logs/DiagnosticReports/Retired",
+	}, reportFolders("darwin", "/Users/alice"))
+	require.Empty(t, reportFolders("linux", "/home/alice"))
+}
+
+func TestAReportThatComesLaterIsInTheRecord(t *testing.T) {
+	state, plan := t.TempDir(), bed(t)
+	s := shelf{t, t.TempDir()}
+	synctest.Test(t, func(t *testing.T) {
+		st := setStage(t, state, func(w *world) {
+			w.Plan = func(Config) (Plan, error) { return plan, nil }
+			w.ReportFolders = []string{s.dir}
+		})
+		st.Start()
+		time.Sleep(10 * time.Second)
+		died := time.Now()
+		st.k.end(9, false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 1, len(st.toldRecords()), "the first word does not wait")
+		file := s.put("JetsamEvent-x.ips", jetsamEvent(101, `,"reason":"vm-pageshortage"`), time.Now())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		records := st.toldRecords()
+		require.Equal(t, 2, len(records))
+		require.Equal(t, file, records[1].ReportFile)
+		require.Equal(t, "JetsamEvent", records[1].Memory.Source)
+		require.Equal(t, died.UTC(), records[1].At.UTC())
+		st.k.endWith(3)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 3, len(st.toldRecords()), "nothing is looked for after an exit by itself")
+		st.leave(t)
+	})
+}

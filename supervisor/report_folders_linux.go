@@ -1,0 +1,5 @@
+package supervisor
+
+import "runtime"
+
+func systemReports() []string { return reportFolders(runtime.GOOS, "") }
