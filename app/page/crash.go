@@ -44,7 +44,7 @@ type variable struct {
 // Crash writes the report on a death. The same record gives the same page.
 func (w Words) Crash(out io.Writer, r supervisor.Record) error {
 	p := w.report(r)
-	return write(out, "crash.html", sheet{Title: p.Backend + ": " + orElse(p.Summary, p.Kind), Content: p})
+	return write(out, "crash.html", sheet{Title: p.Backend + ": " + p.Summary, Content: p})
 }
 
 // Markdown is the report as text, for an issue.
@@ -58,7 +58,7 @@ func (w Words) report(r supervisor.Record) report {
 	v := r.Verdict
 	p := report{
 		Backend: orElse(w.Safe(r.Backend), "backend"), Dir: w.Safe(r.Dir), Log: w.Safe(r.Log), At: r.At.Format("2 January 2006, 15:04:05"), Zone: r.At.Format("-07:00"),
-		Kind: w.Safe(string(v.Kind)), Summary: w.Safe(v.Summary), Remedy: w.Safe(v.Remedy), Line: w.Safe(v.Line), Asked: r.Asked,
+		Kind: w.Safe(string(v.Kind)), Summary: orElse(w.Safe(v.Summary), "how it ended is not known"), Remedy: w.Safe(v.Remedy), Line: w.Safe(v.Line), Asked: r.Asked,
 		Facts: w.facts(r), Amended: r.Amended, Timeline: newTimeline(r, w), Version: w.Safe(r.Versions["Vivarium"]),
 	}
 	p.Graph = newGraph(Copies{Runtimes: r.OpenMP, Loaded: r.Loaded, Together: clashing(r.OpenMP, r.Loaded)}, w)

@@ -239,7 +239,7 @@ func gapLimit(samples []supervisor.Sample) time.Duration {
 		return leastGap
 	}
 	slices.Sort(between)
-	return max(leastGap, 3*between[len(between)/2])
+	return max(leastGap, 3*between[(len(between)-1)/2])
 }
 
 func (p *panel) y(v float64, a axis) float64 { return tenth(p.Bottom - panelHeight*v/a.top) }
