@@ -16,9 +16,12 @@ type member struct {
 	depth int           // 0: the leader, 1: its children
 }
 
+// few processes' memory is read at every look: one short call for each, and a history of it that shows how the end came about.
+const few = 4
+
 // TreeUsage measures the tree below the process with that PID, and gives its children. prev is the measure before, elapsed ago; the
 // zero Usage if there is none. The CPU time is always the whole tree's, so that a run which works in its workers is never taken for a
-// hung one; memory is read only if whole, else it stays as it was.
+// hung one; the memory of more than a few processes is read only if whole, else it stays as it was.
 //
 // RSS counts memory that forked workers share once for each of them: the kernel's fair figure costs milliseconds a process.
 func TreeUsage(pid int, prev Usage, elapsed time.Duration, whole bool) (Usage, []Child, error) {
@@ -35,7 +38,7 @@ func TreeUsage(pid int, prev Usage, elapsed time.Duration, whole bool) (Usage, [
 		u.Total += m.cpu
 	}
 	u.CPU = cpuShare(prev, u.Total, elapsed)
-	if whole {
+	if whole || len(tree) <= few {
 		u.RSS = 0
 		for _, m := range tree {
 			u.RSS += resident(m.PID)
