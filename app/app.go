@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"sync"
 	"time"
@@ -48,6 +49,7 @@ type Options struct {
 	Keeper  string       // the keeper's program. If empty, the one beside this program
 	Log     *slog.Logger // If nil, <state>/vivarium.log
 	Desktop Desktop      // the world around the menu; each function that is nil is the real one
+	Center  Center       // tells notices. If nil, the desktop's on Linux, where it has buttons, and none on a Mac
 	// Supervise makes the supervisor of the backend in dir. If nil, the real one.
 	Supervise func(dir string) Supervision
 }
@@ -63,6 +65,7 @@ type App struct {
 	logFile  io.Closer
 	inputs   chan func()
 	notifier *Notifier
+	center   Center          // nil: there is none
 	ctx      context.Context // of everything that Run starts
 	work     sync.WaitGroup  // what Run waits for at its end
 	view     View
@@ -73,6 +76,7 @@ type App struct {
 	quitting   time.Time // when to leave at the latest; zero: nobody asked
 	leave      bool      // end now, and leave the runs alone
 	asking     bool      // a dialog is open: there is never a second one
+	asked      bool      // for leave to show notices
 	login      bool
 	loginShown bool
 }
@@ -137,14 +141,14 @@ func (a *App) Close() {
 	}
 }
 
-// Run is the app: one loop that owns all state. It shows the menu in view and tells notices with notify, coalesced, one at a time;
-// notify may block, and if it is nil, it is the desktop's notification service. Run returns nil after a Quit, after Quit and
+// Run is the app: one loop that owns all state. It shows the menu in view and tells notices, coalesced, one at a time, in the center
+// or, where that cannot, with notify, which may block; if it is nil, it is the desktop's plain way. Run returns nil after a Quit, after Quit and
 // Leave Running, and when ctx ends, which is a Quit, too.
 func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
 	defer a.Close()
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.ctx, a.view = inner, view
-	a.notifier = newNotifier(notify, a.log)
+	a.notifier = a.newNotifier(notify)
 	defer func() {
 		cancel()
 		a.work.Wait()
@@ -167,6 +171,10 @@ func (a *App) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	asked := ctx.Done()
+	var clicks <-chan Click
+	if a.center != nil {
+		clicks = a.center.Clicks()
+	}
 	for !a.over(time.Now()) {
 		select {
 		case <-asked:
@@ -176,6 +184,8 @@ func (a *App) loop(ctx context.Context) {
 			do()
 		case click := <-a.view.Actions():
 			a.act(click)
+		case click := <-clicks:
+			a.actNotice(click)
 		case <-timer.C:
 		}
 		now := time.Now()
@@ -232,11 +242,16 @@ func (a *App) render(now time.Time) {
 // post hands something to the loop. It is dropped when the loop has ended.
 func (a *App) post(do func()) { a.postTo(a.ctx, do) }
 
-func newNotifier(notify func(Notice), log *slog.Logger) *Notifier {
-	if notify == nil {
-		return NewNotifier(nil, log)
+// newNotifier: whoever brings a way of their own is not surprised by the desktop's center.
+func (a *App) newNotifier(notify func(Notice)) *Notifier {
+	w := ways{center: a.options.Center, plain: showPlainly, goos: runtime.GOOS}
+	if notify != nil {
+		w.plain = func(n Notice) error { notify(n); return nil }
+	} else if w.center == nil && runtime.GOOS != "darwin" {
+		w.center = newBusCenter()
 	}
-	return NewNotifier(func(n Notice) error { notify(n); return nil }, log)
+	a.center = w.center
+	return NewNotifier(w.show, a.log)
 }
 
 // readLogin asks the system about the login item, which may take a while.

@@ -66,6 +66,15 @@ func (a *App) actOn(m *member, item int) {
 	}
 }
 
+// actNotice does what a click on a notice means. Its backend may have been removed meanwhile.
+func (a *App) actNotice(click Click) {
+	a.log.Info("a click on a notice", "dir", click.Backend, "item", click.Item)
+	i := slices.IndexFunc(a.members, func(m *member) bool { return m.dir == click.Backend })
+	if i >= 0 && a.quitting.IsZero() {
+		a.actOn(a.members[i], click.Item)
+	}
+}
+
 func (a *App) actTail(item int) {
 	switch item {
 	case TailAdd:
@@ -84,6 +93,8 @@ func (a *App) actTail(item int) {
 		a.open(a.desktop.OpenURL, helpURL)
 	case TailDiagnostics:
 		a.copyDiagnostics()
+	case TailTest:
+		a.sendTest()
 	case TailQuit:
 		a.quit()
 	case TailLeave:
@@ -218,6 +229,7 @@ func (a *App) addAndStart(dir string, visit bool) {
 	}
 	m.visit = visit
 	m.wish(Supervision.Start)
+	a.askForNotices()
 }
 
 func (a *App) askAdd() {

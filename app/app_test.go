@@ -29,6 +29,7 @@ type stage struct {
 	menu    Menu
 	shown   int
 	puppets map[string]*puppet
+	center  Center
 	notices []Notice
 	did     []string // on the desktop
 	answer  bool
@@ -137,7 +138,11 @@ func (s *stage) desktop() Desktop {
 			defer s.mu.Unlock()
 			return s.answer, nil
 		},
-		Tell: func(_ context.Context, title, _ string) error { s.note("tell " + title); return nil },
+		Tell: func(_ context.Context, title, text string) error {
+			s.note(text)
+			s.note("tell " + title)
+			return nil
+		},
 	}
 }
 
@@ -164,7 +169,7 @@ func play(t *testing.T, dirs ...string) *stage {
 
 func (s *stage) start() {
 	s.t.Helper()
-	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise})
+	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise, Center: s.center})
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel

@@ -177,6 +177,7 @@ func tail(all []supervisor.Snapshot, o MenuOptions) [numTail]Item {
 	show(TailAbout, wordAbout)
 	show(TailHelp, wordHelp)
 	show(TailDiagnostics, wordDiagnostics)
+	show(TailTest, wordTest)
 	show(TailQuit, wordQuit)
 	for _, s := range all {
 		if alive(s) && s.HeldBy == 0 {

@@ -19,7 +19,12 @@ type Notice struct {
 	Class   Class
 	Cause   string // a crash's one sentence and its remedy, for the notice that stands for several
 	Remedy  string
+	// Told is called once the notice was shown, or could not be. If nil, nobody waits for that.
+	Told func(Way, error)
 }
+
+// HasButtons: there is something to do about it. Good news needs none.
+func (n Notice) HasButtons() bool { return n.Backend != "" && n.Class != ClassRecovered }
 
 // Class is how a notice behaves among others of its backend.
 type Class uint8

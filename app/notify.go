@@ -4,18 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
-	"runtime"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gen2brain/beeep"
-
-	"github.com/vivarium-app/vivarium/assets"
 )
 
 const (
@@ -25,18 +16,14 @@ const (
 
 // Notifier tells notices natively, coalesced. Desktops may be slow or absent, so nobody waits for them: Tell only queues.
 type Notifier struct {
-	show    func(Notice) error
+	show    func(Notice) (Way, error)
 	log     *slog.Logger
 	queue   chan Notice
 	dropped atomic.Int64
 }
 
-// NewNotifier makes a Notifier that shows with show. If show is nil, it is the desktop's notification service; if log is nil,
-// nothing is logged.
-func NewNotifier(show func(Notice) error, log *slog.Logger) *Notifier {
-	if show == nil {
-		show = showNatively
-	}
+// NewNotifier makes a Notifier that shows with show. If log is nil, nothing is logged.
+func NewNotifier(show func(Notice) (Way, error), log *slog.Logger) *Notifier {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -48,7 +35,16 @@ func (n *Notifier) Tell(notice Notice) {
 	select {
 	case n.queue <- notice:
 	default:
-		n.dropped.Add(1)
+		n.drop(notice)
+	}
+}
+
+var errTooSlow = errors.New("the desktop is too slow: too many notices wait to be shown")
+
+func (n *Notifier) drop(notice Notice) {
+	n.dropped.Add(1)
+	if notice.Told != nil {
+		go notice.Told(Way{}, errTooSlow)
 	}
 }
 
@@ -93,7 +89,7 @@ func (n *Notifier) pass(out chan<- Notice, notices []Notice) {
 		select {
 		case out <- notice:
 		default:
-			n.dropped.Add(1)
+			n.drop(notice)
 		}
 	}
 }
@@ -102,7 +98,10 @@ func (n *Notifier) pass(out chan<- Notice, notices []Notice) {
 func (n *Notifier) deliver(in <-chan Notice) {
 	failing := false
 	for notice := range in {
-		err := n.show(notice)
+		way, err := n.show(notice)
+		if notice.Told != nil {
+			notice.Told(way, err)
+		}
 		switch {
 		case err != nil && !failing:
 			n.log.Warn("showing a notice; later ones that fail are not logged", "error", err)
@@ -125,52 +124,4 @@ func waitAtMost(g *sync.WaitGroup, d time.Duration) {
 	case <-done:
 	case <-timer.C:
 	}
-}
-
-var nameBeeep = sync.OnceFunc(func() { beeep.AppName = "Vivarium" })
-
-// showNatively blocks for as long as the desktop does. It is for one goroutine.
-func showNatively(notice Notice) error {
-	if err := noDesktop(runtime.GOOS, os.Getenv, exists); err != nil {
-		return err
-	}
-	nameBeeep()
-	icon := assets.Icon(assets.Icons[min(int(notice.Icon), len(assets.Icons)-1)], "linux") // the coloured twin: a notice is no template
-	return beeep.Notify(daemonText(runtime.GOOS, notice.Title), daemonText(runtime.GOOS, notice.Body), icon)
-}
-
-// noDesktop: without a session bus, and without a display to find one by, the D-Bus library would start a bus of its own with
-// dbus-launch, which nobody listens to and nobody ends.
-func noDesktop(goos string, getenv func(string) string, exists func(string) bool) error {
-	if goos == "darwin" || getenv("DBUS_SESSION_BUS_ADDRESS") != "" || getenv("DISPLAY") != "" {
-		return nil
-	}
-	for _, dir := range []string{getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(os.Getuid())} {
-		if dir != "" && exists(filepath.Join(dir, "bus")) {
-			return nil
-		}
-	}
-	return errors.New("there is no desktop session to show notices in")
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
-// daemonText is text that no notification service takes for anything but text: most of them on Linux read HTML-like markup,
-// and terminal-notifier on macOS reads property lists and options.
-func daemonText(goos, s string) string {
-	s = Plain(s)
-	if goos != "darwin" {
-		s = strings.NewReplacer("<", "‹", ">", "›").Replace(s)
-		if strings.HasPrefix(s, "-") {
-			return "–" + s[1:]
-		}
-		return s
-	}
-	if s != "" && strings.ContainsRune(`-[({<"`, rune(s[0])) {
-		return "· " + s
-	}
-	return s
 }

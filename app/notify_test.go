@@ -24,11 +24,11 @@ type shownNotices struct {
 	err error
 }
 
-func (s *shownNotices) show(n Notice) error {
+func (s *shownNotices) show(n Notice) (Way, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.all = append(s.all, n)
-	return s.err
+	return Way{}, s.err
 }
 
 func (s *shownNotices) titles() []string {
@@ -88,7 +88,7 @@ func TestASlowDesktopBlocksNobodyAndWhatIsDroppedIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		release := make(chan struct{})
-		n := NewNotifier(func(Notice) error { <-release; return nil }, slog.New(slog.NewTextHandler(&log, nil)))
+		n := NewNotifier(func(Notice) (Way, error) { <-release; return Way{}, nil }, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
 		var done sync.WaitGroup
 		done.Go(func() { n.Run(ctx) })
@@ -109,7 +109,7 @@ func TestASlowDesktopBlocksNobodyAndWhatIsDroppedIsCounted(t *testing.T) {
 func TestTheEndDoesNotWaitForADesktopThatNeverAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		n := NewNotifier(func(Notice) error { <-release; return nil }, nil)
+		n := NewNotifier(func(Notice) (Way, error) { <-release; return Way{}, nil }, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		n.Tell(finished)
 		cancel()
@@ -201,14 +201,14 @@ func sessionBus(t *testing.T) *dbus.Conn {
 	return conn
 }
 
-func TestANoticeArrivesOnARealBus(t *testing.T) {
+func TestANoticeArrivesOnARealBusAlsoIfTheServiceHasNoButtons(t *testing.T) {
 	conn := sessionBus(t)
 	b := bell{make(chan [3]string, 8)}
 	require.NoError(t, conn.Export(b, "/org/freedesktop/Notifications", "org.freedesktop.Notifications"))
 	_, err := conn.RequestName("org.freedesktop.Notifications", dbus.NameFlagDoNotQueue)
 	require.NoError(t, err)
 
-	n := NewNotifier(nil, nil)
+	n := NewNotifier(ways{center: newBusCenter(), plain: showPlainly, goos: "linux"}.show, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { n.Run(ctx) })

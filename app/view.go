@@ -64,6 +64,7 @@ const (
 	TailAbout // a separator stands before it
 	TailHelp
 	TailDiagnostics
+	TailTest // "Send Test Notification"
 	TailQuit // a separator stands before it
 	TailLeave
 	numTail

@@ -33,6 +33,7 @@ const (
 	wordAbout        = "About Vivarium"
 	wordHelp         = "Help"
 	wordDiagnostics  = "Copy Diagnostics (redacted)"
+	wordTest         = "Send Test Notification"
 	wordQuit         = "Quit"
 	wordLeave        = "Quit and Leave Running (a crash then waits for the next launch)"
 	wordNoBackend    = "Add a backend to begin"

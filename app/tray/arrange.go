@@ -35,7 +35,7 @@ type place struct {
 //	────
 //	Add Backend… to Launch at Login
 //	────
-//	About to Copy Diagnostics
+//	About to Send Test Notification
 //	────
 //	Quit
 func places() []place {

@@ -1,0 +1,113 @@
+package app
+
+import (
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// playWith starts an app that has a center.
+func playWith(t *testing.T, center Center, dirs ...string) *stage {
+	t.Helper()
+	s := &stage{
+		t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1), center: center,
+	}
+	list, err := OpenBackends(s.state)
+	require.NoError(t, err)
+	for _, d := range dirs {
+		require.NoError(t, list.Add(d))
+	}
+	s.start()
+	return s
+}
+
+func (s *stage) supervises(dir string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.puppets[dir] != nil
+}
+
+func (s *stage) hasSaid(part string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.did, func(d string) bool { return strings.Contains(d, part) })
+}
+
+func TestLeaveToNotifyIsAskedForWithTheFirstBackendAndNeverAtLaunch(t *testing.T) {
+	center := newCounter()
+	s := playWith(t, center, backendFolder(t, "old"))
+	s.status("old")
+	asked, _ := center.count()
+	require.Zero(t, asked, "a launch asks nothing")
+	for range 2 {
+		dir := folder(t, map[string]string{"main.py": fastAPI})
+		s.set(func() { s.folder, s.answer = dir, true })
+		eventually(t, "the dialog before is closed, and it is asked for again", func() bool { s.clickTail(TailAdd); return s.supervises(dir) })
+		p := s.puppet(dir)
+		eventually(t, "it was started", func() bool { return p.has("start") })
+	}
+	eventually(t, "leave was asked for", func() bool { asked, _ := center.count(); return asked == 1 })
+	s.clickTail(TailQuit)
+	s.ended()
+	asked, _ = center.count()
+	require.Equal(t, 1, asked, "once")
+}
+
+func TestAClickOnANoticeIsAClickOnItsBackend(t *testing.T) {
+	center := newCounter()
+	a, b := backendFolder(t, "a"), backendFolder(t, "b")
+	s := playWith(t, center, a, b)
+	s.puppet(a)
+	p := s.puppet(b)
+	p.run()
+	eventually(t, "both are known", func() bool { return strings.Contains(s.now().Sections[2].Title, "Healthy") })
+	center.clicks <- Click{Backend: "/not/there/any/more", Item: ItemRestart}
+	center.clicks <- Click{Backend: b, Item: ItemRestart}
+	eventually(t, "it restarts", func() bool { return p.has("restart") })
+	center.clicks <- Click{Backend: b, Item: ItemOpenLog}
+	eventually(t, "its log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
+	require.False(t, s.puppet(a).has("restart"))
+}
+
+func TestTheSameWordsAreInTheNoticeAndInTheMenu(t *testing.T) {
+	center := newCounter()
+	dir := backendFolder(t, "a")
+	s := playWith(t, center, dir)
+	p := s.puppet(dir)
+	verdict := crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes in one process", Remedy: "Keep the crash environment"}
+	p.become(func(now *supervisor.Snapshot) { now.State, now.Last, now.LastAt = supervisor.Starting, verdict, time.Now() })
+	p.events <- supervisor.Event{What: supervisor.EventCrashed, Verdict: verdict, Snapshot: supervisor.Snapshot{Backend: "a", Dir: dir}}
+	eventually(t, "the notice", func() bool { _, shown := center.count(); return shown == 1 })
+	require.Equal(t, "a: two OpenMP runtimes in one process", center.shown[0].Title)
+	require.Equal(t, dir, center.shown[0].Backend)
+	require.True(t, center.shown[0].HasButtons())
+	eventually(t, "the menu", func() bool {
+		return strings.Contains(s.now().Sections[0].Items[ItemLast].Title, verdict.Summary)
+	})
+}
+
+func TestSendTestNotificationShowsOneAndSaysTheWay(t *testing.T) {
+	center := newCounter()
+	s := playWith(t, center)
+	for n := 1; n <= 2; n++ { // also twice within a minute
+		s.clickTail(TailTest)
+		eventually(t, "the notice", func() bool { _, shown := center.count(); return shown == n })
+		eventually(t, "the way", func() bool { return s.hasSaid("under the name Vivarium") })
+		s.set(func() { s.did = nil })
+	}
+	asked, _ := center.count()
+	require.Equal(t, 2, asked, "who sends a test wants to be asked")
+	center.mu.Lock()
+	center.refuse = errors.New("notices of Vivarium are not allowed")
+	center.mu.Unlock()
+	eventually(t, "the dialog before is closed", func() bool { s.clickTail(TailTest); return s.hasSaid("not allowed") })
+	require.True(t, s.told(wordTestTitle), "it went the plain way")
+}
