@@ -26,8 +26,9 @@ const (
 // maxShown is how many notices are remembered for their buttons; a service that never says which are closed costs no more memory.
 const maxShown = 64
 
-// busItems are the keys of a notice's buttons on the bus; "default" is a click on the notice itself.
-var busItems = map[string]int{"restart": ItemRestart, "log": ItemOpenLog, "default": ItemOpenLog}
+// busItems are the keys of a notice's buttons on the bus. There is no "default": where a click on the notice itself is meant by it,
+// that is how people close one, and xfce4-notifyd makes it a third button.
+var busItems = map[string]int{"restart": ItemRestart, "log": ItemOpenLog}
 
 // busCenter is the desktop's notification service on Linux, if it has buttons. It connects with the first notice.
 type busCenter struct {
@@ -70,7 +71,7 @@ func (c *busCenter) Show(n Notice) error {
 	}
 	var actions []string
 	if n.HasButtons() {
-		actions = []string{"default", wordOpenLog, "restart", wordRestart, "log", wordOpenLog}
+		actions = []string{"restart", wordRestart, "log", wordOpenLog}
 	}
 	hints := map[string]dbus.Variant{"urgency": dbus.MakeVariant(byte(1))}
 	if picture, err := busPicture(n.Icon); err == nil {

@@ -161,7 +161,7 @@ func TestOnARealBusAButtonOfOurNoticeIsAClickOnItsBackend(t *testing.T) {
 	require.NoError(t, c.Show(Notice{Title: "chat: healthy again", Backend: "/b/chat", Class: ClassRecovered}))
 	require.Equal(t, busWay("Test Service"), c.Way())
 	require.Equal(t, []sentCall{
-		{"Vivarium", "chat: killed", "‹b›Why‹/b›", []string{"default", "Open Log", "restart", "Restart", "log", "Open Log"}, true},
+		{"Vivarium", "chat: killed", "‹b›Why‹/b›", []string{"restart", "Restart", "log", "Open Log"}, true},
 		{"Vivarium", "chat: healthy again", "", []string{}, true},
 	}, s.calls())
 
@@ -184,8 +184,6 @@ func TestOnARealBusAButtonOfOurNoticeIsAClickOnItsBackend(t *testing.T) {
 	press(1, "restart")
 	require.Equal(t, Click{"/b/chat", ItemRestart}, clicked(), "the three before it were nothing")
 	press(1, "log")
-	require.Equal(t, Click{"/b/chat", ItemOpenLog}, clicked())
-	press(1, "default")
 	require.Equal(t, Click{"/b/chat", ItemOpenLog}, clicked())
 
 	require.NoError(t, c.Show(Notice{Title: "again", Backend: "/b/other"}))

@@ -4,14 +4,17 @@ package desktop
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
+	"image"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -395,4 +398,58 @@ func TestWithoutADisplayTheAppSaysWhatToDo(t *testing.T) {
 	require.Error(t, err)
 	require.Contains(t, string(out), "vivarium run")
 	require.Equal(t, 1, strings.Count(string(out), "\n"))
+}
+
+// button is where a button of the highest notice is: they stand in a row at its lower right corner, the last one outermost.
+func (m *menubar) button(fromRight int) image.Point {
+	m.t.Helper()
+	all := m.noticeWindows()
+	require.NotEmpty(m.t, all)
+	w := slices.MaxFunc(all, func(a, b window) int { return cmp.Compare(a.area.Dy(), b.area.Dy()) })
+	return image.Pt(w.area.Max.X-(57+92*fromRight)*m.scale, w.area.Max.Y-31*m.scale)
+}
+
+func TestTheButtonsOfANoticeAreClicksOnItsBackend(t *testing.T) {
+	for fromRight, button := range []string{"Open Log", "Restart"} {
+		m := newMenubar(t)
+		dir, url := m.backend("chat")
+		m.launch()
+		m.status("chat: Healthy")
+		killed := server(url)
+		require.NotZero(t, killed)
+		require.NoError(t, syscall.Kill(killed, syscall.SIGKILL))
+		m.seesNotice()
+		restarted := 0
+		eventually(t, "another process that answers", func() bool { restarted = server(url); return restarted != 0 && restarted != killed })
+		m.status("chat: Healthy")
+		m.picture("app-notice-buttons")
+		m.click(m.button(fromRight))
+		if button == "Restart" {
+			eventually(t, "another process that answers", func() bool { pid := server(url); return pid != 0 && pid != restarted })
+		} else {
+			m.hasOpened(filepath.Join(dir, "logs", "server.log"))
+			require.Equal(t, restarted, server(url), "nothing else happened")
+		}
+		m.park()
+		m.end()
+		m.cmd = nil
+		eventually(t, "the icon to go", func() bool { owner, _ := m.item(); return owner == "" })
+	}
+}
+
+func TestSendTestNotificationShowsANoticeAndSaysHowItCame(t *testing.T) {
+	m := newMenubar(t)
+	n := listen(t)
+	dialog := fmt.Sprintf("#!/bin/sh\nprintf '%%s\\n' \"$*\" >> '%s'\n", m.opened)
+	require.NoError(t, os.WriteFile(filepath.Join(m.home, "bin-of-test", "zenity"), []byte(dialog), 0o755))
+	m.launch()
+	m.status("Add a backend to begin")
+	m.choose("Send Test Notification")
+	got := n.next("This is how you are told")
+	require.Equal(t, "Vivarium: a test", got.Title)
+	m.seesNotice()
+	eventually(t, "a dialog that says by what way", func() bool {
+		text, _ := os.ReadFile(m.opened)
+		return strings.Contains(string(text), "over D-Bus, with buttons, shown by Xfce Notify Daemon")
+	})
 }
