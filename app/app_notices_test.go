@@ -83,7 +83,9 @@ func TestTheSameWordsAreInTheNoticeAndInTheMenu(t *testing.T) {
 	s := playWith(t, center, dir)
 	p := s.puppet(dir)
 	verdict := crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes in one process", Remedy: "Keep the crash environment"}
-	p.become(func(now *supervisor.Snapshot) { now.State, now.Last, now.LastAt = supervisor.Starting, verdict, time.Now() })
+	p.become(func(now *supervisor.Snapshot) {
+		now.State, now.Last, now.LastAt = supervisor.Starting, verdict, time.Now()
+	})
 	p.events <- supervisor.Event{What: supervisor.EventCrashed, Verdict: verdict, Snapshot: supervisor.Snapshot{Backend: "a", Dir: dir}}
 	eventually(t, "the notice", func() bool { _, shown := center.count(); return shown == 1 })
 	require.Equal(t, "a: two OpenMP runtimes in one process", center.shown[0].Title)
