@@ -1,0 +1,250 @@
+package openmp
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Cure is a plan to make one runtime of many: one file stays, and the other copies become links to it, so that the loader finds one and
+// the same image behind every name. Nothing but these copies is changed, and each is kept, see Apply.
+type Cure struct {
+	Root   string    `json:"root"`             // of the environment, absolute
+	Keep   Runtime   `json:"keep"`             // the file that stays; zero: there is none
+	Why    string    `json:"why"`              // why this one, in words
+	Links  []Relink  `json:"links"`            // what becomes a link, by path; none: there is nothing to cure
+	Static []Runtime `json:"static,omitempty"` // inside other files, where no link can be put: they stay
+}
+
+// Relink is a copy that becomes a link.
+type Relink struct {
+	Path    string `json:"path"`    // absolute, its folder's links resolved
+	Target  string `json:"target"`  // of the link, relative to its folder
+	Hash    string `json:"hash"`    // SHA-256 of the copy, hex
+	Package string `json:"package"` // its owner, "" none
+}
+
+// CureError is why an environment cannot be cured, told so that a person knows what to do instead.
+type CureError struct{ Problem, Remedy string }
+
+// Error is one line: "problem; remedy".
+func (e *CureError) Error() string { return e.Problem + "; " + e.Remedy }
+
+// otherCures are what helps where no link can be put. One thread needs no pool of threads, and a conflict is about those.
+const otherCures = "set OMP_NUM_THREADS = \"1\" under [environment], or upgrade the packages until they share one"
+
+// Cure plans. A copy is linked only if that is proven to fit: of the same family, for all architectures of the copy, and with every symbol
+// that somebody takes from it. Copies of GNU's runtime are left alone: they abort nobody, and LLVM's does not stand in for all of them.
+// An error is a *CureError.
+func (e Environment) Cure(read Symbols) (Cure, error) {
+	c := Cure{Root: e.Root}
+	var copies []Runtime
+	for _, r := range e.Runtimes {
+		switch {
+		case r.Flavor != LLVM && r.Flavor != Intel:
+		case r.Static:
+			c.Static = append(c.Static, r)
+		case !slices.ContainsFunc(copies, r.Same):
+			copies = append(copies, r)
+		default: // another name of an image that is there already: whoever asks by that name is a user of it, too
+			i := slices.IndexFunc(copies, r.Same)
+			users := slices.Concat(copies[i].Users, r.Users)
+			if copies[i].Link && !r.Link || rank(r) > rank(copies[i]) {
+				copies[i] = r // the file itself, under its owner's name
+			}
+			copies[i].Users = users
+		}
+	}
+	if len(copies) < 2 {
+		return c.alone(copies, read)
+	}
+	slices.SortStableFunc(copies, func(a, b Runtime) int {
+		return cmp.Or(-cmp.Compare(rank(a), rank(b)), -compareVersions(a.Version, b.Version), strings.Compare(a.Path, b.Path))
+	})
+	var first error
+	for i, keep := range copies {
+		others := slices.Delete(slices.Clone(copies), i, i+1)
+		err := fits(keep, others, read)
+		if err == nil {
+			c.Keep, c.Why = keep, why(keep, i)
+			c.Links, err = relinks(e.Root, keep, others)
+			return c, err
+		}
+		first = cmp.Or(first, err)
+	}
+	return c, &CureError{"no runtime of these can stand in for the others: " + first.Error(), otherCures}
+}
+
+// alone: there is at most one file. It may be what an earlier cure left, and newer than that.
+func (c Cure) alone(copies []Runtime, read Symbols) (Cure, error) {
+	if len(c.Static) > 0 && len(copies)+len(c.Static) > 1 {
+		return c, &CureError{"the runtimes in " + owners(c.Static) + " are part of larger files, where no link can be put", otherCures}
+	}
+	if len(copies) == 0 {
+		return c, nil
+	}
+	c.Keep = copies[0]
+	for _, s := range c.Keep.Slices {
+		have, err := read.Defined(c.Keep.Path, s.Arch)
+		if err != nil {
+			return c, &CureError{err.Error(), "reinstall " + owners(copies)}
+		}
+		for _, u := range c.Keep.Users {
+			wanted, err := read.Wanted(u.Path, s.Arch)
+			if err != nil {
+				continue // made for another architecture: it does not run beside this one
+			}
+			for name := range wanted {
+				if isOpenMP(name) && !have.has(name) {
+					return c, &CureError{fmt.Sprintf("%s lacks %s, which %s needs", c.Keep.Path, name, u.Path), "bring every package's own copy back with `vivarium doctor --undo`"}
+				}
+			}
+		}
+	}
+	return c, nil
+}
+
+// rank puts torch's copy first: torch loads it by its path, and the crash environment inserts it.
+func rank(r Runtime) int {
+	if Normal(r.Package) == "torch" || r.Package == "" && slices.Contains(strings.Split(filepath.ToSlash(r.Path), "/"), "torch") {
+		return 1
+	}
+	return 0
+}
+
+func why(keep Runtime, i int) string {
+	switch {
+	case rank(keep) == 1:
+		return "it is torch's, which torch loads by its path, and it has every symbol that the others' users need"
+	case i == 0:
+		return "it is the newest, and it has every symbol that the others' users need"
+	}
+	return "it has every symbol that the others' users need, and no better one has"
+}
+
+// fits says why the others cannot become links to keep; nil: they can.
+func fits(keep Runtime, others []Runtime, read Symbols) error {
+	for _, o := range others {
+		if o.Hash != "" && o.Hash == keep.Hash {
+			continue
+		}
+		for _, s := range o.Slices {
+			if _, ok := keep.Arch(s.Arch); !ok {
+				return fmt.Errorf("%s is not made for %s", keep.Path, s.Arch)
+			}
+			missing, err := lacks(keep, o, s.Arch, read)
+			if err != nil {
+				return err
+			}
+			if len(missing) > 0 {
+				return fmt.Errorf("%s lacks %s, which users of %s need", keep.Path, shortList(missing), o.Path)
+			}
+		}
+		if len(o.Slices) == 0 {
+			return fmt.Errorf("%s could not be read", o.Path)
+		}
+	}
+	return nil
+}
+
+// lacks are the symbols that somebody takes from the copy and would not find in keep. Where nobody is known who takes any, as with a
+// library that is loaded by hand, all of OpenMP's own must be there.
+func lacks(keep, o Runtime, arch string, read Symbols) ([]string, error) {
+	have, err := read.Defined(keep.Path, arch)
+	if err != nil {
+		return nil, err
+	}
+	had, err := read.Defined(o.Path, arch)
+	if err != nil {
+		return nil, err
+	}
+	missing := map[string]bool{}
+	for _, u := range o.Users {
+		wanted, err := read.Wanted(u.Path, arch)
+		if err != nil {
+			return nil, err
+		}
+		for name := range wanted {
+			if had.has(name) && !have.has(name) {
+				missing[name] = true
+			}
+		}
+	}
+	if len(o.Users) == 0 {
+		for name := range had {
+			if isOpenMP(name) && !have.has(name) {
+				missing[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(missing)), nil
+}
+
+// isOpenMP knows what a program may call: the language's own functions, and those that compilers call for it.
+func isOpenMP(symbol string) bool {
+	symbol = strings.TrimPrefix(symbol, "_") // Mach-O's
+	for _, prefix := range []string{"omp_", "kmp_", "__kmpc_", "GOMP_"} {
+		if strings.HasPrefix(symbol, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+func shortList(names []string) string {
+	const most = 3
+	if more := len(names) - most; more > 0 {
+		return fmt.Sprintf("%s and %d more symbols", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
+
+func owners(all []Runtime) string {
+	var names []string
+	for _, r := range all {
+		name := cmp.Or(r.Package, filepath.Base(r.Path))
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func relinks(root string, keep Runtime, others []Runtime) ([]Relink, error) {
+	realRoot, err := filepath.EvalSymlinks(root)
+	if err != nil {
+		return nil, &CureError{"the environment cannot be read: " + err.Error(), "look at its folder's permissions"}
+	}
+	var all []Relink
+	for _, o := range others {
+		path := o.Real // what has several names is linked once, where the file is
+		target, err := filepath.Rel(filepath.Dir(path), keep.Real)
+		if err != nil || !inside(realRoot, path) || !inside(realRoot, keep.Real) {
+			return nil, &CureError{fmt.Sprintf("%s and %s do not both lie in %s", path, keep.Real, root), otherCures}
+		}
+		all = append(all, Relink{Path: path, Target: target, Hash: o.Hash, Package: o.Package})
+	}
+	slices.SortFunc(all, func(a, b Relink) int { return strings.Compare(a.Path, b.Path) })
+	return all, nil
+}
+
+func inside(root, path string) bool {
+	rel, err := filepath.Rel(root, path)
+	return err == nil && filepath.IsLocal(rel)
+}
+
+// compareVersions compares the numbers in two versions, one by one.
+func compareVersions(a, b string) int {
+	x, y := numbers(a), numbers(b)
+	return slices.CompareFunc(x, y, func(a, b string) int {
+		a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
+		return cmp.Or(cmp.Compare(len(a), len(b)), strings.Compare(a, b))
+	})
+}
+
+func numbers(version string) []string {
+	return strings.FieldsFunc(version, func(r rune) bool { return r < '0' || r > '9' })
+}

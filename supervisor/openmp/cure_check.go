@@ -1,0 +1,87 @@
+package openmp
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// CheckCure says what has become of a cure of the environment in root: pip brings a copy back with an upgrade, and removes with torch what
+// others link to. It looks at a few files and reads none but the manifest, so that it can stand before each start. Nothing to tell is nil,
+// also where nothing was cured; else it is a *CureError.
+func CheckCure(root string) error {
+	m, err := readManifest(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return &CureError{err.Error(), "reinstall the packages that brought their own copy of OpenMP, then remove " + filepath.Join(root, storeFolder)}
+	}
+	keep := filepath.Join(root, m.Keep.Path)
+	links := 0
+	for _, r := range m.Links {
+		st, err := os.Lstat(filepath.Join(root, r.Path))
+		switch {
+		case err != nil: // its package was removed
+		case st.Mode().Type() != fs.ModeSymlink:
+			return &CureError{
+				fmt.Sprintf("%s has its own copy of OpenMP again (%s): an upgrade brought it back", cmp.Or(r.Package, r.Path), filepath.Join(root, r.Path)),
+				"make one of them again with `vivarium doctor --fix`",
+			}
+		default:
+			links++
+		}
+	}
+	if links == 0 {
+		return nil
+	}
+	st, err := os.Stat(keep)
+	switch {
+	case err != nil:
+		return &CureError{
+			fmt.Sprintf("%s is gone, and other packages link to it", keep),
+			"bring their own copies back with `vivarium doctor --undo`",
+		}
+	case st.Size() != m.Keep.Size || !st.ModTime().Equal(m.Keep.ModTime):
+		return &CureError{
+			fmt.Sprintf("%s was replaced since other packages were linked to it", keep),
+			"let `vivarium doctor --fix` see whether it still fits",
+		}
+	}
+	return nil
+}
+
+// Changeable says why the plan may not be carried out by this user; nil: it may. The environment must be one of its own, which no system
+// updates and no other project shares by accident, and belong to whoever asks.
+func (c Cure) Changeable(uid int) error {
+	own := false
+	for _, mark := range []string{"pyvenv.cfg", "conda-meta"} {
+		_, err := os.Stat(filepath.Join(c.Root, mark))
+		own = own || err == nil
+	}
+	if !own {
+		return &CureError{c.Root + " is a Python that others use, too, and no environment of its own", "make one with `python3 -m venv .venv` and install the packages there"}
+	}
+	folders := []string{c.Root}
+	for _, l := range c.Links {
+		folders = append(folders, filepath.Dir(l.Path))
+	}
+	for _, dir := range folders {
+		st, err := os.Stat(dir)
+		if err != nil {
+			return &CureError{"the environment cannot be read: " + err.Error(), "look at its folder's permissions"}
+		}
+		if s, ok := st.Sys().(*syscall.Stat_t); ok && int(s.Uid) != uid {
+			return &CureError{fmt.Sprintf("%s belongs to another user (%d)", dir, s.Uid), "run this as that user, or make an environment of your own"}
+		}
+		const write = 2 // W_OK
+		if syscall.Access(dir, write) != nil {
+			return &CureError{dir + " cannot be written", "look at its permissions"}
+		}
+	}
+	return nil
+}

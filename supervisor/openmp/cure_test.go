@@ -1,0 +1,238 @@
+package openmp
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// table is Symbols without files: names by path and architecture.
+type table struct{ defined, wanted map[string]string }
+
+func (t table) Defined(path, arch string) (SymbolSet, error) { return lookUp(t.defined, path, arch) }
+func (t table) Wanted(path, arch string) (SymbolSet, error)  { return lookUp(t.wanted, path, arch) }
+
+func lookUp(all map[string]string, path, arch string) (SymbolSet, error) {
+	text, ok := all[filepath.Base(path)+" "+arch]
+	if !ok {
+		text, ok = all[filepath.Base(path)]
+	}
+	if !ok {
+		return nil, errors.New(path + " has no symbols")
+	}
+	set := SymbolSet{}
+	for name := range strings.FieldsSeq(text) {
+		set[name] = true
+		if bare, _, versioned := strings.Cut(name, "@"); versioned {
+			set[versionsMark], set[anyVersion+bare] = true, true
+		}
+	}
+	return set, nil
+}
+
+// copyOf is a runtime on disk; its content is its name, so that two of one name have one hash.
+func copyOf(t *testing.T, root, path string, flavor Flavor, archs ...string) Runtime {
+	t.Helper()
+	full := filepath.Join(root, path)
+	require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
+	require.NoError(t, os.WriteFile(full, []byte(path), 0o755))
+	hash, err := hashOf(full)
+	require.NoError(t, err)
+	name, _, _ := strings.Cut(path, "/")
+	r := Runtime{Path: full, Real: full, Flavor: flavor, Hash: hash, Package: name}
+	for _, a := range append(archs, "arm64")[:max(1, len(archs))] {
+		r.Slices = append(r.Slices, Slice{Arch: a})
+	}
+	return r
+}
+
+func home(t *testing.T) string {
+	t.Helper()
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(root, "pyvenv.cfg"), nil, 0o644))
+	return root
+}
+
+func TestOneRuntimeIsKeptAndOnlyWhatIsProvenToFitIsLinkedToIt(t *testing.T) {
+	const full = "_omp_get_max_threads ___kmpc_fork_call ___kmpc_barrier _malloc"
+	for name, c := range map[string]struct {
+		change  func(e *Environment, s table)
+		keep    string
+		links   []string // "path -> target"
+		refused string
+	}{
+		"torch's is kept": {
+			func(*Environment, table) {}, "torch/lib/libomp.dylib",
+			[]string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
+		},
+		"another is kept where torch's lacks what somebody needs": {
+			func(e *Environment, s table) {
+				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
+				s.defined["libomp.dylib"] = full // of all three, but torch's has a name of its own
+				e.Runtimes[2].Path = strings.Replace(e.Runtimes[2].Path, "libomp", "libold", 1)
+				e.Runtimes[2].Real = e.Runtimes[2].Path
+				s.defined["libold.dylib"] = "_omp_get_max_threads"
+			}, "faiss/.dylibs/libomp.dylib", []string{"sklearn/.dylibs/libomp.dylib -> ../../faiss/.dylibs/libomp.dylib", "torch/lib/libold.dylib -> ../../faiss/.dylibs/libomp.dylib"}, "",
+		},
+		"what users take from elsewhere need not be there": {
+			func(e *Environment, s table) {
+				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
+				s.wanted["faiss.so"] = "___kmpc_fork_call _PyObject_New"
+			}, "torch/lib/libomp.dylib", []string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
+		},
+		"Intel's counts as one of LLVM's": {
+			func(e *Environment, _ table) { e.Runtimes[0].Flavor = Intel }, "torch/lib/libomp.dylib",
+			[]string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
+		},
+		"GNU's is left alone": {
+			func(e *Environment, _ table) { e.Runtimes[0].Flavor = GNU }, "torch/lib/libomp.dylib",
+			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
+		},
+		"a static one stays, and is told": {
+			func(e *Environment, _ table) { e.Runtimes[0].Static = true }, "torch/lib/libomp.dylib",
+			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
+		},
+		"names of one image are one copy": {
+			func(e *Environment, _ table) { e.Runtimes[0].File, e.Runtimes[2].File = "1:2", "1:2" }, "torch/lib/libomp.dylib",
+			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
+		},
+		"equal files need no proof": {
+			func(e *Environment, s table) {
+				for i := range e.Runtimes {
+					e.Runtimes[i].Hash = "same"
+				}
+				clear(s.defined)
+			}, "torch/lib/libomp.dylib", []string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
+		},
+		"of one that is loaded by hand all of OpenMP must be there": {
+			func(e *Environment, s table) {
+				s.defined["libomp.dylib"] = full
+				e.Runtimes[2].Path = strings.Replace(e.Runtimes[2].Path, "libomp", "libnew", 1)
+				s.defined["libnew.dylib"] = full + " _omp_pause_resource"
+				s.defined["libomp.dylib"] = full + " _kmp_private_to_us_all"
+			}, "", nil, "lacks _kmp_private_to_us_all",
+		},
+		"every architecture must be there": {
+			func(e *Environment, _ table) {
+				e.Runtimes[2].Slices = []Slice{{Arch: "amd64"}}
+			}, "", nil, "is not made for arm64",
+		},
+		"what cannot be read is not proven": {
+			func(e *Environment, s table) {
+				for i := range e.Runtimes {
+					e.Runtimes[i].Users = []User{{Path: "damaged.so"}}
+				}
+			}, "", nil, "damaged.so has no symbols",
+		},
+		"whose users cannot be read is kept itself": {
+			func(e *Environment, s table) { e.Runtimes[1].Users = []User{{Path: "damaged.so"}} }, "sklearn/.dylibs/libomp.dylib",
+			[]string{"faiss/.dylibs/libomp.dylib -> ../../sklearn/.dylibs/libomp.dylib", "torch/lib/libomp.dylib -> ../../sklearn/.dylibs/libomp.dylib"}, "",
+		},
+		"without architectures nothing is proven": {
+			func(e *Environment, _ table) { e.Runtimes[1].Slices = nil; e.Runtimes[0].Slices = nil }, "", nil, "could not be read",
+		},
+		"only static ones": {
+			func(e *Environment, _ table) {
+				for i := range e.Runtimes {
+					e.Runtimes[i].Static = true
+				}
+			}, "", nil, "faiss, sklearn, torch are part of larger files",
+		},
+		"outside of the environment nothing is touched": {
+			func(e *Environment, _ table) { e.Root = filepath.Join(e.Root, "torch") }, "", nil, "do not both lie in",
+		},
+		"one alone needs no cure": {
+			func(e *Environment, _ table) { e.Runtimes = e.Runtimes[2:] }, "torch/lib/libomp.dylib", nil, "",
+		},
+		"one alone that lacks what its users need is told": {
+			func(e *Environment, s table) {
+				e.Runtimes = e.Runtimes[2:]
+				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
+				s.wanted["faiss.so"] = "_omp_gone"
+			}, "", nil, "lacks _omp_gone, which faiss.so needs; bring every package's own copy back with `vivarium doctor --undo`",
+		},
+		"none is nothing to cure": {func(e *Environment, _ table) { e.Runtimes = nil }, "", nil, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := home(t)
+			env := Environment{Root: root, Runtimes: []Runtime{
+				copyOf(t, root, "faiss/.dylibs/libomp.dylib", LLVM), copyOf(t, root, "sklearn/.dylibs/libomp.dylib", LLVM), copyOf(t, root, "torch/lib/libomp.dylib", LLVM),
+			}}
+			s := table{defined: map[string]string{"libomp.dylib": full}, wanted: map[string]string{"faiss.so": "___kmpc_fork_call ___kmpc_barrier _malloc"}}
+			c.change(&env, s)
+			cure, err := env.Cure(s)
+			if c.refused != "" {
+				require.ErrorContains(t, err, c.refused)
+				var why *CureError
+				require.ErrorAs(t, err, &why)
+				require.NotEmpty(t, why.Remedy)
+				return
+			}
+			require.NoError(t, err)
+			var links []string
+			for _, l := range cure.Links {
+				rel, err := filepath.Rel(root, l.Path)
+				require.NoError(t, err)
+				links = append(links, rel+" -> "+l.Target)
+			}
+			require.Equal(t, c.links, links)
+			if c.keep == "" {
+				require.Empty(t, cure.Keep)
+				return
+			}
+			require.Equal(t, filepath.Join(root, c.keep), cure.Keep.Path)
+			require.Equal(t, len(links) > 0, cure.Why != "")
+		})
+	}
+}
+
+func TestTheNewestIsKeptWhereThereIsNoTorch(t *testing.T) {
+	root := home(t)
+	old, young := copyOf(t, root, "a/libomp.dylib", LLVM), copyOf(t, root, "b/libomp.dylib", LLVM)
+	old.Version, young.Version = "5.0.20140926 (9.0.1)", "5.0.20140926 (17.0.6)"
+	cure, err := Environment{Root: root, Runtimes: []Runtime{old, young}}.Cure(table{defined: map[string]string{"libomp.dylib": "_omp_x"}})
+	require.NoError(t, err)
+	require.Equal(t, young.Path, cure.Keep.Path)
+	require.Contains(t, cure.Why, "newest")
+}
+
+func TestAVersionedSymbolIsThereOnlyInThatVersion(t *testing.T) {
+	versioned, err := lookUp(map[string]string{"a": "GOMP_parallel@GOMP_4.0 omp_x@OMP_1.0"}, "a", "")
+	require.NoError(t, err)
+	bare, err := lookUp(map[string]string{"a": "GOMP_parallel"}, "a", "")
+	require.NoError(t, err)
+	for _, c := range []struct {
+		set    SymbolSet
+		symbol string
+		want   bool
+	}{
+		{versioned, "GOMP_parallel@GOMP_4.0", true}, {versioned, "GOMP_parallel@GOMP_5.0", false}, {versioned, "GOMP_parallel", true}, {versioned, "GOMP_task", false},
+		{bare, "GOMP_parallel@GOMP_4.0", true}, {bare, "GOMP_parallel", true}, {bare, "omp_x@OMP_1.0", false},
+	} {
+		require.Equal(t, c.want, c.set.has(c.symbol), c.symbol)
+	}
+}
+
+func TestOnlyAnEnvironmentOfOnesOwnIsChanged(t *testing.T) {
+	root := home(t)
+	require.NoError(t, os.Mkdir(filepath.Join(root, "lib"), 0o755))
+	cure := Cure{Root: root, Links: []Relink{{Path: filepath.Join(root, "lib", "libomp.so")}}}
+	require.NoError(t, cure.Changeable(os.Getuid()))
+	require.ErrorContains(t, cure.Changeable(os.Getuid()+1), "belongs to another user")
+	cure.Links[0].Path = filepath.Join(root, "gone", "libomp.so")
+	require.ErrorContains(t, cure.Changeable(os.Getuid()), "cannot be read")
+	require.NoError(t, os.Remove(filepath.Join(root, "pyvenv.cfg")))
+	require.ErrorContains(t, cure.Changeable(os.Getuid()), "python3 -m venv")
+	require.NoError(t, os.Mkdir(filepath.Join(root, "conda-meta"), 0o755))
+	require.ErrorContains(t, cure.Changeable(os.Getuid()), "cannot be read", "conda's is one's own, too")
+	if os.Getuid() != 0 {
+		require.NoError(t, os.Chmod(filepath.Join(root, "lib"), 0o555))
+		cure.Links[0].Path = filepath.Join(root, "lib", "libomp.so")
+		require.ErrorContains(t, cure.Changeable(os.Getuid()), "cannot be written")
+	}
+}
