@@ -116,6 +116,9 @@ func KeptDeaths(folder string) ([]Kept, error) {
 		k := Kept{Death: d}
 		if there[d.ID()+".json"] {
 			k.File = filepath.Join(dir, d.ID()+".json")
+			if r, err := ReadRecord(k.File); err == nil && r.Amended { // an app that left at once has told nobody else
+				k.Death = r.Death
+			}
 		}
 		if there[d.ID()+".html"] {
 			k.Page = filepath.Join(dir, d.ID()+".html")

@@ -95,6 +95,11 @@ func TestDeathsOnRecordAreListedWithTheirFilesAndThoseOfWorkersAmongThem(t *test
 	require.NoError(t, err)
 	require.Equal(t, []Kept{{Death: first.Death}, {worker.Death, worker.File, ""}, {second.Death, second.File, second.Page()}}, kept)
 	require.Equal(t, second.Page(), pageOf(folder, second.At))
+	second.Verdict, second.Amended = openMP, true
+	require.NoError(t, second.write(folder))
+	kept, err = KeptDeaths(folder)
+	require.NoError(t, err)
+	require.Equal(t, openMP, kept[2].Verdict, "the record knows better than what an app remembered that left at once")
 	require.Empty(t, pageOf(folder, first.At))
 	require.Empty(t, pageOf(folder, time.Time{}))
 }

@@ -1,0 +1,1 @@
+raise OSError("the weights are not there")
