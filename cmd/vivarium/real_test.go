@@ -71,7 +71,11 @@ func freePort(t *testing.T) int {
 }
 
 func (r *rig) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(programs, "vivarium"), args...)
+	return r.prepare(exec.Command(filepath.Join(programs, "vivarium"), args...))
+}
+
+// prepare gives a command the rig's folders.
+func (r *rig) prepare(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir, cmd.Env = r.dir, append(os.Environ(), "VIVARIUM_HOME="+r.home)
 	return cmd
 }
@@ -101,7 +105,13 @@ type follower struct {
 
 func (r *rig) run(args ...string) *follower {
 	r.t.Helper()
-	f := &follower{t: r.t, cmd: r.command(append([]string{"run", "--json"}, args...)...), done: make(chan struct{})}
+	return r.runBy(r.command(append([]string{"run", "--json"}, args...)...))
+}
+
+// runBy follows a command that becomes a run --json.
+func (r *rig) runBy(cmd *exec.Cmd) *follower {
+	r.t.Helper()
+	f := &follower{t: r.t, cmd: cmd, done: make(chan struct{})}
 	f.cmd.Stderr = &f.err
 	out, err := f.cmd.StdoutPipe()
 	require.NoError(r.t, err)

@@ -35,6 +35,8 @@ func (k Kind) Name() string {
 		return "an illegal instruction"
 	case KindArithmetic:
 		return "an arithmetic error"
+	case KindOutOfMemory:
+		return "memory ran out"
 	case KindKilled:
 		return "killed (SIGKILL)"
 	case KindEnded:

@@ -19,6 +19,7 @@ const (
 	KindBusError      Kind = "bus-error"
 	KindIllegal       Kind = "illegal-instruction"
 	KindArithmetic    Kind = "floating-point"
+	KindOutOfMemory   Kind = "out-of-memory"  // the system says that it ended it for want of memory
 	KindKilled        Kind = "killed"         // SIGKILL: from outside, or memory
 	KindEnded         Kind = "ended-by-other" // SIGTERM, SIGINT, SIGHUP that Vivarium did not send
 	KindSignal        Kind = "signal"         // any other signal
@@ -57,6 +58,7 @@ var rules = []rule{
 	{kind: KindBusError, match: signalled("SIGBUS"), text: true},
 	{kind: KindIllegal, match: signalled("SIGILL"), text: true},
 	{kind: KindArithmetic, match: signalled("SIGFPE"), text: true},
+	{kind: KindOutOfMemory, match: outOfMemory, text: true}, // also of a worker: not the output, but the system told
 	{kind: KindKilled, match: killed},
 	{kind: KindEnded, match: endedByOther},
 	{kind: KindSignal, match: otherSignal},

@@ -51,6 +51,9 @@ func readFixture(t *testing.T, path string) (e Evidence, want string) {
 			e.Asked, err = strconv.ParseBool(value)
 		case "hung":
 			e.Hung, err = strconv.ParseBool(value)
+		case "memory": // source, limit and peak in bytes
+			e.Memory.OOM = true
+			_, err = fmt.Sscan(value, &e.Memory.Source, &e.Memory.Limit, &e.Memory.Peak)
 		case "worker":
 			e.Worker, err = strconv.ParseBool(value)
 		default:
