@@ -31,7 +31,7 @@ func TestTheReportIsWrittenBesideItsRecordForItsOwnerAlone(t *testing.T) {
 	require.Equal(t, fs.FileMode(0o600), st.Mode().Perm())
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Contains(t, string(text), "<h1>"+openMP.Summary+"</h1>")
+	require.Contains(t, string(text), openMP.Summary)
 	require.Contains(t, string(text), "1 h 30 min", "in the words of the menu")
 }
 
@@ -43,7 +43,7 @@ func TestAnAmendedRecordHasItsReportWrittenAgain(t *testing.T) {
 	hook(r)
 	text, err := os.ReadFile(r.Page())
 	require.NoError(t, err)
-	require.Contains(t, string(text), "<h1>memory ran out</h1>")
+	require.Contains(t, string(text), "<h1>Memory ran out</h1>")
 	require.Contains(t, string(text), "changed the first verdict")
 	files, err := os.ReadDir(filepath.Dir(r.File))
 	require.NoError(t, err)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
@@ -25,6 +26,7 @@ type report struct {
 	Timeline          *timeline
 	Graph             *graph
 	Stacks            []stack
+	Threads           []stack // others of the same process, where faulthandler told of them
 	Tail              tail
 	Environment       []variable
 	Missing           []string // variables that did not arrive, of which no more is known
@@ -65,6 +67,9 @@ func (w Words) report(r supervisor.Record) report {
 	deciding := find(lines, p.Line)
 	p.Tail = newTail(lines, deciding)
 	p.Stacks = stacks(lines, deciding, ownFile(w.short(r.Dir)))
+	if len(p.Stacks) > 1 && p.Stacks[0].Thread() {
+		p.Stacks, p.Threads = p.Stacks[:1], p.Stacks[1:]
+	}
 	p.Environment, p.Missing, p.Names = w.environment(r)
 	for _, name := range slices.Sorted(maps.Keys(r.Versions)) {
 		p.Versions = append(p.Versions, fact{w.Safe(name), w.Safe(r.Versions[name])})
@@ -117,6 +122,9 @@ func (w Words) health(h supervisor.Health, end time.Time) string {
 	text := string(h.Phase)
 	if !h.Good.IsZero() && h.Good.Before(end) {
 		text = "answered " + w.Duration(end.Sub(h.Good)) + " before the end"
+		if end.Sub(h.Good) < time.Second {
+			text = "answered right before the end"
+		}
 	}
 	if h.Problem != "" {
 		text = join(text, "then: "+h.Problem)
@@ -174,6 +182,15 @@ func orElse(s, otherwise string) string {
 		return otherwise
 	}
 	return s
+}
+
+// Heading is the verdict with a capital, unless it begins with a name: "two runtimes", but not "sqlite3.OperationalError".
+func (p report) Heading() string {
+	first, _, more := strings.Cut(p.Summary, " ")
+	if !more || first == "" || strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return p.Summary
+	}
+	return strings.ToUpper(first[:1]) + p.Summary[1:]
 }
 
 // Copyable is the text for an issue.

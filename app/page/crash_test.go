@@ -17,11 +17,19 @@ import (
 func TestThePageSaysTheVerdictTheRemedyAndTheLineThatDecided(t *testing.T) {
 	r := openMPDeath(t)
 	page := made(t, r)
-	require.Contains(t, page, "<h1>"+r.Verdict.Summary+"</h1>")
+	require.Contains(t, page, "<h1>Two OpenMP runtimes in one process: libiomp5.dylib and libomp.dylib</h1>")
 	require.Contains(t, page, "reach Python: <code>vivarium env</code> shows")
 	require.Contains(t, page, `<li id="deciding" class="deciding" value="21"><mark>OMP: Error #15:`)
 	require.Contains(t, page, `<a href="#deciding">`)
 	require.NotContains(t, page, "/Users/alice", "the home folder is nobody's business")
+}
+
+func TestAHeadingBeginsWithACapitalAndANameStaysAsItIs(t *testing.T) {
+	for said, want := range map[string]string{
+		"two runtimes": "Two runtimes", "sqlite3.OperationalError: locked": "sqlite3.OperationalError: locked", "Python died": "Python died", "é x": "é x", "x": "x", "": "", " x y": " x y",
+	} {
+		require.Equal(t, want, report{Summary: said}.Heading())
+	}
 }
 
 func TestThePagesHoldTheirStructure(t *testing.T) {

@@ -106,6 +106,9 @@ func newGraph(c Copies, w Words) *graph {
 		images = images[:mostNodes]
 	}
 	names := packagesOf(images)
+	if len(names) == 0 { // nobody is known to use them: there is no left side
+		g.RightAt, g.RightText, g.RightWidth = 1, 16, graphWidth-3
+	}
 	height := func(n int) float64 { return float64(n)*(nodeHeight+nodeGap) - nodeGap }
 	whole := max(height(len(names)), height(len(images)))
 	g.Height = whole + 4

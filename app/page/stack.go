@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -26,6 +27,7 @@ type pythonFrame struct {
 const (
 	mostStacks = 8   // of a chain, or of threads
 	mostFrames = 200 // of one stack, faulthandler itself prints 100
+	fewFrames  = 12  // seen at once of a stack without a frame of the person's own
 )
 
 var (
@@ -35,8 +37,8 @@ var (
 	chained     = regexp.MustCompile(`^(?:During handling of the above exception|The above exception was the direct cause)`)
 )
 
-// stacks are those that belong to the end, outermost cause first: the last chain of tracebacks or the last report of faulthandler, or
-// the one that deciding, a line of the tail, belongs to. own tells the person's own files.
+// stacks are those that belong to the end: the last chain of tracebacks, outermost cause first, or the last report of faulthandler, the
+// current thread first; or the one that deciding, a line of the tail, belongs to. own tells the person's own files.
 func stacks(tail []string, deciding int, own func(file string) bool) []stack {
 	all := everyStack(tail, own)
 	if len(all) == 0 {
@@ -55,12 +57,62 @@ func stacks(tail []string, deciding int, own func(file string) bool) []stack {
 	for last+1 < len(all) && all[last].End == "" && together(tail, all[last], all[last+1]) { // the threads of a report
 		last++
 	}
-	if n := last - first + 1; n > mostStacks && all[first].End == "" {
-		last = first + mostStacks - 1 // the current thread is among the first
-	} else if n > mostStacks {
-		first = last - mostStacks + 1
+	found := slices.Clone(all[first : last+1])
+	if found[0].Thread() { // faulthandler prints the one that matters last
+		slices.SortStableFunc(found, func(a, b stack) int { return cmp.Compare(b.rank(), a.rank()) })
+		return found[:min(len(found), mostStacks)]
 	}
-	return slices.Clone(all[first : last+1])
+	return found[max(0, len(found)-mostStacks):]
+}
+
+// Thread: it is one of faulthandler's, else a traceback.
+func (s stack) Thread() bool { return strings.HasSuffix(s.Title, "first)") }
+
+// rank is how much a thread matters: the current one most, then those in the person's own code.
+func (s stack) rank() int {
+	switch {
+	case strings.HasPrefix(s.Title, "Current thread "):
+		return 2
+	case slices.ContainsFunc(s.Frames, func(f pythonFrame) bool { return f.Own }):
+		return 1
+	}
+	return 0
+}
+
+// cut parts a stack at the person's own code: what their code called is shown, and most of what called it is folded. The folded part of
+// a traceback is its beginning, that of a thread its end.
+func (s stack) cut() int {
+	n := len(s.Frames)
+	frames := slices.Clone(s.Frames)
+	if !s.Thread() {
+		slices.Reverse(frames)
+	}
+	keep := min(n, fewFrames)
+	for i, f := range frames {
+		if f.Own {
+			keep = min(n, i+3)
+		}
+	}
+	if n-keep < 4 { // not worth a click
+		return n
+	}
+	return keep
+}
+
+// Shown are the frames that are seen at once.
+func (s stack) Shown() []pythonFrame {
+	if s.Thread() {
+		return s.Frames[:s.cut()]
+	}
+	return s.Frames[len(s.Frames)-s.cut():]
+}
+
+// Callers are the others, folded: above those of a traceback, below those of a thread.
+func (s stack) Callers() []pythonFrame {
+	if s.Thread() {
+		return s.Frames[s.cut():]
+	}
+	return s.Frames[:len(s.Frames)-s.cut()]
 }
 
 // together: two stacks are of one chain or of one report.
@@ -102,7 +154,7 @@ func readStack(tail []string, header int, own func(string) bool) stack {
 		m := frameLine.FindStringSubmatch(l)
 		switch {
 		case m != nil:
-			if len(s.Frames) < mostFrames {
+			if len(s.Frames) < mostFrames && !strings.HasPrefix(m[1], "<frozen importlib.") { // Python itself leaves those out of tracebacks
 				s.Frames = append(s.Frames, pythonFrame{File: m[1], Line: m[2], Function: m[3], Own: own(m[1])})
 			}
 		case strings.HasPrefix(l, "    ") && len(s.Frames) > 0:

@@ -94,11 +94,11 @@ Current thread 0x00000001f1d3c240 [python] (most recent call first):
   File "main.py", line 31 in search
   File "<frozen runpy>", line 198 in _run_module_as_main
 
-Extension modules: numpy (total: 1)`, 0, `Thread 0x000000016f5c7000 (most recent call first)
-  /usr/lib/python3.11/threading.py:324 wait
-Current thread 0x00000001f1d3c240 [python] (most recent call first)
+Extension modules: numpy (total: 1)`, 0, `Current thread 0x00000001f1d3c240 [python] (most recent call first)
 → main.py:31 search
   <frozen runpy>:198 _run_module_as_main
+Thread 0x000000016f5c7000 (most recent call first)
+  /usr/lib/python3.11/threading.py:324 wait
 `},
 		{"an exception group", `  + Exception Group Traceback (most recent call last):
   |   File "/b/a.py", line 1, in a
@@ -144,13 +144,50 @@ func TestAFileIsTheUsersOwnIfItIsInTheirFolderAndOfNoPackage(t *testing.T) {
 	require.False(t, ownFile("")("/x/main.py"), "of which folder?")
 }
 
-func TestAReportOfManyThreadsIsCutAndKeepsItsFirst(t *testing.T) {
+func TestWhatCalledTheUsersCodeIsFoldedAndWhatItCalledIsNot(t *testing.T) {
+	frames := func(own int) []pythonFrame {
+		all := make([]pythonFrame, 30)
+		if own >= 0 {
+			all[own].Own = true
+		}
+		return all
+	}
+	for _, c := range []struct {
+		title         string
+		own           int
+		shown, folded int
+	}{
+		{"Current thread 0x1 (most recent call first)", 4, 7, 23}, {"Traceback (most recent call last)", 25, 7, 23},
+		{"Current thread 0x1 (most recent call first)", 25, 30, 0}, {"Traceback (most recent call last)", 4, 30, 0},
+		{"Current thread 0x1 (most recent call first)", -1, fewFrames, 30 - fewFrames}, {"Traceback (most recent call last)", -1, fewFrames, 30 - fewFrames},
+	} {
+		s := stack{Title: c.title, Frames: frames(c.own)}
+		require.Len(t, s.Shown(), c.shown, c.title)
+		require.Len(t, s.Callers(), c.folded, c.title)
+		for _, f := range s.Callers() {
+			require.False(t, f.Own)
+		}
+	}
+	require.Len(t, stack{Title: "Traceback (most recent call last)", Frames: frames(0)[:3]}.Shown(), 3)
+}
+
+func TestAReportOfManyThreadsIsCutAndKeepsThoseThatMatter(t *testing.T) {
 	var tail []string
 	for i := range 40 {
-		tail = append(tail, fmt.Sprintf("Thread 0x%04x (most recent call first):", i), `  File "/b/a.py", line 1 in a`, "")
+		who := "Thread"
+		if i == 39 {
+			who = "Current thread"
+		}
+		file := "/usr/lib/python3.11/threading.py"
+		if i == 20 {
+			file = "/b/main.py"
+		}
+		tail = append(tail, fmt.Sprintf("%s 0x%04x (most recent call first):", who, i), fmt.Sprintf("  File %q, line 1 in a", file), "")
 	}
 	all := stacks(tail, -1, ownFile("/b"))
 	require.Len(t, all, mostStacks)
+	require.Equal(t, "Current thread 0x0027 (most recent call first)", all[0].Title)
+	require.Equal(t, "Thread 0x0014 (most recent call first)", all[1].Title, "then the one in the user's own code")
 }
 
 func FuzzAnyTailHasStacksThatLieInIt(f *testing.F) {

@@ -1,0 +1,42 @@
+"""The user's backend as it often dies: FAISS from the start, and the second OpenMP runtime only when a request needs `torch`."""
+from contextlib import asynccontextmanager
+
+import faiss
+import numpy as np
+from fastapi import FastAPI
+
+WIDTH = 64
+kept = []
+
+
+@asynccontextmanager
+async def lifespan(app):
+    app.state.index = faiss.IndexFlatL2(WIDTH)
+    app.state.index.add(np.random.default_rng(7).random((5000, WIDTH), dtype="float32"))
+    yield
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/health")
+async def health():
+    return {"ok": True}
+
+
+@app.get("/search")
+async def search(seed: int = 0, megabytes: int = 0):
+    if megabytes:  # what a leaking cache does
+        kept.append(np.ones(megabytes << 17))
+    asked = np.random.default_rng(seed).random((512, WIDTH), dtype="float32")
+    return app.state.index.search(asked, 5)[1].tolist()
+
+
+def embed(text):
+    import torch
+    return {"text": text, "threads": torch.threads()}
+
+
+@app.get("/embed")
+async def answer(text: str = ""):
+    return embed(text)
