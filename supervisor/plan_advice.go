@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // servers are modules that a command starts with -m and that Python does not bring itself.
@@ -17,6 +19,11 @@ func (p *Plan) adviseOn(c Config, o PlanOptions) {
 	}
 	if module := p.lacks(c); module != "" {
 		p.warn("%s seems not to be installed for %s: install it with `%s %s`", module, p.Python.Path, p.Python.Install, module)
+	}
+	if p.Python.Prefix != "" {
+		if err := openmp.CheckCure(p.Python.Prefix); err != nil {
+			p.warn("%v", err)
+		}
 	}
 	program := p.Spec.Argv[0]
 	if program == p.Python.Path {

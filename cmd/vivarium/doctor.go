@@ -29,9 +29,14 @@ const (
 
 func doctorCommand(c console) *cobra.Command {
 	var asJSON bool
+	var cure cureOptions
 	cmd := &cobra.Command{
 		Use: "doctor [NAME|DIR]", Short: "Check configuration, interpreter, port and log before anything crashes", Args: atMostOne("backend"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			curing, err := cure.wanted()
+			if err != nil {
+				return err
+			}
 			h, err := openHome()
 			if err != nil {
 				return err
@@ -40,10 +45,15 @@ func doctorCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if curing {
+				cure.asJSON = asJSON
+				return h.cure(cmd.Context(), c, dir, cure)
+			}
 			return tellChecks(c, h.examine(cmd.Context(), dir), asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
+	cure.flags(cmd)
 	return cmd
 }
 

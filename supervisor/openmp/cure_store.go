@@ -290,6 +290,25 @@ func (s *store) discard() error {
 	return nil
 }
 
+// Cured are the files that a cure of the environment in root is about: the one that stays, and what became links to it. ErrNotCured: there
+// was none.
+func Cured(root string) ([]string, error) {
+	m, err := readManifest(root)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && cured(root):
+		return nil, nil // it was interrupted before its first change
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, ErrNotCured
+	case err != nil:
+		return nil, err
+	}
+	files := []string{filepath.Join(root, m.Keep.Path)}
+	for _, r := range m.Links {
+		files = append(files, filepath.Join(root, r.Path))
+	}
+	return files, nil
+}
+
 // cured: there is, or was about to be, a cure.
 func cured(root string) bool {
 	_, err := os.Lstat(filepath.Join(root, storeFolder))
