@@ -42,6 +42,7 @@ type Evidence struct {
 	Loaded    []string         // paths of the OpenMP images that were mapped just before the end
 	Missing   []string         // variables of the crash environment that did not arrive
 	Memory    Memory           // the system's word on memory; the zero Memory if it said nothing
+	Report    *Report          // the system's crash report; nil if there is none, or none yet
 	PortOwner string           // who has the port now, for a person: "node (PID 12)"; "" unknown
 }
 
@@ -62,4 +63,6 @@ type Verdict struct {
 	Summary string `json:"summary"` // one sentence, for a notice's title and the menu
 	Remedy  string `json:"remedy"`  // one remedy; may be empty where none is honest
 	Line    string `json:"line"`    // the line of output that decided, or ""
+	// Confidence says how sure that is where it is not certain: "almost certainly", "probably". The summary has the same words.
+	Confidence string `json:"confidence,omitempty"`
 }

@@ -1,0 +1,171 @@
+package crash
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+// Report is what a crash report of macOS says, as far as it tells why a process died. Every part of it may be missing. Paths in it are
+// redacted by the system, as in "/Users/USER/*/libomp.dylib": a UUID says which file that was.
+type Report struct {
+	PID        int       `json:"pid,omitempty"`
+	Process    string    `json:"process,omitempty"` // "python3.11", "Python"
+	Path       string    `json:"path,omitempty"`
+	Parent     string    `json:"parent,omitempty"`
+	ParentPID  int       `json:"parent_pid,omitempty"`
+	Launched   time.Time `json:"launched,omitzero"`
+	Captured   time.Time `json:"captured,omitzero"`
+	OS         string    `json:"os,omitempty"`         // "macOS 15.4 (24E248)"
+	Arch       string    `json:"arch,omitempty"`       // in the report's words: "ARM-64", "X86-64"
+	Translated bool      `json:"translated,omitempty"` // by Rosetta
+
+	Exception string   `json:"exception,omitempty"` // "EXC_BAD_ACCESS"
+	Signal    string   `json:"signal,omitempty"`    // "SIGSEGV"; of a code-signing kill prose, "SIGKILL (Code Signature Invalid)"
+	Subtype   string   `json:"subtype,omitempty"`   // "KERN_INVALID_ADDRESS at 0x0000000000000540"
+	Message   string   `json:"message,omitempty"`
+	Namespace string   `json:"namespace,omitempty"` // of the termination: "SIGNAL", "DYLD", "CODESIGNING", "OBJC"
+	Code      int64    `json:"code,omitempty"`      // of the termination
+	Indicator string   `json:"indicator,omitempty"` // "Abort trap: 6", "Library missing"
+	By        string   `json:"by,omitempty"`        // who ended it: "exc handler" for a fault, its own name for abort()
+	Reasons   []string `json:"reasons,omitempty"`   // dyld's, in its words
+	Said      []string `json:"said,omitempty"`      // application specific information: "abort() called", a failed assertion
+
+	Thread int     `json:"thread"`           // the one that crashed
+	Frames []Frame `json:"frames,omitempty"` // of that thread, innermost first
+	Images []Image `json:"images,omitempty"` // what was loaded
+
+	Jetsam *Jetsam `json:"jetsam,omitempty"` // set in a JetsamEvent, which has none of the above but Captured and OS
+}
+
+// Frame is one native call.
+type Frame struct {
+	Image  string `json:"image,omitempty"` // "libomp.dylib"
+	Symbol string `json:"symbol,omitempty"`
+	Offset uint64 `json:"offset,omitempty"` // bytes into the image; of the text form 0
+}
+
+// Image is a library or a program that was loaded.
+type Image struct {
+	Name string `json:"name,omitempty"`
+	Path string `json:"path,omitempty"`
+	UUID string `json:"uuid,omitempty"` // upper-case with dashes, as LC_UUID is printed
+	Arch string `json:"arch,omitempty"`
+}
+
+// Jetsam is what the system writes when it ends processes because memory ran out.
+type Jetsam struct {
+	Largest string          `json:"largest,omitempty"` // the process with the most memory, which may live on
+	Ended   []JetsamProcess `json:"ended,omitempty"`   // those with a reason
+}
+
+// JetsamProcess is one that the system ended.
+type JetsamProcess struct {
+	PID    int    `json:"pid"`
+	Name   string `json:"name"`
+	Reason string `json:"reason"`
+	Peak   uint64 `json:"peak,omitempty"` // bytes
+}
+
+const (
+	maxReport = 16 << 20 // bytes that are read: real reports have up to 2 MB
+	maxFrames = 512      // of a thread: macOS writes as many
+	maxImages = 4096
+	maxTexts  = 64
+)
+
+// ErrNoReport: the text is no crash report of any kind that is known.
+var ErrNoReport = errors.New("this is no crash report of macOS")
+
+// ParseReport reads a report: .ips of any age, JetsamEvent, and the text that older systems wrote and people paste. It reads 16 MiB at most.
+// io.ErrUnexpectedEOF means that it is not complete, because the system is still writing it; ErrNoReport, that it is something else.
+func ParseReport(r io.Reader) (*Report, error) {
+	b := bufio.NewReader(io.LimitReader(r, maxReport))
+	for {
+		c, err := b.Peek(1)
+		if err != nil {
+			return nil, ErrNoReport
+		}
+		if c[0] != ' ' && c[0] != '\n' && c[0] != '\r' && c[0] != '\t' && c[0] != 0xef && c[0] != 0xbb && c[0] != 0xbf { // a byte order mark of an editor
+			break
+		}
+		_, _ = b.ReadByte()
+	}
+	if c, _ := b.Peek(1); c[0] == '{' {
+		return parseIPS(b)
+	}
+	return parseText(b)
+}
+
+// IsReport says whether a text begins as a crash report does.
+func IsReport(head []byte) bool {
+	head = bytes.TrimLeft(head, " \t\r\n\ufeff")
+	if bytes.HasPrefix(head, []byte("{")) {
+		line, _, _ := bytes.Cut(head, []byte("\n"))
+		return bytes.Contains(line, []byte(`"bug_type"`)) || bytes.Contains(head, []byte(`"usedImages"`))
+	}
+	for _, key := range []string{"Process:", "Incident Identifier:", "Translated Report (Full Report Below)", "-------------------------------------"} {
+		if bytes.HasPrefix(head, []byte(key)) {
+			return bytes.Contains(head, []byte("Exception Type:")) || bytes.Contains(head, []byte("Identifier:"))
+		}
+	}
+	return false
+}
+
+// how is the end in the words of Evidence: the bare signal.
+func (r *Report) how() string {
+	name, _, _ := strings.Cut(r.Signal, " ")
+	return name
+}
+
+// says is the first of the system's own words that hold the text, "" if none does.
+func (r *Report) says(text string) string {
+	for _, s := range [][]string{r.Said, r.Reasons, {r.Message, r.Indicator, r.Subtype}} {
+		for _, l := range s {
+			if strings.Contains(l, text) {
+				return l
+			}
+		}
+	}
+	return ""
+}
+
+// culprit is the innermost frame that is not of the system: it, or what called it, is the suspect.
+func (r *Report) culprit() (Frame, bool) {
+	for _, f := range r.Frames {
+		if f.Image != "" && !ofTheSystem(f.Image) {
+			return f, true
+		}
+	}
+	return Frame{}, false
+}
+
+func ofTheSystem(image string) bool {
+	switch {
+	case strings.HasPrefix(image, "libsystem_"), strings.HasPrefix(image, "libc++"), strings.HasPrefix(image, "libobjc"), strings.HasPrefix(image, "libdispatch"),
+		image == "dyld", image == "CoreFoundation", image == "Foundation", image == "libsystem_c.dylib", image == "Python", strings.HasPrefix(image, "libpython"), strings.HasPrefix(image, "python3"):
+		return true
+	}
+	return false
+}
+
+// text is a frame for a person.
+func (f Frame) text() string {
+	if f.Symbol == "" {
+		return f.Image
+	}
+	return fmt.Sprintf("%s (%s)", f.Image, f.Symbol)
+}
+
+// reportTime reads the times of a report: "2026-03-01 12:00:02.1234 +0100".
+func reportTime(text string) time.Time {
+	at, err := time.Parse("2006-01-02 15:04:05 -0700", strings.TrimSpace(text)) // a fraction is read, too
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
