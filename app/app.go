@@ -64,6 +64,7 @@ type App struct {
 	single   *doorbell
 	logFile  io.Closer
 	inputs   chan func()
+	awake    chan bool // capacity 1, the newest wins
 	notifier *Notifier
 	center   Center          // nil: there is none
 	ctx      context.Context // of everything that Run starts
@@ -77,13 +78,14 @@ type App struct {
 	leave      bool      // end now, and leave the runs alone
 	asking     bool      // a dialog is open: there is never a second one
 	asked      bool      // for leave to show notices
+	watching   bool      // as Desktop.Awake was told last
 	login      bool
 	loginShown bool
 }
 
 // New takes the state folder for this app. It returns ErrRunning if another one has it, after telling that one.
 func New(o Options) (*App, error) {
-	a := &App{options: o, state: o.State, log: o.Log, inputs: make(chan func())}
+	a := &App{options: o, state: o.State, log: o.Log, inputs: make(chan func()), awake: make(chan bool, 1)}
 	if a.state == "" {
 		state, err := supervisor.StateFolder()
 		if err != nil {
@@ -155,6 +157,7 @@ func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
 	}()
 	a.work.Go(func() { a.notifier.Run(inner) })
 	a.work.Go(func() { a.single.serve(inner, func() { a.post(a.calledAgain) }) })
+	a.work.Go(func() { a.stayAwake(inner) })
 	a.log.Info("started", "pid", os.Getpid(), "state", a.state, "version", keeper.Version)
 	go a.readLogin()
 	a.tellBrokenList()
@@ -190,6 +193,7 @@ func (a *App) loop(ctx context.Context) {
 		}
 		now := time.Now()
 		a.render(now)
+		a.watch()
 		timer.Reset(a.nextLook(now))
 	}
 }
@@ -236,6 +240,33 @@ func (a *App) render(now time.Time) {
 	if menu != a.shown {
 		a.shown = menu
 		a.view.Show(menu)
+	}
+}
+
+// watch has the system leave our timers alone as long as a backend of ours is wanted.
+func (a *App) watch() {
+	on := slices.ContainsFunc(a.members, func(m *member) bool { return m.here && m.snapshot.Want })
+	if on == a.watching {
+		return
+	}
+	a.watching = on
+	select {
+	case <-a.awake:
+	default:
+	}
+	a.awake <- on
+}
+
+// stayAwake tells the system, which may take its time.
+func (a *App) stayAwake(ctx context.Context) {
+	for {
+		select {
+		case on := <-a.awake:
+			a.desktop.Awake(on)
+		case <-ctx.Done():
+			a.desktop.Awake(false)
+			return
+		}
 	}
 }
 

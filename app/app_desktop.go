@@ -19,6 +19,9 @@ type Desktop struct {
 	Copy       func(text string) error // to the clipboard
 	EditConfig func(dir string) error  // the backend's vivarium.toml, made first if there is none
 
+	// Awake keeps the system from slowing this program's timers while it watches somebody. It is called from one goroutine.
+	Awake func(on bool)
+
 	Login    func() (on, possible bool) // the app starts at login; it can be made to
 	SetLogin func(on bool) error
 
@@ -37,6 +40,9 @@ func (d Desktop) orReal() Desktop {
 	orElseFunc(&d.Reveal, o.Reveal)
 	orElseFunc(&d.Copy, o.Copy)
 	orElseFunc(&d.EditConfig, o.EditConfig)
+	if d.Awake == nil {
+		d.Awake = func(bool) {} // only macOS does
+	}
 	if d.Login == nil {
 		d.Login = loginNow
 	}

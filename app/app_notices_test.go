@@ -113,3 +113,18 @@ func TestSendTestNotificationShowsOneAndSaysTheWay(t *testing.T) {
 	eventually(t, "the dialog before is closed", func() bool { s.clickTail(TailTest); return s.hasSaid("not allowed") })
 	require.True(t, s.told(wordTestTitle), "it went the plain way")
 }
+
+func TestTimersAreLeftAloneWhileABackendIsWanted(t *testing.T) {
+	dir := backendFolder(t, "a")
+	s := play(t, dir)
+	p := s.puppet(dir)
+	s.status("Stopped")
+	require.False(t, s.hasDone("awake true"), "nobody is watched")
+	s.click(ItemStart)
+	eventually(t, "awake", func() bool { return s.hasDone("awake true") })
+	p.become(func(now *supervisor.Snapshot) { now.State = supervisor.Restarting })
+	s.status("estarting")
+	require.False(t, s.hasDone("awake false"), "a back-off is on time, too")
+	s.click(ItemStop)
+	eventually(t, "at ease", func() bool { return s.hasDone("awake false") })
+}

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -119,6 +120,7 @@ func (s *stage) desktop() Desktop {
 	}
 	return Desktop{
 		OpenLog: does("log"), OpenText: does("text"), OpenURL: does("url"), OpenPage: does("page"), Reveal: does("reveal"), Copy: does("copy"), EditConfig: does("edit"),
+		Awake: func(on bool) { s.note(fmt.Sprint("awake ", on)) },
 		Login: func() (bool, bool) { s.mu.Lock(); defer s.mu.Unlock(); return s.login, true },
 		SetLogin: func(on bool) error {
 			s.mu.Lock()

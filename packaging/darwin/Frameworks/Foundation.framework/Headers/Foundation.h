@@ -4,6 +4,7 @@
 #pragma once
 #include <math.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <objc/objc.h>
 #include <objc/NSObjCRuntime.h>
@@ -28,6 +29,7 @@ enum { NSUTF8StringEncoding = 4 };
 @interface NSString : NSObject
 - (instancetype)initWithCString:(const char *)bytes encoding:(NSStringEncoding)encoding;
 @property(readonly) NSUInteger length;
+@property(readonly) const char *UTF8String;
 @end
 
 @interface NSValue : NSObject
@@ -47,6 +49,23 @@ enum { NSUTF8StringEncoding = 4 };
 
 @interface NSData : NSObject
 + (instancetype)dataWithBytes:(const void *)bytes length:(NSUInteger)length;
+@end
+
+@interface NSSet : NSObject
++ (instancetype)setWithObject:(id)object;
+@end
+
+@interface NSError : NSObject
+@end
+
+typedef uint64_t NSActivityOptions;
+// NSActivityUserInitiated, which is 0x00FFFFFF with NSActivityIdleSystemSleepDisabled in it, without that: 1 << 20.
+static const NSActivityOptions NSActivityUserInitiatedAllowingIdleSystemSleep = 0x00EFFFFF;
+
+@interface NSProcessInfo : NSObject
+@property(class, readonly, strong) NSProcessInfo *processInfo;
+- (id<NSObject>)beginActivityWithOptions:(NSActivityOptions)options reason:(NSString *)reason;
+- (void)endActivity:(id<NSObject>)activity;
 @end
 
 @interface NSCondition : NSObject

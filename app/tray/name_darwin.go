@@ -1,5 +1,0 @@
-//go:build cgo
-
-package tray
-
-func introduce() {} // the bundle has the name
