@@ -72,15 +72,14 @@ type App struct {
 	view     View
 
 	// Owned by the loop of Run.
-	members    []*member
-	shown      Menu
-	quitting   time.Time // when to leave at the latest; zero: nobody asked
-	leave      bool      // end now, and leave the runs alone
-	asking     bool      // a dialog is open: there is never a second one
-	asked      bool      // for leave to show notices
-	watching   bool      // as Desktop.Awake was told last
-	login      bool
-	loginShown bool
+	members  []*member
+	shown    Menu
+	quitting time.Time // when to leave at the latest; zero: nobody asked
+	leave    bool      // end now, and leave the runs alone
+	asking   bool      // a dialog is open: there is never a second one
+	asked    bool      // for leave to show notices
+	watching bool      // as Desktop.Awake was told last
+	settings MenuOptions
 }
 
 // New takes the state folder for this app. It returns ErrRunning if another one has it, after telling that one.
@@ -125,7 +124,7 @@ func (a *App) prepare() error {
 		}
 		a.options.Keeper = exe
 	}
-	a.desktop = a.options.Desktop.orReal()
+	a.desktop = a.options.Desktop.orReal(a.state)
 	list, err := OpenBackends(a.state)
 	if err != nil {
 		return err
@@ -159,7 +158,7 @@ func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
 	a.work.Go(func() { a.single.serve(inner, func() { a.post(a.calledAgain) }) })
 	a.work.Go(func() { a.stayAwake(inner) })
 	a.log.Info("started", "pid", os.Getpid(), "state", a.state, "version", keeper.Version)
-	go a.readLogin()
+	go a.readSettings()
 	a.tellBrokenList()
 	for _, dir := range a.backends.All() {
 		a.join(dir)
@@ -236,7 +235,7 @@ func (a *App) render(now time.Time) {
 	for i, m := range a.members {
 		all[i] = m.snapshot
 	}
-	menu := Render(all, now, MenuOptions{Login: a.login, LoginShown: a.loginShown})
+	menu := Render(all, now, a.settings)
 	if menu != a.shown {
 		a.shown = menu
 		a.view.Show(menu)
@@ -283,12 +282,6 @@ func (a *App) newNotifier(notify func(Notice)) *Notifier {
 	}
 	a.center = w.center
 	return NewNotifier(w.show, a.log)
-}
-
-// readLogin asks the system about the login item, which may take a while.
-func (a *App) readLogin() {
-	on, shown := a.desktop.Login()
-	a.post(func() { a.login, a.loginShown = on, shown })
 }
 
 func (a *App) tellBrokenList() {

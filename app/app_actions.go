@@ -87,6 +87,10 @@ func (a *App) actTail(item int) {
 		}
 	case TailLogin:
 		a.toggleLogin()
+	case TailTool:
+		a.toggleTool()
+	case TailQuiet:
+		a.toggleQuiet()
 	case TailAbout:
 		a.tell("About Vivarium", aboutText())
 	case TailHelp:
@@ -120,7 +124,10 @@ func (a *App) failed(what string, err error) {
 		text = what + ": " + text
 	}
 	a.post(func() {
-		a.notifier.Tell(Notice{Title: "That did not work", Body: Short(sentences(text), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(Notice{
+			Title: "That did not work", Body: Short(sentences(text), maxNoticeBody), Icon: IconUnhealthy,
+			Class: ClassFinal, // another click may fail otherwise
+		})
 	})
 }
 
@@ -144,14 +151,6 @@ func (a *App) copyDiagnostics() {
 		all[i] = m.snapshot
 	}
 	go func() { a.failed("Copying diagnostics", a.desktop.Copy(Diagnostics(Examine(all, a.state)))) }()
-}
-
-func (a *App) toggleLogin() {
-	on := !a.login
-	go func() {
-		a.failed("Launch at Login", a.desktop.SetLogin(on))
-		a.readLogin()
-	}()
 }
 
 // ask runs a dialog outside the loop, one at a time; a second click while one is open is a click on the open one.

@@ -25,13 +25,19 @@ type Desktop struct {
 	Login    func() (on, possible bool) // the app starts at login; it can be made to
 	SetLogin func(on bool) error
 
+	Tool    func() (on, possible bool) // the command line is linked to where shells look; it can be
+	SetTool func(on bool) (said string, err error)
+
+	Quiet    func() (on, possible bool) // macOS tells of crashes with notifications; it can be made to
+	SetQuiet func(on bool) error
+
 	Folder func(ctx context.Context, title string) (string, error) // "" if the person thought better of it
 	Ask    func(ctx context.Context, title, text, yes string) (bool, error)
 	Tell   func(ctx context.Context, title, text string) error
 }
 
 // orReal fills in this desktop.
-func (d Desktop) orReal() Desktop {
+func (d Desktop) orReal(state string) Desktop {
 	o := Opener{}
 	orElseFunc(&d.OpenLog, o.Log)
 	orElseFunc(&d.OpenText, o.Text)
@@ -43,12 +49,7 @@ func (d Desktop) orReal() Desktop {
 	if d.Awake == nil {
 		d.Awake = func(bool) {} // only macOS does
 	}
-	if d.Login == nil {
-		d.Login = loginNow
-	}
-	if d.SetLogin == nil {
-		d.SetLogin = setLogin
-	}
+	d.orRealSettings(state)
 	if d.Folder == nil {
 		d.Folder = askFolder
 	}
@@ -65,37 +66,6 @@ func orElseFunc(f *func(string) error, real func(string) error) {
 	if *f == nil {
 		*f = real
 	}
-}
-
-// LoginItem is the login item of the menu-bar program beside this one.
-func LoginItem() (Login, error) {
-	exe, err := Program(MenubarProgram)
-	if err != nil {
-		return Login{}, err
-	}
-	return NewLogin(exe, "")
-}
-
-// loginNow mends a login item whose program has moved, and says whether there is one. One that cannot be read can still be written.
-func loginNow() (on, possible bool) {
-	l, err := LoginItem()
-	if err != nil {
-		return false, false
-	}
-	_, _ = l.Mend() // what stands in the way shows in the status
-	st, err := l.Status()
-	return err == nil && st.Enabled, true
-}
-
-func setLogin(on bool) error {
-	l, err := LoginItem()
-	if err != nil {
-		return err
-	}
-	if on {
-		return l.On()
-	}
-	return l.Off()
 }
 
 func askFolder(ctx context.Context, title string) (string, error) {

@@ -36,6 +36,8 @@ type stage struct {
 	answer  bool
 	folder  string
 	login   bool
+	tool    bool
+	quiet   bool
 	fail    error
 }
 
@@ -120,6 +122,20 @@ func (s *stage) desktop() Desktop {
 	}
 	return Desktop{
 		OpenLog: does("log"), OpenText: does("text"), OpenURL: does("url"), OpenPage: does("page"), Reveal: does("reveal"), Copy: does("copy"), EditConfig: does("edit"),
+		Tool: func() (bool, bool) { s.mu.Lock(); defer s.mu.Unlock(); return s.tool, true },
+		SetTool: func(on bool) (string, error) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.tool = on && s.fail == nil
+			return chosen(on, "it is there", ""), s.fail
+		},
+		Quiet: func() (bool, bool) { s.mu.Lock(); defer s.mu.Unlock(); return s.quiet, true },
+		SetQuiet: func(on bool) error {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.quiet = on && s.fail == nil
+			return s.fail
+		},
 		Awake: func(on bool) { s.note(fmt.Sprint("awake ", on)) },
 		Login: func() (bool, bool) { s.mu.Lock(); defer s.mu.Unlock(); return s.login, true },
 		SetLogin: func(on bool) error {

@@ -1,16 +1,14 @@
 package app
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
-	"time"
 )
 
 // BundleID names the app to macOS: in its Info.plist, and as the label of its launch agent.
@@ -66,8 +64,8 @@ func (l Login) File() string {
 
 // On makes the program start at login.
 func (l Login) On() error {
-	if strings.Contains(l.Program, "/AppTranslocation/") { // a path that is gone after the next reboot
-		return errors.New("macOS runs Vivarium from a temporary place: move Vivarium.app to the Applications folder first, and open it there")
+	if isTranslocated(l.Program) {
+		return errTranslocated
 	}
 	text, err := l.text()
 	if err != nil {
@@ -88,7 +86,8 @@ func (l Login) On() error {
 	return nil
 }
 
-// Off undoes On. A program that launchd has started already goes on: nobody who unticks "Launch at Login" wants it ended.
+// Off undoes On. This app goes on if launchd has started it: nobody who unticks "Launch at Login" wants it ended. What launchd runs
+// under our label and is another program, as a copy of the app that lies elsewhere, is unloaded with it.
 func (l Login) Off() error {
 	if err := os.Remove(l.File()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the login item: %w", err)
@@ -97,7 +96,7 @@ func (l Login) Off() error {
 		return nil
 	}
 	out, err := l.run("launchctl", "print", l.target())
-	if err != nil || launchdRuns(string(out)) { // it is not loaded, or bootout would be a SIGTERM to the running app
+	if err != nil || launchdRuns(string(out), os.Getpid(), l.Program) { // it is not loaded, or bootout would be a SIGTERM to this app
 		return nil
 	}
 	if out, err := l.run("launchctl", "bootout", l.target()); err != nil {
@@ -172,21 +171,20 @@ func (l Login) run(name string, args ...string) ([]byte, error) {
 	if l.Run != nil {
 		return l.Run(name, args...)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.WaitDelay = time.Second
-	return cmd.CombinedOutput()
+	return runSystem(name, args...)
 }
 
-// launchdRuns: `launchctl print` shows a process of the job.
-func launchdRuns(printed string) bool {
+// launchdRuns: `launchctl print` shows a process of the job, and that is ours: it has this PID, or runs this program.
+func launchdRuns(printed string, pid int, program string) bool {
+	shown := map[string]string{}
 	for line := range strings.Lines(printed) {
-		if strings.HasPrefix(strings.TrimSpace(line), "pid = ") {
-			return true
+		key, value, ok := strings.Cut(strings.TrimSpace(line), " = ")
+		if _, before := shown[key]; ok && !before { // what stands further in is of other things
+			shown[key] = value
 		}
 	}
-	return false
+	running, known := shown["program"]
+	return shown["pid"] != "" && (shown["pid"] == strconv.Itoa(pid) || !known || running == program)
 }
 
 // launchdDisabled: `launchctl print-disabled` has the label as disabled; older systems say true.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -294,6 +295,9 @@ func TestOnAMacOffNeverEndsARunningApp(t *testing.T) {
 	}{
 		{"not loaded", "Could not find service", errors.New("exit status 113"), []string{"print"}},
 		{"loaded and running", head + "\tstate = running\n\tpid = 4711\n}\n", nil, []string{"print"}},
+		{"loaded and this very program", head + "\tprogram = /elsewhere\n\tpid = " + strconv.Itoa(os.Getpid()) + "\n}\n", nil, []string{"print"}},
+		{"loaded and this app", head + "\tprogram = /Applications/Vivarium.app/Contents/MacOS/Vivarium\n\tpid = 4711\n}\n", nil, []string{"print"}},
+		{"loaded and a copy that lies elsewhere", head + "\tprogram = /Users/ada/Downloads/Vivarium.app/Contents/MacOS/Vivarium\n\tpid = 4711\n}\n", nil, []string{"print", "bootout"}},
 		{"loaded and ended", head + "\tstate = not running\n\tlast exit code = 0\n}\n", nil, []string{"print", "bootout"}},
 	} {
 		l, r := macLogin(t, func(args []string) (string, error) {

@@ -11,6 +11,10 @@ import (
 type MenuOptions struct {
 	Login      bool // the app starts at login
 	LoginShown bool // it can be made to
+	Tool       bool // the command line is linked to where shells look
+	ToolShown  bool // it can be
+	Quiet      bool // macOS tells of crashes with notifications
+	QuietShown bool // it can be made to
 }
 
 // Render makes the menu of the backends' snapshots. It is pure, and its titles are short, printable and valid UTF-8 whatever the
@@ -173,6 +177,13 @@ func tail(all []supervisor.Snapshot, o MenuOptions) [numTail]Item {
 	if o.LoginShown {
 		show(TailLogin, wordLogin)
 		t[TailLogin].Checked = o.Login
+	}
+	if o.ToolShown {
+		show(TailTool, chosen(o.Tool, wordRemoveTool, wordInstallTool))
+	}
+	if o.QuietShown {
+		show(TailQuiet, wordQuiet)
+		t[TailQuiet].Checked = o.Quiet
 	}
 	show(TailAbout, wordAbout)
 	show(TailHelp, wordHelp)

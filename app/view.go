@@ -61,6 +61,8 @@ const (
 	TailDemo // "Try the Demo", while there is no backend
 	TailRemove
 	TailLogin
+	TailTool  // "Install Command Line Tool…", or what undoes it
+	TailQuiet // "Quiet Crash Dialogs", a check box; on a Mac
 	TailAbout // a separator stands before it
 	TailHelp
 	TailDiagnostics

@@ -13,7 +13,7 @@ app_zig   := -zig $(zig) -cache .cache/zig-cache
 app_needs := $(zig)
 endif
 
-.PHONY: app dmg zip app-check app-test
+.PHONY: app dmg zip app-check app-vet app-test
 
 # identity='Developer ID Application: …' signs with a certificate, on a Mac; otherwise ad hoc.
 app: $(app_needs) | go
@@ -25,6 +25,10 @@ dmg zip: app
 
 app-check: | go
 	@$(bundle) check dist/Vivarium.app
+
+# go vet of the code behind cgo, as a Mac compiles it, and the compiler's warnings about our Objective-C.
+app-vet: $(app_needs) | go
+	@ZIG='$(abspath $(app_needs))' $(test) -count=1 -tags app -run 'Vet|ObjectiveC' ./packaging/bundle
 
 # Builds the app twice, from two places, and compares every byte; takes minutes.
 app-test: $(app_needs) | go

@@ -33,7 +33,7 @@ type place struct {
 //	────
 //	the flat section's other lines · the submenus · Add Backend… and Try the Demo while there is no backend
 //	────
-//	Add Backend… to Launch at Login
+//	Add Backend… to Quiet Crash Dialogs
 //	────
 //	About to Send Test Notification
 //	────
@@ -47,7 +47,7 @@ func places() []place {
 	}
 	tail := func(from, to int) {
 		for i := from; i < to; i++ {
-			all = append(all, place{action: app.Action{Item: i, Tail: true}, checkbox: i == app.TailLogin})
+			all = append(all, place{action: app.Action{Item: i, Tail: true}, checkbox: i == app.TailLogin || i == app.TailQuiet})
 		}
 	}
 	cut := place{kind: separator}

@@ -69,7 +69,7 @@ int noticesBegin(const char *restartTitle, const char *logTitle) {
 			                                                               options:UNNotificationActionOptionNone];
 			UNNotificationCategory *backend = [UNNotificationCategory categoryWithIdentifier:category
 			                                                                         actions:@[ restart, log ]
-			                                                               intentIdentifiers:@[]
+			                                                               intentIdentifiers:[NSArray array]
 			                                                                         options:UNNotificationCategoryOptionNone];
 			// By name: which library exports the class is Apple's business.
 			[center setNotificationCategories:[objc_getClass("NSSet") setWithObject:backend]];

@@ -42,6 +42,7 @@ enum { NSUTF8StringEncoding = 4 };
 @end
 
 @interface NSArray : NSObject
++ (instancetype)array;
 + (instancetype)arrayWithObjects:(const id[])objects count:(NSUInteger)count; // what @[…] compiles to
 - (id)objectAtIndex:(NSUInteger)index;
 @property(readonly) NSUInteger count;

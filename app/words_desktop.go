@@ -1,8 +1,11 @@
 package app
 
-import "fmt"
+import (
+	"fmt"
+	"path/filepath"
+)
 
-// The words around notices: their buttons, the one that is sent for a test, and the ways that they take.
+// The words around notices and the system: the notice that is sent for a test, the ways that notices take, and what was set.
 const (
 	wordTestTitle = "Vivarium: a test"
 	wordTestBody  = "This is how you are told why Python died, and what to do. It also stands in the menu and in the log."
@@ -55,4 +58,13 @@ func testText(way Way, err error) string {
 		text += "\n\nThe better way was not taken: " + sentence(way.Why)
 	}
 	return text + fmt.Sprintf("\n\nIf you did not see it: %s", sentence(way.Hint))
+}
+
+// toolText says where the command line is linked now.
+func toolText(path string, onPath bool) string {
+	text := "The command line, vivarium, is now at " + path + ".\n\nOpen a new terminal window and try: vivarium status"
+	if onPath {
+		return text
+	}
+	return text + "\n\nIf your shell does not find it, add this line to ~/.zprofile or ~/.profile:\nexport PATH=\"" + filepath.Dir(path) + ":$PATH\""
 }
