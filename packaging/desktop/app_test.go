@@ -50,7 +50,7 @@ func newMenubar(t *testing.T) *menubar {
 	require.NoError(t, os.WriteFile(filepath.Join(bin, "xdg-open"), []byte(script), 0o755))
 	t.Cleanup(func() {
 		if t.Failed() {
-			s.picture("failed-" + t.Name())
+			s.picture("failed-" + strings.ReplaceAll(t.Name(), "/", "-"))
 		}
 		m.end()
 		m.endLeftovers()

@@ -62,7 +62,7 @@ cp -r "$here/config/." "$XDG_CONFIG_HOME/"
 sed -i "s/@SCALE@/$scale/g" "$XDG_CONFIG_HOME/xfce4/xfconf/xfce-perchannel-xml/"*.xml
 
 exec 3>"$dir/display"
-run Xvfb -displayfd 3 -nolisten tcp -noreset -screen 0 $((1000 * scale))x$((640 * scale))x24 -dpi $((96 * scale))
+run Xvfb -displayfd 3 -nolisten tcp -noreset -screen 0 $((1000 * scale))x$((860 * scale))x24 -dpi $((96 * scale))
 await 30 "the virtual display" test -s "$dir/display"
 DISPLAY=:$(cat "$dir/display")
 export DISPLAY
@@ -70,7 +70,7 @@ run dbus-daemon --session --nofork --nopidfile --address="unix:path=$dir/bus"
 await 30 "the session bus" test -S "$dir/bus"
 export DBUS_SESSION_BUS_ADDRESS=unix:path=$dir/bus
 
-rsvg-convert --width $((1000 * scale)) --height $((640 * scale)) "$here/wallpaper.svg" --output "$dir/wallpaper.png"
+rsvg-convert --width $((1000 * scale)) --height $((860 * scale)) "$here/wallpaper.svg" --output "$dir/wallpaper.png"
 display -window root "$dir/wallpaper.png" >>"$dir/desktop.log" 2>&1 # its exit status is 1 also when it went well
 xsetroot -cursor_name left_ptr
 run "$xfconfd"; run xfwm4 --replace; run "$notifyd"; run xfce4-panel --disable-wm-check
