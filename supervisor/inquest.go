@@ -95,9 +95,9 @@ func (q *inquest) keep(ctx context.Context) {
 	q.s.post(ctx, letter{in: recorded{q.death, page}})
 }
 
-// amend judges again, and tells the loop if that changes what was said. What Vivarium did itself it knows best.
+// amend judges again, and tells the loop if that changes what was said. Why Vivarium ended a run itself it knows best.
 func (q *inquest) amend(ctx context.Context) {
-	if q.death.Verdict.Kind == crash.KindHung {
+	if q.death.Verdict.Kind == crash.KindHung || q.exit != nil && q.exit.Asked {
 		return
 	}
 	v := crash.Judge(q.evidence) // of a worker, too

@@ -297,3 +297,41 @@ func TestADeathWhileNobodyWatchedIsRecordedByTheNextApp(t *testing.T) {
 		again.leave(t)
 	})
 }
+
+func TestWhatVivariumEndedItselfIsNotAmended(t *testing.T) {
+	state, plan := t.TempDir(), bed(t)
+	rig := newCgroupRig(t, "v2")
+	rig.kills(t, "0")
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, func(w *world) {
+			load := w.Load
+			w.Load = func(dir string) (Config, error) {
+				c, err := load(dir)
+				c.Health.RestartHung = true
+				return c, err
+			}
+			w.Plan = func(Config) (Plan, error) { return plan, nil }
+			w.Memory = func(int) *memoryWatch { return watchMemory(rig.root, 4711, 0, nil) }
+			w.Scan = func(context.Context, Interpreter) (openmp.Environment, error) {
+				return openmp.Environment{Runtimes: []openmp.Runtime{{Path: "/x/libomp.dylib"}}}, nil
+			}
+		})
+		s.k.mu.Lock()
+		s.k.stopSignal = 9 // the ladder went to its end
+		s.k.mu.Unlock()
+		s.Start()
+		time.Sleep(10 * time.Second)
+		rig.kills(t, "1")
+		s.setIll(true)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		require.NotEmpty(t, s.toldRecords())
+		for _, r := range s.toldRecords() {
+			require.Equal(t, crash.KindHung, r.Verdict.Kind)
+			require.False(t, r.Amended)
+		}
+		require.Len(t, s.toldRecords()[len(s.toldRecords())-1].OpenMP, 1, "the evidence is kept all the same")
+		require.NotContains(t, s.told(), EventAmended)
+		s.leave(t)
+	})
+}

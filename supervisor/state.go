@@ -43,11 +43,11 @@ const (
 
 // Health is the latest word of the health probe.
 type Health struct {
-	Phase    Phase
-	Latency  time.Duration // of the last good answer
-	Good     time.Time     // when the last good answer came; zero if none came in this run
-	Failures int           // in a row
-	Problem  string        // why the last probe failed, for a person; "" after a good one
+	Phase    Phase         `json:"phase"`
+	Latency  time.Duration `json:"latency"`           // ns; of the last good answer
+	Good     time.Time     `json:"good,omitzero"`     // when the last good answer came; zero if none came in this run
+	Failures int           `json:"failures"`          // in a row
+	Problem  string        `json:"problem,omitempty"` // why the last probe failed, for a person; "" after a good one
 }
 
 // Usage is what a run's process tree uses.

@@ -29,10 +29,12 @@ type fakeKeeper struct {
 	broken  chan struct{}
 	calls   []string
 	output  []string
+	// stopSignal is what a stop ends a run with.
+	stopSignal int
 }
 
 func newFakeKeeper() *fakeKeeper {
-	return &fakeKeeper{live: true, exits: make(chan keeper.Exit, 1), broken: make(chan struct{})}
+	return &fakeKeeper{live: true, stopSignal: 2, exits: make(chan keeper.Exit, 1), broken: make(chan struct{})}
 }
 
 func (k *fakeKeeper) note(format string, a ...any) {
@@ -67,8 +69,9 @@ func (k *fakeKeeper) Spawn(context.Context, keeper.Spec) (keeper.Run, error) {
 func (k *fakeKeeper) Stop(run string, l keeper.Ladder) error {
 	k.mu.Lock()
 	k.note("stop %s %s", run, l.Grace)
+	signal := k.stopSignal
 	k.mu.Unlock()
-	k.end(2, true)
+	k.end(signal, true)
 	return nil
 }
 
