@@ -36,7 +36,8 @@ type Record struct {
 	Loaded []string         `json:"loaded,omitempty"` // paths of the OpenMP images that were mapped just before the end
 	Memory crash.Memory     `json:"memory,omitzero"`  // the system's word on memory
 	// ReportFile is the system's own report on this death, a crash report or a JetsamEvent; "" if none was found.
-	ReportFile string `json:"report_file,omitempty"`
+	ReportFile string        `json:"report_file,omitempty"`
+	Report     *crash.Report `json:"report,omitempty"`
 
 	PortOwner string `json:"port_owner,omitempty"` // who has the port now, for a person: "node (PID 12)"; only where that is the question
 	Amended   bool   `json:"amended,omitempty"`    // evidence that came later changed the verdict

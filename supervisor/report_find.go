@@ -2,12 +2,10 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -19,7 +17,6 @@ const (
 	// Around a death: the times in a report have seconds, and a file that was read later keeps its own.
 	reportEarly = 5 * time.Second
 	reportLate  = time.Minute
-	maxReport   = 64 << 20 // bytes of a file that are read
 )
 
 // reportFolders are where a system leaves reports on processes that died: macOS in the person's own folder and in the system's, and after a
@@ -44,10 +41,11 @@ type reportSearch struct {
 	foreign map[string]time.Time // files that are about something else, with the time of that text
 }
 
-// found is what a search found: a crash report's file, or the system's word on memory.
+// foundReport is what a search found: a crash report, or the system's word on memory.
 type foundReport struct {
 	file   string
-	memory crash.Memory
+	report *crash.Report
+	memory crash.Memory // of a JetsamEvent
 }
 
 // wait looks until there is something, for at most ten seconds after the death: the system takes its time, and a half-written file is looked
@@ -74,15 +72,15 @@ func (q *reportSearch) look() (foundReport, bool) {
 			if err != nil || filepath.Ext(path) != ".ips" || !q.near(info.ModTime()) || q.foreign[path].Equal(info.ModTime()) {
 				continue
 			}
-			head, err := readReportHead(path)
-			if errors.Is(err, errHalfWritten) {
+			r, err := readReport(path)
+			if errors.Is(err, io.ErrUnexpectedEOF) {
 				continue
 			}
-			switch m, killed := head.killed(q.pid); {
-			case err == nil && killed:
-				memory = foundReport{path, m}
-			case err == nil && head.BugType == bugCrash && head.PID == q.pid && q.near(head.at()):
-				return foundReport{file: path}, true
+			switch m, jetsam := killed(r, q.pid); {
+			case jetsam:
+				memory = foundReport{path, r, m}
+			case err == nil && r.Jetsam == nil && r.PID == q.pid && q.near(r.Captured):
+				return foundReport{file: path, report: r}, true
 			default:
 				if q.foreign == nil {
 					q.foreign = map[string]time.Time{}
@@ -99,73 +97,24 @@ func (q *reportSearch) near(at time.Time) bool {
 	return at.IsZero() || !at.Before(q.died.Add(-reportEarly)) && !at.After(q.died.Add(reportLate))
 }
 
-// The kinds of report, as their headers call them.
-const (
-	bugCrash  = "309"
-	bugJetsam = "298"
-)
-
-// reportHead is as much of a report as it takes to know whose it is.
-type reportHead struct {
-	BugType   string `json:"bug_type"`
-	Timestamp string `json:"timestamp"` // "2026-03-01 12:00:03.00 +0100", truncated to seconds
-
-	PID         int    `json:"pid"`
-	CaptureTime string `json:"captureTime"` // "2026-03-01 12:00:02.1234 +0100"
-	// Of a JetsamEvent: all processes. The one with a reason was ended; the largest mostly was not.
-	Processes []struct {
-		PID         int    `json:"pid"`
-		Reason      string `json:"reason"`
-		LifetimeMax uint64 `json:"lifetimeMax"` // pages
-	} `json:"processes"`
-	MemoryStatus struct {
-		PageSize uint64 `json:"pageSize"`
-	} `json:"memoryStatus"`
-}
-
-var errHalfWritten = errors.New("the report is not complete yet")
-
-// readReportHead reads the two JSON values of a report: a header of one line, and the body.
-func readReportHead(path string) (reportHead, error) {
+// readReport reads a report. io.ErrUnexpectedEOF: the system is still writing it.
+func readReport(path string) (*crash.Report, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return reportHead{}, err
+		return nil, err
 	}
 	defer f.Close()
-	var head reportHead
-	d := json.NewDecoder(io.LimitReader(f, maxReport))
-	for range 2 {
-		err := d.Decode(&head)
-		var odd *json.UnmarshalTypeError // every key is optional, and may be something else in the next macOS
-		switch {
-		case errors.As(err, &odd):
-		case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-			return reportHead{}, errHalfWritten
-		case err != nil:
-			return reportHead{}, err
-		}
-	}
-	return head, nil
+	return crash.ParseReport(f)
 }
 
-// at is when the process died, as the report has it; the zero time if it does not say.
-func (h reportHead) at() time.Time {
-	for _, text := range []string{h.CaptureTime, h.Timestamp} {
-		if at, err := time.Parse("2006-01-02 15:04:05 -0700", strings.TrimSpace(text)); err == nil { // a fraction is read, too
-			return at
-		}
-	}
-	return time.Time{}
-}
-
-// killed is the system's word that it ended the process for want of memory.
-func (h reportHead) killed(pid int) (crash.Memory, bool) {
-	if h.BugType != bugJetsam {
+// killed is the system's word that it ended the process for want of memory. The largest process mostly lives on.
+func killed(r *crash.Report, pid int) (crash.Memory, bool) {
+	if r == nil || r.Jetsam == nil {
 		return crash.Memory{}, false
 	}
-	for _, p := range h.Processes {
-		if p.PID == pid && p.Reason != "" {
-			return crash.Memory{OOM: true, Source: "JetsamEvent", Peak: p.LifetimeMax * h.MemoryStatus.PageSize}, true
+	for _, p := range r.Jetsam.Ended {
+		if p.PID == pid {
+			return crash.Memory{OOM: true, Source: "JetsamEvent", Peak: p.Peak}, true
 		}
 	}
 	return crash.Memory{}, false
@@ -181,9 +130,16 @@ func (q *inquest) lookForReport(ctx context.Context) bool {
 	if !ok {
 		return false
 	}
-	q.record.ReportFile = found.file
+	q.evidence.Report = found.report
+	q.record.ReportFile, q.record.Report = found.file, maskReport(*found.report)
 	if found.memory.OOM {
 		q.evidence.Memory, q.record.Memory = found.memory, found.memory
 	}
 	return true
+}
+
+// maskReport is the report without what looks like a secret: a failed assertion may hold anything.
+func maskReport(r crash.Report) *crash.Report {
+	r.Message, r.Said, r.Reasons = crash.Mask(r.Message), crash.MaskLines(r.Said), crash.MaskLines(r.Reasons)
+	return &r
 }

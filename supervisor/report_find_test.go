@@ -81,6 +81,7 @@ func TestAReportIsFoundByPIDAndTimeAndNeverBecauseItIsTheLatest(t *testing.T) {
 			if ok {
 				require.Equal(t, filepath.Join(s.dir, tt.want), got.file)
 				require.Zero(t, got.memory)
+				require.Equal(t, 4711, got.report.PID)
 			}
 			again, _ := q.look()
 			require.Equal(t, got, again)
@@ -97,7 +98,8 @@ func TestTheProcessWithAReasonWasEndedForWantOfMemoryAndNotTheLargest(t *testing
 	}
 	got, ok := look(4711)
 	require.True(t, ok)
-	require.Equal(t, foundReport{file, crash.Memory{OOM: true, Source: "JetsamEvent", Peak: 2000 * 16384}}, got)
+	require.Equal(t, file, got.file)
+	require.Equal(t, crash.Memory{OOM: true, Source: "JetsamEvent", Peak: 2000 * 16384}, got.memory)
 	_, ok = look(1104)
 	require.False(t, ok, "the largest process lives")
 	s.put("JetsamEvent-2026-03-01-120003.ips", jetsamEvent(4711, ""), noon.Add(3*time.Second))
@@ -187,4 +189,14 @@ func TestAReportThatComesLaterIsInTheRecord(t *testing.T) {
 		require.Equal(t, 3, len(st.toldRecords()), "nothing is looked for after an exit by itself")
 		st.leave(t)
 	})
+}
+
+func TestARecordedReportHoldsNoSecret(t *testing.T) {
+	const secret = "sk-abcdefgh12345678"
+	r := crash.Report{PID: 7, Message: "key " + secret, Said: []string{"abort() called", "failed with token=" + secret}, Reasons: []string{secret}}
+	masked := maskReport(r)
+	require.NotContains(t, fmt.Sprintf("%+v", *masked), secret)
+	require.Equal(t, 7, masked.PID)
+	require.Contains(t, masked.Said, "abort() called")
+	require.Equal(t, "failed with token="+secret, r.Said[1], "the verdict is judged by the text itself, which it masks")
 }
