@@ -7,29 +7,6 @@ import (
 
 // The rules that know a cause by what Python and the servers print.
 
-// openMPError is LLVM's and Intel's: the second copy of the runtime found the first.
-var openMPError = regexp.MustCompile(`OMP: Error #15: Initializing (\S+), but found (\S+) already initialized`)
-
-func openMPTwice(s *scene) (Verdict, bool) {
-	i := s.last("OMP: Error #15: ")
-	if i < 0 || !s.ended("SIGABRT") || s.wentOn(i) {
-		return Verdict{}, false
-	}
-	v := Verdict{
-		Summary: "two OpenMP runtimes in one process",
-		Remedy:  "Let KMP_DUPLICATE_LIB_OK=TRUE reach Python: `vivarium env` shows whether [environment] or env_file takes it away.",
-		Line:    s.lines[i],
-	}
-	if m := openMPError.FindStringSubmatch(s.lines[i]); m != nil {
-		if m[1] == m[2] {
-			v.Summary += ": " + m[1] + " twice"
-		} else {
-			v.Summary += ": " + m[2] + " and " + m[1]
-		}
-	}
-	return v, true
-}
-
 var (
 	inUse     = regexp.MustCompile(`(?i)\[errno (?:48|98)\].*address already in use`)
 	boundPort = regexp.MustCompile(`\('[^']*', (\d+)[,)]|[Pp]ort (\d+) is in use`)

@@ -80,7 +80,7 @@ func TestRealDeathsAreJudgedRight(t *testing.T) {
 		"SIGINT":                      {"import os, signal, time\nsignal.signal(signal.SIGINT, signal.default_int_handler)\nos.kill(os.getpid(), signal.SIGINT)\ntime.sleep(60)", KindEnded, "SIGINT", ""},
 		"an exception":                {"def load():\n    raise ValueError('no model')\nload()", KindException, "ValueError: no model", "main.py, line 2, in load"},
 		"a chain of exceptions":       {"try:\n    {}['a']\nexcept KeyError as e:\n    raise RuntimeError('worse') from e", KindException, "RuntimeError: worse", "main.py, line 4"},
-		"endless recursion":           {"def f(): f()\nf()", KindException, "RecursionError", "line 1, in f"},
+		"endless recursion":           {"def f(): f()\nf()", KindStack, "RecursionError", "line 1, in f"},
 		"a syntax error":              {"def f(:", KindException, "SyntaxError", "main.py, line 1"},
 		"a missing module":            {"import nothing_of_this_name", KindMissingModule, "nothing_of_this_name", "-m pip install nothing_of_this_name"},
 		"a module hidden by a file":   {"import main.part", KindMissingModule, "main.part", "main.py stands in the place"},

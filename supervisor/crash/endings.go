@@ -2,6 +2,7 @@ package crash
 
 import (
 	"fmt"
+	"path"
 	"regexp"
 	"strings"
 	"time"
@@ -60,8 +61,16 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 			return Verdict{}, false
 		}
 		v := Verdict{Summary: f.words + " (" + signal + ")", Remedy: f.remedy}
+		if where := s.faultIn(); where != "" {
+			v.Summary += " in " + where
+			v.Remedy = strings.TrimSuffix(v.Remedy, askStack) + "Upgrade what brings this library, or report it there with the stack."
+		}
+		v.Remedy += s.hintOpenMP()
+		if s.Report != nil && s.Report.Translated && signal == "SIGILL" {
+			v.Remedy = "This Python runs under Rosetta, which lacks some of Intel's instructions: make the environment anew with a Python for Apple silicon."
+		}
 		if i < 0 {
-			v.Remedy = strings.TrimSuffix(v.Remedy, askStack) + "The log has no Python stack of it."
+			v.Remedy = strings.Replace(v.Remedy, askStack, "The log has no Python stack of it.", 1)
 			return v, true
 		}
 		v.Line = s.lines[i]
@@ -74,6 +83,24 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 		}
 		return v, true
 	}
+}
+
+// faultIn is the native library that faulted: by the system's report, or by the C stack that Python 3.14 prints.
+func (s *scene) faultIn() string {
+	if s.Report != nil {
+		if f, ok := s.Report.culprit(); ok {
+			return f.text()
+		}
+	}
+	file, symbol := s.cStack()
+	if file == "" {
+		return ""
+	}
+	where := Frame{Image: path.Base(file), Symbol: symbol}.text()
+	if owner := packageOf(file); owner != "" && !strings.HasPrefix(where, owner) {
+		where = owner + "'s " + where
+	}
+	return where
 }
 
 // currentPlace is the innermost frame of the current thread in faulthandler's report below line i.

@@ -11,12 +11,15 @@ func outOfMemory(s *scene) (Verdict, bool) {
 	}
 	ran, limit := "memory ran out", ""
 	if m.Source == "cgroup" {
-		ran = "memory almost certainly ran out"
+		ran = "memory " + almostCertainly + " ran out"
 	}
-	v := Verdict{Remedy: "Give it less to hold: a smaller or quantised model, a smaller batch, or fewer workers."}
+	v := Verdict{Remedy: lessMemory}
 	if m.Limit > 0 {
 		limit = " at the limit of " + bytesText(m.Limit)
 		v.Remedy += " Or raise the limit of its container or service."
+	}
+	if m.Source == "cgroup" {
+		v.Confidence = almostCertainly
 	}
 	v.Summary = ran + limit + ", and the system ended Python (SIGKILL)"
 	return v, true

@@ -248,15 +248,21 @@ func (s *scene) place(i int) string {
 		if m == nil || strings.HasPrefix(m[1], "<") {
 			continue
 		}
-		foreign := false
-		for _, part := range []string{"/site-packages/", "/dist-packages/", "/lib/python3", "/lib/python2", "/Python.framework/"} {
-			foreign = foreign || strings.Contains(m[1], part)
-		}
-		if !foreign {
+		if !foreign(m[1]) {
 			return whereText(m[1], m[2], m[3])
 		}
 	}
 	return ""
+}
+
+// foreign: the file is a package's or Python's own, not the person's.
+func foreign(file string) bool {
+	for _, part := range []string{"/site-packages/", "/dist-packages/", "/lib/python3", "/lib/python2", "/Python.framework/"} {
+		if strings.Contains(file, part) {
+			return true
+		}
+	}
+	return strings.HasPrefix(file, "<")
 }
 
 func whereText(file, line, function string) string {

@@ -1,14 +1,30 @@
 package crash
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // The kinds of verdict. A kind is a promise to whoever reads the JSON: it keeps its name.
 const (
-	KindStopped       Kind = "stopped"            // asked for; never news
-	KindHung          Kind = "hung"               // ended because it no longer answered
-	KindKeeperLost    Kind = "keeper-lost"        // nobody saw the exit status
-	KindWorkerDied    Kind = "worker-died"        // a worker, not the run
-	KindOpenMP        Kind = "openmp-duplicate"   // OMP: Error #15
+	KindStopped       Kind = "stopped"             // asked for; never news
+	KindHung          Kind = "hung"                // ended because it no longer answered
+	KindKeeperLost    Kind = "keeper-lost"         // nobody saw the exit status
+	KindWorkerDied    Kind = "worker-died"         // a worker, not the run
+	KindEnvironment   Kind = "environment-missing" // it died of what the crash environment prevents, which did not reach it
+	KindOpenMP        Kind = "openmp-duplicate"    // two OpenMP runtimes: OMP: Error #15, or a fault in one of them
+	KindOpenMPShared  Kind = "openmp-shared-memory"
+	KindForkSafety    Kind = "fork-safety"      // Apple's frameworks after a fork
+	KindInserted      Kind = "inserted-library" // dyld could not load what DYLD_INSERT_LIBRARIES names
+	KindLibrary       Kind = "library-not-loaded"
+	KindSymbol        Kind = "symbol-not-found"
+	KindArchitecture  Kind = "wrong-architecture"
+	KindSignature     Kind = "code-signature"
+	KindTooManyFiles  Kind = "too-many-files"
+	KindImport        Kind = "import-error"   // a module is there, and cannot be imported
+	KindStack         Kind = "stack-overflow" // recursion without an end, in Python or below
+	KindAssertion     Kind = "assertion"      // a library gave up: an assertion, a C++ exception
+	KindHeap          Kind = "heap-corruption"
 	KindPortTaken     Kind = "port-taken"         // a foreign process has the port
 	KindMissingModule Kind = "missing-module"     // ModuleNotFoundError
 	KindAppNotFound   Kind = "app-not-found"      // uvicorn and its kin cannot load module:app
@@ -47,12 +63,27 @@ var rules = []rule{
 	{kind: KindStopped, match: stopped},
 	{kind: KindHung, match: hung},
 	{kind: KindKeeperLost, match: keeperLost},
+	{kind: KindSignature, match: codeSignature, text: true},
+	{kind: KindInserted, match: insertedLibrary, text: true},
 	{kind: KindOpenMP, match: openMPTwice, text: true},
+	{kind: KindOpenMPShared, match: openMPShared, text: true},
+	{kind: KindForkSafety, match: forkSafety, text: true},
+	{kind: KindOpenMP, match: openMPConfused, text: true},
+	{kind: KindOpenMP, match: openMPFault},
 	{kind: KindPortTaken, match: portTaken, text: true},
 	{kind: KindAppNotFound, match: appNotFound, text: true},
 	{kind: KindMissingModule, match: missingModule, text: true},
+	{kind: KindArchitecture, match: wrongArchitecture, text: true},
+	{kind: KindLibrary, match: libraryNotLoaded, text: true},
+	{kind: KindSymbol, match: symbolNotFound, text: true},
+	{kind: KindOutOfMemory, match: outOfMemoryText, text: true},
+	{kind: KindTooManyFiles, match: tooManyFiles, text: true},
+	{kind: KindWorkerDied, match: workerKilled},
+	{kind: KindStack, match: stackOverflow, text: true},
+	{kind: KindImport, match: importError, text: true},
 	{kind: KindStartupFailed, match: startupFailed, text: true},
 	{kind: KindException, match: uncaughtException, text: true},
+	{kind: KindAssertion, match: assertion, text: true},
 	{kind: KindSegfault, match: signalled("SIGSEGV"), text: true},
 	{kind: KindAbort, match: signalled("SIGABRT"), text: true},
 	{kind: KindBusError, match: signalled("SIGBUS"), text: true},
@@ -75,7 +106,7 @@ func Judge(e Evidence) Verdict {
 	s := newScene(e)
 	for _, r := range rules {
 		if v, ok := r.match(s); ok {
-			v.Kind = r.kind
+			v.Kind = cmp.Or(v.Kind, r.kind)
 			return v.tidy()
 		}
 	}
@@ -108,7 +139,7 @@ func fromText(e Evidence) (Verdict, bool) {
 			continue
 		}
 		if v, ok := r.match(s); ok {
-			v.Kind = r.kind
+			v.Kind = cmp.Or(v.Kind, r.kind)
 			return v, true
 		}
 	}

@@ -1,0 +1,246 @@
+package crash
+
+import (
+	"cmp"
+	"path"
+	"runtime"
+	"strings"
+)
+
+// The rules that know what dyld and ld.so say: before Python's first instruction, or as an ImportError.
+
+// thrown is the exception that ended the run, at its start or later, with the lines that belong to its message; -1: none did.
+func (s *scene) thrown() (line int, text string) {
+	line = s.fatal()
+	if _, e := s.startup(); e >= 0 {
+		line = e
+	}
+	if line < 0 {
+		return -1, ""
+	}
+	end := line + 1
+	for end < len(s.lines) && end-line < followLimit && !isRecord(s.lines[end]) {
+		end++
+	}
+	return line, strings.Join(s.lines[line:end], "\n")
+}
+
+// loader is what the loader said: as an exception, as its own last words, or in the system's report.
+func (s *scene) loader(text string) (line, whole string) {
+	if i, t := s.thrown(); i >= 0 && strings.Contains(t, text) {
+		return s.lines[i], t
+	}
+	for _, prefix := range []string{"dyld[", "dyld: "} {
+		i := s.last(prefix)
+		for ; i >= 0 && !strings.HasPrefix(s.lines[i], prefix); i-- {
+		}
+		if i < 0 || s.wentOn(i) || !s.ended("SIGABRT") && !s.ended("SIGKILL") && !s.ended("SIGTRAP") {
+			continue
+		}
+		if t := strings.Join(s.lines[i:min(len(s.lines), i+6)], "\n"); strings.Contains(t, text) {
+			return s.lines[i], t
+		}
+	}
+	if s.Report != nil && s.Report.Namespace == "DYLD" {
+		if l := s.Report.says(text); l != "" {
+			return l, strings.Join(append(s.Report.Reasons, s.Report.Said...), "\n")
+		}
+	}
+	return "", ""
+}
+
+func (s *scene) os() string { return cmp.Or(s.OS, runtime.GOOS) }
+
+var insertedDylib = pattern(`inserted dylib '([^']+)' could not be loaded`)
+
+func insertedLibrary(s *scene) (Verdict, bool) {
+	line, text := s.loader("terminating because inserted dylib")
+	if line == "" {
+		return Verdict{}, false
+	}
+	v := Verdict{Line: line, Summary: "Python cannot start: a library that is to be inserted into it could not be loaded"}
+	off := `set DYLD_INSERT_LIBRARIES = "" under [environment] in vivarium.toml`
+	m := insertedDylib().FindStringSubmatch(text)
+	name := "the library"
+	if m != nil {
+		name = path.Base(m[1])
+	}
+	switch {
+	case strings.Contains(text, "incompatible architecture"):
+		v.Summary = "Python cannot start: " + name + ", which is inserted into it, is made for another architecture"
+		v.Remedy = "Reinstall torch for this Python (" + s.install() + " --force-reinstall torch), or " + off + "."
+	case strings.Contains(text, "no such file"):
+		v.Summary = "Python cannot start: " + name + ", which is inserted into it, is not there"
+		v.Remedy = "Restart the backend, so that the file is looked for anew; or " + off + "."
+	default:
+		v.Remedy = upper(off) + "; the library may be damaged."
+	}
+	return v, true
+}
+
+var (
+	needed     = pattern(`Library not loaded: (\S+)`)
+	referenced = pattern(`Referenced from:\s*(?:<[^>]*>\s*)?(\S[^\n]*)`)
+	sharedGone = pattern(`ImportError: (\S+): cannot open shared object file: No such file or directory`)
+)
+
+// aptOf are Debian's packages of libraries that Python packages forget to mention.
+var aptOf = map[string]string{"libgomp.so.1": "libgomp1", "libgl.so.1": "libgl1", "libGL.so.1": "libgl1", "libglib-2.0.so.0": "libglib2.0-0", "libsndfile.so.1": "libsndfile1", "libomp.so.5": "libomp5"}
+
+func libraryNotLoaded(s *scene) (Verdict, bool) {
+	if i, text := s.thrown(); i >= 0 {
+		if m := sharedGone().FindStringSubmatch(text); m != nil {
+			v := Verdict{Line: s.lines[i], Summary: "the library " + m[1] + " is missing, which a Python package needs", Remedy: "Install the system's package that brings " + m[1] + "."}
+			switch pkg := aptOf[m[1]]; {
+			case m[1] == "libGL.so.1":
+				v.Remedy = "Use OpenCV without windows: " + s.install() + " opencv-python-headless. Or install the library: sudo apt-get install " + pkg + "."
+			case pkg != "" && s.os() == "linux":
+				v.Remedy = "Install it: sudo apt-get install " + pkg + " (on Debian and Ubuntu)."
+			}
+			return v, true
+		}
+	}
+	line, text := s.loader("Library not loaded: ")
+	if line == "" {
+		return Verdict{}, false
+	}
+	v := Verdict{Line: line, Summary: "a library is missing that a Python package needs"}
+	name := ""
+	if m := needed().FindStringSubmatch(text); m != nil {
+		name = path.Base(m[1])
+		v.Summary = "the library " + name + " is missing, which a Python package needs"
+	}
+	owner := ""
+	if m := referenced().FindStringSubmatch(text); m != nil {
+		if owner = packageOf(m[1]); owner != "" {
+			v.Summary = "the library " + name + " is missing, which " + owner + " needs"
+		}
+	}
+	switch {
+	case name == "libomp.dylib" && s.os() == "darwin":
+		v.Remedy = "Install it: brew install libomp."
+	case strings.HasPrefix(name, "libpython") || name == "Python" || name == "Python3":
+		v.Remedy = "The Python that this environment was made with is gone: make the environment anew, with python3 -m venv, and install its packages."
+	case owner != "":
+		v.Remedy = "Reinstall it: " + s.install() + " --force-reinstall " + distribution(owner) + "."
+	default:
+		v.Remedy = "Reinstall the package that is named in the log."
+	}
+	return v, true
+}
+
+// packageOf is the package that a file below site-packages belongs to, by its folder.
+func packageOf(file string) string {
+	for _, site := range []string{"/site-packages/", "/dist-packages/"} {
+		if _, inside, ok := strings.Cut(file, site); ok {
+			name, _, _ := strings.Cut(inside, "/")
+			name, _, _ = strings.Cut(name, ".")
+			return name
+		}
+	}
+	return ""
+}
+
+// distribution is what pip calls a module's package.
+func distribution(module string) string { return cmp.Or(packages[module], module) }
+
+var (
+	symbolMach = pattern(`Symbol not found: (\(?\S+)`)
+	symbolELF  = pattern(`ImportError: (\S+): undefined symbol: (\S+)`)
+	versionELF = pattern("ImportError: (\\S+): version [`'](\\S+)' not found \\(required by (\\S+?)\\)")
+)
+
+func symbolNotFound(s *scene) (Verdict, bool) {
+	if i, text := s.thrown(); i >= 0 {
+		if m := versionELF().FindStringSubmatch(text); m != nil {
+			v := Verdict{Line: s.lines[i], Summary: path.Base(m[1]) + " is too old for a Python package: it lacks " + m[2]}
+			v.Remedy = "Install a build of " + cmp.Or(distribution(packageOf(m[3])), "the package") + " for this system, or a newer " + strings.SplitN(path.Base(m[1]), ".", 2)[0] + "."
+			return v, true
+		}
+		if m := symbolELF().FindStringSubmatch(text); m != nil {
+			return s.unfit(s.lines[i], m[2], packageOf(m[1])), true
+		}
+	}
+	line, text := s.loader("Symbol not found: ")
+	if line == "" {
+		return Verdict{}, false
+	}
+	symbol, owner := "", ""
+	if m := symbolMach().FindStringSubmatch(text); m != nil {
+		symbol = strings.Trim(m[1], "()'")
+	}
+	if m := referenced().FindStringSubmatch(text); m != nil {
+		owner = packageOf(m[1])
+	}
+	return s.unfit(line, symbol, owner), true
+}
+
+func (s *scene) unfit(line, symbol, owner string) Verdict {
+	v := Verdict{Line: line, Summary: "a Python package does not fit a library it needs: " + symbol + " is missing"}
+	v.Remedy = "Reinstall the package that is named in the log together with what it depends on."
+	if owner != "" {
+		v.Summary = owner + " does not fit a library it needs: " + symbol + " is missing"
+		v.Remedy = "Reinstall it with what it depends on: " + s.install() + " --force-reinstall " + distribution(owner) + "."
+	}
+	return v
+}
+
+var archMismatch = pattern(`incompatible architecture \(have '?([\w,' ]+?)'?, need '([\w']+)'?\)`)
+
+func wrongArchitecture(s *scene) (Verdict, bool) {
+	line, text := s.loader("incompatible architecture")
+	if line == "" {
+		if i, t := s.thrown(); i >= 0 && strings.Contains(t, "wrong ELF class") {
+			line, text = s.lines[i], t
+		}
+	}
+	if line == "" {
+		return Verdict{}, false
+	}
+	v := Verdict{Line: line, Summary: "a Python package is made for another architecture than this Python"}
+	owner := packageOf(text)
+	if m := archMismatch().FindStringSubmatch(text); m != nil {
+		v.Summary = cmp.Or(owner, "a Python package") + " is made for " + strings.ReplaceAll(m[1], "'", "") + ", and this Python runs as " + strings.Trim(m[2], "'")
+	}
+	v.Remedy = "Install the one for this Python: " + s.install() + " --force-reinstall --no-cache-dir " + cmp.Or(distribution(owner), "PACKAGE") + "."
+	if s.Report != nil && s.Report.Translated {
+		v.Remedy = "This Python runs under Rosetta: make the environment anew with a Python for Apple silicon."
+	}
+	if owner == "" {
+		v.Remedy = "Make the environment anew with one Python for this computer's architecture, and install the packages again."
+	}
+	return v, true
+}
+
+func codeSignature(s *scene) (Verdict, bool) {
+	v := Verdict{Summary: "macOS ended Python because of a code signature that is not valid"}
+	again := "Reinstall the package, or sign the library anew: codesign --force --sign - FILE."
+	if line, text := s.loader("not valid for use in process"); line != "" {
+		v.Line, v.Summary = line, "macOS refuses a library's code signature"
+		if owner := packageOf(text); owner != "" {
+			v.Summary += ": " + owner
+			again = "Reinstall it: " + s.install() + " --force-reinstall --no-cache-dir " + distribution(owner) + "."
+		}
+		v.Remedy = again
+		if strings.Contains(text, "different Team IDs") {
+			v.Remedy = "This Python takes libraries of its own maker only: make the environment with one from Homebrew, conda, uv or python.org."
+		}
+		return v, true
+	}
+	r := s.Report
+	if r == nil || r.Namespace != "CODESIGNING" && !strings.Contains(r.Signal, "Code Signature Invalid") {
+		return Verdict{}, false
+	}
+	v.Remedy = "A file of Python or of a package was changed after it was signed, mostly by an upgrade while it ran. Restart; if it comes back, reinstall the packages."
+	if f, ok := r.culprit(); ok {
+		v.Summary += ", in " + f.Image
+	}
+	return v, true
+}
+
+func upper(s string) string {
+	if s == "" {
+		return ""
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}

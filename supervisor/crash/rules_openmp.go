@@ -1,0 +1,230 @@
+package crash
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
+)
+
+// The rules that know what two OpenMP runtimes do to a process.
+
+// pattern is a regular expression that is compiled when it is first needed: most of them never are, in a program that idles for days.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
+// The words for what is not certain. A verdict that is certain has none.
+const (
+	almostCertainly = "almost certainly"
+	probably        = "probably"
+)
+
+// openMPError is LLVM's and Intel's: the second copy of the runtime found the first.
+var openMPError = pattern(`OMP: Error #15: Initializing (\S+), but found (\S+) already initialized`)
+
+const duplicateOK = "KMP_DUPLICATE_LIB_OK"
+
+func openMPTwice(s *scene) (Verdict, bool) {
+	i := s.last("OMP: Error #15: ")
+	if i < 0 || !s.ended("SIGABRT") || s.wentOn(i) {
+		return Verdict{}, false
+	}
+	v := Verdict{Summary: "two OpenMP runtimes in one process", Line: s.lines[i]}
+	if m := openMPError().FindStringSubmatch(s.lines[i]); m != nil {
+		if m[1] == m[2] {
+			v.Summary += ": " + m[1] + " twice"
+		} else {
+			v.Summary += ": " + m[2] + " and " + m[1]
+		}
+	}
+	if slices.Contains(s.Missing, duplicateOK) {
+		return s.notArrived(v), true
+	}
+	v.Remedy = "Let " + duplicateOK + "=TRUE reach Python: `vivarium env` shows whether [environment] or env_file takes it away."
+	if s.curable() {
+		v.Remedy = "Make one of them: `vivarium doctor --fix` (with --dry-run it shows the plan). " + v.Remedy
+	}
+	return v, true
+}
+
+// notArrived: the process did not have the crash environment, and died of exactly that.
+func (s *scene) notArrived(v Verdict) Verdict {
+	v.Kind = KindEnvironment
+	v.Summary += "; the crash environment did not reach Python"
+	v.Remedy = "Let command in vivarium.toml start Python itself, as in [\"{python}\", \"-m\", \"uvicorn\", …]: a script or a tool in between dropped " + listed(s.Missing) + "."
+	return v
+}
+
+func listed(names []string) string {
+	if len(names) > 2 {
+		return fmt.Sprintf("%s and %d more variables", names[0], len(names)-1)
+	}
+	return strings.Join(names, " and ")
+}
+
+// curable: the environment has copies that `vivarium doctor --fix` is for.
+func (s *scene) curable() bool { return len(s.family(s.OpenMP)) > 1 }
+
+// family are the runtimes that abort each other, each image once: LLVM's and Intel's. A static one cannot be linked, and counts for
+// nothing here.
+func (s *scene) family(all []openmp.Runtime) []openmp.Runtime {
+	var found []openmp.Runtime
+	for _, r := range all {
+		if (r.Flavor == openmp.LLVM || r.Flavor == openmp.Intel) && !r.Static && !slices.ContainsFunc(found, r.Same) {
+			found = append(found, r)
+		}
+	}
+	return found
+}
+
+func openMPShared(s *scene) (Verdict, bool) {
+	i := s.last("Can't open SHM")
+	if i < 0 || !strings.Contains(s.lines[i], "OMP: ") || !s.ended("SIGABRT") || s.wentOn(i) {
+		return Verdict{}, false
+	}
+	return Verdict{
+		Summary: "OpenMP could not open its shared memory",
+		Remedy:  `Set KMP_USE_SHM = "0" under [environment] in vivarium.toml: it is not needed for anything else.`,
+		Line:    s.lines[i],
+	}, true
+}
+
+// openMPConfused: a runtime finds its own state broken, which nobody but another runtime touches.
+func openMPConfused(s *scene) (Verdict, bool) {
+	for _, text := range []string{"Assertion failure at kmp", "OMP: Error #13:", "OMP: System error #", "pthread_mutex_init failed"} {
+		i := s.last(text)
+		if i < 0 || !s.ended("SIGABRT") || s.wentOn(i) || text == "pthread_mutex_init failed" && !strings.Contains(s.lines[i], "OMP: ") || text == "OMP: System error #" && len(s.loaded()) < 2 {
+			continue
+		}
+		sure := probably
+		if len(s.loaded()) > 1 {
+			sure = almostCertainly
+		}
+		return s.conflict(sure, s.lines[i]), true
+	}
+	return Verdict{}, false
+}
+
+var openMPImage = pattern(`^lib(?:omp|iomp5|gomp)[.-]`)
+
+func isOpenMPImage(name string) bool { return openMPImage().MatchString(name) }
+
+// loaded are the OpenMP images that were in the process: by the system's report if there is one, else what was mapped just before.
+func (s *scene) loaded() []string {
+	var names []string
+	if s.Report != nil {
+		for _, i := range s.Report.Images {
+			if isOpenMPImage(i.Name) {
+				names = append(names, s.nameOf(i))
+			}
+		}
+	}
+	if len(names) == 0 {
+		for _, p := range s.Loaded {
+			names = append(names, s.brought(p))
+		}
+	}
+	return names
+}
+
+// nameOf says whose copy an image is, by its UUID, because paths in reports are redacted: "torch's libomp.dylib".
+func (s *scene) nameOf(i Image) string {
+	for _, r := range s.OpenMP {
+		if r.Package != "" && slices.ContainsFunc(r.Slices, func(l openmp.Slice) bool { return i.UUID != "" && l.ID == i.UUID }) {
+			return r.Package + "'s " + i.Name
+		}
+	}
+	return i.Name
+}
+
+func (s *scene) brought(file string) string {
+	for _, r := range s.OpenMP {
+		if (r.Path == file || r.Real == file) && r.Package != "" {
+			return r.Package + "'s " + path.Base(file)
+		}
+	}
+	return path.Base(file)
+}
+
+// openMPFault: a segmentation fault inside a runtime, with a second one in the process. Two of them in the stack of one thread are as good as
+// certain; two that were loaded are only a risk, unless the fault is in one.
+func openMPFault(s *scene) (Verdict, bool) {
+	if !s.ended("SIGSEGV") && !s.ended("SIGBUS") || s.Worker {
+		return Verdict{}, false
+	}
+	var inStack []string
+	innermost := false
+	if s.Report != nil {
+		for _, f := range s.Report.Frames {
+			if isOpenMPImage(f.Image) && !slices.Contains(inStack, f.Image) {
+				inStack = append(inStack, f.Image)
+			}
+		}
+		if f, ok := s.Report.culprit(); ok {
+			innermost = isOpenMPImage(f.Image)
+		}
+	} else if image, _ := s.cStack(); image != "" {
+		innermost = isOpenMPImage(path.Base(image))
+	}
+	switch {
+	case len(inStack) > 1:
+		return s.conflict(almostCertainly, ""), true
+	case innermost && len(s.loaded()) > 1:
+		return s.conflict(probably, ""), true
+	}
+	return Verdict{}, false
+}
+
+// conflict is the verdict on two runtimes that were allowed to meet.
+func (s *scene) conflict(sure, line string) Verdict {
+	v := Verdict{Kind: KindOpenMP, Confidence: sure, Line: line, Summary: sure + " two OpenMP runtimes in one process"}
+	if names := s.loaded(); len(names) == 2 {
+		v.Summary += ": " + names[0] + " and " + names[1]
+	} else if len(names) > 2 {
+		v.Summary = fmt.Sprintf("%s %d OpenMP runtimes in one process: %s", sure, len(names), strings.Join(names, ", "))
+	}
+	one := `Set OMP_NUM_THREADS = "1" under [environment] in vivarium.toml`
+	if s.curable() {
+		v.Remedy = "Make one of them: `vivarium doctor --fix` (with --dry-run it shows the plan). " + one + " if that is refused."
+	} else {
+		v.Remedy = one + ", or bring the packages to one copy: `vivarium doctor` shows who brings which."
+	}
+	return v
+}
+
+// hintOpenMP is one more sentence for a fault that may well be something else.
+func (s *scene) hintOpenMP() string {
+	names := s.loaded()
+	if len(names) < 2 {
+		return ""
+	}
+	return fmt.Sprintf(" %d OpenMP runtimes were loaded, which can cause this: `vivarium doctor` shows them.", len(names))
+}
+
+var cFrame = pattern(`^  Binary file "([^"]+)", at (\S*?)(?:\+0x[0-9a-f]+)? \[0x[0-9a-f]+\]$`)
+
+// cStack is the innermost frame outside of the system and the interpreter in the C stack that Python 3.14's faulthandler prints.
+func (s *scene) cStack() (file, symbol string) {
+	i := s.last("Current thread's C stack trace (most recent call first)")
+	if i < 0 || s.wentOn(i) {
+		return "", ""
+	}
+	for _, l := range s.lines[i+1:] {
+		m := cFrame().FindStringSubmatch(l)
+		if m == nil {
+			break
+		}
+		name := path.Base(m[1])
+		if strings.HasPrefix(name, "libc.so") || strings.HasPrefix(name, "libpthread") || strings.HasPrefix(name, "ld-linux") || ofTheSystem(name) {
+			continue
+		}
+		return m[1], cmp.Or(m[2], "")
+	}
+	return "", ""
+}
