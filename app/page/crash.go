@@ -27,6 +27,8 @@ type report struct {
 	Graph             *graph
 	Stacks            []stack
 	Threads           []stack // others of the same process, where faulthandler told of them
+	Native            *native
+	ReportFile        string // the system's own
 	Tail              tail
 	Environment       []variable
 	Missing           []string // variables that did not arrive, of which no more is known
@@ -61,8 +63,9 @@ func (w Words) report(r supervisor.Record) report {
 	p := report{
 		Backend: orElse(w.Safe(r.Backend), "backend"), Dir: w.Safe(r.Dir), Log: w.Safe(r.Log), At: r.At.Format("2 January 2006, 15:04:05"), Zone: r.At.Format("-07:00"),
 		Kind: w.Safe(string(v.Kind)), Summary: orElse(w.Safe(v.Summary), "how it ended is not known"), Remedy: w.Safe(v.Remedy), Line: w.Safe(v.Line), Asked: r.Asked,
-		Facts: w.facts(r), Amended: r.Amended, Timeline: newTimeline(r, w), Version: w.Safe(r.Versions["Vivarium"]),
+		Confidence: w.Safe(v.Confidence), Facts: w.facts(r), Amended: r.Amended, Timeline: newTimeline(r, w), Version: w.Safe(r.Versions["Vivarium"]),
 	}
+	p.Native, p.ReportFile = newNative(r.Report, w), w.Safe(r.ReportFile)
 	p.Graph = newGraph(Copies{Runtimes: r.OpenMP, Loaded: r.Loaded, Together: clashing(r.OpenMP, r.Loaded)}, w)
 	deciding := find(lines, p.Line)
 	p.Tail = newTail(lines, deciding)

@@ -18,7 +18,7 @@ import (
 func hostile(text string) supervisor.Record {
 	return supervisor.Record{
 		Death: supervisor.Death{
-			Run: text, At: died, Uptime: time.Minute, Signal: text, Verdict: crash.Verdict{Kind: crash.Kind(text), Summary: text, Remedy: "do `" + text + "`", Line: text},
+			Run: text, At: died, Uptime: time.Minute, Signal: text, Verdict: crash.Verdict{Kind: crash.Kind(text), Summary: text, Remedy: "do `" + text + "`", Line: text, Confidence: text},
 		},
 		Backend: text, Dir: text, Log: text, Known: true, PortOwner: text, Missing: []string{text}, EnvNames: []string{text},
 		Tail: []string{
@@ -28,7 +28,11 @@ func hostile(text string) supervisor.Record {
 		Env:      []crash.Var{{Name: text, Value: text, From: text, Why: text}},
 		Versions: map[string]string{text: text, "Vivarium": text},
 		OpenMP:   []openmp.Runtime{{Path: "/x/" + text, Real: text, Flavor: openmp.Flavor(text), Version: text, Package: text, PackageVersion: text, Users: []openmp.User{{Package: text}}}},
-		Loaded:   []string{"/x/" + text}, Samples: samplesBefore(died, 3),
+		Report: &crash.Report{
+			Exception: text, Signal: text, Subtype: text, Namespace: text, Indicator: text, By: text, Said: []string{text}, Reasons: []string{text}, OS: text,
+			Frames: []crash.Frame{{Image: text, Symbol: text}},
+		}, ReportFile: text,
+		Loaded: []string{"/x/" + text}, Samples: samplesBefore(died, 3),
 	}
 }
 

@@ -38,6 +38,13 @@ func (p report) markdown() string {
 	for _, s := range p.Stacks {
 		fenced(&b, s.Title, s.lines())
 	}
+	if p.Native != nil {
+		b.WriteString("\n**What the system reports**\n\n")
+		for _, f := range p.Native.Facts {
+			row(f.Name, f.Value)
+		}
+		fenced(&b, "The thread that crashed", p.Native.lines())
+	}
 	fenced(&b, "The end of the log", p.Tail.around())
 	var env []string
 	for _, v := range p.Environment {
