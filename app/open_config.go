@@ -11,6 +11,7 @@ const configTemplate = `# How Vivarium runs this backend. What stands as a comme
 # port = 8000                    # 0 = it listens nowhere: no port checks
 # autostart = true               # start when the app starts
 # env_file = ".env"              # a missing default is no error, a missing named one is
+# login_shell_env = []           # names of variables to take from your login shell, as in ["PATH", "HF_TOKEN"]
 # on_port_conflict = "take_over" # end a copy that was started by hand; or "refuse"
 
 [health]

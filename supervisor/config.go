@@ -34,9 +34,10 @@ type Config struct {
 	Python         string   // "auto", or an interpreter
 	Port           int      // 0: it listens nowhere
 	Autostart      bool
-	EnvFile        string // absolute; "" if there is to be none
-	EnvFileNamed   bool   // the configuration names it: then it must exist
-	OnPortConflict string // TakeOver or Refuse
+	EnvFile        string   // absolute; "" if there is to be none
+	EnvFileNamed   bool     // the configuration names it: then it must exist
+	LoginShellEnv  []string // variables that are taken from the person's login shell; none by default
+	OnPortConflict string   // TakeOver or Refuse
 
 	Health      HealthConfig
 	Restart     RestartConfig

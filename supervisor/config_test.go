@@ -51,6 +51,7 @@ port      = 8000
 autostart = true
 env_file  = ".env"
 on_port_conflict = "take_over"
+login_shell_env = []
 [health]
 path = "/health"
 interval = "5s"
@@ -94,6 +95,7 @@ port = 0
 autostart = false
 env_file = ""
 on_port_conflict = "refuse"
+login_shell_env = ["PATH", "_x1"]
 log = {file = "/var/log/x.log", max_size = 1048576, keep = 0}
 health.path = ""
 health.interval = "1m30s"
@@ -117,7 +119,7 @@ A = ""
 	c.marks = nil
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: "Übersetzer 翻訳", Command: []string{"{python}", "server.py"},
-		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse",
+		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", LoginShellEnv: []string{"PATH", "_x1"},
 		Health: HealthConfig{
 			Interval: 90 * time.Second, Timeout: 100 * time.Millisecond, Startup: 2 * time.Hour, Failures: 1, BusyLimit: time.Hour, RestartHung: true,
 		},
@@ -206,6 +208,11 @@ var mistakes = []struct {
 	{"a log below a file", "[log]\nfile = 'vivarium.toml/x'", 2, "log.file", "is a file, not a folder", "another folder"},
 	{"a log over the configuration", "[log]\nfile = './vivarium.toml'", 2, "log.file", "would write into vivarium.toml", "another file"},
 	{"a log over the env_file", "[log]\nfile = '.env'", 2, "log.file", "would write into .env", "another file"},
+	{"a name with its value", "\nlogin_shell_env = ['HF_TOKEN=hf_secret']", 2, "login_shell_env", "wants names alone", "[environment]"},
+	{"a name for a shell to stumble on", "login_shell_env = ['PATH; rm -rf ~']", 1, "login_shell_env", "is no name of a variable", `["PATH", "HF_TOKEN"]`},
+	{"a name twice", "login_shell_env = ['A', 'B', 'A']", 1, "login_shell_env", "A is there twice", "keep one"},
+	{"the shell as a switch", "login_shell_env = true", 1, "login_shell_env", "wants a list of names, not true or false", `["PATH", "HF_TOKEN"]`},
+	{"our own mark from a shell", "login_shell_env = ['VIVARIUM_RUN']", 1, "login_shell_env", "own mark", "remove it"},
 	{"an env_file that is not there", "port = 1\nenv_file = 'prod.env'", 2, "env_file", "is not there", "make it"},
 	{"an env_file that is a folder", "env_file = '.'", 1, "env_file", "is a folder", "name a file"},
 	{"a variable that is a number", "[environment]\n\nOMP_NUM_THREADS = 4", 3, "environment.OMP_NUM_THREADS", "wants a text in quotes, not an integer", `OMP_NUM_THREADS = "4"`},

@@ -19,6 +19,7 @@ type configText struct {
 	Port           int64             `toml:"port"`
 	Autostart      bool              `toml:"autostart"`
 	EnvFile        string            `toml:"env_file"`
+	LoginShellEnv  []string          `toml:"login_shell_env"`
 	OnPortConflict string            `toml:"on_port_conflict"`
 	Health         healthText        `toml:"health"`
 	Restart        restartText       `toml:"restart"`
@@ -65,6 +66,7 @@ var keyRules = map[string]keyRule{
 	"port":                {"a whole number", `port = 8000`},
 	"autostart":           {"true or false", `autostart = true`},
 	"env_file":            {"a text", `env_file = ".env"`},
+	"login_shell_env":     {"a list of names", `login_shell_env = ["PATH", "HF_TOKEN"]`},
 	"on_port_conflict":    {"a text", `on_port_conflict = "take_over"`},
 	"health":              {"a section", `[health]`},
 	"health.path":         {"a text", `path = "/health"`},

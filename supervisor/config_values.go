@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,7 +19,7 @@ import (
 // take checks what was written and puts it into the Config. The first mistake ends it.
 func (r *reading) take(raw configText) error {
 	for _, step := range []func(configText) error{
-		r.takeName, r.takeCommand, r.takePython, r.takePort, r.takeFiles, r.takeChoices, r.takeHealth, r.takeRestart, r.takeStop, r.takeEnvironment,
+		r.takeName, r.takeCommand, r.takePython, r.takePort, r.takeFiles, r.takeShell, r.takeChoices, r.takeHealth, r.takeRestart, r.takeStop, r.takeEnvironment,
 	} {
 		if err := step(raw); err != nil {
 			return err
@@ -115,6 +116,32 @@ func portWord(command []string) (int, bool) {
 		}
 	}
 	return 0, false
+}
+
+var shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// maxShellNames bounds what a shell is asked: all of it is one command line.
+const maxShellNames = 100
+
+func (r *reading) takeShell(raw configText) error {
+	const key = "login_shell_env"
+	if len(raw.LoginShellEnv) > maxShellNames {
+		return r.fail(key, fmt.Sprintf("has %d names", len(raw.LoginShellEnv)), fmt.Sprintf("name at most %d", maxShellNames))
+	}
+	for _, name := range raw.LoginShellEnv {
+		switch {
+		case name == keeper.RunVariable:
+			return r.fail(key, name+" is Vivarium's own mark on its processes", "remove it")
+		case strings.Contains(name, "="):
+			return r.fail(key, "wants names alone, without a value", "write it like this: "+keyRules[key].example+"; values belong under [environment]")
+		case !shellName.MatchString(name):
+			return r.fail(key, quoted(name)+" is no name of a variable", "use letters, digits and underscores, as in "+keyRules[key].example)
+		case slices.Contains(r.LoginShellEnv, name):
+			return r.fail(key, name+" is there twice", "keep one of the two")
+		}
+		r.LoginShellEnv = append(r.LoginShellEnv, name)
+	}
+	return nil
 }
 
 func (r *reading) takeFiles(raw configText) error {

@@ -22,6 +22,8 @@ type PlanOptions struct {
 	Interactive  bool     // started in a person's shell
 	Home         string   // the person's home folder, "" unknown
 	Root         string   // as in PythonOptions
+	// Shell gives those of the variables that the person's login shell has. If nil, it is really asked, once.
+	Shell func(parent, names []string) ([]string, error)
 }
 
 // Plan is a run, ready to be started.
@@ -43,6 +45,7 @@ func (c Config) Plan(o PlanOptions) (Plan, error) {
 		o.GOARCH = runtime.GOARCH
 	}
 	p := Plan{}
+	o.Parent = p.withShell(c.LoginShellEnv, o)
 	var err error
 	if p.Python, err = c.python(o, &p); err != nil {
 		return Plan{}, err
@@ -63,6 +66,22 @@ func (c Config) Plan(o PlanOptions) (Plan, error) {
 	}
 	p.adviseOn(c, o)
 	return p, nil
+}
+
+// withShell is the inherited environment with what the login shell adds; a shell that does not answer is a warning.
+func (p *Plan) withShell(names []string, o PlanOptions) []string {
+	if len(names) == 0 {
+		return o.Parent
+	}
+	ask := o.Shell
+	if ask == nil {
+		ask = func(parent, names []string) ([]string, error) { return loginShells.variables(parent, names, o.GOOS) }
+	}
+	vars, err := ask(o.Parent, names)
+	if err != nil {
+		p.warn("%v", err)
+	}
+	return append(slices.Clone(o.Parent), vars...) // of two the last counts
 }
 
 func (p *Plan) warn(format string, args ...any) {
