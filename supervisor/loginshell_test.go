@@ -166,7 +166,9 @@ func TestWhatTheShellGivesIsInheritedAndCountsLess(t *testing.T) {
 	require.Equal(t, "4", lookup(p.Spec.Env, "OMP_NUM_THREADS"), "the crash environment goes before it")
 	require.Equal(t, "own", lookup(p.Spec.Env, "MODEL"))
 
-	o.Shell = func(_, _ []string) ([]string, error) { return nil, errors.New("login_shell_env is not used: zsh is gone") }
+	o.Shell = func(_, _ []string) ([]string, error) {
+		return nil, errors.New("login_shell_env is not used: zsh is gone")
+	}
 	p, err = c.Plan(o)
 	require.NoError(t, err, "a backend starts without its shell, too")
 	require.Contains(t, p.Warnings, "login_shell_env is not used: zsh is gone")
