@@ -44,18 +44,31 @@ func Mask(line string) string {
 	if len(s) > maxMask { // not in the middle of a word: half of a secret looks like none
 		s, more = s[:strings.LastIndexByte(s[:maxMask], ' ')+1], "…"
 	}
-	s = printable(colours.ReplaceAllString(s, ""))
-	s = userInfo.ReplaceAllString(s, "${1}"+masked+"@")
-	s = maskNamed(s)
-	s = maskFlags(s)
-	s = scheme.ReplaceAllString(s, "${1}${2}"+masked)
-	s = known.ReplaceAllString(s, masked)
-	s = long.ReplaceAllStringFunc(s, func(run string) string {
-		if random(run) {
-			return masked
-		}
-		return run
-	})
+	if strings.IndexByte(s, '\x1b') >= 0 {
+		s = colours.ReplaceAllString(s, "")
+	}
+	s = printable(s)
+	if strings.Contains(s, "://") {
+		s = userInfo.ReplaceAllString(s, "${1}"+masked+"@")
+	}
+	folded := foldASCII(s)
+	if holds(folded, nameHints) {
+		s = maskFlags(maskNamed(s))
+	}
+	if holds(folded, schemeHints) {
+		s = scheme.ReplaceAllString(s, "${1}${2}"+masked)
+	}
+	if holds(s, keyHints) {
+		s = known.ReplaceAllString(s, masked)
+	}
+	if hasLongRun(s) {
+		s = long.ReplaceAllStringFunc(s, func(run string) string {
+			if random(run) {
+				return masked
+			}
+			return run
+		})
+	}
 	if r := []rune(s); len(r) >= maxDiagLine {
 		s, more = string(r[:maxDiagLine-1]), "…"
 	}
