@@ -8,7 +8,6 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -132,7 +131,7 @@ func (r *run) here(ctx context.Context, held *app.Held) error {
 				return err
 			}
 			if e.What == supervisor.EventHealthy {
-				debug.FreeOSMemory() // what the start took; from here on it idles, for days, beside a server that needs the memory
+				idle()
 			}
 		case sig := <-r.Signals:
 			if sig != os.Interrupt { // the end of a terminal sends SIGHUP twice: only a person's Ctrl-C is impatience
