@@ -148,6 +148,7 @@ func TestDiagnosticsSayWhatHelpsAndNothingElse(t *testing.T) {
 	s := in(supervisor.Healthy, time.Hour, crashed, with(func(s *supervisor.Snapshot) {
 		s.Note = "the token=hunter2 was refused"
 		s.Last.Line = "openai.AuthenticationError: sk-proj-AbCdEf123456"
+		s.LastReport = "/home/ada/.local/state/vivarium/b/1/crashes/one.html"
 		s.Missing = []string{"OMP_NUM_THREADS"}
 	}))
 	r := Report{
@@ -174,6 +175,7 @@ Health: ok · 12 ms
 Crashes in a row: 1
 Last end: openmp-duplicate · two OpenMP runtimes in one process · 2026-03-14T13:42:30Z
 Its line: openai.AuthenticationError: [masked]
+Report: ~/.local/state/vivarium/b/1/crashes/one.html
 Port: 8000
 Missing variables: OMP_NUM_THREADS
 Note: the token=[masked]

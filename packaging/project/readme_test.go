@@ -17,7 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
-var update = flag.Bool("update", false, "write the README's table of variables anew")
+var update = flag.Bool("update", false, "write the README's tables anew")
 
 func readme(t *testing.T) string {
 	t.Helper()
@@ -43,15 +43,20 @@ func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
 		on := map[string]string{"": "Mac, Linux", "darwin": "Mac", "linux": "Linux"}[v.Only]
 		b.WriteString("| `" + v.Name + "` | `" + v.Value + "` | " + on + " | " + strings.ReplaceAll(v.Why, "|", `\|`) + " |\n")
 	}
-	const from, to = "<!-- variables: written by `go test ./packaging/project -update` -->", "<!-- end of variables -->"
+	written(t, "<!-- variables: written by `go test ./packaging/project -update` -->", "<!-- end of variables -->", b.String())
+}
+
+// written asserts that the README has the table between its marks, or writes it.
+func written(t *testing.T, from, to, table string) {
+	t.Helper()
 	text := readme(t)
 	inside := between(t, text, from, to)
 	if *update {
-		text = strings.Replace(text, from+inside+to, from+b.String()+to, 1)
+		text = strings.Replace(text, from+inside+to, from+table+to, 1)
 		require.NoError(t, os.WriteFile(filepath.Join(top(t), "README.md"), []byte(text), 0o644))
 		return
 	}
-	require.Equal(t, b.String(), inside, "run go test ./packaging/project -update")
+	require.Equal(t, table, inside, "run go test ./packaging/project -update")
 }
 
 var fence = regexp.MustCompile("(?s)```toml\n(.*?)```")

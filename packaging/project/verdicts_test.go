@@ -1,13 +1,15 @@
-package app
+package project
 
 import (
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
@@ -15,7 +17,7 @@ import (
 // judged are all verdicts that the rules are tested with, by their fixture's name.
 func judged(t *testing.T) map[string]crash.Verdict {
 	t.Helper()
-	files, err := filepath.Glob("../supervisor/crash/testdata/verdicts/*.txt")
+	files, err := filepath.Glob("../../supervisor/crash/testdata/verdicts/*.txt")
 	require.NoError(t, err)
 	require.Greater(t, len(files), 40)
 	all := map[string]crash.Verdict{}
@@ -35,12 +37,17 @@ func judged(t *testing.T) map[string]crash.Verdict {
 	return all
 }
 
+var (
+	now        = time.Date(2026, 11, 26, 14, 2, 0, 0, time.UTC)
+	restarting = supervisor.Snapshot{Backend: "backend", Dir: "/home/ada/backend", State: supervisor.Restarting}
+)
+
 // What a notice shows without being opened: its title, and the first hundred characters of its body.
 func TestOfEveryVerdictTheNoticeHasTheCauseInItsTitleAndTheRemedyFirst(t *testing.T) {
 	for name, v := range judged(t) {
 		for _, what := range []supervisor.What{supervisor.EventCrashed, supervisor.EventWorkerDied, supervisor.EventKeeperLost, supervisor.EventGaveUp, supervisor.EventStopped} {
 			for _, away := range []bool{false, true} {
-				n, ok := Announce(supervisor.Event{What: what, At: noon, Away: away, Verdict: v, Text: "process 9", Snapshot: in(supervisor.Restarting, 0)})
+				n, ok := app.Announce(supervisor.Event{What: what, At: now, Away: away, Verdict: v, Text: "process 9", Snapshot: restarting})
 				require.True(t, ok, name)
 				cause, _ := strings.CutSuffix(n.Title, "…")
 				cause = strings.TrimPrefix(strings.TrimPrefix(cause, "backend: "), "gave up: ")
@@ -57,7 +64,21 @@ func TestOfEveryVerdictTheNoticeHasTheCauseInItsTitleAndTheRemedyFirst(t *testin
 
 func TestACauseThatWasCorrectedIsNotToldAgain(t *testing.T) {
 	for name, v := range judged(t) {
-		_, ok := Announce(supervisor.Event{What: supervisor.EventAmended, At: noon, Verdict: v, Snapshot: in(supervisor.Restarting, 0)})
+		_, ok := app.Announce(supervisor.Event{What: supervisor.EventAmended, At: now, Verdict: v, Snapshot: restarting})
 		require.False(t, ok, name)
 	}
+}
+
+func TestTheReadmeSaysOfEachKindWhatTheCodeSays(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("\n| kind | what happened | what to do |\n|---|---|---|\n")
+	listed := map[crash.Kind]bool{}
+	for _, m := range crash.Kinds() {
+		listed[m.Kind] = true
+		b.WriteString("| `" + string(m.Kind) + "` | " + strings.ReplaceAll(m.Tells, "|", `\|`) + " | " + strings.ReplaceAll(m.Remedy, "|", `\|`) + " |\n")
+	}
+	for name, v := range judged(t) {
+		require.True(t, listed[v.Kind], "%s: nothing is said of the kind %s", name, v.Kind)
+	}
+	written(t, "<!-- kinds: written by `go test ./packaging/project -update` -->", "<!-- end of kinds -->", b.String())
 }
