@@ -150,8 +150,8 @@ func fits(keep Runtime, others []Runtime, read Symbols) error {
 	return nil
 }
 
-// lacks are the symbols that somebody takes from the copy and would not find in keep. Where nobody is known who takes any, as with a
-// library that is loaded by hand, all of OpenMP's own must be there.
+// lacks are the symbols that somebody takes from the copy and would not find in keep. Of a copy that no file asks for, because it is
+// loaded by hand or not at all, the core must be there: who does that calls the standard's oldest functions.
 func lacks(keep, o Runtime, arch string, read Symbols) ([]string, error) {
 	have, err := read.Defined(keep.Path, arch)
 	if err != nil {
@@ -174,14 +174,17 @@ func lacks(keep, o Runtime, arch string, read Symbols) ([]string, error) {
 		}
 	}
 	if len(o.Users) == 0 {
-		for name := range had {
-			if isOpenMP(name) && !have.has(name) {
+		for _, name := range core {
+			if (had.has(name) || had.has("_"+name)) && !have.has(name) && !have.has("_"+name) {
 				missing[name] = true
 			}
 		}
 	}
 	return slices.Sorted(maps.Keys(missing)), nil
 }
+
+// core is what every runtime of the family has.
+var core = []string{"omp_get_max_threads", "omp_get_num_threads", "omp_get_thread_num", "omp_get_wtime", "omp_set_num_threads", "__kmpc_barrier", "__kmpc_fork_call"}
 
 // isOpenMP knows what a program may call: the language's own functions, and those that compilers call for it.
 func isOpenMP(symbol string) bool {
@@ -214,15 +217,11 @@ func owners(all []Runtime) string {
 }
 
 func relinks(root string, keep Runtime, others []Runtime) ([]Relink, error) {
-	realRoot, err := filepath.EvalSymlinks(root)
-	if err != nil {
-		return nil, &CureError{"the environment cannot be read: " + err.Error(), "look at its folder's permissions"}
-	}
 	var all []Relink
 	for _, o := range others {
 		path := o.Real // what has several names is linked once, where the file is
 		target, err := filepath.Rel(filepath.Dir(path), keep.Real)
-		if err != nil || !inside(realRoot, path) || !inside(realRoot, keep.Real) {
+		if err != nil || !inside(root, path) || !inside(root, keep.Real) {
 			return nil, &CureError{fmt.Sprintf("%s and %s do not both lie in %s", path, keep.Real, root), otherCures}
 		}
 		all = append(all, Relink{Path: path, Target: target, Hash: o.Hash, Package: o.Package})

@@ -10,11 +10,15 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// table is Symbols without files: names by path and architecture.
-type table struct{ defined, wanted map[string]string }
+// symbolTable is Symbols without files: names by path and architecture.
+type symbolTable struct{ defined, wanted map[string]string }
 
-func (t table) Defined(path, arch string) (SymbolSet, error) { return lookUp(t.defined, path, arch) }
-func (t table) Wanted(path, arch string) (SymbolSet, error)  { return lookUp(t.wanted, path, arch) }
+func (t symbolTable) Defined(path, arch string) (SymbolSet, error) {
+	return lookUp(t.defined, path, arch)
+}
+func (t symbolTable) Wanted(path, arch string) (SymbolSet, error) {
+	return lookUp(t.wanted, path, arch)
+}
 
 func lookUp(all map[string]string, path, arch string) (SymbolSet, error) {
 	text, ok := all[filepath.Base(path)+" "+arch]
@@ -61,17 +65,17 @@ func home(t *testing.T) string {
 func TestOneRuntimeIsKeptAndOnlyWhatIsProvenToFitIsLinkedToIt(t *testing.T) {
 	const full = "_omp_get_max_threads ___kmpc_fork_call ___kmpc_barrier _malloc"
 	for name, c := range map[string]struct {
-		change  func(e *Environment, s table)
+		change  func(e *Environment, s symbolTable)
 		keep    string
 		links   []string // "path -> target"
 		refused string
 	}{
 		"torch's is kept": {
-			func(*Environment, table) {}, "torch/lib/libomp.dylib",
+			func(*Environment, symbolTable) {}, "torch/lib/libomp.dylib",
 			[]string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"another is kept where torch's lacks what somebody needs": {
-			func(e *Environment, s table) {
+			func(e *Environment, s symbolTable) {
 				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
 				s.defined["libomp.dylib"] = full // of all three, but torch's has a name of its own
 				e.Runtimes[2].Path = strings.Replace(e.Runtimes[2].Path, "libomp", "libold", 1)
@@ -80,90 +84,90 @@ func TestOneRuntimeIsKeptAndOnlyWhatIsProvenToFitIsLinkedToIt(t *testing.T) {
 			}, "faiss/.dylibs/libomp.dylib", []string{"sklearn/.dylibs/libomp.dylib -> ../../faiss/.dylibs/libomp.dylib", "torch/lib/libold.dylib -> ../../faiss/.dylibs/libomp.dylib"}, "",
 		},
 		"what users take from elsewhere need not be there": {
-			func(e *Environment, s table) {
+			func(e *Environment, s symbolTable) {
 				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
 				s.wanted["faiss.so"] = "___kmpc_fork_call _PyObject_New"
 			}, "torch/lib/libomp.dylib", []string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"Intel's counts as one of LLVM's": {
-			func(e *Environment, _ table) { e.Runtimes[0].Flavor = Intel }, "torch/lib/libomp.dylib",
+			func(e *Environment, _ symbolTable) { e.Runtimes[0].Flavor = Intel }, "torch/lib/libomp.dylib",
 			[]string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"GNU's is left alone": {
-			func(e *Environment, _ table) { e.Runtimes[0].Flavor = GNU }, "torch/lib/libomp.dylib",
+			func(e *Environment, _ symbolTable) { e.Runtimes[0].Flavor = GNU }, "torch/lib/libomp.dylib",
 			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"a static one stays, and is told": {
-			func(e *Environment, _ table) { e.Runtimes[0].Static = true }, "torch/lib/libomp.dylib",
+			func(e *Environment, _ symbolTable) { e.Runtimes[0].Static = true }, "torch/lib/libomp.dylib",
 			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"names of one image are one copy": {
-			func(e *Environment, _ table) { e.Runtimes[0].File, e.Runtimes[2].File = "1:2", "1:2" }, "torch/lib/libomp.dylib",
+			func(e *Environment, _ symbolTable) { e.Runtimes[0].File, e.Runtimes[2].File = "1:2", "1:2" }, "torch/lib/libomp.dylib",
 			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"equal files need no proof": {
-			func(e *Environment, s table) {
+			func(e *Environment, s symbolTable) {
 				for i := range e.Runtimes {
 					e.Runtimes[i].Hash = "same"
 				}
 				clear(s.defined)
 			}, "torch/lib/libomp.dylib", []string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
-		"of one that is loaded by hand all of OpenMP must be there": {
-			func(e *Environment, s table) {
-				s.defined["libomp.dylib"] = full
-				e.Runtimes[2].Path = strings.Replace(e.Runtimes[2].Path, "libomp", "libnew", 1)
-				s.defined["libnew.dylib"] = full + " _omp_pause_resource"
-				s.defined["libomp.dylib"] = full + " _kmp_private_to_us_all"
-			}, "", nil, "lacks _kmp_private_to_us_all",
+		"of one that is loaded by hand the core must be there": {
+			func(e *Environment, s symbolTable) {
+				e.Runtimes = e.Runtimes[1:]
+				e.Runtimes[1].Path = strings.Replace(e.Runtimes[1].Path, "libomp", "libnew", 1)
+				s.defined["libnew.dylib"] = full + " _omp_get_wtime"
+				s.defined["libomp.dylib"] = full + " _omp_set_num_threads _omp_private_to_us_all"
+			}, "", nil, "lacks omp_set_num_threads",
 		},
 		"every architecture must be there": {
-			func(e *Environment, _ table) {
+			func(e *Environment, _ symbolTable) {
 				e.Runtimes[2].Slices = []Slice{{Arch: "amd64"}}
 			}, "", nil, "is not made for arm64",
 		},
 		"what cannot be read is not proven": {
-			func(e *Environment, s table) {
+			func(e *Environment, s symbolTable) {
 				for i := range e.Runtimes {
 					e.Runtimes[i].Users = []User{{Path: "damaged.so"}}
 				}
 			}, "", nil, "damaged.so has no symbols",
 		},
 		"whose users cannot be read is kept itself": {
-			func(e *Environment, s table) { e.Runtimes[1].Users = []User{{Path: "damaged.so"}} }, "sklearn/.dylibs/libomp.dylib",
+			func(e *Environment, s symbolTable) { e.Runtimes[1].Users = []User{{Path: "damaged.so"}} }, "sklearn/.dylibs/libomp.dylib",
 			[]string{"faiss/.dylibs/libomp.dylib -> ../../sklearn/.dylibs/libomp.dylib", "torch/lib/libomp.dylib -> ../../sklearn/.dylibs/libomp.dylib"}, "",
 		},
 		"without architectures nothing is proven": {
-			func(e *Environment, _ table) { e.Runtimes[1].Slices = nil; e.Runtimes[0].Slices = nil }, "", nil, "could not be read",
+			func(e *Environment, _ symbolTable) { e.Runtimes[1].Slices = nil; e.Runtimes[0].Slices = nil }, "", nil, "could not be read",
 		},
 		"only static ones": {
-			func(e *Environment, _ table) {
+			func(e *Environment, _ symbolTable) {
 				for i := range e.Runtimes {
 					e.Runtimes[i].Static = true
 				}
 			}, "", nil, "faiss, sklearn, torch are part of larger files",
 		},
 		"outside of the environment nothing is touched": {
-			func(e *Environment, _ table) { e.Root = filepath.Join(e.Root, "torch") }, "", nil, "do not both lie in",
+			func(e *Environment, _ symbolTable) { e.Root = filepath.Join(e.Root, "torch") }, "", nil, "do not both lie in",
 		},
 		"one alone needs no cure": {
-			func(e *Environment, _ table) { e.Runtimes = e.Runtimes[2:] }, "torch/lib/libomp.dylib", nil, "",
+			func(e *Environment, _ symbolTable) { e.Runtimes = e.Runtimes[2:] }, "torch/lib/libomp.dylib", nil, "",
 		},
 		"one alone that lacks what its users need is told": {
-			func(e *Environment, s table) {
+			func(e *Environment, s symbolTable) {
 				e.Runtimes = e.Runtimes[2:]
 				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
 				s.wanted["faiss.so"] = "_omp_gone"
 			}, "", nil, "lacks _omp_gone, which faiss.so needs; bring every package's own copy back with `vivarium doctor --undo`",
 		},
-		"none is nothing to cure": {func(e *Environment, _ table) { e.Runtimes = nil }, "", nil, ""},
+		"none is nothing to cure": {func(e *Environment, _ symbolTable) { e.Runtimes = nil }, "", nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := home(t)
 			env := Environment{Root: root, Runtimes: []Runtime{
 				copyOf(t, root, "faiss/.dylibs/libomp.dylib", LLVM), copyOf(t, root, "sklearn/.dylibs/libomp.dylib", LLVM), copyOf(t, root, "torch/lib/libomp.dylib", LLVM),
 			}}
-			s := table{defined: map[string]string{"libomp.dylib": full}, wanted: map[string]string{"faiss.so": "___kmpc_fork_call ___kmpc_barrier _malloc"}}
+			s := symbolTable{defined: map[string]string{"libomp.dylib": full}, wanted: map[string]string{"faiss.so": "___kmpc_fork_call ___kmpc_barrier _malloc"}}
 			c.change(&env, s)
 			cure, err := env.Cure(s)
 			if c.refused != "" {
@@ -195,7 +199,7 @@ func TestTheNewestIsKeptWhereThereIsNoTorch(t *testing.T) {
 	root := home(t)
 	old, young := copyOf(t, root, "a/libomp.dylib", LLVM), copyOf(t, root, "b/libomp.dylib", LLVM)
 	old.Version, young.Version = "5.0.20140926 (9.0.1)", "5.0.20140926 (17.0.6)"
-	cure, err := Environment{Root: root, Runtimes: []Runtime{old, young}}.Cure(table{defined: map[string]string{"libomp.dylib": "_omp_x"}})
+	cure, err := Environment{Root: root, Runtimes: []Runtime{old, young}}.Cure(symbolTable{defined: map[string]string{"libomp.dylib": "_omp_x"}})
 	require.NoError(t, err)
 	require.Equal(t, young.Path, cure.Keep.Path)
 	require.Contains(t, cure.Why, "newest")
