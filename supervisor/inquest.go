@@ -29,11 +29,11 @@ func (s *Supervisor) record(ctx context.Context, e doRecord) {
 	q := &inquest{s: s, doRecord: e, good: s.good, known: s.knownNow(), memory: s.memory.Load()}
 	logFrom := s.logFrom
 	s.aside(func() {
-		tail := lastLines(e.before.Log, logFrom)
 		if e.exit != nil {
-			tail = e.exit.Tail
+			q.hold(ctx, e.exit.Tail)
+			return
 		}
-		q.hold(ctx, tail)
+		q.hold(ctx, lastLines(e.before.Log, logFrom)) // the keeper's tail is of the run that goes on
 	})
 }
 
