@@ -55,9 +55,10 @@ func (w Words) Crash(out io.Writer, r supervisor.Record) error {
 func (w Words) Markdown(r supervisor.Record) string { return w.report(r).Markdown }
 
 func (w Words) report(r supervisor.Record) report {
-	lines := crash.MaskLines(r.Tail)
-	for i := range lines {
-		lines[i] = w.short(lines[i])
+	masked := crash.MaskLines(r.Tail)
+	lines := make([]string, len(masked))
+	for i, l := range masked {
+		lines[i] = w.short(l)
 	}
 	v := r.Verdict
 	p := report{
@@ -69,7 +70,10 @@ func (w Words) report(r supervisor.Record) report {
 	p.Graph = newGraph(Copies{Runtimes: r.OpenMP, Loaded: r.Loaded, Together: clashing(r.OpenMP, r.Loaded)}, w)
 	deciding := find(lines, p.Line)
 	p.Tail = newTail(lines, deciding)
-	p.Stacks = stacks(lines, deciding, ownFile(w.short(r.Dir)))
+	p.Stacks = stacks(masked, deciding, func(file string) bool { return crash.Own(r.Dir, file) }) // a shortened path is not absolute
+	for i := range p.Stacks {
+		p.Stacks[i].shorten(w)
+	}
 	if len(p.Stacks) > 1 && p.Stacks[0].Thread() {
 		p.Stacks, p.Threads = p.Stacks[:1], p.Stacks[1:]
 	}

@@ -110,6 +110,17 @@ func TestOfOtherVariablesThereAreNamesAlone(t *testing.T) {
 	require.NotContains(t, names[0].text, "=")
 }
 
+func TestTheUsersOtherFoldersAreNotThisBackend(t *testing.T) {
+	r := openMPDeath(t)
+	r.Tail = []string{"Traceback (most recent call last):", `  File "/Users/alice/backend/main.py", line 1, in a`, `  File "/Users/alice/shared/tools.py", line 2, in b`, "ValueError: in /Users/alice/x"}
+	page := made(t, r)
+	own := withClass(elements(t, page), "own")
+	require.Len(t, own, 1)
+	require.Contains(t, own[0].text, "~/backend/main.py:1")
+	require.Contains(t, page, "~/shared/tools.py:2")
+	require.NotContains(t, page, "/Users/alice")
+}
+
 func TestAVariableThatDidNotArriveIsMarked(t *testing.T) {
 	missing := withClass(elements(t, made(t, openMPDeath(t))), "missing")
 	require.Len(t, missing, 1)

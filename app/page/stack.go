@@ -2,7 +2,6 @@ package page
 
 import (
 	"cmp"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -67,6 +66,15 @@ func stacks(tail []string, deciding int, own func(file string) bool) []stack {
 
 // Thread: it is one of faulthandler's, else a traceback.
 func (s stack) Thread() bool { return strings.HasSuffix(s.Title, "first)") }
+
+// shorten takes the home folder out of what a page shows.
+func (s *stack) shorten(w Words) {
+	s.End = w.short(s.End)
+	for i := range s.Frames {
+		f := &s.Frames[i]
+		f.File, f.Code = w.short(f.File), w.short(f.Code)
+	}
+}
 
 // rank is how much a thread matters: the current one most, then those in the person's own code.
 func (s stack) rank() int {
@@ -182,23 +190,4 @@ func (s *stack) code(l string) {
 		l = f.Code + "\n" + l
 	}
 	f.Code = l
-}
-
-// ownFile tells the files of the person below dir from those of Python and its packages.
-func ownFile(dir string) func(file string) bool {
-	return func(file string) bool {
-		if strings.HasPrefix(file, "<") {
-			return false
-		}
-		for _, foreign := range []string{"/site-packages/", "/dist-packages/", "/lib/python3", "/lib/python2", "/Python.framework/", "/lib64/python3"} {
-			if strings.Contains(file, foreign) {
-				return false
-			}
-		}
-		if !filepath.IsAbs(file) {
-			return true
-		}
-		rel, err := filepath.Rel(dir, file)
-		return dir != "" && err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
-	}
 }
