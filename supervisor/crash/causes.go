@@ -2,6 +2,7 @@ package crash
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -27,21 +28,31 @@ func portTaken(s *scene) (Verdict, bool) {
 		said := strings.HasPrefix(l, "ERROR") && inUse.MatchString(l) ||
 			strings.Contains(l, "Connection in use: (") || strings.HasPrefix(l, "Port ") && strings.Contains(l, " is in use by another program")
 		if said && !s.wentOn(i) {
-			return portVerdict(l), true
+			return s.portVerdict(l), true
 		}
 	}
 	if deciding >= 0 && inUse.MatchString(s.lines[deciding]) {
-		return portVerdict(s.lines[deciding]), true
+		return s.portVerdict(s.lines[deciding]), true
 	}
 	return Verdict{}, false
 }
 
-func portVerdict(line string) Verdict {
+func (s *scene) portVerdict(line string) Verdict {
 	v := Verdict{Summary: "a port that the server needs is taken by another process", Line: line,
 		Remedy: "End the process that has it, or let the server listen on another port."}
+	port := ""
 	if m := boundPort.FindStringSubmatch(line); m != nil {
-		v.Summary = "port " + m[1] + m[2] + " is taken by another process"
+		port = m[1] + m[2]
+		v.Summary = "port " + port + " is taken by another process"
 		v.Remedy = "`vivarium status` names the process if it is this backend's port. End that, or set another port in vivarium.toml."
+	}
+	airPlay := s.os() == "darwin" && (port == "5000" || port == "7000") && s.PortOwner == "" || strings.HasPrefix(s.PortOwner, "ControlCe")
+	switch {
+	case airPlay:
+		v.Remedy = "AirPlay Receiver mostly has it: switch that off in System Settings, General, AirDrop & Handoff; or set another port in vivarium.toml."
+	case s.PortOwner != "" && port == strconv.Itoa(s.Port):
+		v.Summary = "port " + port + " is taken by " + s.PortOwner
+		v.Remedy = "End it yourself, or set another port in vivarium.toml."
 	}
 	return v
 }
@@ -119,6 +130,9 @@ func (s *scene) install() string {
 	}
 	return "python -m pip install"
 }
+
+// pip is a command for the environment, in quotes.
+func (s *scene) pip(arguments string) string { return "`" + s.install() + " " + arguments + "`" }
 
 // builtIn are modules that no package brings back in the way its name promises.
 var builtIn = map[string]string{

@@ -29,16 +29,19 @@ func keeperLost(s *scene) (Verdict, bool) {
 }
 
 // fault is a signal that a processor or a library raises, as faulthandler calls it and in words.
-type fault struct{ handler, words, remedy string }
+type fault struct {
+	handler, words, remedy string
+	blames                 bool // the package whose native code ran is the suspect
+}
 
 const askStack = "The Python stack in the log shows the call; the library below it is the suspect."
 
 var faults = map[string]fault{
-	"SIGSEGV": {"Segmentation fault", "Python crashed with a segmentation fault", "A native library touched memory that was not its own. " + askStack},
-	"SIGABRT": {"Aborted", "Python was aborted by a library in it", "If the library said why, it is in the log's last lines. " + askStack},
-	"SIGBUS":  {"Bus error", "Python crashed with a bus error", "Often a file that was mapped into memory became shorter, or the disk is full. " + askStack},
-	"SIGILL":  {"Illegal instruction", "Python crashed with an illegal instruction", "Often a package was built for another processor: install one that fits this computer. " + askStack},
-	"SIGFPE":  {"Floating-point exception", "Python crashed with an arithmetic error in native code", "Often a whole number was divided by zero. " + askStack},
+	"SIGSEGV": {"Segmentation fault", "Python crashed with a segmentation fault", "A native library touched memory that was not its own.", true},
+	"SIGABRT": {"Aborted", "Python was aborted by a library in it", "If the library said why, it is in the log's last lines.", true},
+	"SIGBUS":  {"Bus error", "Python crashed with a bus error", "Often a file that was mapped into memory became shorter, or the disk is full.", false},
+	"SIGILL":  {"Illegal instruction", "Python crashed with an illegal instruction", "Often a package was built for another processor: install one that fits this computer.", false},
+	"SIGFPE":  {"Floating-point exception", "Python crashed with an arithmetic error in native code", "Often a whole number was divided by zero.", true},
 }
 
 var (
@@ -60,17 +63,19 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 		if s.Worker && (i < 0 || !strings.Contains(s.lines[i], f.handler)) {
 			return Verdict{}, false
 		}
-		v := Verdict{Summary: f.words + " (" + signal + ")", Remedy: f.remedy}
+		if s.Report != nil && s.Report.sender() != "" {
+			return Verdict{Kind: KindEnded, Summary: "Python was ended by " + signal + " from " + s.Report.sender(),
+				Remedy: "Nothing is known to be wrong with your server: that process sent the signal."}, true
+		}
+		v := Verdict{Summary: f.words + " (" + signal + ")"}
 		if where := s.faultIn(); where != "" {
 			v.Summary += " in " + where
-			v.Remedy = strings.TrimSuffix(v.Remedy, askStack) + "Upgrade what brings this library, or report it there with the stack."
 		}
-		v.Remedy += s.hintOpenMP()
+		v.Remedy = s.faultRemedy(f, i)
 		if s.Report != nil && s.Report.Translated && signal == "SIGILL" {
 			v.Remedy = "This Python runs under Rosetta, which lacks some of Intel's instructions: make the environment anew with a Python for Apple silicon."
 		}
 		if i < 0 {
-			v.Remedy = strings.Replace(v.Remedy, askStack, "The log has no Python stack of it.", 1)
 			return v, true
 		}
 		v.Line = s.lines[i]
@@ -83,6 +88,26 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 		}
 		return v, true
 	}
+}
+
+// faultRemedy is what to do about a fault whose stack is below line i; -1: the log has none.
+func (s *scene) faultRemedy(f fault, i int) string {
+	var parts []string
+	if own := s.ownPlace(i); own != "" && own != s.currentPlace(i) { // the summary has that already
+		parts = append(parts, "Your code was at "+own+".")
+	}
+	suspect := s.suspect(i)
+	switch {
+	case f.blames && suspect != "":
+		parts = append(parts, "Upgrade "+suspect+", whose native code was running: "+s.pip("--upgrade "+suspect)+".")
+	case f.blames && s.faultIn() != "":
+		parts = append(parts, "Upgrade what brings this library, or report it there with the stack.")
+	case i >= 0:
+		parts = append(parts, f.remedy, askStack)
+	default:
+		parts = append(parts, f.remedy, "The log has no Python stack of it.")
+	}
+	return strings.Join(parts, " ") + s.hintOpenMP() + s.hintMissing()
 }
 
 // faultIn is the native library that faulted: by the system's report, or by the C stack that Python 3.14 prints.
@@ -103,19 +128,57 @@ func (s *scene) faultIn() string {
 	return where
 }
 
+// suspect is the package whose native code ran: by the library that faulted, or by the innermost Python frame of a package of which
+// faulthandler lists an extension module. "" if nothing tells.
+func (s *scene) suspect(i int) string {
+	if s.Report != nil {
+		f, ok := s.Report.culprit()
+		if !ok {
+			return ""
+		}
+		for _, image := range s.Report.Images {
+			if image.Name == f.Image && (f.UUID == "" || image.UUID == f.UUID) {
+				return distribution(packageOf(image.Path))
+			}
+		}
+		return ""
+	}
+	if file, _ := s.cStack(); file != "" {
+		return distribution(packageOf(file))
+	}
+	if i < 0 {
+		return ""
+	}
+	file, _, _ := s.current(i)
+	module := packageOf(file)
+	modules := s.last("Extension modules: ")
+	if module == "" || modules < i || !strings.Contains(strings.Replace(s.lines[modules], ": ", ", ", 1), ", "+module+".") {
+		return ""
+	}
+	return distribution(module)
+}
+
 // currentPlace is the innermost frame of the current thread in faulthandler's report below line i.
 func (s *scene) currentPlace(i int) string {
+	file, line, function := s.current(i)
+	if file == "" {
+		return ""
+	}
+	return s.where(file, line, function)
+}
+
+func (s *scene) current(i int) (file, line, function string) {
 	current := false
 	for _, l := range s.lines[i+1:] {
 		if m := currentFrame.FindStringSubmatch(l); current && m != nil {
-			return whereText(m[1], m[2], m[3])
+			return m[1], m[2], m[3]
 		}
 		if current {
-			return "" // "<no Python frame>"
+			return "", "", "" // "<no Python frame>"
 		}
 		current = strings.HasPrefix(l, "Current thread ")
 	}
-	return ""
+	return "", "", ""
 }
 
 func killed(s *scene) (Verdict, bool) {
@@ -137,10 +200,14 @@ func endedByOther(s *scene) (Verdict, bool) {
 }
 
 func otherSignal(s *scene) (Verdict, bool) {
-	return Verdict{
-		Summary: "Python died of the signal " + s.Signal,
-		Remedy:  "The log's last lines show what it was doing.",
-	}, s.Signal != ""
+	v := Verdict{Summary: "Python died of the signal " + s.Signal, Remedy: "The log's last lines show what it was doing."}
+	if s.Signal == "SIGTRAP" {
+		v.Summary = "a library stopped Python at a check of its own (SIGTRAP)"
+		if where := s.faultIn(); where != "" {
+			v.Summary += " in " + where
+		}
+	}
+	return v, s.Signal != ""
 }
 
 func cleanExit(s *scene) (Verdict, bool) {

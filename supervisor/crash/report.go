@@ -32,8 +32,11 @@ type Report struct {
 	Code      int64    `json:"code,omitempty"`      // of the termination
 	Indicator string   `json:"indicator,omitempty"` // "Abort trap: 6", "Library missing"
 	By        string   `json:"by,omitempty"`        // who ended it: "exc handler" for a fault, its own name for abort()
+	ByPID     int      `json:"by_pid,omitempty"`    // of that process
 	Reasons   []string `json:"reasons,omitempty"`   // dyld's, in its words
 	Said      []string `json:"said,omitempty"`      // application specific information: "abort() called", a failed assertion
+	// StackGuard: the address that could not be touched is the guard at a stack's end.
+	StackGuard bool `json:"stack_guard,omitempty"`
 
 	Thread int     `json:"thread"`           // the one that crashed
 	Frames []Frame `json:"frames,omitempty"` // of that thread, innermost first
@@ -45,6 +48,7 @@ type Report struct {
 // Frame is one native call.
 type Frame struct {
 	Image  string `json:"image,omitempty"` // "libomp.dylib"
+	UUID   string `json:"uuid,omitempty"`  // of the image: two copies of a library have one name
 	Symbol string `json:"symbol,omitempty"`
 	Offset uint64 `json:"offset,omitempty"` // bytes into the image; of the text form 0
 }
@@ -72,8 +76,8 @@ type JetsamProcess struct {
 }
 
 const (
-	maxReport = 16 << 20 // bytes that are read: real reports have up to 2 MB
-	maxFrames = 512      // of a thread: macOS writes as many
+	maxReport = 8 << 20 // bytes that are read: real reports have up to 2 MB
+	maxFrames = 512     // of a thread: macOS writes as many
 	maxImages = 4096
 	maxTexts  = 64
 )
@@ -81,7 +85,7 @@ const (
 // ErrNoReport: the text is no crash report of any kind that is known.
 var ErrNoReport = errors.New("this is no crash report of macOS")
 
-// ParseReport reads a report: .ips of any age, JetsamEvent, and the text that older systems wrote and people paste. It reads 16 MiB at most.
+// ParseReport reads a report: .ips of any age, JetsamEvent, and the text that older systems wrote and people paste. It reads 8 MiB at most.
 // io.ErrUnexpectedEOF means that it is not complete, because the system is still writing it; ErrNoReport, that it is something else.
 func ParseReport(r io.Reader) (*Report, error) {
 	b := bufio.NewReader(io.LimitReader(r, maxReport))
@@ -116,10 +120,52 @@ func IsReport(head []byte) bool {
 	return false
 }
 
+// Evidence is what a report alone tells of an end: the signal, how long it lived, and of a JetsamEvent that memory ran out. pid is the
+// process that is asked about, 0 for the only Python that a JetsamEvent names.
+func (r *Report) Evidence(pid int) Evidence {
+	e := Evidence{Known: true, Signal: r.how(), OS: "darwin", Report: r}
+	if r.Captured.After(r.Launched) && !r.Launched.IsZero() {
+		e.Uptime = r.Captured.Sub(r.Launched)
+	}
+	if r.Jetsam == nil {
+		return e
+	}
+	e.Report, e.Known = nil, false
+	if p, ok := r.Jetsam.process(pid); ok {
+		e.Known, e.Signal = true, "SIGKILL"
+		e.Memory = Memory{OOM: true, Source: "JetsamEvent", Peak: p.Peak}
+	}
+	return e
+}
+
+// process is the one of that PID, or if it is 0 the only Python, among those that the system ended.
+func (j *Jetsam) process(pid int) (found JetsamProcess, ok bool) {
+	for _, p := range j.Ended {
+		switch {
+		case pid != 0 && p.PID == pid:
+			return p, true
+		case pid == 0 && strings.HasPrefix(strings.ToLower(p.Name), "python"):
+			if ok {
+				return JetsamProcess{}, false
+			}
+			found, ok = p, true
+		}
+	}
+	return found, ok
+}
+
 // how is the end in the words of Evidence: the bare signal.
 func (r *Report) how() string {
 	name, _, _ := strings.Cut(r.Signal, " ")
 	return name
+}
+
+// sender is the process that sent the signal, "" if it was the process itself, or its fault.
+func (r *Report) sender() string {
+	if r.Namespace != "SIGNAL" || r.By == "exc handler" || r.ByPID == 0 || r.ByPID == r.PID {
+		return ""
+	}
+	return fmt.Sprintf("%s (PID %d)", r.By, r.ByPID)
 }
 
 // says is the first of the system's own words that hold the text, "" if none does.
@@ -147,7 +193,8 @@ func (r *Report) culprit() (Frame, bool) {
 func ofTheSystem(image string) bool {
 	switch {
 	case strings.HasPrefix(image, "libsystem_"), strings.HasPrefix(image, "libc++"), strings.HasPrefix(image, "libobjc"), strings.HasPrefix(image, "libdispatch"),
-		image == "dyld", image == "CoreFoundation", image == "Foundation", image == "libsystem_c.dylib", image == "Python", strings.HasPrefix(image, "libpython"), strings.HasPrefix(image, "python3"):
+		image == "dyld", image == "libdyld.dylib", image == "CoreFoundation", image == "Foundation", image == "???",
+		image == "Python", image == "org.python.python", strings.HasPrefix(image, "libpython"), strings.HasPrefix(image, "python"):
 		return true
 	}
 	return false

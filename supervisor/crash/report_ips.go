@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 )
 
@@ -42,15 +43,17 @@ type ipsBody struct {
 		Type, Signal, Subtype, Message string
 	} `json:"exception"`
 	Termination struct {
-		Namespace string      `json:"namespace"`
-		Code      json.Number `json:"code"`
-		Indicator string      `json:"indicator"`
-		ByProc    string      `json:"byProc"`
-		Reasons   []string    `json:"reasons"`
-		Details   []string    `json:"details"`
+		Namespace string          `json:"namespace"`
+		Code      json.RawMessage `json:"code"` // a number; one that is none would spoil all the rest
+		Indicator string          `json:"indicator"`
+		ByProc    string          `json:"byProc"`
+		ByPID     int             `json:"byPid"`
+		Reasons   []string        `json:"reasons"`
+		Details   []string        `json:"details"`
 	} `json:"termination"`
 	ASI            map[string][]string `json:"asi"`
-	FaultingThread int                 `json:"faultingThread"`
+	VMRegionInfo   string              `json:"vmRegionInfo"`
+	FaultingThread *int                `json:"faultingThread"`
 	Threads        []ipsThread         `json:"threads"`
 	UsedImages     []ipsImage          `json:"usedImages"`
 
@@ -84,10 +87,16 @@ type ipsImage struct {
 }
 
 func parseIPS(r *bufio.Reader) (*Report, error) {
-	var head ipsHead
+	var head struct {
+		ipsHead
+		ipsBody
+	}
 	d := json.NewDecoder(r)
 	if err := lenient(d.Decode(&head)); err != nil {
 		return nil, err
+	}
+	if head.UsedImages != nil || head.Threads != nil { // somebody pasted the second value alone
+		return head.ipsBody.report(), nil
 	}
 	switch head.BugType {
 	case bugCrash, bugJetsam:
@@ -102,7 +111,7 @@ func parseIPS(r *bufio.Reader) (*Report, error) {
 	}
 	rep := body.report()
 	if rep.OS == "" {
-		rep.OS = head.OS
+		rep.OS = head.ipsHead.OS
 	}
 	if rep.Captured.IsZero() {
 		rep.Captured = reportTime(head.Timestamp)
@@ -131,10 +140,11 @@ func (b *ipsBody) report() *Report {
 		PID: b.PID, Process: b.ProcName, Path: b.ProcPath, Parent: b.ParentProc, ParentPID: b.ParentPID,
 		Launched: reportTime(b.ProcLaunch), Captured: reportTime(b.CaptureTime), Arch: b.CPUType, Translated: b.Translated,
 		Exception: b.Exception.Type, Signal: b.Exception.Signal, Subtype: b.Exception.Subtype, Message: b.Exception.Message,
-		Namespace: b.Termination.Namespace, Indicator: b.Termination.Indicator, By: b.Termination.ByProc,
+		Namespace: b.Termination.Namespace, Indicator: b.Termination.Indicator, By: b.Termination.ByProc, ByPID: b.Termination.ByPID,
 		Reasons: atMost(append(b.Termination.Reasons, b.Termination.Details...)),
 	}
-	r.Code, _ = b.Termination.Code.Int64()
+	r.Code, _ = strconv.ParseInt(string(b.Termination.Code), 10, 64)
+	r.StackGuard = isStackGuard(b.VMRegionInfo)
 	r.OS = strings.TrimSpace(b.OS.Train)
 	if b.OS.Build != "" {
 		r.OS += " (" + b.OS.Build + ")"
@@ -154,7 +164,7 @@ func (b *ipsBody) report() *Report {
 		for _, f := range b.Threads[r.Thread].Frames[:min(len(b.Threads[r.Thread].Frames), maxFrames)] {
 			frame := Frame{Symbol: f.Symbol, Offset: f.ImageOffset}
 			if f.ImageIndex >= 0 && f.ImageIndex < len(r.Images) {
-				frame.Image = r.Images[f.ImageIndex].Name
+				frame.Image, frame.UUID = r.Images[f.ImageIndex].Name, r.Images[f.ImageIndex].UUID
 			}
 			r.Frames = append(r.Frames, frame)
 		}
@@ -170,8 +180,8 @@ func (b *ipsBody) crashed() int {
 			return i
 		}
 	}
-	if b.FaultingThread >= 0 && b.FaultingThread < len(b.Threads) {
-		return b.FaultingThread
+	if n := b.FaultingThread; n != nil && *n >= 0 && *n < len(b.Threads) {
+		return *n
 	}
 	return -1
 }
@@ -184,4 +194,14 @@ func (b *ipsBody) jetsam() *Jetsam {
 		}
 	}
 	return j
+}
+
+// isStackGuard: of the regions around the address that could not be touched, the arrow points at a stack's guard.
+func isStackGuard(regions string) bool {
+	for l := range strings.Lines(regions) {
+		if region, ok := strings.CutPrefix(strings.TrimLeft(l, "-"), ">"); ok && strings.HasPrefix(l, "--") {
+			return strings.HasPrefix(strings.ToUpper(strings.TrimSpace(region)), "STACK GUARD")
+		}
+	}
+	return false
 }

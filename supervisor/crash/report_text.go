@@ -16,9 +16,9 @@ import (
 var textForm = sync.OnceValue(func() (p struct{ process, thread, frame, image, termination *regexp.Regexp }) {
 	p.process = regexp.MustCompile(`^(.*?)\s*\[(\d+)\]$`)
 	p.thread = regexp.MustCompile(`^Thread (\d+)(?: Crashed)?(?:::?.*)?$`)
-	p.frame = regexp.MustCompile(`^\d+\s+(\S.*?)\s+0x[0-9a-fA-F]+\s+(.*)$`)
-	p.image = regexp.MustCompile(`^\s*0x[0-9a-fA-F]+\s+-\s+0x[0-9a-fA-F]+\s+\+?(\S.*?)\s+(?:\(.*\)\s+)?(?:(arm64e?|x86_64)\s+)?<([0-9A-Fa-f-]{32,36})>\s*(/.*|\?\?\?)?$`)
-	p.termination = regexp.MustCompile(`^Namespace (\w+),\s*(?:Code,?\s*(0x[0-9a-fA-F]+|\d+))?,?\s*(.*)$`)
+	p.frame = regexp.MustCompile(`^\d+\s+(\S.*?)\s+0x([0-9a-fA-F]+)\s+(.*)$`)
+	p.image = regexp.MustCompile(`^\s*0x([0-9a-fA-F]+)\s+-\s+0x([0-9a-fA-F]+)\s+\+?(\S.*?)\s+(?:\(.*\)\s+)?(?:(arm64e?|x86_64)\s+)?<([0-9A-Fa-f-]{32,36})>\s*(/.*|\?\?\?)?$`)
+	p.termination = regexp.MustCompile(`^(?:Namespace )?([A-Z][A-Z0-9_]+),\s*(?:Code,?\s*)?\[?(0x[0-9a-fA-F]+|\d+)?\]?,?\s*(.*)$`)
 	return p
 })
 
@@ -29,6 +29,9 @@ type textReader struct {
 	section string // "said", "dyld", "thread", "images"; "" for the keys
 	thread  int    // whose frames are read; -1 for one that did not crash
 	crashed int    // by its key, -1 unknown
+
+	at     []uint64    // where each frame is
+	ranges [][2]uint64 // and each image: two copies of a library have one name
 }
 
 const maxLineLength = 8 << 10 // bytes of a line of a report that are looked at
@@ -52,7 +55,18 @@ func parseText(in *bufio.Reader) (*Report, error) {
 		return nil, ErrNoReport
 	}
 	t.r.Said, t.r.Reasons = atMost(t.r.Said), atMost(t.r.Reasons)
+	t.placeFrames()
 	return t.r, nil
+}
+
+// placeFrames says of each frame which image it is in.
+func (t *textReader) placeFrames() {
+	for i, at := range t.at {
+		n := slices.IndexFunc(t.ranges, func(r [2]uint64) bool { return r[0] <= at && at <= r[1] })
+		if n >= 0 && t.r.Images[n].Name == t.r.Frames[i].Image {
+			t.r.Frames[i].UUID = t.r.Images[n].UUID
+		}
+	}
 }
 
 func (t *textReader) line(l string) {
@@ -61,7 +75,7 @@ func (t *textReader) line(l string) {
 		n, _ := strconv.Atoi(m[1])
 		t.section, t.thread = "thread", -1
 		if strings.Contains(l, " Crashed") || n == t.crashed {
-			t.thread, t.r.Thread, t.r.Frames = n, n, nil
+			t.thread, t.r.Thread, t.r.Frames, t.at = n, n, nil, nil
 		}
 		return
 	}
@@ -72,16 +86,18 @@ func (t *textReader) line(l string) {
 	switch {
 	case t.section == "images":
 		if m := p.image.FindStringSubmatch(l); m != nil && len(t.r.Images) < maxImages {
-			path := m[4]
+			path := m[6]
 			if path == "???" {
 				path = ""
 			}
-			t.r.Images = append(t.r.Images, Image{m[1], path, strings.ToUpper(m[3]), m[2]})
+			t.r.Images = append(t.r.Images, Image{m[3], path, strings.ToUpper(m[5]), m[4]})
+			t.ranges = append(t.ranges, [2]uint64{address(m[1]), address(m[2])})
 		}
 		return
 	case t.section == "thread":
 		if m := p.frame.FindStringSubmatch(l); m != nil && t.thread >= 0 && len(t.r.Frames) < maxFrames {
-			t.r.Frames = append(t.r.Frames, Frame{Image: m[1], Symbol: symbolOf(m[2])})
+			t.r.Frames = append(t.r.Frames, Frame{Image: m[1], Symbol: symbolOf(m[3])})
+			t.at = append(t.at, address(m[2]))
 		}
 		return
 	}
@@ -91,6 +107,8 @@ func (t *textReader) line(l string) {
 		return
 	}
 	switch text := strings.TrimSpace(l); {
+	case strings.HasPrefix(l, "--") && strings.Contains(l, ">"):
+		t.r.StackGuard = t.r.StackGuard || isStackGuard(l)
 	case text == "":
 		t.section = ""
 	case t.section == "said":
@@ -100,10 +118,15 @@ func (t *textReader) line(l string) {
 	}
 }
 
+func address(hex string) uint64 {
+	n, _ := strconv.ParseUint(hex, 16, 64)
+	return n
+}
+
 // symbolOf is the name in "__kmp_suspend_64 + 120": an address is none.
 func symbolOf(text string) string {
 	name, _, _ := strings.Cut(text, " + ")
-	if strings.HasPrefix(name, "0x") {
+	if strings.HasPrefix(name, "0x") || name == "???" {
 		return ""
 	}
 	return name
@@ -162,6 +185,7 @@ func (t *textReader) key(key, value string) bool {
 		r.By = value
 		if m := p.process.FindStringSubmatch(value); m != nil {
 			r.By = m[1]
+			r.ByPID, _ = strconv.Atoi(m[2])
 		}
 	case "Application Specific Information", "Application Specific Signatures":
 		t.section = "said"
@@ -171,7 +195,7 @@ func (t *textReader) key(key, value string) bool {
 		return false
 	}
 	t.keys++
-	if key != "Application Specific Information" && key != "Application Specific Signatures" && key != "Dyld Error Message" {
+	if key != "Application Specific Information" && key != "Application Specific Signatures" && key != "Dyld Error Message" && key != "Termination Reason" {
 		t.section = ""
 	}
 	return true
@@ -179,6 +203,7 @@ func (t *textReader) key(key, value string) bool {
 
 // termination reads "Namespace SIGNAL, Code 6 Abort trap: 6", with or without more commas, and dyld's words below "Namespace DYLD".
 func (t *textReader) termination(value string) {
+	t.section = ""
 	m := textForm().termination.FindStringSubmatch(value)
 	if m == nil {
 		t.r.Reasons = append(t.r.Reasons, value)
@@ -186,8 +211,11 @@ func (t *textReader) termination(value string) {
 	}
 	t.r.Namespace, t.r.Indicator = m[1], strings.TrimSpace(strings.TrimLeft(m[3], ", "))
 	t.r.Code, _ = strconv.ParseInt(m[2], 0, 64)
-	if t.r.Namespace == "DYLD" && t.r.Indicator != "" {
-		t.r.Reasons = append(t.r.Reasons, t.r.Indicator)
+	if t.r.Namespace == "DYLD" {
+		t.section = "dyld" // what was missing, on the lines below
+		if t.r.Indicator != "" {
+			t.r.Reasons = append(t.r.Reasons, t.r.Indicator)
+		}
 	}
 }
 

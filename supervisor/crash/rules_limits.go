@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"cmp"
 	"strings"
 )
 
@@ -20,7 +21,10 @@ func outOfMemoryText(s *scene) (Verdict, bool) {
 	name, _, _ := strings.Cut(text, ":")
 	switch {
 	case name == "MemoryError" || strings.HasSuffix(name, "._ArrayMemoryError") || strings.HasSuffix(name, ".ArrayMemoryError"):
-		v.Summary = "memory ran out: " + strings.TrimSpace(s.lines[i])
+		v.Summary = "memory ran out: MemoryError"
+		if _, said, ok := strings.Cut(s.lines[i], ": "); ok {
+			v.Summary = "memory ran out: " + said
+		}
 	case strings.Contains(text, "MPS backend out of memory"):
 		v.Summary = "the memory for Apple's graphics (MPS) ran out"
 		v.Remedy = `Use a smaller batch or model, or let it run on the CPU (device "cpu").`
@@ -53,7 +57,7 @@ func tooManyFiles(s *scene) (Verdict, bool) {
 	return v, true
 }
 
-var loaderWorker = pattern(`DataLoader worker \(pid(?:\(s\))? ([\d, ]+)\) (?:exited unexpectedly|is killed by signal: (\w+))`)
+var loaderWorker = pattern(`DataLoader worker \(pid(?:\(s\))? [\d, ]+\) (?:exited unexpectedly|is killed by signal: ([\w ]+))`)
 
 // workerKilled: the run ended because a process that worked for it was gone.
 func workerKilled(s *scene) (Verdict, bool) {
@@ -62,9 +66,16 @@ func workerKilled(s *scene) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	v := Verdict{Line: s.lines[i], Remedy: "A worker that dies without a word was mostly killed because memory ran out: use fewer workers, or a smaller model."}
+	if n := s.last("DataLoader worker (pid "); n >= max(s.trace.start, 0) && strings.Contains(s.lines[n], "is killed by signal: ") { // what "exited unexpectedly" was raised from
+		text, v.Line = s.lines[n], s.lines[n]
+	}
 	switch m := loaderWorker().FindStringSubmatch(text); {
-	case m != nil && m[2] != "" && m[2] != "Killed":
-		v.Summary = "a DataLoader worker died (" + m[2] + "), and the server with it"
+	case m != nil && m[1] == "Bus error":
+		v.Summary = "a DataLoader worker died (Bus error), and the server with it: shared memory " + probably + " ran out"
+		v.Confidence = probably
+		v.Remedy = "Use a smaller num_workers or batch; in a container give it more shared memory: `docker run --shm-size=8g`."
+	case m != nil && m[1] != "" && m[1] != "Killed":
+		v.Summary = "a DataLoader worker died (" + m[1] + "), and the server with it"
 		v.Remedy = "Set num_workers=0 to see the error itself."
 	case m != nil:
 		v.Summary = "a DataLoader worker died, and the server with it"
@@ -97,21 +108,21 @@ func importError(s *scene) (Verdict, bool) {
 	case m != nil && strings.Contains(m[3], "-packages/"):
 		top, _, _ := strings.Cut(m[2], ".")
 		v.Summary = "the installed " + top + " has no " + m[1]
-		v.Remedy = "Another version of it is needed: " + s.install() + " --upgrade " + distribution(top) + "; or the package that asks for it is too old."
+		v.Remedy = "Another version of it is needed: " + s.pip("--upgrade "+distribution(top)) + "; or the package that asks for it is too old."
 	case m != nil:
 		v.Summary = m[2] + " has no " + m[1] + " to import"
 		v.Remedy = "Check the name, and whether a file of yours has the name of a package."
 	case strings.Contains(text, "numpy.dtype size changed") || strings.Contains(text, "numpy.core.multiarray failed to import"):
 		v.Summary = "a package was built for another NumPy than the installed one"
-		v.Remedy = "Install it for this NumPy: " + s.install() + " --upgrade --force-reinstall the package, or " + s.install() + ` "numpy<2".`
+		v.Remedy = "Upgrade the package that is named in the traceback, or go back to the older NumPy: " + s.pip(`"numpy<2"`) + "."
 	case strings.HasPrefix(text, "ImportError: "):
 		v.Summary = "Python stopped with " + s.lines[i]
-		v.Remedy = "The traceback is in the log's last lines."
 	default:
 		return Verdict{}, false
 	}
-	if p := s.place(i); p != "" && !strings.Contains(v.Remedy, p) {
-		v.Remedy += " Your code was at " + p + "."
+	if p := s.place(i); p != "" {
+		v.Remedy = strings.TrimSpace(v.Remedy + " Your code was at " + p + ".")
 	}
+	v.Remedy = cmp.Or(v.Remedy, "The traceback is in the log's last lines.")
 	return v, true
 }

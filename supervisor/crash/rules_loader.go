@@ -25,6 +25,9 @@ func (s *scene) thrown() (line int, text string) {
 	return line, strings.Join(s.lines[line:end], "\n")
 }
 
+// launchLines may follow what dyld says before it ends a process that has not begun; with more, it was another process.
+const launchLines = 20
+
 // loader is what the loader said: as an exception, as its own last words, or in the system's report.
 func (s *scene) loader(text string) (line, whole string) {
 	if i, t := s.thrown(); i >= 0 && strings.Contains(t, text) {
@@ -34,7 +37,7 @@ func (s *scene) loader(text string) (line, whole string) {
 		i := s.last(prefix)
 		for ; i >= 0 && !strings.HasPrefix(s.lines[i], prefix); i-- {
 		}
-		if i < 0 || s.wentOn(i) || !s.ended("SIGABRT") && !s.ended("SIGKILL") && !s.ended("SIGTRAP") {
+		if i < 0 || s.wentOn(i) || len(s.lines)-i > launchLines || !s.ended("SIGABRT") && !s.ended("SIGKILL") && !s.ended("SIGTRAP") {
 			continue
 		}
 		if t := strings.Join(s.lines[i:min(len(s.lines), i+6)], "\n"); strings.Contains(t, text) {
@@ -68,12 +71,12 @@ func insertedLibrary(s *scene) (Verdict, bool) {
 	switch {
 	case strings.Contains(text, "incompatible architecture"):
 		v.Summary = "Python cannot start: " + name + ", which is inserted into it, is made for another architecture"
-		v.Remedy = "Reinstall torch for this Python (" + s.install() + " --force-reinstall torch), or " + off + "."
+		v.Remedy = "Reinstall torch for this Python, " + s.pip("--force-reinstall torch") + ", or " + off + "."
 	case strings.Contains(text, "no such file"):
 		v.Summary = "Python cannot start: " + name + ", which is inserted into it, is not there"
 		v.Remedy = "Restart the backend, so that the file is looked for anew; or " + off + "."
 	default:
-		v.Remedy = upper(off) + "; the library may be damaged."
+		v.Remedy = upper(off) + ": the library may be damaged."
 	}
 	return v, true
 }
@@ -81,21 +84,23 @@ func insertedLibrary(s *scene) (Verdict, bool) {
 var (
 	needed     = pattern(`Library not loaded: (\S+)`)
 	referenced = pattern(`Referenced from:\s*(?:<[^>]*>\s*)?(\S[^\n]*)`)
-	sharedGone = pattern(`ImportError: (\S+): cannot open shared object file: No such file or directory`)
+	sharedGone = pattern(`(?:ImportError|OSError): (\S+): cannot open shared object file: No such file or directory`)
 )
 
 // aptOf are Debian's packages of libraries that Python packages forget to mention.
-var aptOf = map[string]string{"libgomp.so.1": "libgomp1", "libgl.so.1": "libgl1", "libGL.so.1": "libgl1", "libglib-2.0.so.0": "libglib2.0-0", "libsndfile.so.1": "libsndfile1", "libomp.so.5": "libomp5"}
+var aptOf = map[string]string{"libgomp.so.1": "libgomp1", "libgl.so.1": "libgl1", "libGL.so.1": "libgl1", "libglib-2.0.so.0": "libglib2.0-0", "libsndfile.so.1": "libsndfile1", "libomp.so.5": "libomp5", "libpq.so.5": "libpq5", "libmagic.so.1": "libmagic1"}
 
 func libraryNotLoaded(s *scene) (Verdict, bool) {
 	if i, text := s.thrown(); i >= 0 {
 		if m := sharedGone().FindStringSubmatch(text); m != nil {
 			v := Verdict{Line: s.lines[i], Summary: "the library " + m[1] + " is missing, which a Python package needs", Remedy: "Install the system's package that brings " + m[1] + "."}
 			switch pkg := aptOf[m[1]]; {
+			case strings.HasPrefix(m[1], "libcu"), strings.HasPrefix(m[1], "libnv"):
+				v.Remedy = "It is NVIDIA's: install the CUDA that the package was built for, or the package's build for the CPU."
 			case m[1] == "libGL.so.1":
-				v.Remedy = "Use OpenCV without windows: " + s.install() + " opencv-python-headless. Or install the library: sudo apt-get install " + pkg + "."
+				v.Remedy = "Use OpenCV without windows: " + s.pip("opencv-python-headless") + ". Or install the library: `sudo apt-get install " + pkg + "`."
 			case pkg != "" && s.os() == "linux":
-				v.Remedy = "Install it: sudo apt-get install " + pkg + " (on Debian and Ubuntu)."
+				v.Remedy = "Install it: `sudo apt-get install " + pkg + "` (on Debian and Ubuntu)."
 			}
 			return v, true
 		}
@@ -118,11 +123,11 @@ func libraryNotLoaded(s *scene) (Verdict, bool) {
 	}
 	switch {
 	case name == "libomp.dylib" && s.os() == "darwin":
-		v.Remedy = "Install it: brew install libomp."
+		v.Remedy = "Install it: `brew install libomp`."
 	case strings.HasPrefix(name, "libpython") || name == "Python" || name == "Python3":
 		v.Remedy = "The Python that this environment was made with is gone: make the environment anew, with python3 -m venv, and install its packages."
 	case owner != "":
-		v.Remedy = "Reinstall it: " + s.install() + " --force-reinstall " + distribution(owner) + "."
+		v.Remedy = "Reinstall it: " + s.pip("--force-reinstall "+distribution(owner)) + "."
 	default:
 		v.Remedy = "Reinstall the package that is named in the log."
 	}
@@ -145,8 +150,8 @@ func packageOf(file string) string {
 func distribution(module string) string { return cmp.Or(packages[module], module) }
 
 var (
-	symbolMach = pattern(`Symbol not found: (\(?\S+)`)
-	symbolELF  = pattern(`ImportError: (\S+): undefined symbol: (\S+)`)
+	expected   = pattern(`Expected in:\s*(?:<[^>]*>\s*)?(\S[^\n]*)`)
+	symbolELF  = pattern(`(?:ImportError|OSError): (\S+): undefined symbol: `)
 	versionELF = pattern("ImportError: (\\S+): version [`'](\\S+)' not found \\(required by (\\S+?)\\)")
 )
 
@@ -154,41 +159,46 @@ func symbolNotFound(s *scene) (Verdict, bool) {
 	if i, text := s.thrown(); i >= 0 {
 		if m := versionELF().FindStringSubmatch(text); m != nil {
 			v := Verdict{Line: s.lines[i], Summary: path.Base(m[1]) + " is too old for a Python package: it lacks " + m[2]}
-			v.Remedy = "Install a build of " + cmp.Or(distribution(packageOf(m[3])), "the package") + " for this system, or a newer " + strings.SplitN(path.Base(m[1]), ".", 2)[0] + "."
+			v.Remedy = "Install a release of " + cmp.Or(distribution(packageOf(m[3])), "the package") + " that was built for this system, or upgrade the system."
 			return v, true
 		}
 		if m := symbolELF().FindStringSubmatch(text); m != nil {
-			return s.unfit(s.lines[i], m[2], packageOf(m[1])), true
+			return s.unfit(s.lines[i], packageOf(m[1]), ""), true
 		}
 	}
 	line, text := s.loader("Symbol not found: ")
 	if line == "" {
 		return Verdict{}, false
 	}
-	symbol, owner := "", ""
-	if m := symbolMach().FindStringSubmatch(text); m != nil {
-		symbol = strings.Trim(m[1], "()'")
-	}
+	owner, library := "", ""
 	if m := referenced().FindStringSubmatch(text); m != nil {
 		owner = packageOf(m[1])
 	}
-	return s.unfit(line, symbol, owner), true
+	if m := expected().FindStringSubmatch(text); m != nil {
+		library = path.Base(m[1])
+	}
+	return s.unfit(line, owner, library), true
 }
 
-func (s *scene) unfit(line, symbol, owner string) Verdict {
-	v := Verdict{Line: line, Summary: "a Python package does not fit a library it needs: " + symbol + " is missing"}
+// unfit is the verdict on a package that misses a symbol in a library. Its name is left out: a mangled one says nothing to a person.
+func (s *scene) unfit(line, owner, library string) Verdict {
+	fits := " does not fit " + cmp.Or(library, "a library that it needs") + ": a symbol is missing"
+	v := Verdict{Line: line, Summary: "a Python package" + fits}
 	v.Remedy = "Reinstall the package that is named in the log together with what it depends on."
 	if owner != "" {
-		v.Summary = owner + " does not fit a library it needs: " + symbol + " is missing"
-		v.Remedy = "Reinstall it with what it depends on: " + s.install() + " --force-reinstall " + distribution(owner) + "."
+		v.Summary = owner + fits
+		v.Remedy = "Reinstall it with what it depends on: " + s.pip("--force-reinstall "+distribution(owner)) + "."
 	}
 	return v
 }
 
-var archMismatch = pattern(`incompatible architecture \(have '?([\w,' ]+?)'?, need '([\w']+)'?\)`)
+var archMismatch = pattern(`incompatible architecture \(have ['(]*([\w, ']+?)[')]*, need ['(]*([\w ']+?)[')]*\)`)
 
 func wrongArchitecture(s *scene) (Verdict, bool) {
 	line, text := s.loader("incompatible architecture")
+	if line == "" {
+		line, text = s.loader("mach-o, but wrong architecture")
+	}
 	if line == "" {
 		if i, t := s.thrown(); i >= 0 && strings.Contains(t, "wrong ELF class") {
 			line, text = s.lines[i], t
@@ -199,14 +209,21 @@ func wrongArchitecture(s *scene) (Verdict, bool) {
 	}
 	v := Verdict{Line: line, Summary: "a Python package is made for another architecture than this Python"}
 	owner := packageOf(text)
-	if m := archMismatch().FindStringSubmatch(text); m != nil {
-		v.Summary = cmp.Or(owner, "a Python package") + " is made for " + strings.ReplaceAll(m[1], "'", "") + ", and this Python runs as " + strings.Trim(m[2], "'")
+	what := cmp.Or(owner, "a Python package")
+	if m := needed().FindStringSubmatch(text); m != nil { // the package fits, but not a library that it needs
+		what = "the library " + path.Base(m[1])
 	}
-	v.Remedy = "Install the one for this Python: " + s.install() + " --force-reinstall --no-cache-dir " + cmp.Or(distribution(owner), "PACKAGE") + "."
+	if m := archMismatch().FindStringSubmatch(text); m != nil {
+		v.Summary = what + " is made for " + strings.ReplaceAll(m[1], "'", "") + ", and this Python runs as " + strings.ReplaceAll(m[2], "'", "")
+	}
+	v.Remedy = "Install the one for this Python: " + s.pip("--force-reinstall --no-cache-dir "+distribution(owner)) + "."
 	if s.Report != nil && s.Report.Translated {
 		v.Remedy = "This Python runs under Rosetta: make the environment anew with a Python for Apple silicon."
 	}
-	if owner == "" {
+	switch {
+	case what == "the library libomp.dylib" && strings.Contains(v.Summary, "runs as arm64"):
+		v.Remedy = "Install the one for Apple silicon: `/opt/homebrew/bin/brew install libomp`."
+	case owner == "":
 		v.Remedy = "Make the environment anew with one Python for this computer's architecture, and install the packages again."
 	}
 	return v, true
@@ -214,12 +231,12 @@ func wrongArchitecture(s *scene) (Verdict, bool) {
 
 func codeSignature(s *scene) (Verdict, bool) {
 	v := Verdict{Summary: "macOS ended Python because of a code signature that is not valid"}
-	again := "Reinstall the package, or sign the library anew: codesign --force --sign - FILE."
+	again := "Reinstall the package, or sign the library anew: `codesign --force --sign - FILE`."
 	if line, text := s.loader("not valid for use in process"); line != "" {
 		v.Line, v.Summary = line, "macOS refuses a library's code signature"
 		if owner := packageOf(text); owner != "" {
 			v.Summary += ": " + owner
-			again = "Reinstall it: " + s.install() + " --force-reinstall --no-cache-dir " + distribution(owner) + "."
+			again = "Reinstall it: " + s.pip("--force-reinstall --no-cache-dir "+distribution(owner)) + "."
 		}
 		v.Remedy = again
 		if strings.Contains(text, "different Team IDs") {
@@ -231,7 +248,12 @@ func codeSignature(s *scene) (Verdict, bool) {
 	if r == nil || r.Namespace != "CODESIGNING" && !strings.Contains(r.Signal, "Code Signature Invalid") {
 		return Verdict{}, false
 	}
-	v.Remedy = "A file of Python or of a package was changed after it was signed, mostly by an upgrade while it ran. Restart; if it comes back, reinstall the packages."
+	v.Remedy = "A file of Python or of a package was changed after it was signed, mostly by an upgrade while it ran. If it comes back, reinstall the packages."
+	if strings.Contains(r.Indicator, "Launch Constraint") {
+		v.Summary = "macOS does not allow this Python to be started in this way (a launch constraint)"
+		v.Remedy = "Make the environment with a Python from Homebrew, conda, uv or python.org, not with one out of another app."
+		return v, true
+	}
 	if f, ok := r.culprit(); ok {
 		v.Summary += ", in " + f.Image
 	}

@@ -2,12 +2,15 @@ package crash
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
 // The rules that know how native code gives up: by a fork that it cannot bear, by an assertion, by its stack's end.
 
 var objcFork = pattern(`\+\[(\S+) initialize\] may have been in progress in another thread when fork\(\) was called`)
+
+const forkSafetyOff = "OBJC_DISABLE_INITIALIZE_FORK_SAFETY"
 
 func forkSafety(s *scene) (Verdict, bool) {
 	v := Verdict{
@@ -22,6 +25,9 @@ func forkSafety(s *scene) (Verdict, bool) {
 		v.Line = s.lines[i]
 		if m := objcFork().FindStringSubmatch(v.Line); m != nil {
 			v.Summary = "a process was forked while Apple's " + m[1] + " was starting, and macOS ended it"
+			if slices.Contains(s.Missing, forkSafetyOff) {
+				return s.notArrived(v, forkSafetyOff), true
+			}
 		}
 		return v, true
 	}
@@ -52,6 +58,9 @@ var (
 	thrownGNU  = pattern(`terminate called after throwing an instance of '(.+)'`)
 	assertMac  = pattern(`Assertion failed: \((.+)\), function (\S+), file (\S+?),? line (\d+)`)
 	assertGNU  = pattern("^\\S+: (\\S+:\\d+): .*Assertion [`'](.+)' failed\\.?$")
+	assertGGML = pattern(`(\S+):(\d+): GGML_ASSERT\((.+)\) failed`)
+	openMPSays = pattern(`OMP: Error #\d+: (.+)`)
+	thrownObjC = pattern(`Terminating app due to uncaught exception '(\w+)', reason: '(.*?)'?$`)
 	assertAny  = pattern(`(\S+):(\d+): failed assertion .(.+)`)
 	checkFails = pattern(`([\w./-]+\.(?:cc|cpp|cu|h|mm)):(\d+)\]? (Check failed: .+)$`)
 )
@@ -59,7 +68,8 @@ var (
 // heapWords are what C's allocators say when they find their own data broken.
 var heapWords = []string{
 	"malloc: *** error for object", "double free or corruption", "free(): invalid", "free(): double free", "malloc(): ", "corrupted size vs. prev_size",
-	"munmap_chunk(): invalid", "realloc(): invalid", "malloc_consolidate(): ",
+	"munmap_chunk(): invalid", "realloc(): invalid", "malloc_consolidate(): ", "malloc: Incorrect checksum for freed object",
+	"*** stack smashing detected ***", "*** buffer overflow detected ***",
 }
 
 // assertion: a library found something that cannot be, and said so.
@@ -70,7 +80,11 @@ func assertion(s *scene) (Verdict, bool) {
 	for i := len(s.lines) - 1; i >= 0 && len(s.lines)-i <= 200; i-- {
 		if v, ok := s.assertionIn(s.lines[i]); ok && !s.wentOn(i) {
 			v.Line = s.lines[i]
-			if m := thrownGNU().FindStringSubmatch(v.Line); m != nil && i+1 < len(s.lines) {
+			if n := s.last("Terminating app due to uncaught exception"); strings.HasSuffix(v.Summary, ": NSException") && n >= 0 && n < i {
+				v, _ = s.assertionIn(s.lines[n])
+				v.Line = s.lines[n]
+			}
+			if v.Kind == "" && thrownGNU().MatchString(v.Line) && i+1 < len(s.lines) {
 				if what, ok := strings.CutPrefix(strings.TrimSpace(s.lines[i+1]), "what():"); ok {
 					v.Summary += ": " + strings.TrimSpace(what)
 				}
@@ -97,7 +111,7 @@ func (s *scene) assertionIn(l string) (Verdict, bool) {
 			}, true
 		}
 	}
-	if !strings.Contains(l, "ssert") && !strings.Contains(l, "terminat") && !strings.Contains(l, "Check failed") {
+	if !slices.ContainsFunc([]string{"ssert", "GGML_ASSERT", "erminat", "Check failed", "OMP: Error #"}, func(w string) bool { return strings.Contains(l, w) }) {
 		return Verdict{}, false
 	}
 	if m := thrownCpp().FindStringSubmatch(l); m != nil {
@@ -106,8 +120,22 @@ func (s *scene) assertionIn(l string) (Verdict, bool) {
 	if m := thrownGNU().FindStringSubmatch(l); m != nil {
 		return cppVerdict(m[1], ""), true
 	}
-	v := Verdict{Remedy: "Upgrade the package whose library this is; its own issues may know that line."}
+	if m := thrownObjC().FindStringSubmatch(l); m != nil {
+		return cppVerdict(m[1], m[2]), true
+	}
+	v := Verdict{Remedy: upgradeIt + "; its own issues may know that line."}
 	switch {
+	case strings.Contains(l, "terminate called without an active exception"):
+		v.Summary = "a native library gave up: terminate called without an active exception"
+		return v, true
+	case openMPSays().MatchString(l):
+		v.Summary = "OpenMP gave up: " + strings.TrimRight(openMPSays().FindStringSubmatch(l)[1], ": .")
+		v.Remedy = `Set OMP_NUM_THREADS = "1" under [environment] in vivarium.toml.`
+		return v, true
+	case assertGGML().MatchString(l):
+		m := assertGGML().FindStringSubmatch(l)
+		v.Summary = "a native library gave up: assertion " + m[3] + " (" + path.Base(m[1]) + ":" + m[2] + ")"
+		return v, true
 	case strings.Contains(l, "failed assertion") && (strings.Contains(l, "Metal") || strings.Contains(l, "MPS") || strings.Contains(l, "MTL")):
 		v.Summary = "Apple's Metal gave up: " + strings.TrimSpace(l[strings.Index(l, "failed assertion"):])
 		v.Remedy = `Let the model run on the CPU (device "cpu"), or upgrade torch and macOS: this is a fault in the code for Apple's graphics.`
@@ -137,7 +165,10 @@ func cppVerdict(kind, what string) Verdict {
 	if strings.HasSuffix(kind, "bad_alloc") {
 		return Verdict{Kind: KindOutOfMemory, Summary: "memory ran out in native code (" + kind + ")", Remedy: lessMemory}
 	}
-	v := Verdict{Summary: "a native library threw a C++ exception that nobody caught", Remedy: "Upgrade the package whose library this is; the Python stack in the log shows the call."}
+	if strings.Contains(what, "kIOGPUCommandBufferCallbackErrorOutOfMemory") || strings.Contains(what, "Insufficient Memory") {
+		return Verdict{Kind: KindOutOfMemory, Summary: "the memory for Apple's graphics (Metal) ran out", Remedy: "Use a smaller or quantised model, a shorter context or a smaller batch."}
+	}
+	v := Verdict{Summary: "a native library threw an exception that nobody caught", Remedy: upgradeIt + "; its own issues may know that line."}
 	if kind != "" {
 		v.Summary += ": " + kind
 	}
@@ -147,9 +178,14 @@ func cppVerdict(kind, what string) Verdict {
 	return v
 }
 
-// placed adds the person's own frame, if faulthandler told one.
+const upgradeIt = "Upgrade the package whose library this is"
+
+// placed adds the package and the person's own frame, if faulthandler told them.
 func (s *scene) placed(v Verdict) Verdict {
 	if i := s.last(fatalError); i >= 0 && !s.wentOn(i) {
+		if rest, ok := strings.CutPrefix(v.Remedy, upgradeIt); ok && s.suspect(i) != "" {
+			v.Remedy = "Upgrade " + s.suspect(i) + ", whose native code was running, " + s.pip("--upgrade "+s.suspect(i)) + rest
+		}
 		if where := s.ownPlace(i); where != "" {
 			v.Remedy = "Your code was at " + where + ". " + v.Remedy
 		}
@@ -166,7 +202,7 @@ func stackOverflow(s *scene) (Verdict, bool) {
 		}
 		return v, true
 	}
-	if i := s.last("Cannot recover from stack overflow"); i >= 0 && s.ended("SIGABRT") && !s.wentOn(i) {
+	if i := s.last(fatalError); i >= 0 && strings.Contains(s.lines[i], "stack overflow") && s.ended("SIGABRT") && !s.wentOn(i) {
 		v := Verdict{Line: s.lines[i], Summary: "Python's calls went too deep (stack overflow)", Remedy: "A function calls itself without an end, and catches the error of it."}
 		if where := s.ownPlace(i); where != "" {
 			v.Summary += " at " + where
@@ -177,7 +213,7 @@ func stackOverflow(s *scene) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	v := Verdict{Confidence: almostCertainly, Summary: "Python's stack almost certainly overflowed: calls went too deep", Remedy: "A function calls itself without an end: the Python stack in the log shows which. A higher recursion limit makes this worse."}
-	if r := s.Report; r != nil && (strings.Contains(strings.ToLower(r.Message), "stack size exceeded") || r.says("stack guard") != "") {
+	if r := s.Report; r != nil && (r.StackGuard || strings.Contains(r.Message, "stack size exceeded")) {
 		v.Confidence, v.Summary = "", "Python's stack overflowed: calls went too deep"
 		return v, true
 	}
@@ -186,6 +222,9 @@ func stackOverflow(s *scene) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	v.Line = s.lines[i]
+	if where := s.ownPlace(i); where != "" {
+		v.Remedy = "A function calls itself without an end: your code was at " + where + ". A higher recursion limit makes this worse."
+	}
 	return v, s.deep(i)
 }
 
@@ -217,6 +256,9 @@ func (s *scene) deep(i int) bool {
 
 // ownPlace is the innermost frame of the current thread that is the person's own code.
 func (s *scene) ownPlace(i int) string {
+	if i < 0 {
+		return ""
+	}
 	current := false
 	for _, l := range s.lines[i+1:] {
 		m := currentFrame.FindStringSubmatch(l)
@@ -228,7 +270,7 @@ func (s *scene) ownPlace(i int) string {
 			continue
 		}
 		if current && !foreign(m[1]) {
-			return whereText(m[1], m[2], m[3])
+			return s.where(m[1], m[2], m[3])
 		}
 	}
 	return ""

@@ -37,14 +37,10 @@ func openMPTwice(s *scene) (Verdict, bool) {
 	}
 	v := Verdict{Summary: "two OpenMP runtimes in one process", Line: s.lines[i]}
 	if m := openMPError().FindStringSubmatch(s.lines[i]); m != nil {
-		if m[1] == m[2] {
-			v.Summary += ": " + m[1] + " twice"
-		} else {
-			v.Summary += ": " + m[2] + " and " + m[1]
-		}
+		v.Summary += ": " + pair(m[2], m[1])
 	}
 	if slices.Contains(s.Missing, duplicateOK) {
-		return s.notArrived(v), true
+		return s.notArrived(v, duplicateOK), true
 	}
 	v.Remedy = "Let " + duplicateOK + "=TRUE reach Python: `vivarium env` shows whether [environment] or env_file takes it away."
 	if s.curable() {
@@ -53,19 +49,31 @@ func openMPTwice(s *scene) (Verdict, bool) {
 	return v, true
 }
 
+func pair(a, b string) string {
+	if a == b {
+		return a + " twice"
+	}
+	return a + " and " + b
+}
+
 // notArrived: the process did not have the crash environment, and died of exactly that.
-func (s *scene) notArrived(v Verdict) Verdict {
+func (s *scene) notArrived(v Verdict, name string) Verdict {
 	v.Kind = KindEnvironment
 	v.Summary += "; the crash environment did not reach Python"
-	v.Remedy = "Let command in vivarium.toml start Python itself, as in [\"{python}\", \"-m\", \"uvicorn\", …]: a script or a tool in between dropped " + listed(s.Missing) + "."
+	v.Remedy = "Let command in vivarium.toml start Python itself, as in [\"{python}\", \"-m\", \"uvicorn\", …]: a script or a tool in between dropped " + listed(s.Missing, name) + "."
 	return v
 }
 
-func listed(names []string) string {
-	if len(names) > 2 {
-		return fmt.Sprintf("%s and %d more variables", names[0], len(names)-1)
+// listed names the variables that matter: the first, and if there are more, how many.
+func listed(names []string, first string) string {
+	switch n := len(names) - 1; n {
+	case 0:
+		return first
+	case 1:
+		return first + " and another variable"
+	default:
+		return fmt.Sprintf("%s and %d more variables", first, n)
 	}
-	return strings.Join(names, " and ")
 }
 
 // curable: the environment has copies that `vivarium doctor --fix` is for.
@@ -97,9 +105,9 @@ func openMPShared(s *scene) (Verdict, bool) {
 
 // openMPConfused: a runtime finds its own state broken, which nobody but another runtime touches.
 func openMPConfused(s *scene) (Verdict, bool) {
-	for _, text := range []string{"Assertion failure at kmp", "OMP: Error #13:", "OMP: System error #", "pthread_mutex_init failed"} {
+	for _, text := range []string{"Assertion failure at kmp", "OMP: Error #13:", "Function pthread_mutex_init failed"} {
 		i := s.last(text)
-		if i < 0 || !s.ended("SIGABRT") || s.wentOn(i) || text == "pthread_mutex_init failed" && !strings.Contains(s.lines[i], "OMP: ") || text == "OMP: System error #" && len(s.loaded()) < 2 {
+		if i < 0 || !s.ended("SIGABRT") || s.wentOn(i) {
 			continue
 		}
 		sure := probably
@@ -153,29 +161,35 @@ func (s *scene) brought(file string) string {
 }
 
 // openMPFault: a segmentation fault inside a runtime, with a second one in the process. Two of them in the stack of one thread are as good as
-// certain; two that were loaded are only a risk, unless the fault is in one.
+// certain; two that were loaded are only a risk, unless the fault is in one. And a runtime that aborts while it registers itself has found
+// another, also where its words were lost.
 func openMPFault(s *scene) (Verdict, bool) {
-	if !s.ended("SIGSEGV") && !s.ended("SIGBUS") || s.Worker {
+	aborted := s.ended("SIGABRT") && s.Report != nil
+	if s.Worker && s.Report == nil || !s.ended("SIGSEGV") && !s.ended("SIGBUS") && !aborted {
 		return Verdict{}, false
 	}
-	var inStack []string
-	innermost := false
+	type image struct{ name, uuid string }
+	var inStack []image
+	innermost, registers := false, false
 	if s.Report != nil {
 		for _, f := range s.Report.Frames {
-			if isOpenMPImage(f.Image) && !slices.Contains(inStack, f.Image) {
-				inStack = append(inStack, f.Image)
+			i := image{f.Image, f.UUID}
+			if isOpenMPImage(f.Image) && !slices.Contains(inStack, i) {
+				inStack = append(inStack, i)
 			}
+			registers = registers || strings.HasPrefix(f.Symbol, "__kmp_register_library_startup")
 		}
 		if f, ok := s.Report.culprit(); ok {
 			innermost = isOpenMPImage(f.Image)
 		}
-	} else if image, _ := s.cStack(); image != "" {
-		innermost = isOpenMPImage(path.Base(image))
+	} else if file, _ := s.cStack(); file != "" {
+		innermost = isOpenMPImage(path.Base(file))
 	}
+	several := len(s.loaded()) > 1
 	switch {
-	case len(inStack) > 1:
+	case len(inStack) > 1 && (innermost || !aborted), registers && innermost && several:
 		return s.conflict(almostCertainly, ""), true
-	case innermost && len(s.loaded()) > 1:
+	case innermost && several && !aborted, registers && innermost:
 		return s.conflict(probably, ""), true
 	}
 	return Verdict{}, false
@@ -185,7 +199,7 @@ func openMPFault(s *scene) (Verdict, bool) {
 func (s *scene) conflict(sure, line string) Verdict {
 	v := Verdict{Kind: KindOpenMP, Confidence: sure, Line: line, Summary: sure + " two OpenMP runtimes in one process"}
 	if names := s.loaded(); len(names) == 2 {
-		v.Summary += ": " + names[0] + " and " + names[1]
+		v.Summary += ": " + pair(names[0], names[1])
 	} else if len(names) > 2 {
 		v.Summary = fmt.Sprintf("%s %d OpenMP runtimes in one process: %s", sure, len(names), strings.Join(names, ", "))
 	}
@@ -205,6 +219,14 @@ func (s *scene) hintOpenMP() string {
 		return ""
 	}
 	return fmt.Sprintf(" %d OpenMP runtimes were loaded, which can cause this: `vivarium doctor` shows them.", len(names))
+}
+
+// hintMissing is one more sentence for a fault in a process without the crash environment.
+func (s *scene) hintMissing() string {
+	if len(s.Missing) == 0 {
+		return ""
+	}
+	return " And " + listed(s.Missing, s.Missing[0]) + " did not reach Python."
 }
 
 var cFrame = pattern(`^  Binary file "([^"]+)", at (\S*?)(?:\+0x[0-9a-f]+)? \[0x[0-9a-f]+\]$`)

@@ -28,6 +28,9 @@ const (
 
 func newScene(e Evidence) *scene {
 	s := &scene{Evidence: e, lines: clean(e.Tail)}
+	if !e.Known && e.Report != nil && e.Report.how() != "" { // nobody but the system saw the end
+		s.Known, s.Signal = true, e.Report.how()
+	}
 	s.trace = lastTraceback(s.lines)
 	return s
 }
@@ -238,21 +241,31 @@ func (s *scene) startup() (said, exception int) {
 
 var frame = regexp.MustCompile(`^  File "([^"]+)", line (\d+)(?:, in (.+))?$`)
 
-// place is the last frame above line i that is the person's own code: "main.py, line 12, in load"; "" if there is none.
+// place is the last frame above line i that is the person's own code: "main.py, line 12, in load"; "" if there is none. A file in the
+// backend's folder is preferred to one that merely belongs to no package.
 func (s *scene) place(i int) string {
+	outside := ""
 	for i--; i >= 0 && !isHeader(s.lines[i]); i-- {
 		if !strings.HasPrefix(s.lines[i], `  File "`) {
 			continue
 		}
 		m := frame.FindStringSubmatch(s.lines[i])
-		if m == nil || strings.HasPrefix(m[1], "<") {
+		if m == nil || foreign(m[1]) {
 			continue
 		}
-		if !foreign(m[1]) {
-			return whereText(m[1], m[2], m[3])
+		if s.inside(m[1]) {
+			return s.where(m[1], m[2], m[3])
+		}
+		if outside == "" {
+			outside = s.where(m[1], m[2], m[3])
 		}
 	}
-	return ""
+	return outside
+}
+
+// inside: the file is in the backend's folder, as far as that is known.
+func (s *scene) inside(file string) bool {
+	return s.Dir == "" || !strings.HasPrefix(file, "/") || strings.HasPrefix(file, s.Dir+"/")
 }
 
 // foreign: the file is a package's or Python's own, not the person's.
@@ -265,13 +278,18 @@ func foreign(file string) bool {
 	return strings.HasPrefix(file, "<")
 }
 
-func whereText(file, line, function string) string {
-	parts := strings.Split(file, "/")
-	keep := 1
-	if strings.HasPrefix(parts[len(parts)-1], "__") { // __init__.py and __main__.py say nothing alone
-		keep = min(2, len(parts))
+// where is a frame for a person: a file of the backend by its path in the backend's folder, any other by its name.
+func (s *scene) where(file, line, function string) string {
+	name, ok := strings.CutPrefix(file, s.Dir+"/")
+	if s.Dir == "" || !ok || foreign(file) {
+		parts := strings.Split(file, "/")
+		keep := 1
+		if strings.HasPrefix(parts[len(parts)-1], "__") { // __init__.py and __main__.py say nothing alone
+			keep = min(2, len(parts))
+		}
+		name = strings.Join(parts[len(parts)-keep:], "/")
 	}
-	text := strings.Join(parts[len(parts)-keep:], "/") + ", line " + line
+	text := name + ", line " + line
 	if function != "" && function != "<module>" {
 		text += ", in " + function
 	}

@@ -126,7 +126,7 @@ func judgeWorker(e Evidence) Verdict {
 		Remedy:  "The log's last lines show what it was doing. A worker that dies without a word was often killed, by somebody or because memory ran out.",
 	}
 	if v, ok := fromText(e); ok {
-		died.Summary, died.Remedy, died.Line = "a worker process died: "+v.Summary, v.Remedy, v.Line
+		died.Summary, died.Remedy, died.Line, died.Confidence = "a worker process died: "+v.Summary, v.Remedy, v.Line, v.Confidence
 	}
 	return died.tidy()
 }
