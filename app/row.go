@@ -42,6 +42,7 @@ type Row struct {
 	LastAt     time.Time   `json:"last_at,omitzero"` // when the last unasked end was
 	Semaphores int         `json:"semaphores,omitempty"`
 	Missing    []string    `json:"missing,omitempty"` // names of variables that did not arrive
+	OpenMP     []string    `json:"openmp,omitempty"`  // paths of the OpenMP runtimes that are loaded
 	Problem    string      `json:"config_problem,omitempty"`
 	ConfigFile string      `json:"config_file,omitempty"`
 	Changed    bool        `json:"config_changed,omitempty"`
@@ -85,6 +86,8 @@ type RowVerdict struct {
 	Summary string     `json:"summary"`
 	Remedy  string     `json:"remedy"`
 	Line    string     `json:"line"`
+	// Confidence is as in crash.Verdict.
+	Confidence string `json:"confidence,omitempty"`
 }
 
 // RowUsage is what the run's processes use.
@@ -139,7 +142,7 @@ func snapshotRow(s supervisor.Snapshot) Row {
 			Good: s.Health.Good, Failures: s.Health.Failures, Problem: s.Health.Problem,
 		},
 		Crashes: s.Crashes, Log: s.Log, Run: s.Run.ID, Started: s.Run.Started, Retry: s.Retry, Port: s.Port, URL: s.URL,
-		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
+		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, OpenMP: s.OpenMP, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
 		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
 	}
 	if s.Usage != (supervisor.Usage{}) {
@@ -179,7 +182,7 @@ func verdictRow(v crash.Verdict) *RowVerdict {
 	if v == (crash.Verdict{}) {
 		return nil
 	}
-	return &RowVerdict{Kind: v.Kind, Summary: v.Summary, Remedy: v.Remedy, Line: v.Line}
+	return &RowVerdict{Kind: v.Kind, Summary: v.Summary, Remedy: v.Remedy, Line: v.Line, Confidence: v.Confidence}
 }
 
 // Snapshot is what the row says, as far as a row says it: a view of a backend that another Vivarium program keeps.
@@ -192,7 +195,7 @@ func (r Row) Snapshot() supervisor.Snapshot {
 			Good: r.Health.Good, Failures: r.Health.Failures, Problem: r.Health.Problem,
 		},
 		Crashes: r.Crashes, Last: r.Last.verdict(), LastAt: r.LastAt, Port: r.Port, URL: r.URL, Log: r.Log,
-		ConfigProblem: r.Problem, ConfigFile: r.ConfigFile, ConfigChanged: r.Changed, Missing: r.Missing,
+		ConfigProblem: r.Problem, ConfigFile: r.ConfigFile, ConfigChanged: r.Changed, Missing: r.Missing, OpenMP: r.OpenMP,
 		Semaphores: r.Semaphores, Note: r.Note, HeldBy: r.HeldBy, LastReport: r.Report, Tally: r.Tally.tally(),
 	}
 	if r.Last == nil {
@@ -229,7 +232,7 @@ func (v *RowVerdict) verdict() crash.Verdict {
 	if v == nil {
 		return crash.Verdict{}
 	}
-	return crash.Verdict{Kind: v.Kind, Summary: v.Summary, Remedy: v.Remedy, Line: v.Line}
+	return crash.Verdict{Kind: v.Kind, Summary: v.Summary, Remedy: v.Remedy, Line: v.Line, Confidence: v.Confidence}
 }
 
 // stateOf gives Stopped for a word of a newer version that this one does not know.

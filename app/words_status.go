@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,7 +92,7 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-// detailOf is "Up 3 h 12 min · 1.2 GB · 4 % CPU".
+// detailOf is "Up 3 h 12 min · 1.2 GB · 4 % CPU · OpenMP: 2 runtimes (faiss, torch)".
 func detailOf(s supervisor.Snapshot, now time.Time) string {
 	if !alive(s) || s.Run.PID == 0 {
 		return ""
@@ -104,7 +105,24 @@ func detailOf(s supervisor.Snapshot, now time.Time) string {
 	if s.State == supervisor.Starting { // its age is in the status already
 		up = ""
 	}
-	return facts(prefixed("Up ", up), memory, cpu)
+	return facts(prefixed("Up ", up), memory, cpu, OpenMPText(s.OpenMP))
+}
+
+// OpenMPText says which runtimes are loaded, given their paths: "OpenMP: 1 runtime", "OpenMP: 2 runtimes (faiss, torch)"; "" for none.
+func OpenMPText(paths []string) string {
+	switch len(paths) {
+	case 0:
+		return ""
+	case 1:
+		return "OpenMP: 1 runtime"
+	}
+	var names []string
+	for _, p := range paths {
+		if name := Plain(supervisor.BroughtBy(p)); !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return fmt.Sprintf("OpenMP: %d runtimes (%s)", len(paths), strings.Join(names, ", "))
 }
 
 // noteOf is what else a person should know, the most urgent first.

@@ -88,6 +88,8 @@ type (
 		children []Child
 		logSize  int64
 		changed  bool // the configuration files changed since the run was started
+		looked   bool // which OpenMP runtimes are mapped was looked at, too
+		openmp   []string
 	}
 	arrived struct { // which variables did not
 		runID   string
@@ -144,8 +146,9 @@ type (
 		proven bool // its LISTEN socket was seen already
 	}
 	doUse struct {
-		run   keeper.Run
-		whole bool
+		run    keeper.Run
+		whole  bool
+		openmp bool // look which OpenMP runtimes are mapped, too
 	}
 	doJudgeWorker struct {
 		run   keeper.Run

@@ -12,7 +12,7 @@ const (
 	portEvery  = 10 * time.Second // how often the port of a backend that does not run is looked at
 	backWithin = 5 * time.Second  // a copy that is back this soon after it was ended has a parent that wants it
 	firstProbe = 100 * time.Millisecond
-	wholeEvery = time.Minute // how often the memory of the whole process tree is summed up
+	wholeEvery = time.Minute // how often the memory of the whole process tree is summed up, and its OpenMP runtimes are counted
 )
 
 // machine is the policy, and the whole mutable state of a Supervisor. step is pure: it does no I/O, starts nothing and asks
@@ -152,7 +152,7 @@ func (m *machine) enter(now time.Time, s State) {
 		if m.Run.ID != "" {
 			m.lastRun = m.Run.ID
 		}
-		m.Run, m.Health, m.Usage, m.Missing, m.ConfigChanged, m.with = keeper.Run{}, Health{}, Usage{}, nil, false, nil
+		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, Health{}, Usage{}, nil, nil, false, nil
 		m.portAt = now
 	default:
 		m.Owner = Owner{}
@@ -191,7 +191,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.look++ // who had the port a moment ago says nothing any more
 	m.looking = false
 	m.enter(now, Starting)
-	m.Run, m.Health, m.Usage, m.Missing, m.Note = keeper.Run{}, Health{Phase: PhaseStarting}, Usage{}, nil, ""
+	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, Health{Phase: PhaseStarting}, Usage{}, nil, nil, ""
 	m.watch = watch{}
 	m.do(o)
 }

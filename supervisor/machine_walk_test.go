@@ -109,7 +109,7 @@ func happenings() map[string]input {
 		"staleEnded": staleEnded{runID: "r1"}, "staleEnded, failed": staleEnded{"r1", "it is stuck"}, "staleEnded, stale": staleEnded{runID: "r0"},
 		"probed, good": probed{runID: "r1", latency: time.Millisecond, listens: true}, "probed, another's answer": probed{runID: "r1", latency: time.Millisecond},
 		"probed, bad": probed{runID: "r1", err: errors.New("no answer")}, "probed, stale": probed{runID: "r0", listens: true},
-		"used": used{runID: "r1", usage: Usage{RSS: 1 << 20, Procs: 1}}, "used, stale": used{runID: "r0"},
+		"used": used{runID: "r1", usage: Usage{RSS: 1 << 20, Procs: 1}}, "used, OpenMP": used{runID: "r1", usage: Usage{Procs: 1}, looked: true, openmp: []string{"/e/libomp.dylib"}}, "used, stale": used{runID: "r0"},
 		"workerDied": workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied}}, "workerDied, stale": workerDied{runID: "r0"},
 		"arrived, missing": arrived{"r1", []string{"OMP_NUM_THREADS"}}, "arrived, stale": arrived{runID: "r0"},
 		"recorded": recorded{Death{Run: "r0", At: noon}, "/state/crashes/r0.html"}, "recorded, stale": recorded{Death{Run: "r0", At: noon.Add(-time.Hour)}, ""},

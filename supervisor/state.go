@@ -100,6 +100,7 @@ type Snapshot struct {
 	ConfigFile    string   // the file to open for it
 	ConfigChanged bool     // changed since the run was started: restart to apply
 	Missing       []string // variables of the crash environment that did not arrive in the process
+	OpenMP        []string // paths of the OpenMP runtimes that were mapped in the run at the last look, see Loaded
 	Semaphores    int      // named semaphores that ended runs left behind since the app started
 	Note          string   // one more line for a person: an adopted run, an unstable interpreter, an unanswering keeper
 	HeldBy        int      // PID of another Vivarium program that supervises this backend, 0 if it is this one

@@ -54,6 +54,7 @@ type world struct {
 	Probe     func(ctx context.Context, c Config) (time.Duration, error)
 	Listening func(port int, r keeper.Run) (bool, error)
 	Use       func(r keeper.Run, before Usage, elapsed time.Duration, whole bool) (Usage, []Child, error)
+	Loaded    func(pid int) ([]string, error)
 	Environ   func(pid int) ([]string, error)
 	Memory    func(pid int) *memoryWatch
 	Scan      func(ctx context.Context, in Interpreter) (openmp.Environment, error)
@@ -230,6 +231,9 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 		s.measure = measure{}
 	case used:
 		s.measure = l.measure
+		if in.looked {
+			defer s.learn()
+		}
 	case arrived:
 		defer s.learn()
 	case semaphores:

@@ -26,6 +26,7 @@ type watch struct {
 	failing   time.Time // the first failure in a row; zero while all is well
 
 	useAt, wholeAt time.Time
+	openmpAt       time.Time // when its OpenMP runtimes are to be looked at next
 	using          bool
 	samples        []sample // of the whole tree, since it began to fail
 	logBase        int64    // size of the log at the first of them
@@ -152,8 +153,12 @@ func (m *machine) use(now time.Time, whole bool) {
 	if whole {
 		m.wholeAt = now.Add(wholeEvery)
 	}
+	openmp := !now.Before(m.openmpAt)
+	if openmp {
+		m.openmpAt = now.Add(wholeEvery)
+	}
 	m.using, m.useAt = true, now.Add(m.config.Health.Interval)
-	m.do(doUse{m.Run, whole})
+	m.do(doUse{m.Run, whole, openmp})
 }
 
 func (m *machine) onLook(now time.Time) {
@@ -216,6 +221,7 @@ func (m *machine) healthy(now time.Time) {
 	}
 	again := m.State == Unhealthy || m.Crashes > 0
 	m.enter(now, Healthy)
+	m.openmpAt = now // what it needs is imported by now
 	m.tell(now, Event{What: EventHealthy, Recovery: again})
 }
 
@@ -247,6 +253,9 @@ func (m *machine) onUsed(now time.Time, in used) {
 	m.ConfigChanged = in.changed
 	m.Usage = in.usage
 	m.sampled(now)
+	if in.looked {
+		m.OpenMP = in.openmp
+	}
 	m.watchWorkers(now, in.children)
 	if m.failing.IsZero() || m.State == Stopping {
 		return

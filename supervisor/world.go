@@ -142,7 +142,7 @@ type knowledge struct {
 // learn puts together what is known of the present run, for whoever judges its end.
 func (s *Supervisor) learn() {
 	k := knowledge{Evidence: s.good.evidence()}
-	k.Missing = s.m.Missing
+	k.Missing, k.Loaded = s.m.Missing, s.m.OpenMP
 	if s.good != nil {
 		k.python = s.good.plan.Python
 	}
@@ -189,6 +189,12 @@ func (s *Supervisor) use(c Config, e doUse, before measure) letter {
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.world.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)
+	if e.openmp {
+		in.openmp, err = s.world.Loaded(e.run.PID)
+		if in.looked = err == nil; !in.looked {
+			s.log.Debug("looking for OpenMP runtimes", "error", err)
+		}
+	}
 	return letter{in: in, measure: measure{now, u}}
 }
 

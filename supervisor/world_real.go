@@ -37,6 +37,7 @@ func realWorld(d Deps) world {
 		Use: func(r keeper.Run, before Usage, elapsed time.Duration, whole bool) (Usage, []Child, error) {
 			return TreeUsage(r.PID, before, elapsed, whole)
 		},
+		Loaded:  func(pid int) ([]string, error) { return Loaded(pid) },
 		Environ: keeper.Environ,
 		Memory:  memoryOf,
 		Scan: func(ctx context.Context, in Interpreter) (openmp.Environment, error) {

@@ -132,6 +132,9 @@ func printStatus(w io.Writer, r app.Row, colour bool) error {
 		detail("crashes", fmt.Sprintf("%d in a row", r.Crashes))
 	}
 	detail("today", app.TallyLine(s.Tally, now))
+	if text, ok := strings.CutPrefix(app.OpenMPText(r.OpenMP), "OpenMP: "); ok {
+		detail("openmp", text)
+	}
 	if len(r.Missing) > 0 {
 		detail("missing", strings.Join(r.Missing, ", ")+" did not arrive in Python")
 	}
