@@ -1,9 +1,14 @@
 package page
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 const (
 	mostLines = 1500 // of the log, shown
+	lastLines = 30   // seen at once
+	leadLines = 8    // seen above the deciding one
 	plainLog  = 60   // lines of the log in the text for an issue
 )
 
@@ -13,6 +18,22 @@ type tail struct {
 	Omitted  int // lines above that are not shown
 	Deciding int // number of the deciding line, from 1; 0: none
 }
+
+// fold is how many of the lines are folded: those above the deciding one, or above the last ones.
+func (t tail) fold() int {
+	at := len(t.Lines) - lastLines
+	if i := slices.IndexFunc(t.Lines, func(l logLine) bool { return l.Deciding }); i >= 0 {
+		at = min(i-leadLines, at)
+	}
+	if at < 4 { // not worth a click
+		return 0
+	}
+	return at
+}
+
+// Earlier are the folded lines, Last those that are seen at once.
+func (t tail) Earlier() []logLine { return t.Lines[:t.fold()] }
+func (t tail) Last() []logLine    { return t.Lines[t.fold():] }
 
 type logLine struct {
 	Number   int
