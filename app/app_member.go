@@ -203,7 +203,9 @@ func (a *App) happened(m *member, here bool, e supervisor.Event) {
 	if !here {
 		a.log.Info(string(e.What), "backend", e.Snapshot.Backend, "kept_by", m.snapshot.HeldBy, "verdict", e.Verdict.Summary)
 	}
-	if n, ok := Announce(e); ok {
+	if e.What == supervisor.EventAmended {
+		a.notifier.Tell(correction(e))
+	} else if n, ok := Announce(e); ok {
 		a.notifier.Tell(n)
 	}
 }

@@ -19,6 +19,7 @@ type Notice struct {
 	Class   Class
 	Cause   string // a crash's one sentence and its remedy, for the notice that stands for several
 	Remedy  string
+	Was     string // of a correction: the cause that it corrects
 	// Told is called once the notice was shown, or could not be. If nil, nobody waits for that.
 	Told func(Way, error)
 }
@@ -31,10 +32,11 @@ type Class uint8
 
 // The classes.
 const (
-	ClassPlain     Class = iota // told at once; the same again within a minute is not
-	ClassCrash                  // the first is told at once, those that follow within a minute are told as one
-	ClassRecovered              // not told while crashes are held back: it would be stale
-	ClassFinal                  // always told, in place of what is held back
+	ClassPlain      Class = iota // told at once; the same again within a minute is not
+	ClassCrash                   // the first is told at once, those that follow within a minute are told as one
+	ClassRecovered               // not told while crashes are held back: it would be stale
+	ClassFinal                   // always told, in place of what is held back
+	ClassCorrection              // never told itself: it puts a better cause into what is held back
 )
 
 // Lengths that notification daemons and macOS show without cutting.
@@ -94,6 +96,14 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		return Notice{}, false
 	}
 	return n, true
+}
+
+// correction is what an amended verdict does to the notices that are not told yet. What was told is not told again.
+func correction(e supervisor.Event) Notice {
+	return Notice{
+		Backend: e.Snapshot.Dir, Name: nameOf(e.Snapshot), Class: ClassCorrection,
+		Cause: Plain(e.Verdict.Summary), Remedy: Plain(e.Verdict.Remedy), Was: Plain(e.Text),
+	}
 }
 
 // title puts the backend's name before the cause, unless the cause begins with it.

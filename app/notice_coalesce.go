@@ -40,6 +40,11 @@ func (c *Coalescer) Add(now time.Time, n Notice) []Notice {
 		b.held++
 		b.latest, b.recovered = n, false
 		return out
+	case ClassCorrection:
+		if b.held > 0 && b.latest.Cause == n.Was {
+			b.latest.Cause, b.latest.Remedy = n.Cause, n.Remedy
+		}
+		return out
 	case ClassRecovered:
 		if b.held > 0 || b.told {
 			b.recovered = true

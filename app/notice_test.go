@@ -211,3 +211,24 @@ func TestAllHeldBackIsToldWithTheNextNoticeIfNobodyAskedInTime(t *testing.T) {
 	require.Contains(t, out[0].Title, "2 times")
 	require.Equal(t, late, out[1])
 }
+
+func TestAnAmendedVerdictCorrectsWhatIsHeldBackAndIsNeverToldItself(t *testing.T) {
+	var c Coalescer
+	amended := func(was, now string) Notice {
+		s := calm()
+		return correction(supervisor.Event{What: supervisor.EventAmended, Snapshot: s, Text: was, Verdict: crash.Verdict{Summary: now, Remedy: "Do that"}})
+	}
+	first := crashNotice("a fault")
+	first.Backend = calm().Dir
+	require.Empty(t, c.Add(noon, amended("a fault", "two runtimes")), "nothing was held back")
+	require.Len(t, c.Add(noon, first), 1)
+	require.Empty(t, c.Add(noon.Add(time.Second), amended("a fault", "two runtimes")), "it was told, and is not told again")
+	require.Empty(t, c.Add(noon.Add(2*time.Second), first))
+	require.Empty(t, c.Add(noon.Add(3*time.Second), amended("another", "of another death")))
+	require.Empty(t, c.Add(noon.Add(4*time.Second), amended("a fault", "two runtimes")))
+	out := c.Due(noon.Add(time.Minute))
+	require.Len(t, out, 1)
+	require.Equal(t, "backend crashed 2 times in the last minute: two runtimes", out[0].Title)
+	require.Equal(t, "Do that. It is not healthy again yet.", out[0].Body)
+	require.Empty(t, c.bursts)
+}
