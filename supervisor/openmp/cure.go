@@ -188,9 +188,8 @@ var core = []string{"omp_get_max_threads", "omp_get_num_threads", "omp_get_threa
 
 // isOpenMP knows what a program may call: the language's own functions, and those that compilers call for it.
 func isOpenMP(symbol string) bool {
-	symbol = strings.TrimPrefix(symbol, "_") // Mach-O's
-	for _, prefix := range []string{"omp_", "kmp_", "__kmpc_", "GOMP_"} {
-		if strings.HasPrefix(symbol, prefix) {
+	for _, prefix := range []string{"omp_", "ompc_", "ompt_", "kmp_", "__kmpc_", "__kmp_", "GOMP_"} {
+		if strings.HasPrefix(symbol, prefix) || strings.HasPrefix(symbol, "_"+prefix) { // Mach-O puts one before C's names
 			return true
 		}
 	}

@@ -33,8 +33,10 @@ type part struct {
 
 // table looks symbols up without reading all of them.
 type table interface {
-	defines(symbol string) (bool, error) // as C writes it
-	texts() ([]byte, error)              // constant text, as much of it as is worth a look
+	defines(symbol string) (bool, error)    // as C writes it; in ELF "name@VERSION" asks for that version
+	undefined() ([]string, error)           // what has to come from elsewhere, as C writes it
+	needs(library string) ([]string, error) // what comes from the library that it asks for by that name; an ELF file does not say, so all that can
+	constants() []section                   // where constant text can stand
 }
 
 // section is a stretch of a file, in bytes.
@@ -42,11 +44,10 @@ type section struct{ offset, size int64 }
 
 // Bounds for what a file may claim. Real ones are far below, a hostile one is refused before memory is taken for it.
 const (
-	maxCommands = 1 << 20 // bytes of load commands, of a dynamic section, of notes
-	maxSlices   = 32      // of a fat file. Java's class files have its magic, too, and a version number above 44 here
-	maxName     = 4096    // bytes of a path or a symbol
-	maxSymbols  = 1 << 20 // of a table that is looked through
-	maxTexts    = 4 << 20 // bytes of constant text
+	maxCommands  = 1 << 20 // bytes of load commands, of a dynamic section, of notes
+	maxSlices    = 32      // of a fat file. Java's class files have its magic, too, and a version number above 44 here
+	maxName      = 4096    // bytes of a path or a symbol
+	maxUndefined = 1 << 17 // symbols that a file may take from elsewhere
 )
 
 var (

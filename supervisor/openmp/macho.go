@@ -20,6 +20,7 @@ const (
 	cmdInfo         = 0x22
 	cmdInfoOnly     = 0x80000022
 	cmdTrie         = 0x80000033
+	cmdFixups       = 0x80000034
 	cmdRpath        = 0x8000001c
 	magicFat64      = 0xcafebabf // fat file with 64-bit offsets
 	subtypeARM64E   = 2          // pointer authentication: plain arm64 processes do not load it
@@ -32,13 +33,17 @@ type machO struct {
 	body      bounded
 	order     binary.ByteOrder
 	wide      bool
+	libraries []string // by ordinal, from 1
 	trie      section
+	binds     []section // of LC_DYLD_INFO: bind, weak, lazy
+	fixups    section
 	signature section
 	symtab    section // offset and count
 	strings   section
-	external  section // index of the first one and count: what it defines for others
-	constant  []section
-	restrict  bool // it has a segment __RESTRICT
+	external  section   // index of the first one and count: what it defines for others
+	undef     section   // index and count
+	constant  []section // where constant text can stand
+	restrict  bool      // it has a segment __RESTRICT
 }
 
 // readMachO reads a thin or a fat file. Fat headers are big-endian, always; a thin one is as its processor is.
@@ -160,6 +165,7 @@ func (m *machO) command(p *part, c []byte) error {
 		var name string
 		err := m.text(c, &name)
 		p.asks = append(p.asks, name)
+		m.libraries = p.asks
 		return err
 	case cmdRpath:
 		var path string
@@ -184,22 +190,25 @@ func (m *machO) linkedit(c []byte) error {
 	at := func(field int) section {
 		return section{int64(m.order.Uint32(c[field:])), int64(m.order.Uint32(c[field+4:]))}
 	}
-	least := map[uint32]int{cmdInfo: 48, cmdInfoOnly: 48, cmdTrie: 16, cmdSignature: 16, uint32(macho.LoadCmdSymtab): 24, uint32(macho.LoadCmdDysymtab): 80}
+	least := map[uint32]int{cmdInfo: 48, cmdInfoOnly: 48, cmdTrie: 16, cmdFixups: 16, cmdSignature: 16, uint32(macho.LoadCmdSymtab): 24, uint32(macho.LoadCmdDysymtab): 80}
 	kind := m.order.Uint32(c)
 	if len(c) < least[kind] {
 		return errLies
 	}
 	switch kind {
 	case cmdInfo, cmdInfoOnly: // rebase, bind, weak bind, lazy bind, export
+		m.binds = []section{at(16), at(24), at(32)}
 		m.trie = at(40)
 	case cmdTrie:
 		m.trie = at(8)
+	case cmdFixups:
+		m.fixups = at(8)
 	case cmdSignature:
 		m.signature = at(8)
 	case uint32(macho.LoadCmdSymtab):
 		m.symtab, m.strings = at(8), at(16)
 	case uint32(macho.LoadCmdDysymtab): // index and count: local, defined for others, undefined
-		m.external = at(16)
+		m.external, m.undef = at(16), at(24)
 	}
 	return nil
 }
@@ -221,7 +230,7 @@ func (m *machO) text(c []byte, into *string) error {
 	return nil
 }
 
-// segment keeps where constant text stands.
+// segment keeps where text can stand: the sections of __TEXT and __DATA that are in the file and hold no code.
 func (m *machO) segment(c []byte) error {
 	head, size := 56, 68
 	if m.wide {
@@ -243,12 +252,17 @@ func (m *machO) segment(c []byte) error {
 			length, fields = int64(m.order.Uint64(s[40:])), s[48:]
 		}
 		flags := m.order.Uint32(fields[16:])
-		if name(s[:16]) == "__cstring" && flags&0xff != sectionZeroFill && length > 0 {
-			m.constant = append(m.constant, section{int64(m.order.Uint32(fields)), length})
+		switch name(s[:16]) {
+		case "__cstring", "__const", "__data":
+			if flags&0xff != sectionZeroFill && length > 0 {
+				m.constant = append(m.constant, section{int64(m.order.Uint32(fields)), length})
+			}
 		}
 	}
 	return nil
 }
+
+func (m *machO) constants() []section { return m.constant }
 
 func name(b []byte) string {
 	text, _, _ := bytes.Cut(b, []byte{0})

@@ -76,11 +76,12 @@ type Package struct {
 type Environment struct {
 	Root     string    `json:"root"`
 	Sites    []string  `json:"sites"`
-	Runtimes []Runtime `json:"runtimes"` // by path
-	Packages []Package `json:"packages"` // by name
-	Files    int       `json:"files"`    // files seen
-	Skipped  int       `json:"skipped"`  // files and folders that could not be read, or are not what their name says
-	Problems []string  `json:"problems"` // what was skipped and why, and what asks for a runtime that is nowhere; at most 100
+	Runtimes []Runtime `json:"runtimes"`          // by path
+	Missing  []User    `json:"missing,omitempty"` // who asks for a runtime that is nowhere, as a wheel that counts on Homebrew's
+	Packages []Package `json:"packages"`          // by name
+	Files    int       `json:"files"`             // files seen
+	Skipped  int       `json:"skipped"`           // files and folders that could not be read, or are not what their name says
+	Problems []string  `json:"problems"`          // what was skipped and why, and who asks for a runtime that is nowhere; at most 100
 }
 
 // Package is the installed distribution of a name, written in any way.

@@ -1,201 +1,147 @@
 package openmp
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
 )
 
-// Scan walks an environment: its site-packages folders whole, and the libraries beside them in root/lib. Links to these folders are
-// resolved, in the paths that it gives, too: a loader knows files by what they are. progress, which may be nil, is
-// told how many files were seen, from any goroutine. An error means that there is no environment, or that ctx ended; what cannot be
+// Scan walks an environment: its site-packages folders whole, and the libraries beside them in root/lib, where conda keeps its own. What
+// they ask for elsewhere, as in Homebrew's folders, is followed. Links in the paths of root and sites are resolved. progress, which may be
+// nil, is told how many files were seen, from any goroutine. An error means that there is no environment, or that ctx ended; what cannot be
 // read inside of it is counted in Skipped and told in Problems.
 func Scan(ctx context.Context, root string, sites []string, progress func(done int)) (Environment, error) {
+	env := Environment{Root: root, Sites: sites}
 	real, err := filepath.EvalSymlinks(root)
 	if err != nil {
-		return Environment{Root: root, Sites: sites}, fmt.Errorf("scanning the environment: %w", err)
+		return env, fmt.Errorf("scanning the environment: %w", err)
 	}
-	root, sites = real, slices.Clone(sites)
-	for i, s := range sites {
-		if real, err := filepath.EvalSymlinks(s); err == nil {
-			sites[i] = real
+	if st, err := os.Stat(real); err != nil || !st.IsDir() {
+		return env, fmt.Errorf("scanning the environment: %s is not a folder", root)
+	}
+	w := &walk{ctx: ctx, progress: progress, seen: map[string]bool{}, images: map[string]*image{}}
+	env.Root, env.Sites = real, nil
+	for _, site := range sites {
+		folder, err := filepath.EvalSymlinks(site)
+		if err != nil {
+			w.problem(site, err)
+			continue
+		}
+		if !slices.Contains(env.Sites, folder) {
+			env.Sites = append(env.Sites, folder)
+			w.begin(task{path: folder, site: true})
 		}
 	}
-	slices.Sort(sites)
-	sites = slices.Compact(sites)
-	w := &walk{env: Environment{Root: root, Sites: sites}, progress: progress, ctx: ctx, known: map[string]bool{}, reals: map[string]string{}}
-	w.all(sites)
+	root = real
+	w.begin(task{path: filepath.Join(root, "lib"), flat: true})
+	if err := w.run(); err != nil {
+		return env, fmt.Errorf("scanning the environment: %w", err)
+	}
+	g := newGraph(w, root)
+	g.link()
 	if err := ctx.Err(); err != nil {
-		return w.env, fmt.Errorf("scanning the environment: %w", err)
+		return env, fmt.Errorf("scanning the environment: %w", err)
 	}
-	w.link()
-	return w.env, nil
+	env.Runtimes, env.Missing = g.runtimes(), g.missing
+	env.Packages = g.distributions()
+	env.Files, env.Skipped, env.Problems = w.files, w.skipped, w.problems
+	slices.Sort(env.Problems)
+	return env, nil
 }
 
-// maxProblems is how many are told: more are counted.
-const maxProblems = 100
-
-// walk is a scan under way. Its workers share the folders that are still to be read.
-type walk struct {
-	ctx      context.Context
-	progress func(int)
-
-	mu      sync.Mutex
-	more    sync.Cond
-	folders []folder
-	busy    int
-	env     Environment
-	found   []*native
-	infos   []string // of packages: their .dist-info folders
-	index   *index
-	known   map[string]bool   // paths in found
-	reals   map[string]string // folders with their links resolved
+// image is a file that was read: a library, an extension module or a runtime.
+type image struct {
+	path    string
+	real    string // set for links, and for what the graph needs it for
+	link    bool
+	parts   []part
+	runtime *Runtime // what it is or has in it; nil for most
+	owner   int      // index of the distribution that it belongs to, -1 none
 }
 
-// folder is one that is still to be read.
-type folder struct {
-	path string
-	deep bool // with the folders in it
-}
-
-// native is a file of interest, as its headers describe it.
-type native struct {
-	path, real string
-	link       bool
-	file       string // device and inode
-	part       part   // the first architecture: what it asks for is alike in all
-	slices     []Slice
-	runtime    *Runtime // it is one
-	package_   string
-}
-
-// all reads everything with as many workers as there are processors: most of it is waiting for the kernel.
-func (w *walk) all(sites []string) {
-	w.more.L = &w.mu
-	for _, s := range sites {
-		w.folders = append(w.folders, folder{s, true})
-	}
-	lib := filepath.Join(w.env.Root, "lib")
-	if !slices.Contains(sites, lib) {
-		w.folders = append(w.folders, folder{lib, false})
-	}
-	var workers sync.WaitGroup
-	for range max(2, runtime.GOMAXPROCS(0)) {
-		workers.Go(w.work)
-	}
-	workers.Wait()
-	w.index = w.packages()
-}
-
-func (w *walk) work() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for {
-		for len(w.folders) == 0 && w.busy > 0 {
-			w.more.Wait()
+// name is the install name or SONAME.
+func (i *image) name() string {
+	for _, p := range i.parts {
+		if p.name != "" {
+			return p.name
 		}
-		if len(w.folders) == 0 || w.ctx.Err() != nil {
-			w.more.Broadcast()
-			return
-		}
-		last := len(w.folders) - 1
-		f := w.folders[last]
-		w.folders, w.busy = w.folders[:last], w.busy+1
-		w.mu.Unlock()
-		w.read(f)
-		w.mu.Lock()
-		w.busy--
-		w.more.Broadcast()
 	}
+	return ""
 }
 
-// read takes one folder. Links to folders are not followed: what they lead to is in the environment under its own name, or not at all.
-func (w *walk) read(f folder) {
-	entries, err := os.ReadDir(f.path)
+func (i *image) mac() bool {
+	_, ok := i.parts[0].symbols.(*machO)
+	return ok
+}
+
+// read is the work on one file of the walk.
+func (w *walk) read(t task) {
+	i, err := readImage(t.path, t.link)
 	if err != nil {
-		if f.deep {
-			w.skip(f.path, err)
-		}
+		w.problem(t.path, err)
 		return
 	}
-	var inside []folder
-	var infos []string
-	files := 0
-	for _, e := range entries {
-		name := e.Name()
-		switch {
-		case e.IsDir() && strings.HasSuffix(name, ".dist-info"):
-			infos = append(infos, filepath.Join(f.path, name))
-		case e.IsDir():
-			if f.deep && name != "__pycache__" {
-				inside = append(inside, folder{filepath.Join(f.path, name), true})
-			}
-		default:
-			files++
-			if isBinary(name) {
-				w.look(filepath.Join(f.path, name), e.Type()&fs.ModeSymlink != 0)
-			}
-		}
-	}
-	w.mu.Lock()
-	w.folders, w.infos = append(w.folders, inside...), append(w.infos, infos...)
-	w.env.Files += files
-	if w.progress != nil {
-		w.progress(w.env.Files)
-	}
-	w.mu.Unlock()
-	w.more.Broadcast()
-}
-
-// isBinary tells by its name whether a file can be a library or an extension module.
-func isBinary(name string) bool {
-	return strings.HasSuffix(name, ".so") || strings.HasSuffix(name, ".dylib") || strings.Contains(name, ".so.")
-}
-
-func (w *walk) skip(path string, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.env.Skipped++
-	w.problem("%s: %v", path, err)
+	w.images[t.path] = i
 }
 
-// problem is told under mu.
-func (w *walk) problem(format string, args ...any) {
-	if len(w.env.Problems) < maxProblems {
-		w.env.Problems = append(w.env.Problems, fmt.Sprintf(format, args...))
-	}
-}
-
-// look reads the headers of one file, and of a runtime all of it.
-func (w *walk) look(path string, link bool) {
+// readImage reads the headers of a file and, if it has a runtime in it, all of it.
+func readImage(path string, link bool) (*image, error) {
 	o, err := open(path)
 	if err != nil {
-		w.skip(path, err)
-		return
+		return nil, err
 	}
 	defer o.Close()
-	if len(o.parts) == 0 {
-		return
+	i := &image{path: path, real: path, link: link, parts: o.parts, owner: -1}
+	if link {
+		if i.real, err = filepath.EvalSymlinks(path); err != nil {
+			return nil, err
+		}
 	}
-	b := &native{path: path, real: path, link: link, file: fileID(o.info), part: o.parts[0]}
-	if real, err := filepath.EvalSymlinks(path); link && err == nil {
-		b.real = real
+	i.runtime, err = o.runtime(i)
+	return i, err
+}
+
+// problemText names the file first: errors of package os do so in a form of their own.
+func problemText(path string, err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
 	}
-	for _, p := range o.parts {
-		b.slices = append(b.slices, Slice{p.arch, p.id})
+	return path + ": " + err.Error()
+}
+
+// distributions are the packages by name, with the architectures that all of their extension modules have.
+func (g *graph) distributions() []Package {
+	archs := map[int][]string{}
+	for _, i := range g.images {
+		if i.owner < 0 || i.link || !strings.HasSuffix(i.path, ".so") {
+			continue
+		}
+		var own []string
+		for _, p := range i.parts {
+			own = append(own, p.arch)
+		}
+		if all, ok := archs[i.owner]; ok {
+			own = slices.DeleteFunc(slices.Clone(all), func(a string) bool { return !slices.Contains(own, a) })
+		}
+		archs[i.owner] = own
 	}
-	if b.runtime, err = o.runtime(path); err != nil {
-		w.skip(path, err)
-		return
+	var all []Package
+	for i, r := range g.packages {
+		r.Archs = archs[i]
+		slices.Sort(r.Archs)
+		all = append(all, r.Package)
 	}
-	b.part.symbols = nil // it reads a file that is closed by then
-	w.mu.Lock()
-	w.found = append(w.found, b)
-	w.mu.Unlock()
+	slices.SortFunc(all, func(a, b Package) int {
+		return cmp.Or(cmp.Compare(Normal(a.Name), Normal(b.Name)), cmp.Compare(a.Version, b.Version))
+	})
+	return all
 }

@@ -1,11 +1,14 @@
 package openmp
 
+import "strings"
+
 // maxTrieSteps bounds the walk down a trie whose nodes point in a circle.
 const maxTrieSteps = maxName
 
 // defines looks a symbol up in the trie of exports, as dyld does: a few nodes are read, however many symbols there are. A file
 // without one, which no linker of the last ten years makes, is looked through.
 func (m *machO) defines(symbol string) (bool, error) {
+	symbol, _, _ = strings.Cut(symbol, "@") // Mach-O has no versions
 	symbol = "_" + symbol
 	if m.trie.size == 0 {
 		return m.defined(symbol)
@@ -30,55 +33,15 @@ func (m *machO) defines(symbol string) (bool, error) {
 
 // defined looks through the symbols that are there for others.
 func (m *machO) defined(symbol string) (bool, error) {
-	entry := int64(12)
-	if m.wide {
-		entry = 16
+	if m.symtab.size == 0 {
+		return false, nil
 	}
-	if m.external.size > maxSymbols || m.external.offset+m.external.size > m.symtab.size {
-		return false, errLies
-	}
-	list, err := m.body.at(m.symtab.offset+m.external.offset*entry, m.external.size*entry)
-	if err != nil {
-		return false, err
-	}
-	names := &window{bounded: m.body.part(m.strings.offset, m.strings.size)}
-	for ; len(list) > 0; list = list[entry:] {
-		same, err := names.is(int64(m.order.Uint32(list)), symbol)
-		if same || err != nil {
-			return same, err
-		}
-	}
-	return false, nil
-}
-
-// is says whether the text that begins there is this one.
-func (w *window) is(at int64, text string) (bool, error) {
-	for i := range len(text) + 1 {
-		b, err := w.byte(at + int64(i))
-		if err != nil {
-			return false, err
-		}
-		if i == len(text) {
-			return b == 0, nil
-		}
-		if b != text[i] {
-			return false, nil
-		}
-	}
-	return false, nil
-}
-
-// texts are the sections for constant text.
-func (m *machO) texts() ([]byte, error) {
-	var all []byte
-	for _, s := range m.constant {
-		part, err := m.body.at(s.offset, min(s.size, maxTexts-int64(len(all))))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, part...)
-	}
-	return all, nil
+	found := false
+	err := m.each(m.external, func(name string, _ uint16) bool {
+		found = name == symbol
+		return !found
+	})
+	return found, err
 }
 
 // window reads a table at any place through one small buffer.
@@ -166,4 +129,50 @@ func firstError(err, otherwise error) error {
 		return err
 	}
 	return otherwise
+}
+
+// each tells of the symbols of a stretch of the symbol table: the name, and n_desc, whose upper byte is the number of the library for
+// one that is undefined. It ends when tell returns false.
+func (m *machO) each(which section, tell func(name string, desc uint16) bool) error {
+	entry := int64(12)
+	if m.wide {
+		entry = 16
+	}
+	if which.size > maxUndefined || which.offset+which.size > m.symtab.size {
+		return errLies
+	}
+	list, err := m.body.at(m.symtab.offset+which.offset*entry, which.size*entry)
+	if err != nil {
+		return err
+	}
+	names := readNames(m.body.part(m.strings.offset, m.strings.size))
+	for i := int64(0); i < which.size; i++ {
+		names.want(int64(m.order.Uint32(list[i*entry:])))
+	}
+	if err := names.load(); err != nil {
+		return err
+	}
+	for ; len(list) > 0; list = list[entry:] {
+		name, err := names.get(int64(m.order.Uint32(list)))
+		if err != nil {
+			return err
+		}
+		if !tell(name, m.order.Uint16(list[6:])) {
+			return nil
+		}
+	}
+	return nil
+}
+
+// undefined is what has to come from elsewhere. The linker keeps it together in the symbol table.
+func (m *machO) undefined() ([]string, error) {
+	if m.symtab.size == 0 {
+		return nil, nil
+	}
+	var all []string
+	err := m.each(m.undef, func(name string, _ uint16) bool {
+		all = append(all, strings.TrimPrefix(name, "_"))
+		return true
+	})
+	return all, err
 }
