@@ -160,6 +160,7 @@ func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
 	a.log.Info("started", "pid", os.Getpid(), "state", a.state, "version", keeper.Version)
 	go a.readSettings()
 	a.tellBrokenList()
+	a.tellTranslocated(os.Executable)
 	for _, dir := range a.backends.All() {
 		a.join(dir)
 	}

@@ -70,9 +70,14 @@ func (a *App) actOn(m *member, item int) {
 func (a *App) actNotice(click Click) {
 	a.log.Info("a click on a notice", "dir", click.Backend, "item", click.Item)
 	i := slices.IndexFunc(a.members, func(m *member) bool { return m.dir == click.Backend })
-	if i >= 0 && a.quitting.IsZero() {
-		a.actOn(a.members[i], click.Item)
+	if i < 0 || !a.quitting.IsZero() {
+		return
 	}
+	m := a.members[i]
+	if click.Item == ItemLast && m.snapshot.LastReport == "" { // the log is the next best
+		click.Item = ItemOpenLog
+	}
+	a.actOn(m, click.Item)
 }
 
 func (a *App) actTail(item int) {

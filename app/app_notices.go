@@ -39,3 +39,10 @@ func (a *App) sendTest() {
 		}
 	})
 }
+
+// tellTranslocated gives the advice before anything is set up that would be gone after the next restart of the computer.
+func (a *App) tellTranslocated(executable func() (string, error)) {
+	if exe, err := executable(); err == nil && isTranslocated(exe) {
+		a.notifier.Tell(Notice{Title: "Move Vivarium to Applications", Body: Short(sentences(errTranslocated.Error()), maxNoticeBody), Icon: IconUnhealthy})
+	}
+}

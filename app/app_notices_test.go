@@ -75,6 +75,15 @@ func TestAClickOnANoticeIsAClickOnItsBackend(t *testing.T) {
 	center.clicks <- Click{Backend: b, Item: ItemOpenLog}
 	eventually(t, "its log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
 	require.False(t, s.puppet(a).has("restart"))
+	s.set(func() { s.did = nil })
+	center.clicks <- Click{Backend: b, Item: ItemLast}
+	eventually(t, "without a report the log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
+	p.become(func(now *supervisor.Snapshot) {
+		now.LastReport, now.Last, now.LastAt = "/state/report.html", crash.Verdict{Kind: crash.KindOpenMP, Summary: "x"}, time.Now()
+	})
+	eventually(t, "the report is known", func() bool { return s.now().Sections[2].Items[ItemLast].Enabled })
+	center.clicks <- Click{Backend: b, Item: ItemLast}
+	eventually(t, "the report is opened", func() bool { return s.hasSaid("/state/report.html") })
 }
 
 func TestTheSameWordsAreInTheNoticeAndInTheMenu(t *testing.T) {
@@ -127,4 +136,15 @@ func TestTimersAreLeftAloneWhileABackendIsWanted(t *testing.T) {
 	require.False(t, s.hasDone("awake false"), "a back-off is on time, too")
 	s.click(ItemStop)
 	eventually(t, "at ease", func() bool { return s.hasDone("awake false") })
+}
+
+func TestAnAppThatRunsFromATemporaryPlaceIsAskedToMove(t *testing.T) {
+	n := NewNotifier(nil, nil)
+	a := &App{notifier: n}
+	a.tellTranslocated(func() (string, error) { return "/Applications/Vivarium.app/Contents/MacOS/Vivarium", nil })
+	require.Empty(t, n.queue)
+	a.tellTranslocated(func() (string, error) {
+		return "/private/var/folders/xy/T/AppTranslocation/0E9D/d/Vivarium.app/Contents/MacOS/Vivarium", nil
+	})
+	require.Contains(t, (<-n.queue).Body, "move Vivarium.app to the Applications folder")
 }

@@ -338,8 +338,9 @@ func TestTheMenuIsShownOnlyWhenItChanged(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	s.status("Stopped")
-	eventually(t, "the login item is known", func() bool { return s.now().Tail[TailLogin].Shown })
+	eventually(t, "the backend and the login item are known", func() bool {
+		return s.now().Sections[0].Items[ItemCopyURL].Shown && s.now().Tail[TailLogin].Shown
+	})
 	s.mu.Lock()
 	before := s.shown
 	s.mu.Unlock()

@@ -38,7 +38,7 @@ type Way struct {
 // Click is a click on a notice of a backend.
 type Click struct {
 	Backend string // its folder
-	Item    int    // of its section in the menu: ItemRestart or ItemOpenLog
+	Item    int    // of its section in the menu: ItemRestart, ItemOpenLog, or ItemLast for the notice itself
 }
 
 // ways are the two ways to the desktop: the center, and where that cannot or may not, a plain one without buttons.

@@ -210,6 +210,8 @@ var mistakes = []struct {
 	{"a log over the env_file", "[log]\nfile = '.env'", 2, "log.file", "would write into .env", "another file"},
 	{"a name with its value", "\nlogin_shell_env = ['HF_TOKEN=hf_secret']", 2, "login_shell_env", "wants names alone", "[environment]"},
 	{"a name for a shell to stumble on", "login_shell_env = ['PATH; rm -rf ~']", 1, "login_shell_env", "is no name of a variable", `["PATH", "HF_TOKEN"]`},
+	{"a name that begins with a digit", "login_shell_env = ['1A']", 1, "login_shell_env", "is no name of a variable", `["PATH", "HF_TOKEN"]`},
+	{"a name that is empty", "login_shell_env = ['']", 1, "login_shell_env", "is no name of a variable", `["PATH", "HF_TOKEN"]`},
 	{"a name twice", "login_shell_env = ['A', 'B', 'A']", 1, "login_shell_env", "A is there twice", "keep one"},
 	{"the shell as a switch", "login_shell_env = true", 1, "login_shell_env", "wants a list of names, not true or false", `["PATH", "HF_TOKEN"]`},
 	{"our own mark from a shell", "login_shell_env = ['VIVARIUM_RUN']", 1, "login_shell_env", "own mark", "remove it"},

@@ -118,8 +118,6 @@ func portWord(command []string) (int, bool) {
 	return 0, false
 }
 
-var shellName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
 // maxShellNames bounds what a shell is asked: all of it is one command line.
 const maxShellNames = 100
 
@@ -134,7 +132,7 @@ func (r *reading) takeShell(raw configText) error {
 			return r.fail(key, name+" is Vivarium's own mark on its processes", "remove it")
 		case strings.Contains(name, "="):
 			return r.fail(key, "wants names alone, without a value", "write it like this: "+keyRules[key].example+"; values belong under [environment]")
-		case !shellName.MatchString(name):
+		case !isShellName(name):
 			return r.fail(key, quoted(name)+" is no name of a variable", "use letters, digits and underscores, as in "+keyRules[key].example)
 		case slices.Contains(r.LoginShellEnv, name):
 			return r.fail(key, name+" is there twice", "keep one of the two")
@@ -142,6 +140,14 @@ func (r *reading) takeShell(raw configText) error {
 		r.LoginShellEnv = append(r.LoginShellEnv, name)
 	}
 	return nil
+}
+
+// isShellName: every shell takes it for one word, and for a variable.
+func isShellName(name string) bool {
+	special := func(c rune) bool {
+		return c != '_' && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9')
+	}
+	return name != "" && !strings.ContainsFunc(name, special) && (name[0] < '0' || name[0] > '9')
 }
 
 func (r *reading) takeFiles(raw configText) error {

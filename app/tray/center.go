@@ -107,11 +107,14 @@ func (c *center) answered(call uint64, problem string) {
 	}
 }
 
-// clicked comes on a thread of macOS, which must not wait. A click on the notice itself is named by Apple, and opens the log.
+// clicked comes on a thread of macOS, which must not wait. A click on the notice itself has a name of Apple's, and leads to the report.
 func (c *center) clicked(backend, action string) {
-	click := app.Click{Backend: backend, Item: app.ItemOpenLog}
-	if action == "restart" {
+	click := app.Click{Backend: backend, Item: app.ItemLast}
+	switch action {
+	case "restart":
 		click.Item = app.ItemRestart
+	case "log":
+		click.Item = app.ItemOpenLog
 	}
 	select {
 	case c.clicks <- click:
