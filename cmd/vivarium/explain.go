@@ -1,90 +1,206 @@
 package main
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"io"
-	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
+// question is what explain is asked: where the output and the report are, and what is known of the end.
+type question struct {
+	files       []string // a log, a report, or both: told apart by what is in them
+	log, report string
+	exit        int
+	hasExit     bool
+	signal      string
+	pid         int
+}
+
 func explainCommand(c console) *cobra.Command {
+	var q question
 	var asJSON bool
-	var log, sig string
-	var exit int
 	cmd := &cobra.Command{
-		Use: "explain", Short: "Say why a Python server died, also one that Vivarium did not run", Args: atMostOne("nothing"),
-		Long:    "Judges the end of a server by its output and by its exit code or signal, as far as they are known.",
-		Example: "  vivarium explain --log logs/server.log --signal SIGSEGV\n  ./serve 2>&1 | vivarium explain --log - --exit 1",
+		Use: "explain [FILE...]", Short: "Say why a Python server died, also one that Vivarium did not run",
+		Long: "Judges the end of a server by its output, by the crash report that macOS wrote, and by its exit code or signal, as far as they are known.\n" +
+			"A file is a log or a report (.ips, or the text that is shown of it): which of them is seen by what is in it. - is the standard input.",
+		Example: "  vivarium explain logs/server.log\n  vivarium explain ~/Library/Logs/DiagnosticReports/python3.11-2026-03-01-120002.ips\n" +
+			"  vivarium explain --log logs/server.log --signal SIGSEGV\n  ./serve 2>&1 | vivarium explain - --exit 1",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) > 0 {
-				return usage("explain takes no arguments: name the log with --log")
-			}
-			e := crash.Evidence{Code: exit, Known: true, Uptime: time.Minute}
-			switch hasExit, hasSignal := cmd.Flags().Changed("exit"), sig != ""; {
-			case hasExit && hasSignal:
-				return usage("either --exit or --signal: a process ends one way")
-			case !hasExit && !hasSignal && log == "":
-				return usage("there is nothing to judge: give --log, --exit or --signal")
-			case !hasExit && !hasSignal:
-				e.Known = false // the output is the only witness
-			case hasSignal:
-				name, err := signalName(sig)
-				if err != nil {
-					return err
-				}
-				e.Signal = name
-			case exit < 0 && unix.SignalName(unix.Signal(-exit)) != "": // what Python's subprocess makes of a signal
-				e.Code, e.Signal = 0, unix.SignalName(unix.Signal(-exit))
-			case exit > 128 && unix.SignalName(unix.Signal(exit-128)) != "": // and what a shell makes of it
-				e.Code, e.Signal = 0, unix.SignalName(unix.Signal(exit-128))
-			}
-			tail, err := readTail(c.in, log)
+			q.files, q.hasExit = args, cmd.Flags().Changed("exit")
+			v, about, err := q.answer(c.in)
 			if err != nil {
 				return err
 			}
-			e.Tail = tail
-			if !e.Known {
-				return printVerdict(c.out, judgeOutput(tail), asJSON)
-			}
-			return printVerdict(c.out, crash.Judge(e), asJSON)
+			return printVerdict(c.out, v, about, asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
-	cmd.Flags().StringVar(&log, "log", "", "the server's output; - is the standard input")
-	cmd.Flags().IntVar(&exit, "exit", 0, "its exit code; 139 and the like are taken as a shell's word for a signal")
-	cmd.Flags().StringVar(&sig, "signal", "", "the signal that ended it, as SIGSEGV, SEGV or 11")
+	cmd.Flags().StringVar(&q.log, "log", "", "the server's output; - is the standard input")
+	cmd.Flags().StringVar(&q.report, "report", "", "a crash report of macOS, or a JetsamEvent; - is the standard input")
+	cmd.Flags().IntVar(&q.exit, "exit", 0, "its exit code; 139 and the like are taken as a shell's word for a signal")
+	cmd.Flags().StringVar(&q.signal, "signal", "", "the signal that ended it, as SIGSEGV, SEGV or 11")
+	cmd.Flags().IntVar(&q.pid, "pid", 0, "its PID, where a JetsamEvent has several Pythons")
 	return cmd
 }
 
-// endings are the ways in which servers end, with what Python's faulthandler says of them.
+// answer judges. about says in one line which process a report is about, "" without one.
+func (q *question) answer(in io.Reader) (v crash.Verdict, about string, err error) {
+	w, err := q.witnesses(in)
+	if err != nil {
+		return v, "", err
+	}
+	e := crash.Evidence{OS: systemOf(w.tail)}
+	if w.report != nil {
+		e, about = w.report.Evidence(q.pid), aboutReport(w.report)
+		if !e.Known && w.report.Jetsam != nil && q.signal == "" && !q.hasExit {
+			return notAmong(w.report.Jetsam, q.pid), about, nil
+		}
+	}
+	e.Tail, e.Uptime = w.tail, cmp.Or(e.Uptime, time.Minute)
+	if err := q.status(&e); err != nil {
+		return v, "", err
+	}
+	if !e.Known {
+		return judgeOutput(e), about, nil
+	}
+	return crash.Judge(e), about, nil
+}
+
+// status is the end as it was given: it counts more than what a report says.
+func (q *question) status(e *crash.Evidence) error {
+	switch {
+	case q.signal != "":
+		name, err := signalName(q.signal)
+		if err != nil {
+			return err
+		}
+		e.Known, e.Code, e.Signal = true, 0, name
+	case q.hasExit:
+		e.Known, e.Code, e.Signal = true, q.exit, ""
+		// What Python's subprocess makes of a signal, and what a shell makes of it.
+		for _, n := range []int{-q.exit, q.exit - 128} {
+			if name := unix.SignalName(unix.Signal(n)); n > 0 && name != "" {
+				e.Code, e.Signal = 0, name
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// witnesses reads the files, each once.
+func (q *question) witnesses(in io.Reader) (w witnesses, err error) {
+	files := slices.Clone(q.files)
+	for _, f := range []string{q.log, q.report} {
+		if f != "" {
+			files = append(files, f)
+		}
+	}
+	switch asked := slices.DeleteFunc(slices.Clone(files), func(f string) bool { return f != "-" }); {
+	case len(files) == 0 && !q.hasExit && q.signal == "":
+		return w, usage("there is nothing to judge: name a log or a crash report, or give --exit or --signal")
+	case len(asked) > 1:
+		return w, usage("the standard input can be read once only: name a file for the other")
+	case q.hasExit && q.signal != "":
+		return w, usage("either --exit or --signal: a process ends one way")
+	}
+	for _, f := range files {
+		if err := w.read(in, f, f == q.report && !slices.Contains(q.files, f)); err != nil {
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+// aboutReport says which process a report is about.
+func aboutReport(r *crash.Report) string {
+	if r.Jetsam != nil {
+		return strings.TrimSpace("processes that were ended for want of memory, " + r.OS)
+	}
+	about := []string{fmt.Sprintf("%s (PID %d)", cmp.Or(r.Process, "a process"), r.PID), r.OS, strings.TrimSpace(r.Exception + " " + r.Signal)}
+	return strings.Join(slices.DeleteFunc(about, func(s string) bool { return s == "" }), ", ")
+}
+
+// notAmong is the verdict where a JetsamEvent does not say which process is meant.
+func notAmong(j *crash.Jetsam, pid int) crash.Verdict {
+	v := crash.Verdict{Kind: crash.KindUnknown, Remedy: "If it is one of the others, name it with --pid."}
+	var pythons []string
+	for _, p := range j.Ended {
+		if strings.HasPrefix(strings.ToLower(p.Name), "python") {
+			pythons = append(pythons, strconv.Itoa(p.PID))
+		}
+	}
+	switch {
+	case pid != 0:
+		v.Summary, v.Remedy = fmt.Sprintf("the system ended processes for want of memory, and PID %d is not among them", pid), "Look for another report of the same time."
+	case len(pythons) > 1:
+		v.Summary, v.Remedy = "the system ended several Pythons for want of memory", "Say which one is meant with --pid: "+strings.Join(pythons, ", ")+"."
+	default:
+		v.Summary = "the system ended processes for want of memory, and no Python is among them"
+	}
+	if j.Largest != "" {
+		v.Summary += "; " + j.Largest + " used the most"
+	}
+	return v
+}
+
+// endings are the ways in which servers end, with what Python's faulthandler says of them. An abort comes first if the output has a library's
+// word for it, and last if it has only the handler's, which is the same for all faults but the name.
 var endings = []struct {
 	code   int
 	signal string
 	fault  string
 }{
-	{code: 1}, {code: 3},
+	{code: 1}, {code: 3}, {signal: "SIGABRT"},
 	{signal: "SIGSEGV", fault: "Fatal Python error: Segmentation fault"}, {signal: "SIGBUS", fault: "Fatal Python error: Bus error"},
 	{signal: "SIGILL", fault: "Fatal Python error: Illegal instruction"}, {signal: "SIGFPE", fault: "Fatal Python error: Floating"},
 	{signal: "SIGABRT", fault: "Fatal Python error"},
 }
 
+// bare are the kinds that say no more than the signal itself, which here is an assumption.
+var bare = []crash.Kind{crash.KindSegfault, crash.KindBusError, crash.KindIllegal, crash.KindArithmetic, crash.KindAbort, crash.KindStack}
+
 // judgeOutput judges by the output alone: of the ways in which servers end, the first one that a line of the output bears out.
-func judgeOutput(tail []string) crash.Verdict {
-	for _, e := range endings {
-		v := crash.Judge(crash.Evidence{Code: e.code, Signal: e.signal, Known: true, Tail: tail, Uptime: time.Minute})
-		certain := e.signal == "" || v.Kind == crash.KindOpenMP || strings.Contains(v.Line, e.fault)
+func judgeOutput(e crash.Evidence) crash.Verdict {
+	e.Known = true
+	for _, end := range endings {
+		e.Code, e.Signal = end.code, end.signal
+		v := crash.Judge(e)
+		certain := end.signal == "" || !slices.Contains(bare, v.Kind) || end.fault != "" && strings.Contains(v.Line, end.fault)
 		if v.Line != "" && v.Kind != crash.KindExitCode && certain {
 			return v
 		}
 	}
 	return crash.Verdict{Kind: crash.KindUnknown, Summary: "the output does not say why it ended", Remedy: "Say how it ended with --exit or --signal."}
+}
+
+// systemOf is the system that an output comes from, by the paths in it; "" if they do not tell: then it is taken for this one.
+func systemOf(tail []string) string {
+	signs := []struct {
+		system string
+		texts  []string
+	}{
+		{"darwin", []string{"/Users/", ".dylib", "/opt/homebrew/", "dyld["}},
+		{"linux", []string{"/home/", "linux-gnu", "cannot open shared object file"}},
+	}
+	for _, s := range signs {
+		for _, l := range tail {
+			if slices.ContainsFunc(s.texts, func(text string) bool { return strings.Contains(l, text) }) {
+				return s.system
+			}
+		}
+	}
+	return ""
 }
 
 func signalName(text string) (string, error) {
@@ -104,57 +220,16 @@ func signalName(text string) (string, error) {
 	return "", usage("%q is no signal: write it as SIGSEGV", text)
 }
 
-// maxTail is how much of the end of an output is judged, as much as a keeper keeps.
-const maxTail = 64 << 10
-
-func readTail(in io.Reader, name string) ([]string, error) {
-	if name == "" {
-		return nil, nil
-	}
-	if name != "-" {
-		f, err := os.Open(name)
-		if err != nil {
-			return nil, usage("reading the log: %w", err)
-		}
-		defer f.Close()
-		if st, err := f.Stat(); err == nil && st.Mode().IsRegular() && st.Size() > maxTail {
-			if _, err := f.Seek(-maxTail, io.SeekEnd); err != nil {
-				return nil, fmt.Errorf("reading the log: %w", err)
-			}
-		}
-		in = f
-	}
-	var tail []byte
-	part := make([]byte, 32<<10)
-	for {
-		n, err := in.Read(part)
-		tail = append(tail, part[:n]...)
-		if over := len(tail) - maxTail; over > maxTail { // it may be endless: keep twice the end at most
-			tail = append(tail[:0], tail[over:]...)
-		}
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, usage("reading the log: %w", reason(err))
-		}
-	}
-	tail = tail[max(0, len(tail)-maxTail):]
-	tail = bytes.TrimRight(tail, "\n")
-	return strings.Split(string(tail), "\n"), nil
-}
-
-func printVerdict(w io.Writer, v crash.Verdict, asJSON bool) error {
+func printVerdict(w io.Writer, v crash.Verdict, about string, asJSON bool) error {
 	if asJSON {
 		return printJSON(w, v)
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", v.Summary, v.Kind)
-	if v.Remedy != "" {
-		fmt.Fprintf(&b, "  remedy  %s\n", v.Remedy)
-	}
-	if v.Line != "" {
-		fmt.Fprintf(&b, "  line    %s\n", v.Line)
+	for _, row := range [][2]string{{"remedy", v.Remedy}, {"line", v.Line}, {"report", app.Plain(about)}} {
+		if row[1] != "" {
+			fmt.Fprintf(&b, "  %-6s  %s\n", row[0], row[1])
+		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

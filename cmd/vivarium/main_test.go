@@ -104,7 +104,7 @@ func TestWrongUsageIsExitTwoAndOneLine(t *testing.T) {
 	atHome(t)
 	for _, args := range [][]string{
 		{"nonsense"}, {"--nonsense"}, {"status", "a", "b"}, {"run", "--nonsense"}, {"run", "gone"}, {"run", ".", "--demo"}, {"login"}, {"login", "maybe"},
-		{"explain"}, {"explain", "--exit", "1", "--signal", "SIGSEGV"}, {"explain", "--signal", "SIGFOO"}, {"explain", "--log", "gone"}, {"explain", "x"},
+		{"explain"}, {"explain", "--log", "gone"}, {"explain", "x"},
 		{"logs", "--lines", "-1"}, {"logs", "-f", "--all"}, {"stop", "x", "--all"}, {"status", "x", "--all"}, {"init", "gone"}, {"init", "--port", "99999"},
 		{"version", "x"}, {"status", "gone"}, {"status"}, {"logs"}, {"env", "gone"},
 	} {
@@ -227,38 +227,6 @@ func TestABackendIsFoundByFolderByNameAndByTheWorkingDirectory(t *testing.T) {
 	require.ErrorContains(t, err, "several")
 	require.NoError(t, os.RemoveAll(other))
 	require.Equal(t, other, resolve(other), "its folder vanished, but it is on the list")
-}
-
-func TestExplainJudgesAnyEnd(t *testing.T) {
-	_, dir := atHome(t)
-	log := filepath.Join(dir, "log")
-	write(t, log, strings.Repeat("noise that is long enough to be cut\n", 5000)+
-		"OMP: Error #15: Initializing libomp.dylib, but found libiomp5.dylib already initialized.\n")
-	for _, c := range []struct {
-		in   string
-		args []string
-		want string
-	}{
-		{"", []string{"--log", log, "--signal", "SIGABRT"}, "openmp-duplicate"},
-		{"", []string{"--log", log, "--signal", "abrt"}, "openmp-duplicate"},
-		{"", []string{"--log", log, "--exit", "134"}, "openmp-duplicate"},
-		{"", []string{"--log", log}, "openmp-duplicate"},
-		{"Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nModuleNotFoundError: No module named 'faiss'\n", []string{"--log", "-", "--exit", "1"}, "missing-module"},
-		{"", []string{"--signal", "11"}, "segfault"},
-		{"", []string{"--exit", "139"}, "segfault"},
-		{"", []string{"--exit", "0"}, "clean-exit"},
-		{"", []string{"--exit", "7"}, "exit-code"},
-		{"Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n  File \"a.py\", line 3 in f\n", []string{"--log", "-"}, "segfault"},
-		{"Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nModuleNotFoundError: No module named 'faiss'\n", []string{"--log", "-"}, "missing-module"},
-		{"all is well\n", []string{"--log", "-"}, "unknown"},
-	} {
-		out, told, code := doWith(t, c.in, append([]string{"explain"}, c.args...)...)
-		require.Zero(t, code, told)
-		require.Contains(t, out, "("+c.want+")", c.args)
-		require.NotContains(t, out, "worker", c.args)
-		out, _, _ = doWith(t, c.in, append([]string{"explain", "--json"}, c.args...)...)
-		require.Contains(t, out, `"kind":"`+c.want+`"`)
-	}
 }
 
 func TestEnvPrintsTheCrashEnvironmentAndNoSecret(t *testing.T) {

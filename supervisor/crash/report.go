@@ -87,8 +87,10 @@ var ErrNoReport = errors.New("this is no crash report of macOS")
 
 // ParseReport reads a report: .ips of any age, JetsamEvent, and the text that older systems wrote and people paste. It reads 8 MiB at most.
 // io.ErrUnexpectedEOF means that it is not complete, because the system is still writing it; ErrNoReport, that it is something else.
+// It reads a megabyte in a few milliseconds, and takes little more memory than what it returns.
 func ParseReport(r io.Reader) (*Report, error) {
-	b := bufio.NewReader(io.LimitReader(r, maxReport))
+	limit := &io.LimitedReader{R: r, N: maxReport}
+	b := bufio.NewReader(limit)
 	for {
 		c, err := b.Peek(1)
 		if err != nil {
@@ -100,7 +102,7 @@ func ParseReport(r io.Reader) (*Report, error) {
 		_, _ = b.ReadByte()
 	}
 	if c, _ := b.Peek(1); c[0] == '{' {
-		return parseIPS(b)
+		return parseIPS(b, limit)
 	}
 	return parseText(b)
 }
@@ -110,7 +112,7 @@ func IsReport(head []byte) bool {
 	head = bytes.TrimLeft(head, " \t\r\n\ufeff")
 	if bytes.HasPrefix(head, []byte("{")) {
 		line, _, _ := bytes.Cut(head, []byte("\n"))
-		return bytes.Contains(line, []byte(`"bug_type"`)) || bytes.Contains(head, []byte(`"usedImages"`))
+		return bytes.Contains(line, []byte(`"bug_type"`)) || bytes.Contains(head, []byte(`"captureTime"`)) || bytes.Contains(head, []byte(`"usedImages"`))
 	}
 	for _, key := range []string{"Process:", "Incident Identifier:", "Translated Report (Full Report Below)", "-------------------------------------"} {
 		if bytes.HasPrefix(head, []byte(key)) {
@@ -206,6 +208,15 @@ func (f Frame) text() string {
 		return f.Image
 	}
 	return fmt.Sprintf("%s (%s)", f.Image, f.Symbol)
+}
+
+// uuidText is a UUID as LC_UUID is printed, with which it is compared: older reports have no dashes in it.
+func uuidText(s string) string {
+	s = strings.ToUpper(s)
+	if len(s) == 32 {
+		return s[:8] + "-" + s[8:12] + "-" + s[12:16] + "-" + s[16:20] + "-" + s[20:]
+	}
+	return s
 }
 
 // reportTime reads the times of a report: "2026-03-01 12:00:02.1234 +0100".

@@ -2,8 +2,8 @@ package crash
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -17,66 +17,45 @@ const (
 	bugJetsam = "298"
 )
 
-// ipsHead is the first JSON value of an .ips file, on a line of its own.
-type ipsHead struct {
-	BugType   string `json:"bug_type"`
-	OS        string `json:"os_version"`
-	Timestamp string `json:"timestamp"`
-}
+// ipsFile is what is taken of an .ips file. Its first JSON value, on a line of its own, is a header; the second has the rest. Registers are
+// left out on purpose: no int64 holds them.
+type ipsFile struct {
+	bugType, osVersion, timestamp string // the header's
 
-// ipsBody is the second. Registers are left out on purpose: no int64 holds them.
-type ipsBody struct {
-	PID         int    `json:"pid"`
-	ProcName    string `json:"procName"`
-	ProcPath    string `json:"procPath"`
-	ParentProc  string `json:"parentProc"`
-	ParentPID   int    `json:"parentPid"`
-	ProcLaunch  string `json:"procLaunch"`
-	CaptureTime string `json:"captureTime"`
-	CPUType     string `json:"cpuType"`
-	Translated  bool   `json:"translated"`
-	OS          struct {
-		Train string `json:"train"`
-		Build string `json:"build"`
-	} `json:"osVersion"`
-	Exception struct {
-		Type, Signal, Subtype, Message string
-	} `json:"exception"`
-	Termination struct {
-		Namespace string          `json:"namespace"`
-		Code      json.RawMessage `json:"code"` // a number; one that is none would spoil all the rest
-		Indicator string          `json:"indicator"`
-		ByProc    string          `json:"byProc"`
-		ByPID     int             `json:"byPid"`
-		Reasons   []string        `json:"reasons"`
-		Details   []string        `json:"details"`
-	} `json:"termination"`
-	ASI            map[string][]string `json:"asi"`
-	VMRegionInfo   string              `json:"vmRegionInfo"`
-	FaultingThread *int                `json:"faultingThread"`
-	Threads        []ipsThread         `json:"threads"`
-	UsedImages     []ipsImage          `json:"usedImages"`
+	pid, parentPID                            int
+	procName, procPath, parentProc            string
+	procLaunch, captureTime, cpuType, regions string
+	translated                                bool
+	os                                        struct{ Train, Build string }
+	exception                                 struct{ Type, Signal, Subtype, Message string }
+	termination                               struct {
+		Namespace, Indicator, ByProc string
+		ByPID                        int             `json:"byPid"`
+		Code                         json.RawMessage // a number; one that is none would spoil all the rest
+		Reasons, Details             []string
+	}
+	asi     map[string][]string
+	thread  int        // the one that crashed
+	frames  []ipsFrame // of it
+	images  []ipsImage
+	started bool // something of the second value was seen
 
-	// Of a JetsamEvent.
-	Largest      string `json:"largestProcess"`
-	MemoryStatus struct {
+	largest string // of a JetsamEvent, as the rest
+	memory  struct {
 		PageSize uint64 `json:"pageSize"`
-	} `json:"memoryStatus"`
-	Processes []struct {
-		PID         int    `json:"pid"`
-		Name        string `json:"name"`
-		Reason      string `json:"reason"`
-		LifetimeMax uint64 `json:"lifetimeMax"` // pages
-	} `json:"processes"`
+	}
+	ended []ipsProcess
 }
 
 type ipsThread struct {
-	Triggered bool `json:"triggered"`
-	Frames    []struct {
-		ImageIndex  int    `json:"imageIndex"`
-		ImageOffset uint64 `json:"imageOffset"`
-		Symbol      string `json:"symbol"`
-	} `json:"frames"`
+	Triggered bool       `json:"triggered"`
+	Frames    []ipsFrame `json:"frames"`
+}
+
+type ipsFrame struct {
+	ImageIndex  int    `json:"imageIndex"`
+	ImageOffset uint64 `json:"imageOffset"`
+	Symbol      string `json:"symbol"`
 }
 
 type ipsImage struct {
@@ -86,112 +65,143 @@ type ipsImage struct {
 	Arch string `json:"arch"`
 }
 
-func parseIPS(r *bufio.Reader) (*Report, error) {
-	var head struct {
-		ipsHead
-		ipsBody
-	}
-	d := json.NewDecoder(r)
-	if err := lenient(d.Decode(&head)); err != nil {
+type ipsProcess struct {
+	PID         int    `json:"pid"`
+	Name        string `json:"name"`
+	Reason      string `json:"reason"`
+	LifetimeMax uint64 `json:"lifetimeMax"` // pages
+}
+
+// parseIPS reads value by value, so that a report takes little more memory than its largest thread. limit is what the reader may read: a
+// report that is longer is not half-written, and what was read of it counts.
+func parseIPS(r *bufio.Reader, limit *io.LimitedReader) (*Report, error) {
+	s := &jsonStream{r: r}
+	f := ipsFile{thread: -1}
+	if err := f.object(s); err != nil {
 		return nil, err
 	}
-	if head.UsedImages != nil || head.Threads != nil { // somebody pasted the second value alone
-		return head.ipsBody.report(), nil
-	}
-	switch head.BugType {
-	case bugCrash, bugJetsam:
-	case bugOld: // the text follows the header
-		return parseText(bufio.NewReader(io.MultiReader(d.Buffered(), r)))
+	alone := f.started // somebody pasted the second value without the header
+	switch {
+	case alone && f.bugType == "", f.bugType == bugCrash, f.bugType == bugJetsam:
+	case f.bugType == bugOld: // the text follows the header
+		return parseText(r)
 	default:
-		return nil, fmt.Errorf("%w: its bug_type is %q", ErrNoReport, head.BugType)
+		return nil, fmt.Errorf("%w: its bug_type is %q", ErrNoReport, f.bugType)
 	}
-	var body ipsBody
-	if err := lenient(d.Decode(&body)); err != nil {
-		return nil, err
+	jetsam := f.bugType == bugJetsam
+	if !alone {
+		if err := f.object(s); err != nil && (limit.N > 0 || !f.started) {
+			return nil, err
+		}
 	}
-	rep := body.report()
-	if rep.OS == "" {
-		rep.OS = head.ipsHead.OS
-	}
-	if rep.Captured.IsZero() {
-		rep.Captured = reportTime(head.Timestamp)
-	}
-	if head.BugType == bugJetsam {
-		return &Report{Captured: rep.Captured, OS: rep.OS, Jetsam: body.jetsam()}, nil
+	rep := f.report()
+	if jetsam {
+		return &Report{Captured: rep.Captured, OS: rep.OS, Jetsam: f.jetsam()}, nil
 	}
 	return rep, nil
 }
 
-// lenient: a key of another type than today's is as good as none, and a file that ends too early may only be half-written.
-func lenient(err error) error {
-	var odd *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
-	switch {
-	case err == nil || errors.As(err, &odd):
-		return nil
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &syntax) && syntax.Error() == "unexpected end of JSON input":
-		return io.ErrUnexpectedEOF
+// object reads one JSON object, and of it what is wanted.
+func (f *ipsFile) object(s *jsonStream) error {
+	wanted := map[string]any{
+		"bug_type": &f.bugType, "os_version": &f.osVersion, "timestamp": &f.timestamp,
+		"pid": &f.pid, "procName": &f.procName, "procPath": &f.procPath, "parentProc": &f.parentProc, "parentPid": &f.parentPID,
+		"procLaunch": &f.procLaunch, "captureTime": &f.captureTime, "cpuType": &f.cpuType, "translated": &f.translated, "osVersion": &f.os,
+		"exception": &f.exception, "termination": &f.termination, "asi": &f.asi, "vmRegionInfo": &f.regions, "faultingThread": &f.thread,
+		"largestProcess": &f.largest, "memoryStatus": &f.memory,
 	}
-	return fmt.Errorf("%w: %w", ErrNoReport, err)
+	return s.object(func(key string) error {
+		switch key {
+		case "threads", "usedImages", "processes", "exception", "captureTime":
+			f.started = true
+		}
+		switch to := wanted[key]; {
+		case key == "threads":
+			return f.threads(s)
+		case key == "usedImages":
+			return s.list(func(i int) error {
+				var image ipsImage
+				err := s.into(&image, i < maxImages)
+				if i < maxImages {
+					f.images = append(f.images, image)
+				}
+				return err
+			})
+		case key == "processes":
+			return s.list(func(int) error {
+				var p ipsProcess
+				err := s.into(&p, true)
+				if p.Reason != "" && len(f.ended) < maxTexts {
+					f.ended = append(f.ended, p)
+				}
+				return err
+			})
+		default:
+			return s.into(to, to != nil)
+		}
+	})
 }
 
-func (b *ipsBody) report() *Report {
+// threads keeps the one that crashed: the one that says so, else the one whose number was told. The frames of the others are not decoded.
+func (f *ipsFile) threads(s *jsonStream) error {
+	told, sure := f.thread, false
+	return s.list(func(i int) error {
+		raw, err := s.value(!sure)
+		if err != nil || raw == nil || i != told && !bytes.Contains(raw, []byte(`"triggered"`)) {
+			return err
+		}
+		var t ipsThread
+		err = lenient(json.Unmarshal(raw, &t))
+		if t.Triggered || i == told {
+			f.thread, f.frames, sure = i, t.Frames[:min(len(t.Frames), maxFrames)], t.Triggered
+		}
+		return err
+	})
+}
+
+func (f *ipsFile) report() *Report {
 	r := &Report{
-		PID: b.PID, Process: b.ProcName, Path: b.ProcPath, Parent: b.ParentProc, ParentPID: b.ParentPID,
-		Launched: reportTime(b.ProcLaunch), Captured: reportTime(b.CaptureTime), Arch: b.CPUType, Translated: b.Translated,
-		Exception: b.Exception.Type, Signal: b.Exception.Signal, Subtype: b.Exception.Subtype, Message: b.Exception.Message,
-		Namespace: b.Termination.Namespace, Indicator: b.Termination.Indicator, By: b.Termination.ByProc, ByPID: b.Termination.ByPID,
-		Reasons: atMost(append(b.Termination.Reasons, b.Termination.Details...)),
+		PID: f.pid, Process: f.procName, Path: f.procPath, Parent: f.parentProc, ParentPID: f.parentPID,
+		Launched: reportTime(f.procLaunch), Captured: reportTime(f.captureTime), Arch: f.cpuType, Translated: f.translated,
+		Exception: f.exception.Type, Signal: f.exception.Signal, Subtype: f.exception.Subtype, Message: f.exception.Message,
+		Namespace: f.termination.Namespace, Indicator: f.termination.Indicator, By: f.termination.ByProc, ByPID: f.termination.ByPID,
+		Reasons: atMost(append(f.termination.Reasons, f.termination.Details...)), StackGuard: isStackGuard(f.regions),
+		OS: f.osVersion, Thread: max(f.thread, 0),
 	}
-	r.Code, _ = strconv.ParseInt(string(b.Termination.Code), 10, 64)
-	r.StackGuard = isStackGuard(b.VMRegionInfo)
-	r.OS = strings.TrimSpace(b.OS.Train)
-	if b.OS.Build != "" {
-		r.OS += " (" + b.OS.Build + ")"
+	r.Code, _ = strconv.ParseInt(string(f.termination.Code), 10, 64)
+	if f.os.Train != "" {
+		r.OS = strings.TrimSpace(f.os.Train)
+		if f.os.Build != "" {
+			r.OS += " (" + f.os.Build + ")"
+		}
 	}
-	for _, image := range sortedKeys(b.ASI) {
-		r.Said = append(r.Said, b.ASI[image]...)
+	if r.Captured.IsZero() {
+		r.Captured = reportTime(f.timestamp)
+	}
+	for _, image := range sortedKeys(f.asi) {
+		r.Said = append(r.Said, f.asi[image]...)
 	}
 	r.Said = atMost(r.Said)
-	for _, i := range b.UsedImages[:min(len(b.UsedImages), maxImages)] {
+	for _, i := range f.images {
 		if i.Name == "" {
 			i.Name = i.Path[strings.LastIndexByte(i.Path, '/')+1:]
 		}
-		r.Images = append(r.Images, Image{i.Name, i.Path, strings.ToUpper(i.UUID), i.Arch})
+		r.Images = append(r.Images, Image{i.Name, i.Path, uuidText(i.UUID), i.Arch})
 	}
-	r.Thread = b.crashed()
-	if r.Thread >= 0 {
-		for _, f := range b.Threads[r.Thread].Frames[:min(len(b.Threads[r.Thread].Frames), maxFrames)] {
-			frame := Frame{Symbol: f.Symbol, Offset: f.ImageOffset}
-			if f.ImageIndex >= 0 && f.ImageIndex < len(r.Images) {
-				frame.Image, frame.UUID = r.Images[f.ImageIndex].Name, r.Images[f.ImageIndex].UUID
-			}
-			r.Frames = append(r.Frames, frame)
+	for _, c := range f.frames {
+		frame := Frame{Symbol: c.Symbol, Offset: c.ImageOffset}
+		if c.ImageIndex >= 0 && c.ImageIndex < len(r.Images) {
+			frame.Image, frame.UUID = r.Images[c.ImageIndex].Name, r.Images[c.ImageIndex].UUID
 		}
+		r.Frames = append(r.Frames, frame)
 	}
-	r.Thread = max(r.Thread, 0)
 	return r
 }
 
-// crashed is the thread that died, -1 if the report has none.
-func (b *ipsBody) crashed() int {
-	for i, t := range b.Threads {
-		if t.Triggered {
-			return i
-		}
-	}
-	if n := b.FaultingThread; n != nil && *n >= 0 && *n < len(b.Threads) {
-		return *n
-	}
-	return -1
-}
-
-func (b *ipsBody) jetsam() *Jetsam {
-	j := &Jetsam{Largest: b.Largest}
-	for _, p := range b.Processes {
-		if p.Reason != "" && len(j.Ended) < maxTexts {
-			j.Ended = append(j.Ended, JetsamProcess{p.PID, p.Name, p.Reason, p.LifetimeMax * b.MemoryStatus.PageSize})
-		}
+func (f *ipsFile) jetsam() *Jetsam {
+	j := &Jetsam{Largest: f.largest}
+	for _, p := range f.ended {
+		j.Ended = append(j.Ended, JetsamProcess{p.PID, p.Name, p.Reason, p.LifetimeMax * f.memory.PageSize})
 	}
 	return j
 }

@@ -84,18 +84,22 @@ func (t *textReader) line(l string) {
 		return
 	}
 	switch {
+	case t.section == "images" && len(t.r.Images) == maxImages:
+		return
 	case t.section == "images":
-		if m := p.image.FindStringSubmatch(l); m != nil && len(t.r.Images) < maxImages {
+		if m := p.image.FindStringSubmatch(l); m != nil {
 			path := m[6]
 			if path == "???" {
 				path = ""
 			}
-			t.r.Images = append(t.r.Images, Image{m[3], path, strings.ToUpper(m[5]), m[4]})
+			t.r.Images = append(t.r.Images, Image{m[3], path, uuidText(m[5]), m[4]})
 			t.ranges = append(t.ranges, [2]uint64{address(m[1]), address(m[2])})
 		}
 		return
+	case t.section == "thread" && (t.thread < 0 || len(t.r.Frames) == maxFrames):
+		return
 	case t.section == "thread":
-		if m := p.frame.FindStringSubmatch(l); m != nil && t.thread >= 0 && len(t.r.Frames) < maxFrames {
+		if m := p.frame.FindStringSubmatch(l); m != nil {
 			t.r.Frames = append(t.r.Frames, Frame{Image: m[1], Symbol: symbolOf(m[3])})
 			t.at = append(t.at, address(m[2]))
 		}
@@ -126,7 +130,7 @@ func address(hex string) uint64 {
 // symbolOf is the name in "__kmp_suspend_64 + 120": an address is none.
 func symbolOf(text string) string {
 	name, _, _ := strings.Cut(text, " + ")
-	if strings.HasPrefix(name, "0x") || name == "???" {
+	if strings.HasPrefix(name, "0x") || name == "0" || name == "???" {
 		return ""
 	}
 	return name

@@ -1,0 +1,104 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+)
+
+// witnesses are what tells of an end: the last lines of an output, a crash report, or both.
+type witnesses struct {
+	tail   []string
+	report *crash.Report
+	name   [2]string // the files they are from: of the output, of the report
+}
+
+const (
+	maxTail = 64 << 10 // bytes of the end of an output that are judged, as much as a keeper keeps
+	maxHead = 8 << 10  // bytes that tell a report from a log
+)
+
+// read takes a file, or in for "-", by what is in it. mustReport: it was named as a report, so that a log is a mistake.
+func (w *witnesses) read(in io.Reader, name string, mustReport bool) error {
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return usage("reading what happened: %w", err)
+		}
+		defer f.Close()
+		in = f
+	}
+	b := bufio.NewReaderSize(in, maxHead)
+	head, err := b.Peek(maxHead)
+	if err != nil && err != io.EOF {
+		return usage("reading %s: %w", name, reason(err))
+	}
+	switch {
+	case crash.IsReport(head):
+		return w.readReport(b, name)
+	case mustReport:
+		return usage("%s is no crash report of macOS: if it is what the server printed, name it with --log", name)
+	case w.name[0] != "":
+		return usage("%s and %s are two logs: name one, and a crash report if there is one", w.name[0], name)
+	}
+	w.name[0] = name
+	if f, ok := in.(*os.File); ok && skipTo(f) {
+		b.Reset(f)
+	}
+	w.tail, err = endOf(b)
+	if err != nil {
+		return usage("reading %s: %w", name, reason(err))
+	}
+	return nil
+}
+
+func (w *witnesses) readReport(r io.Reader, name string) (err error) {
+	if w.name[1] != "" {
+		return usage("%s and %s are two crash reports: name one", w.name[1], name)
+	}
+	w.name[1] = name
+	w.report, err = crash.ParseReport(r)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return usage("%s ends in the middle of a crash report: it was copied in part, or macOS still writes it", name)
+	}
+	if err != nil {
+		return usage("reading %s: %w", name, reason(err))
+	}
+	return nil
+}
+
+// skipTo goes to the last part of a large file, if it is one that can be skipped in.
+func skipTo(f *os.File) bool {
+	st, err := f.Stat()
+	if err != nil || !st.Mode().IsRegular() || st.Size() <= maxTail {
+		return false
+	}
+	_, err = f.Seek(-maxTail, io.SeekEnd)
+	return err == nil
+}
+
+// endOf reads to the end, which may be far away, and keeps what is judged.
+func endOf(in io.Reader) ([]string, error) {
+	var tail []byte
+	part := make([]byte, 32<<10)
+	for {
+		n, err := in.Read(part)
+		tail = append(tail, part[:n]...)
+		if over := len(tail) - maxTail; over > maxTail { // keep twice the end at most
+			tail = append(tail[:0], tail[over:]...)
+		}
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	tail = bytes.TrimRight(tail[max(0, len(tail)-maxTail):], "\n")
+	return strings.Split(string(tail), "\n"), nil
+}
