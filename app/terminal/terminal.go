@@ -117,10 +117,13 @@ func (r *run) here(ctx context.Context, held *app.Held) error {
 		r.stop(s)
 	}
 	done := ctx.Done()
+	var calm <-chan time.Time
 	for {
 		select {
 		case snapshot := <-s.Changed():
 			held.Show(snapshot)
+		case <-calm:
+			idle()
 		case e := <-s.Events():
 			held.Tell(e)
 			if r.print.event(e) != nil {
@@ -132,6 +135,7 @@ func (r *run) here(ctx context.Context, held *app.Held) error {
 			}
 			if e.What == supervisor.EventHealthy {
 				idle()
+				calm = time.After(calmTime)
 			}
 		case sig := <-r.Signals:
 			if sig != os.Interrupt { // the end of a terminal sends SIGHUP twice: only a person's Ctrl-C is impatience
