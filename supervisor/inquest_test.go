@@ -31,7 +31,10 @@ func bed(t *testing.T) Plan {
 func TestADeathIsRecordedWithAllThatIsKnownAndWithoutASecret(t *testing.T) {
 	state, plan := t.TempDir(), bed(t)
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *world) { w.Plan = func(Config) (Plan, error) { return plan, nil } })
+		s := setStage(t, state, func(w *world) {
+			w.Plan = func(Config) (Plan, error) { return plan, nil }
+			w.Loaded = func(int) ([]string, error) { return []string{"/b/.venv/libomp.so"}, nil }
+		})
 		s.Start()
 		time.Sleep(time.Minute)
 		s.k.says("loading with API_KEY=sk-bbbbbbbbbbbbbbbb", "Traceback (most recent call last):", `  File "/b/main.py", line 3, in <module>`, "ValueError: no model")
@@ -52,6 +55,7 @@ func TestADeathIsRecordedWithAllThatIsKnownAndWithoutASecret(t *testing.T) {
 		require.Equal(t, []string{"API_KEY", "OMP_NUM_THREADS", "PATH"}, r.EnvNames)
 		require.Equal(t, plan.Applied, r.Env)
 		require.Equal(t, []string{"OMP_NUM_THREADS"}, r.Missing, "the fake process has another environment")
+		require.Equal(t, []string{"/b/.venv/libomp.so"}, r.Loaded)
 		require.Equal(t, "3.11.7", r.Versions["Python"])
 		require.Equal(t, "2.13.0", r.Versions["torch"])
 		require.Contains(t, r.Versions, "Vivarium")

@@ -182,6 +182,7 @@ type record struct {
 	Samples  []struct{ RSS uint64 }
 	Versions map[string]string
 	OpenMP   []struct{ Path, Package string }
+	Loaded   []string
 	Memory   struct {
 		OOM    bool
 		Source string

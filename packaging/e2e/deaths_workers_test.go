@@ -81,3 +81,17 @@ func TestTheRecordOfTwoRuntimesListsTheCopiesInTheEnvironment(t *testing.T) {
 	})
 	require.Equal(t, "openmp-duplicate", r.deaths()[0].Verdict.Kind)
 }
+
+func TestTheRecordKnowsWhichRuntimesWereLoadedJustBefore(t *testing.T) {
+	t.Parallel()
+	r := fastapi(t, "[health]\ninterval = \"200ms\"")
+	f := r.run()
+	pid := f.await("healthy").PID
+	looked(r)
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSEGV))
+	require.Equal(t, "SIGSEGV", f.await("crashed").Signal)
+	eventually(t, "the death is on record", func() bool { return r.deaths()[0].Record != "" })
+	require.GreaterOrEqual(t, len(r.record(r.deaths()[0]).Loaded), 2, "torch's and the other")
+	f.await("healthy")
+	f.stop()
+}
