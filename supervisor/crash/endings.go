@@ -132,16 +132,8 @@ func (s *scene) faultIn() string {
 // faulthandler lists an extension module. "" if nothing tells.
 func (s *scene) suspect(i int) string {
 	if s.Report != nil {
-		f, ok := s.Report.culprit()
-		if !ok {
-			return ""
-		}
-		for _, image := range s.Report.Images {
-			if image.Name == f.Image && (f.UUID == "" || image.UUID == f.UUID) {
-				return distribution(packageOf(image.Path))
-			}
-		}
-		return ""
+		f, _ := s.Report.culprit()
+		return distribution(packageOf(s.Report.image(f).Path))
 	}
 	if file, _ := s.cStack(); file != "" {
 		return distribution(packageOf(file))

@@ -182,18 +182,31 @@ func (r *Report) says(text string) string {
 	return ""
 }
 
-// culprit is the innermost frame that is not of the system: it, or what called it, is the suspect.
+// culprit is the innermost frame that is neither of the system nor of the interpreter: it called them with what they cannot bear.
 func (r *Report) culprit() (Frame, bool) {
 	for _, f := range r.Frames {
-		if f.Image != "" && !ofTheSystem(f.Image) {
+		path := r.image(f).Path
+		if f.Image != "" && !ofTheSystem(f.Image) && !strings.HasPrefix(path, "/usr/lib/") && !strings.HasPrefix(path, "/System/") {
 			return f, true
 		}
 	}
 	return Frame{}, false
 }
 
+// image is the one that a frame is in, the zero Image if the report does not list it.
+func (r *Report) image(f Frame) Image {
+	for _, i := range r.Images {
+		if i.Name == f.Image && (f.UUID == "" || i.UUID == f.UUID) {
+			return i
+		}
+	}
+	return Image{}
+}
+
 func ofTheSystem(image string) bool {
 	switch {
+	case strings.HasPrefix(image, "libffi"), strings.HasPrefix(image, "_ctypes."): // which only pass on what Python calls
+		return true
 	case strings.HasPrefix(image, "libsystem_"), strings.HasPrefix(image, "libc++"), strings.HasPrefix(image, "libobjc"), strings.HasPrefix(image, "libdispatch"),
 		image == "dyld", image == "libdyld.dylib", image == "CoreFoundation", image == "Foundation", image == "???",
 		image == "Python", image == "org.python.python", strings.HasPrefix(image, "libpython"), strings.HasPrefix(image, "python"):
@@ -204,7 +217,7 @@ func ofTheSystem(image string) bool {
 
 // text is a frame for a person.
 func (f Frame) text() string {
-	if f.Symbol == "" {
+	if f.Symbol == "" || strings.HasPrefix(strings.TrimLeft(f.Symbol, "_"), "Z") { // a mangled name says nothing
 		return f.Image
 	}
 	return fmt.Sprintf("%s (%s)", f.Image, f.Symbol)

@@ -85,11 +85,26 @@ func workerKilled(s *scene) (Verdict, bool) {
 	default:
 		return Verdict{}, false
 	}
+	if said, ok := s.lastWords(); ok {
+		said.Summary, said.Kind = v.Summary+": "+said.Summary, ""
+		return said, true
+	}
 	if p := s.place(i); p != "" {
 		v.Remedy += " Your code was at " + p + "."
 	}
 	return v, true
 }
+
+// lastWords is why a process that worked for this one died, if it said so above the exception that followed.
+func (s *scene) lastWords() (Verdict, bool) {
+	e := s.Evidence
+	e.Worker, e.Report, e.Memory = true, nil, Memory{}
+	e.Tail = s.lines[max(0, s.trace.start-followLines):max(0, s.trace.start)]
+	return newScene(e).first(dying, func(rule) bool { return true })
+}
+
+// followLines is how far above an exception a process's own last words are looked for: faulthandler prints the stacks of all threads.
+const followLines = 300
 
 var cannotImport = pattern(`^ImportError: cannot import name '(\w+)' from (?:partially initialized module )?'([\w.]+)'(.*)$`)
 

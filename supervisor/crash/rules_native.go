@@ -10,6 +10,9 @@ import (
 
 var objcFork = pattern(`\+\[(\S+) initialize\] may have been in progress in another thread when fork\(\) was called`)
 
+// forkLines may follow what a forked process says before it dies; with more, its parent lived on.
+const forkLines = 250
+
 const forkSafetyOff = "OBJC_DISABLE_INITIALIZE_FORK_SAFETY"
 
 func forkSafety(s *scene) (Verdict, bool) {
@@ -19,7 +22,7 @@ func forkSafety(s *scene) (Verdict, bool) {
 	}
 	for _, text := range []string{"when fork() was called", "The process has forked and you cannot use this CoreFoundation functionality safely"} {
 		i := s.last(text)
-		if i < 0 || s.wentOn(i) || !s.ended("SIGABRT") && !s.ended("SIGTRAP") && !s.ended("SIGILL") && !s.ended("SIGSEGV") && !s.ended("SIGKILL") {
+		if i < 0 || s.wentOn(i) || len(s.lines)-i > forkLines || !s.ended("SIGABRT") && !s.ended("SIGTRAP") && !s.ended("SIGILL") && !s.ended("SIGSEGV") {
 			continue
 		}
 		v.Line = s.lines[i]
@@ -259,19 +262,20 @@ func (s *scene) ownPlace(i int) string {
 	if i < 0 {
 		return ""
 	}
-	current := false
+	current, outside := false, ""
 	for _, l := range s.lines[i+1:] {
 		m := currentFrame.FindStringSubmatch(l)
-		if m == nil {
-			if current {
-				return ""
-			}
+		switch {
+		case m == nil && current:
+			return outside
+		case m == nil:
 			current = strings.HasPrefix(l, "Current thread ")
-			continue
-		}
-		if current && !foreign(m[1]) {
+		case !current || foreign(m[1]):
+		case s.Dir == "" || Own(s.Dir, m[1]):
 			return s.where(m[1], m[2], m[3])
+		case outside == "":
+			outside = s.where(m[1], m[2], m[3])
 		}
 	}
-	return ""
+	return outside
 }

@@ -141,6 +141,12 @@ func (s *scene) loaded() []string {
 	return names
 }
 
+// mixed: several runtimes were in the process, and not GNU's alone, which bears a second copy of itself.
+func (s *scene) mixed() bool {
+	names := s.loaded()
+	return len(names) > 1 && slices.ContainsFunc(names, func(n string) bool { return !strings.Contains(n, "libgomp") })
+}
+
 // nameOf says whose copy an image is, by its UUID, because paths in reports are redacted: "torch's libomp.dylib".
 func (s *scene) nameOf(i Image) string {
 	for _, r := range s.OpenMP {
@@ -185,7 +191,7 @@ func openMPFault(s *scene) (Verdict, bool) {
 	} else if file, _ := s.cStack(); file != "" {
 		innermost = isOpenMPImage(path.Base(file))
 	}
-	several := len(s.loaded()) > 1
+	several := s.mixed()
 	switch {
 	case len(inStack) > 1 && (innermost || !aborted), registers && innermost && several:
 		return s.conflict(almostCertainly, ""), true
@@ -214,11 +220,10 @@ func (s *scene) conflict(sure, line string) Verdict {
 
 // hintOpenMP is one more sentence for a fault that may well be something else.
 func (s *scene) hintOpenMP() string {
-	names := s.loaded()
-	if len(names) < 2 {
+	if !s.mixed() {
 		return ""
 	}
-	return fmt.Sprintf(" %d OpenMP runtimes were loaded, which can cause this: `vivarium doctor` shows them.", len(names))
+	return fmt.Sprintf(" %d OpenMP runtimes were loaded, which can cause this: `vivarium doctor` shows them.", len(s.loaded()))
 }
 
 // hintMissing is one more sentence for a fault in a process without the crash environment.

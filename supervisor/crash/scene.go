@@ -253,7 +253,7 @@ func (s *scene) place(i int) string {
 		if m == nil || foreign(m[1]) {
 			continue
 		}
-		if s.inside(m[1]) {
+		if s.Dir == "" || Own(s.Dir, m[1]) {
 			return s.where(m[1], m[2], m[3])
 		}
 		if outside == "" {
@@ -261,11 +261,6 @@ func (s *scene) place(i int) string {
 		}
 	}
 	return outside
-}
-
-// inside: the file is in the backend's folder, as far as that is known.
-func (s *scene) inside(file string) bool {
-	return s.Dir == "" || !strings.HasPrefix(file, "/") || strings.HasPrefix(file, s.Dir+"/")
 }
 
 // foreign: the file is a package's or Python's own, not the person's.

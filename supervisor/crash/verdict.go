@@ -98,22 +98,31 @@ var rules = []rule{
 	{kind: KindUnknown, match: unknown},
 }
 
+// dying are the rules for what a process itself says, at its very end, of what it dies of.
+var dying = []rule{
+	{kind: KindOpenMP, match: openMPTwice},
+	{kind: KindOpenMPShared, match: openMPShared},
+	{kind: KindForkSafety, match: forkSafety},
+	{kind: KindOpenMP, match: openMPConfused},
+	{kind: KindStack, match: stackOverflow},
+	{kind: KindAssertion, match: assertion},
+	{kind: KindSegfault, match: signalled("SIGSEGV")},
+	{kind: KindAbort, match: signalled("SIGABRT")},
+	{kind: KindBusError, match: signalled("SIGBUS")},
+	{kind: KindIllegal, match: signalled("SIGILL")},
+	{kind: KindArithmetic, match: signalled("SIGFPE")},
+}
+
 // Judge says why a run ended. It takes well under a millisecond for 64 KiB of output.
 func Judge(e Evidence) Verdict {
 	if e.Worker {
 		return judgeWorker(e)
 	}
-	s := newScene(e)
-	for _, r := range rules {
-		if v, ok := r.match(s); ok {
-			v.Kind = cmp.Or(v.Kind, r.kind)
-			return v.tidy()
-		}
-	}
-	return Verdict{Kind: KindUnknown} // not reached: the last rule matches all
+	v, _ := newScene(e).first(rules, func(rule) bool { return true }) // the last one matches all
+	return v.tidy()
 }
 
-// JudgeWorker says why a worker of a run died, from the output alone: its exit status belongs to its parent, which keeps it.
+// JudgeWorker says why a worker of a run died, from the output and the system's report: its exit status belongs to its parent, which keeps it.
 func JudgeWorker(e Evidence) Verdict {
 	e.Worker = true
 	return judgeWorker(e)
@@ -133,9 +142,13 @@ func judgeWorker(e Evidence) Verdict {
 
 // fromText asks the rules that the output alone can satisfy.
 func fromText(e Evidence) (Verdict, bool) {
-	s := newScene(e)
+	return newScene(e).first(rules, func(r rule) bool { return r.text })
+}
+
+// first is the verdict of the first of the rules that matches.
+func (s *scene) first(rules []rule, asked func(rule) bool) (Verdict, bool) {
 	for _, r := range rules {
-		if !r.text {
+		if !asked(r) {
 			continue
 		}
 		if v, ok := r.match(s); ok {
@@ -153,9 +166,8 @@ const (
 
 // tidy makes a verdict fit for a notice, a menu and a JSON line: valid UTF-8, printable, one line each, not too long.
 func (v Verdict) tidy() Verdict {
-	if v.Line != "" { // words of the output: an exception may carry a key, and a notice is shown to whoever looks
-		v.Summary, v.Remedy, v.Line = Mask(v.Summary), Mask(v.Remedy), Mask(v.Line)
-	}
+	// There are words of the output or of a report in it: an exception may carry a key, and a notice is shown to whoever looks.
+	v.Summary, v.Remedy, v.Line = Mask(v.Summary), Mask(v.Remedy), Mask(v.Line)
 	v.Summary, v.Line = oneLine(v.Summary, longestSummary), oneLine(v.Line, longestLine)
 	v.Remedy = oneLine(v.Remedy, longestLine)
 	return v
