@@ -74,6 +74,7 @@ func TestTheReportOnARealDeathReadsWellInARealBrowser(t *testing.T) {
 	require.Contains(t, b.text("document.querySelector('.stack .own').innerText"), "embed", "the user's own frame is marked")
 	require.NotEmpty(t, b.text("document.querySelector('.timeline .memory .line').outerHTML"))
 	require.Contains(t, b.text("document.querySelector('.graph').textContent"), "faiss")
+	require.Contains(t, b.text("[...document.querySelectorAll('.graph .clash')].map(e => e.textContent).join(' ')"), "torch/lib/libomp.so", "loaded, and in conflict")
 	require.Equal(t, "rgb(247, 247, 245)", b.text("getComputedStyle(document.body).backgroundColor"), "the policy lets the page's own style in")
 	light := b.picture("report-light")
 	require.Greater(t, colours(light), 20)

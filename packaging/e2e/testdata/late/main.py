@@ -1,4 +1,8 @@
-"""The user's backend as it often dies: FAISS from the start, and the second OpenMP runtime only when a request needs `torch`."""
+"""The user's backend as it often dies: both OpenMP runtimes are loaded from the start, and the second one goes to work only when a
+request needs it."""
+import ctypes
+import importlib.util
+import os
 from contextlib import asynccontextmanager
 
 import faiss
@@ -6,6 +10,7 @@ import numpy as np
 from fastapi import FastAPI
 
 WIDTH = 64
+ctypes.CDLL(os.path.join(os.path.dirname(importlib.util.find_spec("torch").origin), "lib", "libomp.so"))  # as `import torch` loads it
 kept = []
 
 
