@@ -14,21 +14,6 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
-// playWith starts an app that has a center.
-func playWith(t *testing.T, center Center, dirs ...string) *stage {
-	t.Helper()
-	s := &stage{
-		t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1), center: center,
-	}
-	list, err := OpenBackends(s.state)
-	require.NoError(t, err)
-	for _, d := range dirs {
-		require.NoError(t, list.Add(d))
-	}
-	s.start()
-	return s
-}
-
 func (s *stage) supervises(dir string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

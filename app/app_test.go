@@ -175,7 +175,15 @@ func (s *stage) supervise(dir string) Supervision {
 // play starts an app on the folders.
 func play(t *testing.T, dirs ...string) *stage {
 	t.Helper()
-	s := &stage{t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1)}
+	return playWith(t, nil, dirs...)
+}
+
+// playWith starts an app that has a center.
+func playWith(t *testing.T, center Center, dirs ...string) *stage {
+	t.Helper()
+	s := &stage{
+		t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1), center: center,
+	}
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
 	for _, d := range dirs {
