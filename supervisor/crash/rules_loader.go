@@ -9,20 +9,33 @@ import (
 
 // The rules that know what dyld and ld.so say: before Python's first instruction, or as an ImportError.
 
-// thrown is the exception that ended the run, at its start or later, with the lines that belong to its message; -1: none did.
+// thrown is an exception that ended a run: its line, -1 if there is none, and with the lines that belong to its message.
+type thrown struct {
+	line int
+	text string
+}
+
+// thrown is the exception that ended the run, at its start or later.
 func (s *scene) thrown() (line int, text string) {
-	line = s.fatal()
+	if s.end == nil {
+		s.end = s.findThrown()
+	}
+	return s.end.line, s.end.text
+}
+
+func (s *scene) findThrown() *thrown {
+	line := s.fatal()
 	if _, e := s.startup(); e >= 0 {
 		line = e
 	}
 	if line < 0 {
-		return -1, ""
+		return &thrown{line: -1}
 	}
 	end := line + 1
 	for end < len(s.lines) && end-line < followLimit && !isRecord(s.lines[end]) {
 		end++
 	}
-	return line, strings.Join(s.lines[line:end], "\n")
+	return &thrown{line, strings.Join(s.lines[line:end], "\n")}
 }
 
 // launchLines may follow what dyld says before it ends a process that has not begun; with more, it was another process.

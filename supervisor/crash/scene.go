@@ -9,7 +9,9 @@ import (
 type scene struct {
 	Evidence
 	lines []string
+	text  string    // the lines in one: that a text is nowhere in it is known at a look
 	trace traceback // the last one in the output; its line is -1 if there is none
+	end   *thrown   // once it was asked for
 }
 
 // traceback is one that Python printed, from its first header to the line that names the exception.
@@ -28,6 +30,7 @@ const (
 
 func newScene(e Evidence) *scene {
 	s := &scene{Evidence: e, lines: clean(e.Tail)}
+	s.text = strings.Join(s.lines, "\n")
 	if !e.Known && e.Report != nil && e.Report.how() != "" { // nobody but the system saw the end
 		s.Known, s.Signal = true, e.Report.how()
 	}
@@ -76,6 +79,9 @@ func clean(tail []string) []string {
 
 // last is the index of the last line that holds the text, -1 if none does.
 func (s *scene) last(text string) int {
+	if !strings.Contains(s.text, text) { // most texts are nowhere, and there are many to ask for
+		return -1
+	}
 	for i := len(s.lines) - 1; i >= 0; i-- {
 		if strings.Contains(s.lines[i], text) {
 			return i
