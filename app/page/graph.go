@@ -37,7 +37,7 @@ type graph struct {
 	Packages, Copies    []node
 	Edges               []edge
 	Says                string // the picture in a sentence, for who cannot see it
-	Omitted             int    // copies there was no room for
+	Omitted             int    // copies and packages there was no room for
 	AnyLoaded, AnyClash bool
 }
 
@@ -101,11 +101,9 @@ func newGraph(c Copies, w Words) *graph {
 		return nil
 	}
 	g := &graph{Width: graphWidth, LeftWidth: leftWidth, RightAt: rightAt, RightWidth: graphWidth - rightAt - 2, RightText: rightAt + 15, RightEnd: graphWidth - 16, NodeHeight: nodeHeight}
-	if len(images) > mostNodes {
-		g.Omitted = len(images) - mostNodes
-		images = images[:mostNodes]
-	}
-	names := packagesOf(images)
+	images, g.Omitted = fitting(images)
+	names, more := fitting(packagesOf(images))
+	g.Omitted += more
 	if len(names) == 0 { // nobody is known to use them: there is no left side
 		g.RightAt, g.RightText, g.RightWidth = 1, 16, graphWidth-3
 	}
@@ -114,7 +112,7 @@ func newGraph(c Copies, w Words) *graph {
 	g.Height = whole + 4
 	at := func(i, n int) float64 { return 2 + (whole-height(n))/2 + float64(i)*(nodeHeight+nodeGap) }
 	for i, name := range names {
-		n := node{Name: w.Safe(name), Version: w.Safe(versionOf(images, name))}
+		n := node{Name: beginning(w.Safe(name), 22), Version: beginning(w.Safe(versionOf(images, name)), 26)}
 		n.place(at(i, len(names)))
 		g.Packages = append(g.Packages, n)
 	}
@@ -124,7 +122,9 @@ func newGraph(c Copies, w Words) *graph {
 		g.Copies = append(g.Copies, n)
 		g.AnyLoaded, g.AnyClash = g.AnyLoaded || im.loaded, g.AnyClash || im.clash
 		for _, user := range im.users {
-			g.Edges = append(g.Edges, newEdge(g.Packages[slices.Index(names, user)].Y, n.Y, im))
+			if i := slices.Index(names, user); i >= 0 {
+				g.Edges = append(g.Edges, newEdge(g.Packages[i].Y, n.Y, im))
+			}
 		}
 	}
 	g.Says = g.sentence()
@@ -210,6 +210,20 @@ func inEnvironment(path string) string {
 		}
 	}
 	return path
+}
+
+// fitting is what there is room for, and how much is left out.
+func fitting[T any](all []T) ([]T, int) {
+	n := min(len(all), mostNodes)
+	return all[:n], len(all) - n
+}
+
+// beginning is the beginning of a text: a name's is what it is known by.
+func beginning(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n-1]) + "…"
+	}
+	return s
 }
 
 // ending is the end of a text: what tells two paths apart is there.

@@ -29,7 +29,8 @@ func TestNothingInTheGraphStandsOutsideOrOnTopOfAnother(t *testing.T) {
 		c.Runtimes = append(c.Runtimes, openmp.Runtime{Path: path, Real: path, Package: fmt.Sprint("p", i)})
 	}
 	g := newGraph(c, plainWords)
-	require.Equal(t, 63-mostNodes, g.Omitted)
+	require.Equal(t, 63-mostNodes+2, g.Omitted, "copies, and two packages of those that are shown")
+	require.Len(t, g.Packages, mostNodes)
 	require.True(t, g.Copies[0].Clash && g.Copies[1].Clash, "those that matter are not among the omitted")
 	for _, nodes := range [][]node{g.Packages, g.Copies} {
 		for i, n := range nodes {
@@ -48,6 +49,13 @@ func TestOnlyTwoLoadedRuntimesOfLLVMOrIntelClash(t *testing.T) {
 	for loaded, want := range map[string]int{"": 0, "/a": 0, "/a /b": 2, "/a /c": 0, "/a /d": 0, "/d /b": 2, "/a /b /c": 2} {
 		require.Len(t, clashing(all, strings.Fields(loaded)), want, loaded)
 	}
+}
+
+func TestAPackageWithALongNameStaysInItsBox(t *testing.T) {
+	g := newGraph(Copies{Runtimes: []openmp.Runtime{{Path: "/x/libomp.so", Real: "/x/libomp.so", Package: "a-package-with-quite-a-long-name", PackageVersion: strings.Repeat("1.", 40)}}}, plainWords)
+	require.Equal(t, "a-package-with-quite-…", g.Packages[0].Name)
+	require.Len(t, []rune(g.Packages[0].Version), 26)
+	require.Contains(t, g.Says, "a-package-with-quite-a-long-name")
 }
 
 func TestOfALongPathTheEndIsShown(t *testing.T) {
