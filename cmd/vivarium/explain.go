@@ -70,10 +70,10 @@ func (q *question) answer(in io.Reader) (v crash.Verdict, about string, err erro
 	if err := q.status(&e); err != nil {
 		return v, "", err
 	}
-	if !e.Known {
-		return judgeOutput(e), about, nil
+	if e.Known {
+		return crash.Judge(e), about, nil
 	}
-	return crash.Judge(e), about, nil
+	return judgeOutput(e), about, nil
 }
 
 // status is the end as it was given: it counts more than what a report says.
@@ -181,7 +181,7 @@ func judgeOutput(e crash.Evidence) crash.Verdict {
 			return v
 		}
 	}
-	return crash.Verdict{Kind: crash.KindUnknown, Summary: "the output does not say why it ended", Remedy: "Say how it ended with --exit or --signal."}
+	return crash.Verdict{Kind: crash.KindUnknown, Summary: "what is there does not say why it ended", Remedy: "Say how it ended with --exit or --signal."}
 }
 
 // systemOf is the system that an output comes from, by the paths in it; "" if they do not tell: then it is taken for this one.

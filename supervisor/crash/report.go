@@ -125,7 +125,8 @@ func IsReport(head []byte) bool {
 // Evidence is what a report alone tells of an end: the signal, how long it lived, and of a JetsamEvent that memory ran out. pid is the
 // process that is asked about, 0 for the only Python that a JetsamEvent names.
 func (r *Report) Evidence(pid int) Evidence {
-	e := Evidence{Known: true, Signal: r.how(), OS: "darwin", Report: r}
+	e := Evidence{Signal: r.how(), OS: "darwin", Report: r}
+	e.Known = e.Signal != ""
 	if r.Captured.After(r.Launched) && !r.Launched.IsZero() {
 		e.Uptime = r.Captured.Sub(r.Launched)
 	}
@@ -156,10 +157,20 @@ func (j *Jetsam) process(pid int) (found JetsamProcess, ok bool) {
 	return found, ok
 }
 
-// how is the end in the words of Evidence: the bare signal.
+// how is the end in the words of Evidence: the bare signal; "" if the report does not say it, not even by another word.
 func (r *Report) how() string {
-	name, _, _ := strings.Cut(r.Signal, " ")
-	return name
+	if name, _, _ := strings.Cut(r.Signal, " "); name != "" {
+		return name
+	}
+	if r.Namespace == "SIGNAL" { // Apple's numbers
+		if name := map[int64]string{4: "SIGILL", 5: "SIGTRAP", 6: "SIGABRT", 8: "SIGFPE", 9: "SIGKILL", 10: "SIGBUS", 11: "SIGSEGV", 15: "SIGTERM"}[r.Code]; name != "" {
+			return name
+		}
+	}
+	return map[string]string{
+		"EXC_BAD_ACCESS": "SIGSEGV", "EXC_BAD_INSTRUCTION": "SIGILL", "EXC_ARITHMETIC": "SIGFPE", "EXC_BREAKPOINT": "SIGTRAP",
+		"EXC_GUARD": "SIGKILL", "EXC_RESOURCE": "SIGKILL",
+	}[r.Exception]
 }
 
 // sender is the process that sent the signal, "" if it was the process itself, or its fault.
@@ -203,14 +214,16 @@ func (r *Report) image(f Frame) Image {
 	return Image{}
 }
 
+// ofTheSystem: the image is a part of the system, of Python itself, or of the way in which ctypes calls.
 func ofTheSystem(image string) bool {
-	switch {
-	case strings.HasPrefix(image, "libffi"), strings.HasPrefix(image, "_ctypes."): // which only pass on what Python calls
+	switch image {
+	case "dyld", "libdyld.dylib", "CoreFoundation", "Foundation", "Python", "org.python.python", "???":
 		return true
-	case strings.HasPrefix(image, "libsystem_"), strings.HasPrefix(image, "libc++"), strings.HasPrefix(image, "libobjc"), strings.HasPrefix(image, "libdispatch"),
-		image == "dyld", image == "libdyld.dylib", image == "CoreFoundation", image == "Foundation", image == "???",
-		image == "Python", image == "org.python.python", strings.HasPrefix(image, "libpython"), strings.HasPrefix(image, "python"):
-		return true
+	}
+	for _, prefix := range []string{"libsystem_", "libc++", "libobjc", "libdispatch", "libpython", "python", "libffi.", "_ctypes."} {
+		if strings.HasPrefix(image, prefix) {
+			return true
+		}
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -245,6 +246,70 @@ func TestAReportAloneIsEvidence(t *testing.T) {
 	}
 	require.False(t, jetsam.Evidence(12).Known, "another process was ended, not this one")
 	require.False(t, jetsam.Evidence(462).Known, "a process without a reason lives on")
+}
+
+// A report without a signal is no proof of a clean exit.
+func TestAReportThatDoesNotNameASignalIsStillRead(t *testing.T) {
+	for text, want := range map[string]string{
+		`"exception":{"type":"EXC_BAD_ACCESS"}`:                                             "SIGSEGV",
+		`"exception":{"type":"EXC_CRASH"},"termination":{"namespace":"SIGNAL","code":6}`:    "SIGABRT",
+		`"exception":{"type":"EXC_CRASH"},"termination":{"namespace":"SIGNAL","code":10}`:   "SIGBUS",
+		`"exception":{"type":"EXC_GUARD"},"termination":{"namespace":"GUARD","code":1}`:     "SIGKILL",
+		`"exception":{"type":"EXC_BREAKPOINT","signal":"SIGTRAP"}`:                          "SIGTRAP",
+		`"exception":{"type":"EXC_CRASH"},"termination":{"namespace":"SIGNAL","code":1234}`: "",
+		`"captureTime":"2026-03-01 12:00:01.6368 +0100"`:                                    "",
+	} {
+		r, err := ParseReport(strings.NewReader(`{"bug_type":"309"}{` + text + `}`))
+		require.NoError(t, err)
+		e := r.Evidence(0)
+		require.Equal(t, want, e.Signal, text)
+		require.Equal(t, want != "", e.Known, text)
+		require.NotEqual(t, KindCleanExit, Judge(e).Kind, text)
+	}
+}
+
+func TestTheCulpritIsTheInnermostImageThatIsNotTheSystems(t *testing.T) {
+	for name, want := range map[string]string{
+		"openmp-two-images.ips":             "libomp.dylib (__kmp_suspend_initialize_thread)",
+		"metal-assertion.ips":               "libtorch_cpu.dylib (at::mps::MPSStream::commit())",
+		"text-macos-26.txt":                 "libmlx.dylib (mlx::core::load(std::string))",
+		"code-signature.ips":                "_imaging.cpython-312-darwin.so",
+		"library-missing-macos-13.ips":      "",
+		"text-macos-14-library-missing.txt": "",
+	} {
+		r, err := ParseReport(strings.NewReader(reportText(t, name)))
+		require.NoError(t, err)
+		f, ok := r.culprit()
+		require.Equal(t, want != "", ok, name)
+		if ok {
+			require.Equal(t, want, f.text(), name)
+		}
+	}
+	r := Report{Frames: []Frame{{Image: "libsystem_platform.dylib", Symbol: "_platform_strlen"}, {Image: "Python"}, {Image: "libffi.dylib", Symbol: "ffi_call_SYSV"},
+		{Image: "_ctypes.cpython-311-darwin.so"}, {Image: "python3.11"}}}
+	_, ok := r.culprit()
+	require.False(t, ok, "ctypes only calls what it is told to")
+}
+
+// What is gone through byte by byte ends where encoding/json ends it.
+func FuzzJSONStream(f *testing.F) {
+	f.Add(`{"a":"\\","b":["\"]"],"c":{"d":-1.5e3}, "e" : null }`)
+	f.Add(` "x\u0022]" `)
+	f.Add(`-1.5e+3`)
+	f.Add(`[[],{},[{"":""}]]`)
+	f.Fuzz(func(t *testing.T, text string) {
+		s := &jsonStream{r: bufio.NewReader(strings.NewReader(text + ",7"))}
+		raw, err := s.value(true)
+		if !json.Valid([]byte(text)) {
+			return // it has come to an end, which is all that is asked
+		}
+		if want := strings.Trim(text, " \t\r\n"); err != nil || string(raw) != want {
+			t.Fatalf("%q: %v, want %q", raw, err, want)
+		}
+		if c, err := s.next(); err != nil || c != ',' {
+			t.Fatalf("%q does not end there: %q, %v", raw, c, err)
+		}
+	})
 }
 
 func FuzzParseReport(f *testing.F) {
