@@ -106,16 +106,7 @@ var aptOf = map[string]string{"libgomp.so.1": "libgomp1", "libgl.so.1": "libgl1"
 func libraryNotLoaded(s *scene) (Verdict, bool) {
 	if i, text := s.thrown(); i >= 0 {
 		if m := sharedGone().FindStringSubmatch(text); m != nil {
-			v := Verdict{Line: s.lines[i], Summary: "the library " + m[1] + " is missing, which a Python package needs", Remedy: "Install the system's package that brings " + m[1] + "."}
-			switch pkg := aptOf[m[1]]; {
-			case strings.HasPrefix(m[1], "libcu"), strings.HasPrefix(m[1], "libnv"):
-				v.Remedy = "It is NVIDIA's: install the CUDA that the package was built for, or the package's build for the CPU."
-			case m[1] == "libGL.so.1":
-				v.Remedy = "Use OpenCV without windows: " + s.pip("opencv-python-headless") + ". Or install the library: `sudo apt-get install " + pkg + "`."
-			case pkg != "" && s.os() == "linux":
-				v.Remedy = "Install it: `sudo apt-get install " + pkg + "` (on Debian and Ubuntu)."
-			}
-			return v, true
+			return Verdict{Line: s.lines[i], Summary: "the library " + m[1] + " is missing, which a Python package needs", Remedy: s.bringLibrary(m[1])}, true
 		}
 	}
 	line, text := s.loader("Library not loaded: ")
@@ -145,6 +136,19 @@ func libraryNotLoaded(s *scene) (Verdict, bool) {
 		v.Remedy = "Reinstall the package that is named in the log."
 	}
 	return v, true
+}
+
+// bringLibrary is how a library comes to a Linux system that lacks it.
+func (s *scene) bringLibrary(name string) string {
+	switch pkg := aptOf[name]; {
+	case strings.HasPrefix(name, "libcu"), strings.HasPrefix(name, "libnv"):
+		return "It is NVIDIA's: install the CUDA that the package was built for, or the package's build for the CPU."
+	case name == "libGL.so.1":
+		return "Use OpenCV without windows: " + s.pip("opencv-python-headless") + ". Or install the library: `sudo apt-get install " + pkg + "`."
+	case pkg != "" && s.os() == "linux":
+		return "Install it: `sudo apt-get install " + pkg + "` (on Debian and Ubuntu)."
+	}
+	return "Install the system's package that brings " + name + "."
 }
 
 // packageOf is the package that a file below site-packages belongs to, by its folder.

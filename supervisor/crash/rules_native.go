@@ -1,12 +1,11 @@
 package crash
 
 import (
-	"path"
 	"slices"
 	"strings"
 )
 
-// The rules that know how native code gives up: by a fork that it cannot bear, by an assertion, by its stack's end.
+// The rules that know how native code gives up: by a fork that it cannot bear, by its stack's end.
 
 var objcFork = pattern(`\+\[(\S+) initialize\] may have been in progress in another thread when fork\(\) was called`)
 
@@ -54,146 +53,6 @@ func (s *scene) preload() string {
 		return ", and no --preload for gunicorn"
 	}
 	return ""
-}
-
-var (
-	thrownCpp  = pattern(`libc\+\+abi(?:\.dylib)?: terminating (?:due to|with) uncaught (?:foreign )?exception(?: of type ([^:]+(?:::[^:\s]+)*))?(?:: (.*))?$`)
-	thrownGNU  = pattern(`terminate called after throwing an instance of '(.+)'`)
-	assertMac  = pattern(`Assertion failed: \((.+)\), function (\S+), file (\S+?),? line (\d+)`)
-	assertGNU  = pattern("^\\S+: (\\S+:\\d+): .*Assertion [`'](.+)' failed\\.?$")
-	assertGGML = pattern(`(\S+):(\d+): GGML_ASSERT\((.+)\) failed`)
-	openMPSays = pattern(`OMP: Error #\d+: (.+)`)
-	thrownObjC = pattern(`Terminating app due to uncaught exception '(\w+)', reason: '(.*?)'?$`)
-	assertAny  = pattern(`(\S+):(\d+): failed assertion .(.+)`)
-	checkFails = pattern(`([\w./-]+\.(?:cc|cpp|cu|h|mm)):(\d+)\]? (Check failed: .+)$`)
-)
-
-// heapWords are what C's allocators say when they find their own data broken.
-var heapWords = []string{
-	"malloc: *** error for object", "double free or corruption", "free(): invalid", "free(): double free", "malloc(): ", "corrupted size vs. prev_size",
-	"munmap_chunk(): invalid", "realloc(): invalid", "malloc_consolidate(): ", "malloc: Incorrect checksum for freed object",
-	"*** stack smashing detected ***", "*** buffer overflow detected ***",
-}
-
-// assertion: a library found something that cannot be, and said so.
-func assertion(s *scene) (Verdict, bool) {
-	if !s.ended("SIGABRT") && !s.ended("SIGTRAP") && !s.ended("SIGILL") {
-		return Verdict{}, false
-	}
-	for i := len(s.lines) - 1; i >= 0 && len(s.lines)-i <= 200; i-- {
-		if v, ok := s.assertionIn(s.lines[i]); ok && !s.wentOn(i) {
-			v.Line = s.lines[i]
-			if n := s.last("Terminating app due to uncaught exception"); strings.HasSuffix(v.Summary, ": NSException") && n >= 0 && n < i {
-				v, _ = s.assertionIn(s.lines[n])
-				v.Line = s.lines[n]
-			}
-			if v.Kind == "" && thrownGNU().MatchString(v.Line) && i+1 < len(s.lines) {
-				if what, ok := strings.CutPrefix(strings.TrimSpace(s.lines[i+1]), "what():"); ok {
-					v.Summary += ": " + strings.TrimSpace(what)
-				}
-			}
-			return s.placed(v), true
-		}
-	}
-	if s.Report != nil {
-		for _, l := range s.Report.Said {
-			if v, ok := s.assertionIn(l); ok {
-				return s.placed(v), true
-			}
-		}
-	}
-	return Verdict{}, false
-}
-
-func (s *scene) assertionIn(l string) (Verdict, bool) {
-	for _, w := range heapWords {
-		if strings.Contains(l, w) {
-			return Verdict{
-				Kind: KindHeap, Summary: "a native library damaged Python's memory: " + strings.TrimSpace(l[strings.Index(l, w):]),
-				Remedy: "The damage was done earlier than it was found. Upgrade the native packages; PYTHONMALLOC=debug under [environment] may find it sooner.",
-			}, true
-		}
-	}
-	if !slices.ContainsFunc([]string{"ssert", "GGML_ASSERT", "erminat", "Check failed", "OMP: Error #"}, func(w string) bool { return strings.Contains(l, w) }) {
-		return Verdict{}, false
-	}
-	if m := thrownCpp().FindStringSubmatch(l); m != nil {
-		return cppVerdict(m[1], m[2]), true
-	}
-	if m := thrownGNU().FindStringSubmatch(l); m != nil {
-		return cppVerdict(m[1], ""), true
-	}
-	if m := thrownObjC().FindStringSubmatch(l); m != nil {
-		return cppVerdict(m[1], m[2]), true
-	}
-	v := Verdict{Remedy: upgradeIt + "; its own issues may know that line."}
-	switch {
-	case strings.Contains(l, "terminate called without an active exception"):
-		v.Summary = "a native library gave up: terminate called without an active exception"
-		return v, true
-	case openMPSays().MatchString(l):
-		v.Summary = "OpenMP gave up: " + strings.TrimRight(openMPSays().FindStringSubmatch(l)[1], ": .")
-		v.Remedy = `Set OMP_NUM_THREADS = "1" under [environment] in vivarium.toml.`
-		return v, true
-	case assertGGML().MatchString(l):
-		m := assertGGML().FindStringSubmatch(l)
-		v.Summary = "a native library gave up: assertion " + m[3] + " (" + path.Base(m[1]) + ":" + m[2] + ")"
-		return v, true
-	case strings.Contains(l, "failed assertion") && (strings.Contains(l, "Metal") || strings.Contains(l, "MPS") || strings.Contains(l, "MTL")):
-		v.Summary = "Apple's Metal gave up: " + strings.TrimSpace(l[strings.Index(l, "failed assertion"):])
-		v.Remedy = `Let the model run on the CPU (device "cpu"), or upgrade torch and macOS: this is a fault in the code for Apple's graphics.`
-		return v, true
-	case assertAny().MatchString(l):
-		m := assertAny().FindStringSubmatch(l)
-		v.Summary = "a native library gave up: failed assertion " + strings.Trim(m[3], "`'\"") + " (" + path.Base(m[1]) + ":" + m[2] + ")"
-		return v, true
-	case checkFails().MatchString(l):
-		m := checkFails().FindStringSubmatch(l)
-		v.Summary = "a native library gave up: " + m[3] + " (" + path.Base(m[1]) + ":" + m[2] + ")"
-		return v, true
-	case assertMac().MatchString(l):
-		m := assertMac().FindStringSubmatch(l)
-		v.Summary = "a native library gave up: assertion " + m[1] + " in " + m[2] + " (" + path.Base(m[3]) + ":" + m[4] + ")"
-		return v, true
-	case assertGNU().MatchString(l):
-		m := assertGNU().FindStringSubmatch(l)
-		v.Summary = "a native library gave up: assertion " + m[2] + " (" + path.Base(m[1]) + ")"
-		return v, true
-	}
-	return Verdict{}, false
-}
-
-func cppVerdict(kind, what string) Verdict {
-	kind = strings.TrimSpace(kind)
-	if strings.HasSuffix(kind, "bad_alloc") {
-		return Verdict{Kind: KindOutOfMemory, Summary: "memory ran out in native code (" + kind + ")", Remedy: lessMemory}
-	}
-	if strings.Contains(what, "kIOGPUCommandBufferCallbackErrorOutOfMemory") || strings.Contains(what, "Insufficient Memory") {
-		return Verdict{Kind: KindOutOfMemory, Summary: "the memory for Apple's graphics (Metal) ran out", Remedy: "Use a smaller or quantised model, a shorter context or a smaller batch."}
-	}
-	v := Verdict{Summary: "a native library threw an exception that nobody caught", Remedy: upgradeIt + "; its own issues may know that line."}
-	if kind != "" {
-		v.Summary += ": " + kind
-	}
-	if what = strings.TrimSpace(what); what != "" {
-		v.Summary += ": " + what
-	}
-	return v
-}
-
-const upgradeIt = "Upgrade the package whose library this is"
-
-// placed adds the package and the person's own frame, if faulthandler told them.
-func (s *scene) placed(v Verdict) Verdict {
-	if i := s.last(fatalError); i >= 0 && !s.wentOn(i) {
-		if rest, ok := strings.CutPrefix(v.Remedy, upgradeIt); ok && s.suspect(i) != "" {
-			v.Remedy = "Upgrade " + s.suspect(i) + ", whose native code was running, " + s.pip("--upgrade "+s.suspect(i)) + rest
-		}
-		if where := s.ownPlace(i); where != "" {
-			v.Remedy = "Your code was at " + where + ". " + v.Remedy
-		}
-	}
-	return v
 }
 
 // stackOverflow: calls that go ever deeper, in Python or below it.
