@@ -161,7 +161,7 @@ func TestOurObjectiveCHasNoWarnings(t *testing.T) {
 			compiler = filepath.Join(root, "packaging", "darwin", "macos-cc")
 		}
 		for _, file := range files {
-			args := []string{"-c", "-o", os.DevNull, "-fobjc-arc", "-Wall", "-Wextra", "-Werror", file}
+			args := []string{"-c", "-o", filepath.Join(t.TempDir(), "out.o"), "-fobjc-arc", "-Wall", "-Wextra", "-Werror", file}
 			if b.zig != "" {
 				args = append([]string{arch.zig + "-macos." + minMacOS}, args...)
 			}
