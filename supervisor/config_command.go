@@ -185,6 +185,16 @@ func appIDOf(word, cwd, dir string) appID {
 	return id
 }
 
+// Module is the dotted name of the backend's first module, "" if the command does not tell.
+func (c Config) Module() string {
+	for _, word := range c.App() {
+		if m := appIDOf(word, c.Dir, c.Dir).module; m != "" && !filepath.IsAbs(m) {
+			return m
+		}
+	}
+	return ""
+}
+
 // sameApp: both name the same module, and no different objects in it.
 func sameApp(a, b appID) bool {
 	return a.module != "" && a.module == b.module && (a.object == b.object || a.object == "" || b.object == "")

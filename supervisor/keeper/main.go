@@ -117,12 +117,15 @@ func lockPatiently(path string) (*os.File, error) {
 }
 
 // raiseFileLimit gives the children a soft limit with which a server can live: a GUI launch gives 256. Set by hand, Go does
+// MaxOpenFiles is how far a keeper raises the limit of open files, its own and so the server's.
+const MaxOpenFiles = maxOpenFiles
+
 // not take it back in the child.
 func raiseFileLimit() error {
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {
 		return err
 	}
-	lim.Cur = min(lim.Max, maxOpenFiles)
+	lim.Cur = min(lim.Max, MaxOpenFiles)
 	return syscall.Setrlimit(syscall.RLIMIT_NOFILE, &lim)
 }

@@ -1,0 +1,152 @@
+package openmp
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Outcome is what comes of the runtimes that meet in one process.
+type Outcome string
+
+// The outcomes, from the best to the worst.
+const (
+	Harmless Outcome = "harmless"
+	Degrades Outcome = "degrades" // each runtime has its own threads: slower, and on a Mac a crash cannot be ruled out
+	Aborts   Outcome = "aborts"   // OMP: Error #15; with KMP_DUPLICATE_LIB_OK a segmentation fault can follow later
+)
+
+// Prediction is what would happen in a process that imports what the backend imports.
+type Prediction struct {
+	Together []Runtime `json:"together"` // the images that would meet, each once
+	Packages []string  `json:"packages"` // that are imported, directly or because another one needs them, and use a runtime
+	Outcome  Outcome   `json:"outcome"`
+	Summary  string    `json:"summary"`          // one sentence
+	Remedy   string    `json:"remedy,omitempty"` // what cures it; "" where nothing has to be
+}
+
+// Predict says which runtimes meet in a process that imports these modules, and what comes of that. It follows the packages' own
+// requirements, because a package imports what it needs. What it knows of pairs is from threadpoolctl's multiple_openmp.md
+// (https://github.com/joblib/threadpoolctl): two of LLVM's family abort; one of them beside GNU's works, with two pools of threads.
+func Predict(env Environment, imports []string, goos string) Prediction {
+	used := env.closure(imports)
+	var p Prediction
+	for _, r := range env.Runtimes {
+		by := users(r, used)
+		if len(by) == 0 {
+			continue
+		}
+		for _, name := range by {
+			if !slices.Contains(p.Packages, name) {
+				p.Packages = append(p.Packages, name)
+			}
+		}
+		if !slices.ContainsFunc(p.Together, r.Same) {
+			p.Together = append(p.Together, r)
+		}
+	}
+	slices.Sort(p.Packages)
+	p.judge(goos)
+	return p
+}
+
+// Judge says what comes of the runtimes that are loaded already, by their paths.
+func Judge(env Environment, loaded []string, goos string) Prediction {
+	var p Prediction
+	for _, path := range loaded {
+		r := Runtime{Path: path, Real: path, Flavor: flavorOf(filepath.Base(path))}
+		if i := slices.IndexFunc(env.Runtimes, func(e Runtime) bool { return e.Path == path || e.Real == path }); i >= 0 {
+			r = env.Runtimes[i]
+		}
+		if !slices.ContainsFunc(p.Together, r.Same) {
+			p.Together = append(p.Together, r)
+		}
+	}
+	p.judge(goos)
+	return p
+}
+
+// closure are the packages that are imported, and those that they need, by normal name.
+func (e Environment) closure(imports []string) map[string]bool {
+	used := map[string]bool{}
+	var queue []string
+	for _, p := range e.Packages {
+		if slices.ContainsFunc(p.Modules, func(m string) bool { return slices.Contains(imports, m) }) {
+			queue = append(queue, Normal(p.Name))
+		}
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		if used[queue[0]] {
+			continue
+		}
+		used[queue[0]] = true
+		if p, ok := e.Package(queue[0]); ok {
+			queue = append(queue, p.Requires...)
+		}
+	}
+	return used
+}
+
+// users are the packages among these that load the runtime. Its owner counts if nobody is known to ask for it, because it is loaded by hand
+// then.
+func users(r Runtime, used map[string]bool) []string {
+	var names []string
+	for _, u := range r.Users {
+		if used[Normal(u.Package)] && !slices.Contains(names, u.Package) {
+			names = append(names, u.Package)
+		}
+	}
+	if len(r.Users) == 0 && used[Normal(r.Package)] {
+		names = append(names, r.Package)
+	}
+	return names
+}
+
+func (p *Prediction) judge(goos string) {
+	var family, gnu []Runtime
+	for _, r := range p.Together {
+		if r.Flavor == GNU {
+			gnu = append(gnu, r)
+		} else {
+			family = append(family, r)
+		}
+	}
+	switch {
+	case len(family) > 1:
+		p.Outcome = Aborts
+		p.Summary = fmt.Sprintf("%d OpenMP runtimes meet in one process (%s): the second one aborts it with OMP: Error #15 unless KMP_DUPLICATE_LIB_OK allows it, and then it may crash later", len(family), brought(family))
+		p.Remedy = "Make one of them with `vivarium doctor --fix` (--dry-run shows the plan). Until then OMP_NUM_THREADS = \"1\" under [environment] avoids most crashes."
+		if slices.ContainsFunc(family, func(r Runtime) bool { return r.Static }) {
+			p.Remedy = "One of them is part of a larger file, where no link can be put: upgrade that package, or set OMP_NUM_THREADS = \"1\" under [environment]."
+		}
+	case len(family) == 1 && len(gnu) > 0:
+		p.Outcome = Degrades
+		p.Summary = fmt.Sprintf("LLVM's and GNU's OpenMP meet in one process (%s): they bear each other, with a pool of threads each", brought(p.Together))
+		if goos == "darwin" {
+			p.Remedy = "Import the package with LLVM's first. If it is slow, set OMP_NUM_THREADS lower under [environment]."
+		} else {
+			p.Remedy = "If it is slow, set OMP_NUM_THREADS lower under [environment]."
+		}
+	case len(gnu) > 1:
+		p.Outcome = Degrades
+		p.Summary = fmt.Sprintf("%d copies of GNU's OpenMP meet in one process (%s): they bear each other, with a pool of threads each", len(gnu), brought(gnu))
+		p.Remedy = "If it is slow, set OMP_NUM_THREADS lower under [environment]."
+	case len(p.Together) == 1:
+		p.Outcome, p.Summary = Harmless, "one OpenMP runtime ("+brought(p.Together)+")"
+	default:
+		p.Outcome, p.Summary = Harmless, "no OpenMP runtime"
+	}
+}
+
+func brought(all []Runtime) string {
+	var names []string
+	for _, r := range all {
+		name := cmp.Or(r.Package, filepath.Base(r.Path))
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return strings.Join(names, ", ")
+}
