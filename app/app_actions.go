@@ -61,6 +61,8 @@ func (a *App) actOn(m *member, item int) {
 		a.editConfig(m.dir)
 	case ItemReveal:
 		a.open(a.desktop.Reveal, m.dir)
+	case ItemDoctor:
+		a.showDoctor(m.dir)
 	case ItemRemove:
 		a.askRemove(m)
 	}

@@ -32,17 +32,7 @@ func writePage(r supervisor.Record) error {
 	if err := pageWords().Crash(&b, r); err != nil {
 		return err
 	}
-	path := r.Page()
-	temp := path + ".new"
-	err := os.WriteFile(temp, b.Bytes(), 0o600)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp)
-		return fmt.Errorf("writing the report: %w", err)
-	}
-	return nil
+	return replaceFile(r.Page(), b.Bytes())
 }
 
 // pageWords are how pages say figures: as the menu does.

@@ -230,19 +230,7 @@ func (e *examiner) openMP(ctx context.Context, progress func(int)) error {
 	}
 	e.x.Environment = env
 	e.architecture(env)
-	var images []openmp.Runtime
-	var brought []string
-	for _, r := range env.Runtimes {
-		if !slices.ContainsFunc(images, r.Same) {
-			images = append(images, r)
-			who := r.Package
-			if who == "" {
-				who = r.Path
-			}
-			brought = append(brought, fmt.Sprintf("%s's %s", who, r.Flavor))
-		}
-	}
-	e.pass("VIV006", Count(len(images), "runtime", "runtimes")+prefixed(": ", strings.Join(brought, ", ")))
+	e.pass("VIV006", copiesText(env))
 	imports := openmp.Imports(e.config.Dir, e.config.Module())
 	e.x.Prediction = openmp.Predict(env, imports, e.goos)
 	e.outcome("VIV007", e.x.Prediction)
@@ -280,4 +268,27 @@ func (e *examiner) architecture(env openmp.Environment) {
 		return
 	}
 	e.pass("VIV004", p.Arch)
+}
+
+// copiesText is "3 runtimes: faiss-cpu's LLVM, torch's LLVM (2)".
+func copiesText(env openmp.Environment) string {
+	var images []openmp.Runtime
+	var names []string
+	count := map[string]int{}
+	for _, r := range env.Runtimes {
+		if slices.ContainsFunc(images, r.Same) {
+			continue
+		}
+		images = append(images, r)
+		name := fmt.Sprintf("%s's %s", env.Owner(r), r.Flavor)
+		if count[name]++; count[name] == 1 {
+			names = append(names, name)
+		}
+	}
+	for i, name := range names {
+		if n := count[name]; n > 1 {
+			names[i] = fmt.Sprintf("%s (%d)", name, n)
+		}
+	}
+	return Count(len(images), "runtime", "runtimes") + prefixed(": ", strings.Join(names, ", "))
 }

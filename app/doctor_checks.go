@@ -75,10 +75,8 @@ func (e *examiner) health() {
 func (e *examiner) log() {
 	file := e.config.Log.File
 	for path := file; ; path = filepath.Dir(path) {
-		st, err := os.Stat(path)
+		_, err := os.Stat(path)
 		switch {
-		case err == nil && path == file && st.IsDir():
-			e.fail("VIV014", path+" is a folder", "name a file with file under [log]")
 		case err == nil && unix.Access(path, unix.W_OK) != nil:
 			e.fail("VIV014", path+" cannot be written", "change its permissions, or name another file under [log]")
 		case err == nil:

@@ -129,6 +129,7 @@ func section(s supervisor.Snapshot, now time.Time, prefix string) Section {
 	show(ItemCopyEnvironment, wordCopyEnv, true)
 	show(ItemEditConfig, wordEditConfig, true)
 	show(ItemReveal, wordReveal, true)
+	show(ItemDoctor, wordDoctor, true)
 	return sec
 }
 

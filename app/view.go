@@ -51,6 +51,7 @@ const (
 	ItemCopyEnvironment
 	ItemEditConfig
 	ItemReveal
+	ItemDoctor // "Doctor…": its page, in the browser
 	ItemRemove // a submenu's own "Remove Backend"; the flat section uses TailRemove
 	numItems
 )

@@ -26,6 +26,7 @@ const (
 	wordCopyEnv      = "Copy Environment"
 	wordEditConfig   = "Edit Configuration"
 	wordReveal       = "Reveal Folder"
+	wordDoctor       = "Doctor…"
 	wordAdd          = "Add Backend…"
 	wordDemo         = "Try the Demo"
 	wordRemove       = "Remove Backend"

@@ -161,7 +161,7 @@ func TestABrokenConfigurationIsExitTwoWithFileAndLine(t *testing.T) {
 	require.Contains(t, out, "vivarium.toml:2")
 	out, _, code = do(t, "doctor")
 	require.Equal(t, codeFailed, code)
-	require.Contains(t, out, "BAD   config")
+	require.Contains(t, out, "FAIL  VIV001")
 }
 
 func TestWhatDoesNotRunIsExitThree(t *testing.T) {
@@ -248,13 +248,13 @@ func TestDoctorLooksAtWhatAStartNeeds(t *testing.T) {
 	write(t, filepath.Join(dir, "vivarium.toml"), "command = [\"/bin/sleep\", \"1\"]\nport = 0\n")
 	out, _, code := do(t, "doctor")
 	require.Equal(t, codeFailed, code, "beside the test's own program there is no keeper")
-	for _, line := range []string{"ok    config", "ok    port", "ok    log", "BAD   keeper"} {
+	for _, line := range []string{"pass  VIV001", "pass  VIV012", "pass  VIV014", "FAIL  VIV020"} {
 		require.Contains(t, out, line)
 	}
 	write(t, filepath.Join(dir, "vivarium.toml"), "python = \"/gone/python\"\n")
 	out, _, code = do(t, "doctor", "--json")
 	require.Equal(t, codeFailed, code)
-	require.Contains(t, out, `{"code":"python","state":"bad"`)
+	require.Contains(t, out, `"code":"VIV003","name":"interpreter","state":"fail"`)
 }
 
 func TestInitWritesAndAsksAndNeverOverwrites(t *testing.T) {

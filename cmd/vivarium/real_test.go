@@ -232,7 +232,7 @@ func TestACrashIsToldWithItsSignalAndTheServerIsBack(t *testing.T) {
 	out, code := r.do("crashes")
 	require.Zero(t, code)
 	require.Equal(t, 2, strings.Count(out, "brain: "), out)
-	require.Equal(t, 2, strings.Count(out, "    record  "), out)
+	require.Equal(t, 2, strings.Count(out, "    report  "), out)
 	require.Contains(t, out, "SIGSEGV")
 	require.Contains(t, out, "exit code 3")
 	out, _ = r.do("crashes", "--json")

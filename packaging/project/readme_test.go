@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
@@ -44,6 +45,15 @@ func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
 		b.WriteString("| `" + v.Name + "` | `" + v.Value + "` | " + on + " | " + strings.ReplaceAll(v.Why, "|", `\|`) + " |\n")
 	}
 	written(t, "<!-- variables: written by `go test ./packaging/project -update` -->", "<!-- end of variables -->", b.String())
+}
+
+func TestTheReadmeNamesEveryCheckOfTheDoctor(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("\n| code | name | what it looks at |\n|---|---|---|\n")
+	for _, c := range app.CheckCodes() {
+		b.WriteString("| `" + c[0] + "` | " + c[1] + " | " + c[2] + " |\n")
+	}
+	written(t, "<!-- checks: written by `go test ./packaging/project -update` -->", "<!-- end of checks -->", b.String())
 }
 
 // written asserts that the README has the table between its marks, or writes it.

@@ -25,6 +25,8 @@ type Prediction struct {
 	Outcome  Outcome   `json:"outcome"`
 	Summary  string    `json:"summary"`          // one sentence
 	Remedy   string    `json:"remedy,omitempty"` // what cures it; "" where nothing has to be
+
+	env Environment
 }
 
 // Predict says which runtimes meet in a process that imports these modules, and what comes of that. It follows the packages' own
@@ -32,9 +34,12 @@ type Prediction struct {
 // (https://github.com/joblib/threadpoolctl): two of LLVM's family abort; one of them beside GNU's works, with two pools of threads.
 func Predict(env Environment, imports []string, goos string) Prediction {
 	used := env.closure(imports)
-	var p Prediction
+	p := Prediction{env: env}
 	for _, r := range env.Runtimes {
 		by := users(r, used)
+		if m := env.module(r.Path); r.Package == "" && len(r.Users) == 0 && slices.Contains(imports, m) { // installed without a record
+			by = append(by, m)
+		}
 		if len(by) == 0 {
 			continue
 		}
@@ -54,9 +59,9 @@ func Predict(env Environment, imports []string, goos string) Prediction {
 
 // Judge says what comes of the runtimes that are loaded already, by their paths.
 func Judge(env Environment, loaded []string, goos string) Prediction {
-	var p Prediction
+	p := Prediction{env: env}
 	for _, path := range loaded {
-		r := Runtime{Path: path, Real: path, Flavor: flavorOf(filepath.Base(path))}
+		r := Runtime{Path: path, Real: path, Flavor: flavorByName(filepath.Base(path))}
 		if i := slices.IndexFunc(env.Runtimes, func(e Runtime) bool { return e.Path == path || e.Real == path }); i >= 0 {
 			r = env.Runtimes[i]
 		}
@@ -104,6 +109,22 @@ func users(r Runtime, used map[string]bool) []string {
 	return names
 }
 
+// module is the top-level name below site-packages that a file belongs to.
+func (e Environment) module(path string) string {
+	for _, site := range e.Sites {
+		if rel, err := filepath.Rel(site, path); err == nil && filepath.IsLocal(rel) {
+			top, _, _ := strings.Cut(filepath.ToSlash(rel), "/")
+			return top
+		}
+	}
+	return ""
+}
+
+// Owner names who brought a runtime, for a person: its package, else the folder it lies in.
+func (e Environment) Owner(r Runtime) string {
+	return cmp.Or(r.Package, e.module(r.Path), filepath.Base(r.Path))
+}
+
 func (p *Prediction) judge(goos string) {
 	var family, gnu []Runtime
 	for _, r := range p.Together {
@@ -116,14 +137,14 @@ func (p *Prediction) judge(goos string) {
 	switch {
 	case len(family) > 1:
 		p.Outcome = Aborts
-		p.Summary = fmt.Sprintf("%d OpenMP runtimes meet in one process (%s): the second one aborts it with OMP: Error #15 unless KMP_DUPLICATE_LIB_OK allows it, and then it may crash later", len(family), brought(family))
+		p.Summary = fmt.Sprintf("%d OpenMP runtimes meet in one process (%s): the second one aborts it with OMP: Error #15 unless KMP_DUPLICATE_LIB_OK allows it, and then it may crash later", len(family), p.brought(family))
 		p.Remedy = "Make one of them with `vivarium doctor --fix` (--dry-run shows the plan). Until then OMP_NUM_THREADS = \"1\" under [environment] avoids most crashes."
 		if slices.ContainsFunc(family, func(r Runtime) bool { return r.Static }) {
 			p.Remedy = "One of them is part of a larger file, where no link can be put: upgrade that package, or set OMP_NUM_THREADS = \"1\" under [environment]."
 		}
 	case len(family) == 1 && len(gnu) > 0:
 		p.Outcome = Degrades
-		p.Summary = fmt.Sprintf("LLVM's and GNU's OpenMP meet in one process (%s): they bear each other, with a pool of threads each", brought(p.Together))
+		p.Summary = fmt.Sprintf("LLVM's and GNU's OpenMP meet in one process (%s): they bear each other, with a pool of threads each", p.brought(p.Together))
 		if goos == "darwin" {
 			p.Remedy = "Import the package with LLVM's first. If it is slow, set OMP_NUM_THREADS lower under [environment]."
 		} else {
@@ -131,22 +152,33 @@ func (p *Prediction) judge(goos string) {
 		}
 	case len(gnu) > 1:
 		p.Outcome = Degrades
-		p.Summary = fmt.Sprintf("%d copies of GNU's OpenMP meet in one process (%s): they bear each other, with a pool of threads each", len(gnu), brought(gnu))
+		p.Summary = fmt.Sprintf("%d copies of GNU's OpenMP meet in one process (%s): they bear each other, with a pool of threads each", len(gnu), p.brought(gnu))
 		p.Remedy = "If it is slow, set OMP_NUM_THREADS lower under [environment]."
 	case len(p.Together) == 1:
-		p.Outcome, p.Summary = Harmless, "one OpenMP runtime ("+brought(p.Together)+")"
+		p.Outcome, p.Summary = Harmless, "one OpenMP runtime ("+p.brought(p.Together)+")"
 	default:
 		p.Outcome, p.Summary = Harmless, "no OpenMP runtime"
 	}
 }
 
-func brought(all []Runtime) string {
+func (p *Prediction) brought(all []Runtime) string {
 	var names []string
 	for _, r := range all {
-		name := cmp.Or(r.Package, filepath.Base(r.Path))
+		name := p.env.Owner(r)
 		if !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// flavorByName is for a runtime of which no more is known: one of the system, outside of the environment.
+func flavorByName(name string) Flavor {
+	switch {
+	case strings.HasPrefix(name, "libgomp"):
+		return GNU
+	case strings.HasPrefix(name, "libiomp5"):
+		return Intel
+	}
+	return LLVM
 }
