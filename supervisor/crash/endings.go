@@ -131,9 +131,11 @@ func (s *scene) faultIn() string {
 // suspect is the package whose native code ran: by the library that faulted, or by the innermost Python frame of a package of which
 // faulthandler lists an extension module. "" if nothing tells.
 func (s *scene) suspect(i int) string {
-	if s.Report != nil {
+	if s.Report != nil { // its paths are redacted: it may name the library and not the package
 		f, _ := s.Report.culprit()
-		return distribution(packageOf(s.Report.image(f).Path))
+		if owner := packageOf(s.Report.image(f).Path); owner != "" {
+			return distribution(owner)
+		}
 	}
 	if file, _ := s.cStack(); file != "" {
 		return distribution(packageOf(file))
