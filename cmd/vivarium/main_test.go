@@ -105,6 +105,7 @@ func TestWrongUsageIsExitTwoAndOneLine(t *testing.T) {
 	for _, args := range [][]string{
 		{"nonsense"}, {"--nonsense"}, {"status", "a", "b"}, {"run", "--nonsense"}, {"run", "gone"}, {"run", ".", "--demo"}, {"login"}, {"login", "maybe"},
 		{"explain"}, {"explain", "--log", "gone"}, {"explain", "x"},
+		{"doctor", "--fix", "--undo", "."}, {"doctor", "--dry-run", "."}, {"doctor", "--undo", "--dry-run", "."}, {"doctor", "--yes", "."},
 		{"logs", "--lines", "-1"}, {"logs", "-f", "--all"}, {"stop", "x", "--all"}, {"status", "x", "--all"}, {"init", "gone"}, {"init", "--port", "99999"},
 		{"version", "x"}, {"status", "gone"}, {"status"}, {"logs"}, {"env", "gone"},
 	} {

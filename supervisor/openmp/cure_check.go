@@ -27,6 +27,11 @@ func CheckCure(root string) error {
 		st, err := os.Lstat(filepath.Join(root, r.Path))
 		switch {
 		case err != nil: // its package was removed
+		case st.Mode().Type() != fs.ModeSymlink && ownStill(st, filepath.Join(root, storeFolder, r.Original)):
+			return &CureError{
+				"making one OpenMP runtime of many, or taking that back, was interrupted; all packages work",
+				"go on with `vivarium doctor --fix`, or with `vivarium doctor --undo`",
+			}
 		case st.Mode().Type() != fs.ModeSymlink:
 			return &CureError{
 				fmt.Sprintf("%s has its own copy of OpenMP again (%s): an upgrade brought it back", cmp.Or(r.Package, r.Path), filepath.Join(root, r.Path)),
@@ -55,6 +60,12 @@ func CheckCure(root string) error {
 	return nil
 }
 
+// ownStill: the file is the original itself, which was not replaced yet, or which an undo has put back; pip would have made another.
+func ownStill(file fs.FileInfo, original string) bool {
+	kept, err := os.Lstat(original)
+	return errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(file, kept)
+}
+
 // Changeable says why the plan may not be carried out by this user; nil: it may. The environment must be one of its own, which no system
 // updates and no other project shares by accident, and belong to whoever asks.
 func (c Cure) Changeable(uid int) error {
@@ -62,6 +73,9 @@ func (c Cure) Changeable(uid int) error {
 	for _, mark := range []string{"pyvenv.cfg", "conda-meta"} {
 		_, err := os.Stat(filepath.Join(c.Root, mark))
 		own = own || err == nil
+	}
+	if _, err := os.Stat(filepath.Join(c.Root, "condabin")); err == nil {
+		own = false // conda's base, from which conda itself runs
 	}
 	if !own {
 		return &CureError{c.Root + " is a Python that others use, too, and no environment of its own", "make one with `python3 -m venv .venv` and install the packages there"}

@@ -302,6 +302,37 @@ func attempt(act func() error) (whole bool, err error) {
 	return true, err
 }
 
+// notTakenForPips: a start after an interruption says that there was one, where a copy stands in its place, and blames no upgrade.
+func notTakenForPips(t testing.TB, root string) {
+	t.Helper()
+	if err := CheckCure(root); err != nil {
+		require.ErrorContains(t, err, "was interrupted; all packages work")
+		require.ErrorContains(t, err, "doctor --undo")
+	}
+}
+
+func TestAStartAfterAnInterruptedCureOrUndoSaysSo(t *testing.T) {
+	for _, undoing := range []bool{false, true} {
+		told := 0
+		for n, whole := 0, false; !whole; n++ {
+			root, cure := sick(t)
+			act := func() error { return cure.apply(stopAt(n)) }
+			if undoing {
+				require.NoError(t, cure.Apply())
+				act = func() error { _, err := undo(root, stopAt(n)); return err }
+			}
+			var err error
+			whole, err = attempt(act)
+			require.NoError(t, err)
+			if CheckCure(root) != nil {
+				told++
+				notTakenForPips(t, root)
+			}
+		}
+		require.Positive(t, told, "undoing %v", undoing)
+	}
+}
+
 func TestAnInterruptionAtAnyStepLeavesAWorkingEnvironmentThatCanBeCuredAndRestored(t *testing.T) {
 	for _, undoing := range []bool{false, true} {
 		for n, whole := 0, false; !whole; n++ {
@@ -316,6 +347,7 @@ func TestAnInterruptionAtAnyStepLeavesAWorkingEnvironmentThatCanBeCuredAndRestor
 			whole, err = attempt(act)
 			require.NoError(t, err)
 			working(t, root)
+			notTakenForPips(t, root)
 			require.Less(t, n, 100)
 			if n%2 == 0 { // on with it
 				require.NoError(t, planned(t, root).Apply())

@@ -234,6 +234,9 @@ func TestOnlyAnEnvironmentOfOnesOwnIsChanged(t *testing.T) {
 	require.ErrorContains(t, cure.Changeable(os.Getuid()), "python3 -m venv")
 	require.NoError(t, os.Mkdir(filepath.Join(root, "conda-meta"), 0o755))
 	require.ErrorContains(t, cure.Changeable(os.Getuid()), "cannot be read", "conda's is one's own, too")
+	require.NoError(t, os.Mkdir(filepath.Join(root, "condabin"), 0o755))
+	require.ErrorContains(t, cure.Changeable(os.Getuid()), "is a Python that others use", "conda's base is not")
+	require.NoError(t, os.Remove(filepath.Join(root, "condabin")))
 	if os.Getuid() != 0 {
 		require.NoError(t, os.Chmod(filepath.Join(root, "lib"), 0o555))
 		cure.Links[0].Path = filepath.Join(root, "lib", "libomp.so")
