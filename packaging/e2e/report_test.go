@@ -33,7 +33,7 @@ func (b *browser) quiet(path string) {
 	require.NotEmpty(b.t, b.requests())
 }
 
-// late is a backend that is well for as long as it pleases, and then imports a second OpenMP runtime without the crash environment.
+// late is the backend of README's report: it is well for as long as it pleases, and then imports a second OpenMP runtime without the crash environment.
 func late(t *testing.T) *rig {
 	t.Helper()
 	dir, err := environment()
