@@ -33,7 +33,8 @@ func (b *browser) quiet(path string) {
 	require.NotEmpty(b.t, b.requests())
 }
 
-// late is the backend of README's report: it is well for as long as it pleases, and then imports a second OpenMP runtime without the crash environment.
+// late is the backend of the README's report: it has two OpenMP runtimes loaded, without the crash environment, and is well until a
+// request needs the second one.
 func late(t *testing.T) *rig {
 	t.Helper()
 	dir, err := environment()
