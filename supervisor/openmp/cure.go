@@ -88,19 +88,17 @@ func (c Cure) alone(copies []Runtime, read Symbols) (Cure, error) {
 	}
 	c.Keep = copies[0]
 	for _, s := range c.Keep.Slices {
-		have, err := read.Defined(c.Keep.Path, s.Arch)
-		if err != nil {
-			return c, &CureError{err.Error(), "reinstall " + owners(copies)}
-		}
 		for _, u := range c.Keep.Users {
-			wanted, err := read.Wanted(u.Path, s.Arch)
-			if err != nil {
+			needs, err := read.Needs(u, s.Arch)
+			if err != nil || u.Via != "" {
 				continue // made for another architecture: it does not run beside this one
 			}
-			for name := range wanted {
-				if isOpenMP(name) && !have.has(name) {
-					return c, &CureError{fmt.Sprintf("%s lacks %s, which %s needs", c.Keep.Path, name, u.Path), "bring every package's own copy back with `vivarium doctor --undo`"}
-				}
+			missing, err := read.Lacks(c.Keep.Path, s.Arch, needs)
+			if err != nil {
+				return c, &CureError{err.Error(), "reinstall " + owners(copies)}
+			}
+			if len(missing) > 0 && cured(c.Root) {
+				return c, &CureError{fmt.Sprintf("%s lacks %s, which %s needs", c.Keep.Path, shortList(missing), u.Path), "bring every package's own copy back with `vivarium doctor --undo`"}
 			}
 		}
 	}
@@ -153,31 +151,37 @@ func fits(keep Runtime, others []Runtime, read Symbols) error {
 // lacks are the symbols that somebody takes from the copy and would not find in keep. Of a copy that no file asks for, because it is
 // loaded by hand or not at all, the core must be there: who does that calls the standard's oldest functions.
 func lacks(keep, o Runtime, arch string, read Symbols) ([]string, error) {
-	have, err := read.Defined(keep.Path, arch)
-	if err != nil {
-		return nil, err
-	}
-	had, err := read.Defined(o.Path, arch)
-	if err != nil {
-		return nil, err
-	}
 	missing := map[string]bool{}
+	note := func(symbols []string) error {
+		without, err := read.Lacks(keep.Path, arch, symbols)
+		if err != nil || len(without) == 0 {
+			return err
+		}
+		anyway, err := read.Lacks(o.Path, arch, without) // what its users live without today
+		for _, name := range without {
+			if !slices.Contains(anyway, name) {
+				missing[name] = true
+			}
+		}
+		return err
+	}
+	asked := false
 	for _, u := range o.Users {
-		wanted, err := read.Wanted(u.Path, arch)
+		if u.Via != "" { // it takes what it needs from that library
+			continue
+		}
+		asked = true
+		needs, err := read.Needs(u, arch)
+		if err == nil {
+			err = note(needs)
+		}
 		if err != nil {
 			return nil, err
 		}
-		for name := range wanted {
-			if had.has(name) && !have.has(name) {
-				missing[name] = true
-			}
-		}
 	}
-	if len(o.Users) == 0 {
-		for _, name := range core {
-			if (had.has(name) || had.has("_"+name)) && !have.has(name) && !have.has("_"+name) {
-				missing[name] = true
-			}
+	if !asked {
+		if err := note(core); err != nil {
+			return nil, err
 		}
 	}
 	return slices.Sorted(maps.Keys(missing)), nil
@@ -185,16 +189,6 @@ func lacks(keep, o Runtime, arch string, read Symbols) ([]string, error) {
 
 // core is what every runtime of the family has.
 var core = []string{"omp_get_max_threads", "omp_get_num_threads", "omp_get_thread_num", "omp_get_wtime", "omp_set_num_threads", "__kmpc_barrier", "__kmpc_fork_call"}
-
-// isOpenMP knows what a program may call: the language's own functions, and those that compilers call for it.
-func isOpenMP(symbol string) bool {
-	for _, prefix := range []string{"omp_", "ompc_", "ompt_", "kmp_", "__kmpc_", "__kmp_", "GOMP_"} {
-		if strings.HasPrefix(symbol, prefix) || strings.HasPrefix(symbol, "_"+prefix) { // Mach-O puts one before C's names
-			return true
-		}
-	}
-	return false
-}
 
 func shortList(names []string) string {
 	const most = 3

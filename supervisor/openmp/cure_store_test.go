@@ -86,7 +86,7 @@ func planned(t testing.TB, root string) Cure {
 		require.NoError(t, err)
 		env.Runtimes = append(env.Runtimes, r)
 	}
-	c, err := env.Cure(symbolTable{defined: map[string]string{"libomp.dylib": "_omp_get_max_threads"}})
+	c, err := env.Cure(symbolTable{defined: map[string]string{"libomp.dylib": "omp_get_max_threads"}})
 	require.NoError(t, err)
 	return c
 }

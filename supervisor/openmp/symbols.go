@@ -3,6 +3,7 @@ package openmp
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Defines says which of the symbols a library does not define for others, for one architecture or, if arch is "", for all of those that it
@@ -54,6 +55,18 @@ func Needs(u User, arch string) ([]string, error) {
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
+}
+
+// isOpenMP knows what a program may call: the language's own functions, and those that compilers call for it. symbol is as C writes it, or
+// as Mach-O does.
+func isOpenMP(symbol string) bool {
+	symbol = strings.TrimPrefix(symbol, "_")
+	for _, prefix := range []string{"omp_", "kmp_", "__kmpc_", "_kmpc_", "GOMP_"} {
+		if strings.HasPrefix(symbol, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // of are the parts of an architecture, all for "".
