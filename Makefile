@@ -29,7 +29,7 @@ programs := bin/vivarium bin/vivarium-keeper
 packages  = $$(go list -e ./... | grep -v -e '/app/tray$$' -e '/cmd/vivarium-menubar$$')
 endif
 
-.PHONY: help run build test e2e bench lint clean go tray-or-line
+.PHONY: help run build test e2e bench wheels lint clean go tray-or-line
 
 help:
 	@echo 'make run     build Vivarium and start it on the demo backend'
@@ -37,6 +37,7 @@ help:
 	@echo 'make test    the tests (skips are said aloud, last)'
 	@echo 'make e2e     the promises, with real processes, a real Python and, on Linux, a real desktop'
 	@echo 'make bench   what it costs: restart, log, memory, CPU (pattern=NAME for one)'
+	@echo 'make wheels  the scan for OpenMP on real wheels, against other readers (small=yes: two packages)'
 	@echo 'make app     the Mac app, dist/Vivarium.app, on a Mac or on Linux; also dmg, zip, app-check'
 	@echo 'make lint    gofmt, go vet for Linux and macOS, staticcheck, shellcheck'
 	@echo 'make clean   remove bin/, dist/ and .cache/'
@@ -76,12 +77,16 @@ e2e: go tray-or-line
 bench: build
 	@go test -count=1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/bench
 
+# Downloads about 1.3 GB once, into the user's cache folder; needs python3 with pip and venv, and LLVM's objdump, nm and readelf.
+wheels: go
+	@VIVARIUM_WHEELS_SMALL=$(small) $(test) -stream -count=1 -timeout 40m -tags wheels -run '$(pattern)' ./packaging/wheels
+
 lint: go tray-or-line
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet $(packages)
-	go vet -tags e2e,bench ./packaging/...
+	go vet -tags e2e,bench,wheels ./packaging/...
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,bench $(packages)
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,bench,wheels $(packages)
 	@if command -v shellcheck >/dev/null; then git ls-files .ci/run '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
 
 clean:

@@ -20,8 +20,8 @@ func (m *machO) defines(symbol string) (bool, error) {
 		if err != nil {
 			return false, err
 		}
-		if rest == "" {
-			return terminal, nil
+		if rest == "" && terminal {
+			return true, nil
 		}
 		if next == 0 {
 			return false, nil
@@ -81,15 +81,15 @@ func (w *window) uleb(at int64) (uint64, int64, error) {
 }
 
 // step looks at one node: whether a symbol ends there, and which child goes on with what rest begins with. The root is no child, so
-// 0 is none.
+// 0 is none. An edge may be empty: some linkers end a symbol that others go on from so.
 func (w *window) step(node int64, rest string) (next int64, tail string, terminal bool, err error) {
 	size, at, err := w.uleb(node)
 	if err != nil || size > uint64(w.size) {
 		return 0, "", false, firstError(err, errLies)
 	}
 	terminal = size > 0
-	if rest == "" {
-		return 0, "", terminal, nil
+	if rest == "" && terminal {
+		return 0, "", true, nil
 	}
 	at += int64(size)
 	children, err := w.byte(at)
@@ -117,7 +117,7 @@ func (w *window) step(node int64, rest string) (next int64, tail string, termina
 		if err != nil || child > uint64(w.size) {
 			return 0, "", false, firstError(err, errLies)
 		}
-		if at = end; matches && edge > 0 {
+		if at = end; matches && edge <= len(rest) {
 			return int64(child), rest[edge:], terminal, nil
 		}
 	}
