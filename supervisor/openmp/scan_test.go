@@ -221,8 +221,8 @@ func TestBindsAreReadPerLibrary(t *testing.T) {
 }
 
 func TestASymbolMayEndOnAnEmptyEdge(t *testing.T) {
-	// "_f" leads to a node where nothing ends, whose children are "" and "_hint".
-	trie := []byte("\x00\x01_f\x00\x06" + "\x00\x02\x00\x11_hint\x00\x15" + "\x02\x00\x00\x00" + "\x02\x00\x00\x00")
+	// "_f" leads to a node where nothing ends, whose children are "_hint" and "": dyld takes the first that fits.
+	trie := []byte("\x00\x01_f\x00\x06" + "\x00\x02_hint\x00\x11\x00\x15" + "\x02\x00\x00\x00" + "\x02\x00\x00\x00")
 	m := &machO{body: bounded{readerOf(trie), 0, int64(len(trie))}, trie: section{0, int64(len(trie))}}
 	for symbol, want := range map[string]bool{"f": true, "f_hint": true, "f_h": false, "g": false, "": false} {
 		found, err := m.defines(symbol)
