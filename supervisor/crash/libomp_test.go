@@ -14,6 +14,8 @@ import (
 )
 
 const (
+	magicFat64 = 0xcafebabf // with 64-bit offsets
+
 	arm64   = uint32(macho.CpuArm64)
 	amd64   = uint32(macho.CpuAmd64)
 	dylib   = uint32(macho.TypeDylib)
@@ -185,15 +187,6 @@ func TestAUniversalPythonRunsAsItsParentDoes(t *testing.T) {
 	require.Equal(t, "amd64", RunsAs(both, "amd64"))
 	require.Equal(t, "amd64", RunsAs(intel, "arm64"), "under Rosetta")
 	require.Equal(t, "arm64", RunsAs(filepath.Join(dir, "gone"), "arm64"))
-}
-
-func FuzzMachO(f *testing.F) {
-	f.Add(little(arm64, 0, dylib))
-	f.Add(fat(macho.MagicFat, little(amd64, 3, dylib), little(arm64, 0, dylib)))
-	f.Add(fat(magicFat64, little(amd64, 3, dylib)))
-	f.Fuzz(func(t *testing.T, b []byte) {
-		_, _ = readSlices(bytes.NewReader(b), int64(len(b)))
-	})
 }
 
 func BenchmarkFindLibomp(b *testing.B) {

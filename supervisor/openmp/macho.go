@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/macho"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -24,7 +25,6 @@ const (
 	cmdRpath        = 0x8000001c
 	magicFat64      = 0xcafebabf // fat file with 64-bit offsets
 	subtypeARM64E   = 2          // pointer authentication: plain arm64 processes do not load it
-	kindDylibStub   = 9
 	sectionZeroFill = 0x1
 )
 
@@ -44,6 +44,34 @@ type machO struct {
 	undef     section   // index and count
 	constant  []section // where constant text can stand
 	restrict  bool      // it has a segment __RESTRICT
+}
+
+// MachO is one architecture of a Mach-O file.
+type MachO struct {
+	Arch    string // in GOARCH's words where Go has one
+	Library bool   // a dylib: it can be inserted and linked against
+}
+
+var errNotMachO = errors.New("it is not a Mach-O file")
+
+// ReadMachO reads a file's headers alone: debug/macho would read the whole symbol table of each library, and this runs before every start.
+func ReadMachO(path string) ([]MachO, error) {
+	o, err := open(path)
+	if errors.Is(err, errForeign) {
+		return nil, errNotMachO
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	var all []MachO
+	for _, p := range o.parts {
+		if _, ok := p.symbols.(*machO); !ok {
+			return nil, errNotMachO
+		}
+		all = append(all, MachO{p.arch, p.kind == library})
+	}
+	return all, nil
 }
 
 // readMachO reads a thin or a fat file. Fat headers are big-endian, always; a thin one is as its processor is.
@@ -146,7 +174,7 @@ func readThin(body bounded) (part, error) {
 
 func machKind(filetype uint32) kind {
 	switch macho.Type(filetype) {
-	case macho.TypeDylib, kindDylibStub:
+	case macho.TypeDylib:
 		return library
 	case macho.TypeBundle:
 		return module
