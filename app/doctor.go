@@ -231,13 +231,47 @@ func (e *examiner) openMP(ctx context.Context, progress func(int)) error {
 	e.x.Environment = env
 	e.architecture(env)
 	e.pass("VIV006", copiesText(env))
-	imports := openmp.Imports(e.config.Dir, e.config.Module())
-	e.x.Prediction = openmp.Predict(env, imports, e.goos)
-	e.outcome("VIV007", e.x.Prediction)
-	if e.x.Loaded = e.row.OpenMP; len(e.x.Loaded) > 0 {
+	e.predict(env)
+	if e.x.Loaded = e.loaded(env); len(e.x.Loaded) > 0 {
 		e.outcome("VIV008", openmp.Judge(env, e.x.Loaded, e.goos))
 	}
 	return nil
+}
+
+// predict reads what the backend's code imports. Where the command does not name its code, every package may be imported: to call that harmless
+// unread would be a guess.
+func (e *examiner) predict(env openmp.Environment) {
+	dir, module := e.config.Code()
+	if module != "" {
+		e.x.Prediction = openmp.Predict(env, openmp.Imports(dir, module), e.goos)
+	} else {
+		var all []string
+		for _, p := range env.Packages {
+			all = append(all, p.Modules...)
+		}
+		e.x.Prediction = openmp.Predict(env, all, e.goos)
+		e.x.Prediction.Summary = "if the server imports every package (the command does not name its code): " + e.x.Prediction.Summary
+	}
+	e.outcome("VIV007", e.x.Prediction)
+}
+
+// loaded looks into the running server at this moment, also for runtimes that are part of a larger file; if it cannot, the last regular look
+// has to do.
+func (e *examiner) loaded(env openmp.Environment) []string {
+	if !e.running() {
+		return nil
+	}
+	var inside []string
+	for _, r := range env.Runtimes {
+		if r.Static {
+			inside = append(inside, r.Real)
+		}
+	}
+	found, err := supervisor.Loaded(e.row.PID, inside...)
+	if err != nil {
+		return e.row.OpenMP
+	}
+	return found
 }
 
 func (e *examiner) outcome(code string, p openmp.Prediction) {

@@ -130,6 +130,14 @@ func TestTheDoctorPredictsWhatMeets(t *testing.T) {
 	require.Contains(t, prediction.Text, "(faiss, torch)", "what is not imported does not meet")
 	require.Contains(t, prediction.Remedy, "doctor --fix")
 	require.Equal(t, openmp.Aborts, x.Prediction.Outcome)
+
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "vivarium.toml"), []byte("command = [\"{python}\", \"-c\", \"pass\"]\nport = 0\n"), 0o600))
+	x, err = Diagnose(t.Context(), t.TempDir(), dir, nil)
+	require.NoError(t, err)
+	state, prediction = stateOfCheck(x, "VIV007")
+	require.Equal(t, Warn, state, "code that cannot be read is not harmless")
+	require.Contains(t, prediction.Text, "if the server imports every package")
+	require.Contains(t, prediction.Text, "(faiss, torch, unused)")
 }
 
 func TestTheDoctorsPageIsWrittenWhereTheStateIs(t *testing.T) {

@@ -14,15 +14,10 @@ func (c Config) Host() string { return reachable(c.listenHost()) }
 // listenHost is the address to listen on, as the command says it.
 func (c Config) listenHost() string {
 	host := "127.0.0.1"
-	for i, w := range c.Command {
-		for _, option := range []string{"--host", "--bind"} {
-			value, found := strings.CutPrefix(w, option+"=")
-			if w == option && i+1 < len(c.Command) {
-				value, found = c.Command[i+1], true
-			}
-			if found && !strings.HasPrefix(value, "unix:") && !strings.HasPrefix(value, "fd://") {
-				host = bareHost(value)
-			}
+	for i := range c.Command {
+		value, found := optionValue(c.Command, i, "--host", "--bind")
+		if found && !strings.HasPrefix(value, "unix:") && !strings.HasPrefix(value, "fd://") {
+			host = bareHost(value)
 		}
 	}
 	return host
@@ -185,14 +180,46 @@ func appIDOf(word, cwd, dir string) appID {
 	return id
 }
 
-// Module is the dotted name of the backend's first module, "" if the command does not tell.
-func (c Config) Module() string {
-	for _, word := range c.App() {
-		if m := appIDOf(word, c.Dir, c.Dir).module; m != "" && !filepath.IsAbs(m) {
-			return m
+// Code is where the backend's own code begins: the folder from which it imports its modules, and the dotted name of the first of them, "" if
+// the command does not tell. Python looks in a script's own folder, uvicorn in that of --app-dir and gunicorn in that of --chdir.
+func (c Config) Code() (dir, module string) {
+	app := appOf(c.Command)
+	if strings.HasSuffix(app, ".py") || strings.ContainsRune(app, '/') {
+		path := c.inside(app)
+		if isDir(path) {
+			return path, "__main__"
+		}
+		return filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), ".py")
+	}
+	dir = c.Dir
+	for i := range c.Command {
+		if value, ok := optionValue(c.Command, i, "--app-dir", "--chdir"); ok {
+			dir = c.inside(value)
 		}
 	}
-	return ""
+	module, _, _ = strings.Cut(app, ":")
+	return dir, module
+}
+
+// inside is a path as the command means it, which is run in the backend's folder.
+func (c Config) inside(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(c.Dir, path)
+}
+
+// optionValue is the value of an option that stands at words[i], as "--name value" or "--name=value".
+func optionValue(words []string, i int, names ...string) (string, bool) {
+	for _, name := range names {
+		if value, ok := strings.CutPrefix(words[i], name+"="); ok {
+			return value, true
+		}
+		if words[i] == name && i+1 < len(words) {
+			return words[i+1], true
+		}
+	}
+	return "", false
 }
 
 // sameApp: both name the same module, and no different objects in it.

@@ -115,3 +115,29 @@ func TestACommandLineNamesThisBackendOrAnother(t *testing.T) {
 		require.Equal(t, c.want, config.names(strings.Fields(c.theirs), c.cwd), c)
 	}
 }
+
+func TestTheBackendsCodeIsFoundWhereItsCommandRunsIt(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	require.NoError(t, err)
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "tool"), 0o755))
+	for command, want := range map[string][2]string{
+		"{python} -m uvicorn main:app --port 1":               {"", "main"},
+		"{python} -m uvicorn --app-dir src brain.server:app":  {"src", "brain.server"},
+		"{python} -m uvicorn brain.server:app --app-dir=/abs": {"/abs", "brain.server"},
+		"gunicorn --chdir src/ web:make()":                    {"src", "web"},
+		"{python} server.py":                                  {"", "server"},
+		"{python} src/server.py --app-dir no":                 {"src", "server"},
+		"{python} /opt/servers/one.py":                        {"/opt/servers", "one"},
+		"{python} ./tool":                                     {"tool", "__main__"},
+		"{python} -m litellm.proxy":                           {"", "litellm.proxy"},
+		"uv run fastapi dev api.py":                           {"", "api"},
+		"{python} -c pass":                                    {"", ""},
+		"./serve --fast":                                      {"", ""},
+	} {
+		folder, module := Config{Dir: dir, Command: strings.Fields(command)}.Code()
+		if !filepath.IsAbs(want[0]) {
+			want[0] = filepath.Join(dir, want[0])
+		}
+		require.Equal(t, want, [2]string{folder, module}, command)
+	}
+}

@@ -29,7 +29,7 @@ func Leftovers() []string {
 	}
 	all = append(all, openMPMarks(sharedFolder, os.Getuid(), func(pid int) bool {
 		_, err := keeper.Find(pid)
-		return err == nil
+		return !errors.Is(err, keeper.ErrGone) // what cannot be seen may live
 	})...)
 	slices.Sort(all)
 	return all

@@ -15,11 +15,15 @@ const (
 	maxSources = 2000    // files
 )
 
-// Imports are the top-level names that the backend's own code imports: of its first module in dir, and of every module of its own that
-// this one leads to, whether at its top or in a function, because what may be imported counts. Names of its own are not among them.
+// Imports are the top-level names that a backend's code imports: of its first module, which lies in dir, and of every module of its own that
+// this one leads to, whether at its top or in a function, because what may be imported counts. Names of its own are not among them. A module
+// that is not in dir is an installed one, and itself the answer: `python -m litellm`.
 func Imports(dir, module string) []string {
 	foreign, seen := map[string]bool{}, map[string]bool{}
-	for queue := []string{module}; len(queue) > 0 && len(seen) < maxSources; queue = queue[1:] {
+	if top := topOf(module); len(sourcesOf(dir, top)) == 0 && !isFolder(filepath.Join(dir, top)) {
+		foreign[top] = top != ""
+	}
+	for queue := []string{module, module + ".__main__"}; len(queue) > 0 && len(seen) < maxSources; queue = queue[1:] {
 		for _, file := range sourcesOf(dir, queue[0]) {
 			if seen[file] {
 				continue
@@ -28,16 +32,24 @@ func Imports(dir, module string) []string {
 			package_ := strings.Split(strings.TrimSuffix(filepath.ToSlash(strings.TrimPrefix(file, dir+string(filepath.Separator))), ".py"), "/")
 			package_ = package_[:len(package_)-1]
 			for _, name := range importsIn(readSource(file), package_) {
-				top, _, _ := strings.Cut(name, ".")
-				if len(sourcesOf(dir, top)) > 0 || isFolder(filepath.Join(dir, top)) {
+				top := topOf(name)
+				own := len(sourcesOf(dir, top)) > 0
+				if own || isFolder(filepath.Join(dir, top)) {
 					queue = append(queue, name)
-				} else if top != "" {
+				}
+				if !own && top != "" { // a folder without code of its own, "faiss" with an index in it, does not hide the package of that name
 					foreign[top] = true
 				}
 			}
 		}
 	}
+	maps.DeleteFunc(foreign, func(_ string, is bool) bool { return !is })
 	return slices.Sorted(maps.Keys(foreign))
+}
+
+func topOf(module string) string {
+	top, _, _ := strings.Cut(module, ".")
+	return top
 }
 
 // sourcesOf are the files that are run when a dotted name is imported: those of its packages, and its own.
@@ -79,10 +91,8 @@ func importsIn(source string, in []string) []string {
 	var all []string
 	for line := range logicalLines(source) {
 		for statement := range strings.SplitSeq(line, ";") {
-			words := strings.Fields(strings.NewReplacer("(", " ", ")", " ", ",", " , ", ":", " : ").Replace(statement))
-			if i := slices.Index(words, ":"); i >= 0 { // "if x: import a"
-				words = words[i+1:]
-			}
+			statement = statement[strings.LastIndexByte(statement, ':')+1:] // "if x: import a"
+			words := strings.Fields(strings.NewReplacer("(", " ", ")", " ", ",", " , ").Replace(statement))
 			if len(words) < 2 {
 				continue
 			}
@@ -172,6 +182,9 @@ func logicalLines(source string) func(yield func(string) bool) {
 				continue
 			case c == '\\' && i+1 < len(source) && (source[i+1] == '\n' || source[i+1] == '\r'):
 				i += 2
+				if source[i-1] == '\r' && i < len(source) && source[i] == '\n' {
+					i++
+				}
 				line.WriteByte(' ')
 				continue
 			case c == '\n' && depth > 0:

@@ -24,6 +24,9 @@ func TestImportLinesAreReadAsPythonReadsThem(t *testing.T) {
 		"def f():\n\timport torch; import faiss":                {"torch", "faiss"},
 		"if x: import a":                                        {"a"},
 		"try: import a":                                         {"a"},
+		"import a \\\r\n  , b\r\n":                              {"a", "b"},
+		"for x in y[1:2]: import a":                             {"a"},
+		"class C: x: int; import a":                             {"a"},
 		"import a \\\n  , b":                                    {"a", "b"},
 		`"""import no"""` + "\nimport yes":                      {"yes"},
 		"x = 'import no' ; import yes":                          {"yes"},
@@ -62,8 +65,23 @@ func TestTheBackendsOwnModulesAreFollowed(t *testing.T) {
 		require.NoError(t, os.WriteFile(full, []byte(text), 0o600))
 	}
 	require.Equal(t, []string{"faiss", "fastapi", "os", "sklearn", "torch"}, Imports(dir, "main"))
-	require.Empty(t, Imports(dir, "nothing"))
-	require.Empty(t, Imports(filepath.Join(dir, "gone"), "main"))
+	require.Equal(t, []string{"litellm"}, Imports(dir, "litellm.proxy"), "an installed server, not the backend's own code")
+	require.Equal(t, []string{"main"}, Imports(filepath.Join(dir, "gone"), "main"))
+	require.Empty(t, Imports(dir, ""))
+}
+
+func TestAFolderWithoutCodeHidesNoPackage(t *testing.T) {
+	dir := t.TempDir()
+	for path, text := range map[string]string{
+		"main.py": "import faiss\nimport plain.below\n", "faiss/index.bin": "", "plain/below.py": "import torch\n",
+		"served/__init__.py": "", "served/__main__.py": "import sklearn\n",
+	} {
+		full := filepath.Join(dir, path)
+		require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
+		require.NoError(t, os.WriteFile(full, []byte(text), 0o600))
+	}
+	require.Equal(t, []string{"faiss", "plain", "torch"}, Imports(dir, "main"), "Python prefers an installed package to a folder without __init__.py")
+	require.Equal(t, []string{"sklearn"}, Imports(dir, "served"), "python -m served runs its __main__")
 }
 
 func FuzzImports(f *testing.F) {

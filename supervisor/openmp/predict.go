@@ -30,8 +30,9 @@ type Prediction struct {
 }
 
 // Predict says which runtimes meet in a process that imports these modules, and what comes of that. It follows the packages' own
-// requirements, because a package imports what it needs. What it knows of pairs is from threadpoolctl's multiple_openmp.md
-// (https://github.com/joblib/threadpoolctl): two of LLVM's family abort; one of them beside GNU's works, with two pools of threads.
+// requirements, because a package imports what it needs. Two of LLVM's family, which Intel's is of, abort with their own words "Error #15"; by
+// threadpoolctl's multiple_openmp.md (https://github.com/joblib/threadpoolctl) LLVM's with Intel's crash or hang on Linux even where they start,
+// while GNU's bears every other.
 func Predict(env Environment, imports []string, goos string) Prediction {
 	used := env.closure(imports)
 	p := Prediction{env: env}
