@@ -15,6 +15,7 @@ type graph struct {
 	root       string
 	executable string              // folder of the interpreter, "" unknown
 	askers     map[string][]asking // by the path that is asked for
+	links      map[string][]string // paths of links, by the file they lead to
 	names      map[string][]string // paths by install name or SONAME
 	owners     map[string]int      // by path, from the RECORDs
 	gone       map[string]bool     // paths outside of the walk that are not there, or no library
@@ -28,7 +29,7 @@ type asking struct {
 }
 
 func newGraph(w *walk, root string) *graph {
-	g := &graph{walk: w, root: root, askers: map[string][]asking{}, names: map[string][]string{}, owners: map[string]int{}, gone: map[string]bool{}}
+	g := &graph{walk: w, root: root, askers: map[string][]asking{}, links: map[string][]string{}, names: map[string][]string{}, owners: map[string]int{}, gone: map[string]bool{}}
 	for _, name := range []string{"python", "python3"} {
 		if real, err := filepath.EvalSymlinks(filepath.Join(root, "bin", name)); err == nil {
 			g.executable = filepath.Dir(real)
@@ -42,12 +43,19 @@ func newGraph(w *walk, root string) *graph {
 	}
 	for _, path := range slices.Sorted(maps.Keys(w.images)) {
 		i := w.images[path]
-		i.owner = g.owner(i)
-		if name := i.name(); name != "" && !i.link {
-			g.names[name] = append(g.names[name], path)
-		}
+		g.know(i)
 	}
 	return g
+}
+
+// know makes an image known by its names.
+func (g *graph) know(i *image) {
+	i.owner = g.owner(i)
+	if i.link {
+		g.links[i.real] = append(g.links[i.real], i.path)
+	} else if name := i.name(); name != "" {
+		g.names[name] = append(g.names[name], i.path)
+	}
 }
 
 // owner is the distribution that recorded a file or, where none did, the one whose module's folder it is in: pip's cache and repair tools
@@ -136,7 +144,7 @@ func (g *graph) inherited(i *image) []string {
 	for level := []*image{i}; len(level) > 0; {
 		var next []*image
 		for _, below := range level {
-			for _, a := range g.askers[below.path] {
+			for _, a := range g.asked(below.path) {
 				if seen[a.by.path] {
 					continue
 				}
@@ -189,6 +197,15 @@ func (g *graph) runtimes() []Runtime {
 	return all
 }
 
+// asked are those who ask for a file, by its own path or by a link to it.
+func (g *graph) asked(path string) []asking {
+	all := g.askers[path]
+	for _, link := range g.links[path] {
+		all = append(slices.Clip(all), g.askers[link]...)
+	}
+	return all
+}
+
 // users are those who ask for a file themselves, then those who come to it through others, nearest first.
 func (g *graph) users(path string) []User {
 	var all []User
@@ -200,7 +217,7 @@ func (g *graph) users(path string) []User {
 			if below == path {
 				via = ""
 			}
-			for _, a := range g.askers[below] {
+			for _, a := range g.asked(below) {
 				if seen[a.by.path] {
 					continue
 				}
@@ -232,11 +249,8 @@ func (g *graph) exists(path string, like *image) (found string, fresh bool) {
 	if err == nil {
 		var i *image
 		if i, err = readImage(clean, st.Mode()&os.ModeSymlink != 0); err == nil && i.fits(like) {
-			i.owner = g.owner(i)
 			g.images[clean] = i
-			if name := i.name(); name != "" {
-				g.names[name] = append(g.names[name], clean)
-			}
+			g.know(i)
 			return clean, true
 		}
 	}

@@ -230,3 +230,29 @@ func TestASymbolMayEndOnAnEmptyEdge(t *testing.T) {
 		require.Equal(t, want, found, symbol)
 	}
 }
+
+func TestCondasLibrariesHaveTheirOwnRecords(t *testing.T) {
+	root := tree(t, map[string][]byte{
+		"lib/libomp.dylib":                        libomp.bytes(),
+		"lib/libopenblas.0.dylib":                 machoSpec{cpu: cpuARM64, name: "@rpath/libopenblas.0.dylib", asks: []string{"@rpath/libomp.dylib"}, rpaths: []string{"@loader_path/"}}.bytes(),
+		"conda-meta/llvm-openmp-20.1.8-h.json":    []byte(`{"name": "llvm-openmp", "version": "20.1.8", "files": ["lib/libomp.dylib"]}`),
+		"conda-meta/python-3.11.9-h.json":         []byte(`{"name": "python", "version": "3.11.9", "files": ["bin/python3.11", "share/lib/libomp.dylib.txt"]}`),
+		"conda-meta/history":                      []byte("lib/libomp.dylib"),
+		site + "numpy/_core/_multiarray_umath.so": machoSpec{cpu: cpuARM64, kind: 8, asks: []string{"@rpath/libcblas.3.dylib"}, rpaths: []string{"@loader_path/../../../../"}}.bytes(),
+		site + "numpy-2.3.0.dist-info/METADATA":   info("numpy", "2.3.0"),
+		site + "numpy-2.3.0.dist-info/RECORD":     []byte("numpy/_core/_multiarray_umath.so,,\n"),
+	})
+	require.NoError(t, os.Symlink("libopenblas.0.dylib", filepath.Join(root, "lib/libcblas.3.dylib")))
+	require.NoError(t, os.Symlink("libomp.dylib", filepath.Join(root, "lib/libiomp5.dylib")))
+	env := scan(t, root)
+	require.Len(t, env.Runtimes, 2, "the file, and the link to it")
+	r := env.Runtimes[1]
+	require.Equal(t, filepath.Join(root, "lib/libomp.dylib"), r.Path)
+	require.Equal(t, []string{"llvm-openmp", "20.1.8"}, []string{r.Package, r.PackageVersion})
+	require.True(t, env.Runtimes[0].Link && env.Runtimes[0].Same(r))
+	var users []string
+	for _, u := range r.Users {
+		users = append(users, u.Package+" "+filepath.Base(u.Path))
+	}
+	require.Equal(t, []string{" libopenblas.0.dylib", "numpy _multiarray_umath.so"}, users)
+}
