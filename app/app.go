@@ -50,6 +50,7 @@ type Options struct {
 	Log     *slog.Logger // If nil, <state>/vivarium.log
 	Desktop Desktop      // the world around the menu; each function that is nil is the real one
 	Center  Center       // tells notices. If nil, the desktop's on Linux, where it has buttons, and none on a Mac
+	Pages   Pages        // makes pages. If nil, the command-line program does
 	// Supervise makes the supervisor of the backend in dir. If nil, the real one.
 	Supervise func(dir string) Supervision
 }
@@ -66,6 +67,7 @@ type App struct {
 	inputs   chan func()
 	awake    chan bool // capacity 1, the newest wins
 	notifier *Notifier
+	pages    Pages
 	center   Center          // nil: there is none
 	ctx      context.Context // of everything that Run starts
 	work     sync.WaitGroup  // what Run waits for at its end
@@ -125,6 +127,9 @@ func (a *App) prepare() error {
 		a.options.Keeper = exe
 	}
 	a.desktop = a.options.Desktop.orReal(a.state)
+	if a.pages = a.options.Pages; a.pages == nil {
+		a.pages = makePage(a.state)
+	}
 	list, err := OpenBackends(a.state)
 	if err != nil {
 		return err

@@ -8,11 +8,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
@@ -138,28 +136,4 @@ func TestTheDoctorPredictsWhatMeets(t *testing.T) {
 	require.Equal(t, Warn, state, "code that cannot be read is not harmless")
 	require.Contains(t, prediction.Text, "if the server imports every package")
 	require.Contains(t, prediction.Text, "(faiss, torch, unused)")
-}
-
-func TestTheDoctorsPageIsWrittenWhereTheStateIs(t *testing.T) {
-	state := t.TempDir()
-	dir := patientOf(t, map[string]string{"vivarium.toml": "name = \"brain\"\ncommand = [\"/bin/sleep\", \"1\"]\nport = 0\n"})
-	path, err := writeDoctor(t.Context(), state, dir)
-	require.NoError(t, err)
-	require.Equal(t, filepath.Join(supervisor.BackendFolder(state, dir), "doctor.html"), path)
-	text, err := os.ReadFile(path)
-	require.NoError(t, err)
-	require.Contains(t, string(text), "VIV020")
-	require.Contains(t, string(text), "brain")
-	st, err := os.Stat(path)
-	require.NoError(t, err)
-	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())
-}
-
-func TestADoctorsPageSaysFirstWhatKeepsTheServerFromWorking(t *testing.T) {
-	x := Examination{Backend: "brain", Checks: []Check{{Code: "VIV001", State: Pass, Text: "a"}, {Code: "VIV014", State: Fail, Text: "b", Remedy: "do c"}}}
-	d := x.page(time.Now())
-	require.Equal(t, "fail", d.Checks[1].State)
-	require.Empty(t, d.Copies.Together)
-	x.Prediction = openmp.Prediction{Outcome: openmp.Aborts, Together: []openmp.Runtime{{Path: "/a"}, {Path: "/b"}}}
-	require.Len(t, x.page(time.Now()).Copies.Together, 2)
 }

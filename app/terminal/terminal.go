@@ -161,7 +161,7 @@ func (r *run) supervision() app.Supervision {
 	if r.Supervise != nil {
 		return r.Supervise(r.Config.Dir)
 	}
-	return supervisor.New(r.Config.Dir, supervisor.Deps{State: r.State, KeeperExe: r.Keeper, Interactive: true, Log: r.Log, Recorded: app.Recorded(r.Log)})
+	return supervisor.New(r.Config.Dir, supervisor.Deps{State: r.State, KeeperExe: r.Keeper, Interactive: true, Log: r.Log, Recorded: app.Recorded(r.Log, r.State, nil)})
 }
 
 func (r *run) stopOnce(s app.Supervision) {

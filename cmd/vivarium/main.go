@@ -136,7 +136,7 @@ func rootCommand(c console) *cobra.Command {
 		runCommand(c), initCommand(c),
 		statusCommand(c), intentCommand(c, startIntent), stopCommand(c), intentCommand(c, restartIntent), logsCommand(c),
 		envCommand(c), doctorCommand(c), explainCommand(c), crashesCommand(c),
-		loginCommand(c), versionCommand(c),
+		loginCommand(c), versionCommand(c), pageCommand(c),
 	)
 	return root
 }
