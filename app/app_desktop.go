@@ -3,9 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"os"
-
-	"github.com/ncruces/zenity"
 )
 
 // Desktop is the world around the menu. Every function may block, and is never called from the loop; those that are nil are the
@@ -31,6 +28,7 @@ type Desktop struct {
 	Quiet    func() (on, possible bool) // macOS tells of crashes with notifications; it can be made to
 	SetQuiet func(on bool) error
 
+	// Dialogs. If nil, there are none: those of the menu-bar program are in app/tray, because what shows them is large.
 	Folder func(ctx context.Context, title string) (string, error) // "" if the person thought better of it
 	Ask    func(ctx context.Context, title, text, yes string) (bool, error)
 	Tell   func(ctx context.Context, title, text string) error
@@ -51,13 +49,13 @@ func (d Desktop) orReal(state string) Desktop {
 	}
 	d.orRealSettings(state)
 	if d.Folder == nil {
-		d.Folder = askFolder
+		d.Folder = func(context.Context, string) (string, error) { return "", errNoDialogs }
 	}
 	if d.Ask == nil {
-		d.Ask = askYes
+		d.Ask = func(context.Context, string, string, string) (bool, error) { return false, errNoDialogs }
 	}
 	if d.Tell == nil {
-		d.Tell = tellText
+		d.Tell = func(context.Context, string, string) error { return errNoDialogs }
 	}
 	return d
 }
@@ -68,27 +66,4 @@ func orElseFunc(f *func(string) error, real func(string) error) {
 	}
 }
 
-func askFolder(ctx context.Context, title string) (string, error) {
-	home, _ := os.UserHomeDir() // unknown: the dialog starts where it likes
-	dir, err := zenity.SelectFile(zenity.Context(ctx), zenity.Directory(), zenity.Title(title), zenity.Filename(home+"/"))
-	if errors.Is(err, zenity.ErrCanceled) {
-		return "", nil
-	}
-	return dir, err
-}
-
-func askYes(ctx context.Context, title, text, yes string) (bool, error) {
-	err := zenity.Question(text, zenity.Context(ctx), zenity.Title(title), zenity.OKLabel(yes), zenity.CancelLabel("Cancel"), zenity.NoWrap())
-	if errors.Is(err, zenity.ErrCanceled) {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-func tellText(ctx context.Context, title, text string) error {
-	err := zenity.Info(text, zenity.Context(ctx), zenity.Title(title), zenity.NoWrap())
-	if errors.Is(err, zenity.ErrCanceled) {
-		return nil
-	}
-	return err
-}
+var errNoDialogs = errors.New("there are no dialogs here")

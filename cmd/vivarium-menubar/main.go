@@ -39,7 +39,7 @@ func run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
-	a, err := app.New(app.Options{Desktop: app.Desktop{Copy: tray.Copy, Awake: tray.Awake}, Center: tray.Center()})
+	a, err := app.New(app.Options{Desktop: app.Desktop{Copy: tray.Copy, Awake: tray.Awake, Folder: tray.Folder, Ask: tray.Ask, Tell: tray.Tell}, Center: tray.Center()})
 	switch {
 	case errors.Is(err, app.ErrRunning):
 		fmt.Fprintln(os.Stderr, "Vivarium is already running: its icon is in the menu bar")

@@ -13,19 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// page collects what a follower prints.
-type page struct {
+// screen collects what a follower prints.
+type screen struct {
 	mu   sync.Mutex
 	text bytes.Buffer
 }
 
-func (p *page) Write(b []byte) (int, error) {
+func (p *screen) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.text.Write(b)
 }
 
-func (p *page) all() string {
+func (p *screen) all() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.text.String()
@@ -69,7 +69,7 @@ func TestALastLineWithoutItsEndIsALine(t *testing.T) {
 func TestFollowingALogLosesNothingAtRotations(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "server.log")
 	write(t, log, numbered(0, 5))
-	p := &page{}
+	p := &screen{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- followLog(ctx, console{out: p}, log, 3) }()
@@ -98,7 +98,7 @@ func TestFollowingALogLosesNothingAtRotations(t *testing.T) {
 
 func TestFollowingBeginsBeforeThereIsALogAndGoesOnWhenItIsEmptied(t *testing.T) {
 	log := filepath.Join(t.TempDir(), "server.log")
-	p := &page{}
+	p := &screen{}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- followLog(ctx, console{out: p}, log, 3) }()
