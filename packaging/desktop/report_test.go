@@ -88,3 +88,24 @@ func TestAClickOnTheLastCrashOpensItsReport(t *testing.T) {
 	require.Contains(t, string(text), "segmentation fault")
 	require.Contains(t, string(text), "Fatal Python error")
 }
+
+func TestTheDoctorInTheMenuOpensItsPage(t *testing.T) {
+	m := newMenubar(t)
+	dir, _ := m.backend("chat")
+	m.launch()
+	m.status("chat: Healthy")
+	m.open()
+	m.picture("app-doctor")
+	m.close()
+	m.choose("Doctor…")
+	found := filepath.Join(supervisor.BackendFolder(m.home, dir), "doctor.html")
+	m.hasOpened(found)
+	m.status("chat: Healthy")
+	st, err := os.Stat(found)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())
+	text, err := os.ReadFile(found)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "VIV012")
+	require.Contains(t, string(text), "the backend runs")
+}
