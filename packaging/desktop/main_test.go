@@ -64,7 +64,7 @@ func runOnRig(m *testing.M) int {
 
 // build makes the programs under test once, unless VIVARIUM_BIN names a folder that has them.
 func build() (remove func(), err error) {
-	names := []string{"vivarium-menubar", "vivarium-keeper"}
+	names := []string{"vivarium-menubar", "vivarium-keeper", "vivarium"} // the last one writes the pages
 	dir := os.Getenv("VIVARIUM_BIN")
 	have := dir != ""
 	for _, name := range names {
