@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -176,10 +177,10 @@ func TestALookThatFailedForgetsNothing(t *testing.T) {
 func TestTheLoopTellsWhatIsLoaded(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		fails := false
+		var fails atomic.Bool
 		s := setStage(t, state, func(w *world) {
 			w.Loaded = func(int) ([]string, error) {
-				if fails {
+				if fails.Load() {
 					return nil, errors.New("permission denied")
 				}
 				return []string{"/e/libomp.so"}, nil
@@ -189,7 +190,7 @@ func TestTheLoopTellsWhatIsLoaded(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		require.Equal(t, []string{"/e/libomp.so"}, (<-s.Changed()).OpenMP)
-		fails = true
+		fails.Store(true)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
 		s.Look()

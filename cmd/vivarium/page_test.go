@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,11 +83,21 @@ func TestTheHomeFolderIsNotInAReport(t *testing.T) {
 
 func TestARecordThatIsNoneHasNoPage(t *testing.T) {
 	atHome(t)
-	for _, args := range [][]string{{"page", "/gone/x.json"}, {"page"}, {"page", "--doctor", "/gone"}} {
+	for _, args := range [][]string{{"page", "/gone/x.json"}, {"page"}, {"page", "--doctor"}} {
 		_, told, code := do(t, args...)
 		require.NotZero(t, code, args)
 		require.NotEmpty(t, told)
 	}
+}
+
+func TestAFolderThatIsGoneHasAPageThatSaysSo(t *testing.T) {
+	atHome(t)
+	out, told, code := do(t, "page", "--doctor", "/gone")
+	require.Zero(t, code, told)
+	text, err := os.ReadFile(strings.TrimSpace(out))
+	require.NoError(t, err)
+	require.Contains(t, string(text), "VIV001")
+	require.Contains(t, string(text), "/gone")
 }
 
 func TestTheDoctorsPageIsWrittenWhereTheStateIs(t *testing.T) {

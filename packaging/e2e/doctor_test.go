@@ -62,3 +62,31 @@ func TestTheDoctorSeesTheCrashBeforeItHappensAndProvesItInTheRunningServer(t *te
 	require.Regexp(t, `openmp +2 runtimes \(.*torch`, out)
 	f.stop()
 }
+
+func TestTheDoctorsPageMarksInARealBrowserWhatMeets(t *testing.T) {
+	t.Parallel()
+	b := newBrowser(t)
+	r := fastapi(t, "")
+	out, code := r.do("page", "--doctor", r.dir)
+	require.Zero(t, code, out)
+	path := strings.TrimSpace(out)
+	b.look(1000, "light", true)
+	b.visit(path)
+	b.quiet(path)
+	require.Regexp(t, `^It works, and .* a look$`, b.text("document.querySelector('h1').innerText"))
+	require.Contains(t, b.text("document.querySelector('.remedy').innerText"), "vivarium doctor --fix")
+	var clashes int
+	b.eval("document.querySelectorAll('.graph .clash').length", &clashes)
+	require.NotZero(t, clashes)
+	require.Contains(t, b.text("[...document.querySelectorAll('.graph .clash')].map(e => e.textContent).join(' ')"), "torch/lib/libomp.so")
+	require.NotContains(t, b.text("[...document.querySelectorAll('.graph .clash')].map(e => e.textContent).join(' ')"), "cmeel", "what nobody imports is in no conflict")
+	require.Contains(t, b.text("document.querySelector('.checks .warn').innerText"), "VIV007", "what matters stands first")
+	require.Greater(t, colours(b.picture("doctor")), 20)
+
+	b.look(360, "dark", true)
+	b.visit(path)
+	var over int
+	b.eval("document.documentElement.scrollWidth - innerWidth", &over)
+	require.LessOrEqual(t, over, 0, "nothing sticks out on a narrow screen")
+	require.Less(t, brightness(b.picture("doctor-dark")), 60)
+}
