@@ -55,21 +55,36 @@ func (w Words) Doctor(out io.Writer, d Doctor) error {
 			}
 			count[state]++
 			c = DoctorCheck{w.Safe(c.Code), w.Safe(c.Name), state, w.Safe(c.Text), w.Safe(c.Remedy)}
-			if p.Remedy == "" {
-				p.Remedy = c.Remedy
-			}
 			p.Checks = append(p.Checks, c)
 		}
 	}
+	p.Remedy = first(p.Checks)
 	switch fails, warns := count["fail"], count["warn"]; {
 	case fails > 0:
-		p.Heading = plural(fails, "thing keeps", "things keep") + " the server from working"
+		p.Heading = "Not well: " + plural(fails, "thing keeps", "things keep") + " the server from working"
 	case warns > 0:
 		p.Heading = "It works, and " + plural(warns, "thing deserves", "things deserve") + " a look"
 	default:
 		p.Heading = "All is well"
 	}
 	return write(out, "doctor.html", sheet{Title: p.Backend + ": " + p.Heading, Content: p})
+}
+
+// first is what to do first: what keeps the server from working; then the conflict, which will; then whatever there is.
+func first(checks []DoctorCheck) string {
+	var remedy string
+	for _, c := range checks {
+		switch {
+		case c.Remedy == "":
+		case c.State == "fail":
+			return c.Remedy
+		case c.Code == "VIV007" || c.Code == "VIV008":
+			return c.Remedy
+		case remedy == "":
+			remedy = c.Remedy
+		}
+	}
+	return remedy
 }
 
 func plural(n int, one, many string) string {
