@@ -28,5 +28,3 @@ func isTerminal(stream any) bool {
 	_, err := unix.IoctlGetTermios(int(f.Fd()), termiosRequest)
 	return err == nil
 }
-
-func writable(path string) bool { return unix.Access(path, unix.W_OK) == nil }
