@@ -9,7 +9,7 @@ import (
 // lsofTime is how long lsof may take: it can hang on a dead network volume.
 const lsofTime = 10 * time.Second
 
-// mapped asks lsof, which every Mac has, without looking up users, hosts or ports. vmmap tells the same, but stops the process meanwhile. lsof
+// mapped asks lsof, which every Mac has, without looking up users, hosts or ports. lsof
 // exits with 1 when one of the processes has ended; what it printed counts all the same.
 func mapped(pids []int) (map[int][]image, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), lsofTime)

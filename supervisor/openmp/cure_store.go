@@ -116,6 +116,8 @@ func (s *store) plan(c Cure, old manifest) (manifest, error) {
 			}
 			r.Target = target
 			m.Links = append(m.Links, r)
+		} else if err := s.damaged(r); err != nil { // to go on would sweep away what is left of it
+			return m, err
 		}
 	}
 	for _, l := range c.Links {
@@ -191,6 +193,18 @@ func (s *store) stands(r replaced) bool {
 	return err == nil && sum == r.Hash
 }
 
+// damaged says that a link stands whose original is not what it was; nil: it is, or there is no link.
+func (s *store) damaged(r replaced) error {
+	st, err := os.Lstat(s.path(r.Path))
+	if err != nil || st.Mode().Type() != fs.ModeSymlink {
+		return nil
+	}
+	if sum, err := hashOf(s.original(r)); err != nil || sum != r.Hash {
+		return fmt.Errorf("restoring %s: its original in %s is damaged: reinstall %s: %w", s.path(r.Path), s.dir, r.Package, orChanged(err))
+	}
+	return nil
+}
+
 // sweep removes originals that the manifest does not know any more: pip has put a newer file in their place.
 func (s *store) sweep(m manifest) error {
 	files, err := os.ReadDir(s.dir)
@@ -235,10 +249,8 @@ func undo(root string, step func(string)) (Undone, error) {
 		return done, err
 	}
 	for _, r := range m.Links { // all of them, before anything is changed
-		if st, err := os.Lstat(s.path(r.Path)); err == nil && st.Mode().Type() == fs.ModeSymlink {
-			if sum, err := hashOf(s.original(r)); err != nil || sum != r.Hash {
-				return done, fmt.Errorf("restoring %s: its original in %s is damaged: reinstall %s: %w", s.path(r.Path), s.dir, r.Package, orChanged(err))
-			}
+		if err := s.damaged(r); err != nil {
+			return done, err
 		}
 	}
 	for _, r := range m.Links {

@@ -236,6 +236,8 @@ func TestADamagedOriginalStopsAnUndoBeforeAnythingIsChanged(t *testing.T) {
 	_, err = Undo(root)
 	require.ErrorContains(t, err, "is damaged: reinstall sklearn")
 	require.Equal(t, before, fingerprint(t, root))
+	require.ErrorContains(t, planned(t, root).Apply(), "is damaged: reinstall sklearn")
+	require.Equal(t, before, fingerprint(t, root), "a further cure does not sweep it away")
 }
 
 func TestAPlanThatIsOutOfDateChangesNothing(t *testing.T) {
