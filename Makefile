@@ -8,7 +8,7 @@ export PATH
 version := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 build   := go build -trimpath -ldflags '-s -w -X $(module)/supervisor/keeper.Version=$(version)'
 sources := $(shell find cmd app assets supervisor -type f ! -name '*_test.go' 2>/dev/null) go.mod go.sum
-test    := go run ./packaging/test -must-run '$(MUST_RUN)' $(if $(TOTAL),-total '$(TOTAL)')
+test    := go run ./packaging/checks/test -must-run '$(MUST_RUN)' $(if $(TOTAL),-total '$(TOTAL)')
 pattern ?= .
 
 # "yes" where the menu-bar program can be built; else the one line that says what to install.
@@ -72,14 +72,14 @@ test: go tray-or-line
 	@$(test) $(race) -run '$(pattern)' $(packages)
 
 e2e: go tray-or-line
-	@$(test) -stream -count=1 -timeout 40m -tags e2e -run '$(pattern)' ./packaging/e2e $(if $(filter yes,$(tray)),./packaging/desktop)
+	@$(test) -stream -count=1 -timeout 40m -tags e2e -run '$(pattern)' ./packaging/checks/e2e $(if $(filter yes,$(tray)),./packaging/checks/desktop)
 
 bench: build
-	@go test -count=1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/bench
+	@go test -count=1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/checks/bench
 
 # Downloads about 1.3 GB once, into the user's cache folder; needs python3 with pip and venv, and LLVM's objdump, nm and readelf.
 wheels: go
-	@VIVARIUM_WHEELS_SMALL=$(small) $(test) -stream -count=1 -timeout 40m -tags wheels -run '$(pattern)' ./packaging/wheels
+	@VIVARIUM_WHEELS_SMALL=$(small) $(test) -stream -count=1 -timeout 40m -tags wheels -run '$(pattern)' ./packaging/checks/wheels
 
 lint: go tray-or-line
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
@@ -92,4 +92,4 @@ lint: go tray-or-line
 clean:
 	rm -rf bin dist .cache
 
-include packaging/app.mk
+include packaging/mac/app.mk

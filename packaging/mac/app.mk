@@ -1,11 +1,11 @@
 # The Mac app, built on a Mac with the system's tools and elsewhere with zig, which is fetched from PyPI into .cache.
 # The Makefile includes this file; it uses `version` and the target `go` from there. GNU make 3.81.
 
-zig_version := $(shell sed -n 's/^ziglang==\([^ ]*\).*/\1/p' packaging/darwin/zig.txt)
+zig_version := $(shell sed -n 's/^ziglang==\([^ ]*\).*/\1/p' packaging/mac/darwin/zig.txt)
 zig         := .cache/zig-$(zig_version)/ziglang/zig
 commits      = $(shell git rev-list --count HEAD 2>/dev/null || echo 0)
 date         = $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
-bundle       = go run ./packaging/bundle
+bundle       = go run ./packaging/mac/bundle
 bundle_flags = -o dist -version '$(version)' -commits '$(commits)' -date '$(date)' $(if $(identity),-identity '$(identity)') $(app_zig)
 
 ifneq ($(shell uname -s),Darwin)
@@ -28,16 +28,16 @@ app-check: | go
 
 # go vet of the code behind cgo, as a Mac compiles it, and the compiler's warnings about our Objective-C.
 app-vet: $(app_needs) | go
-	@ZIG='$(abspath $(app_needs))' $(test) -count=1 -tags app -run 'Vet|ObjectiveC' ./packaging/bundle
+	@ZIG='$(abspath $(app_needs))' $(test) -count=1 -tags app -run 'Vet|ObjectiveC' ./packaging/mac/bundle
 
 # Builds the app twice, from two places, and compares every byte; takes minutes.
 app-test: $(app_needs) | go
-	@ZIG='$(abspath $(app_needs))' $(test) -stream -count=1 -timeout 40m -tags app ./packaging/bundle/...
+	@ZIG='$(abspath $(app_needs))' $(test) -stream -count=1 -timeout 40m -tags app ./packaging/mac/bundle/...
 
-$(zig): packaging/darwin/zig.txt
+$(zig): packaging/mac/darwin/zig.txt
 	@command -v python3 >/dev/null || { echo 'zig is fetched with pip: install python3 and python3-pip'; exit 1; }
 	@python3 -m pip --version >/dev/null 2>&1 || { echo 'zig is fetched with pip: install python3-pip'; exit 1; }
 	@rm -rf .cache/zig-$(zig_version)
 	PIP_ROOT_USER_ACTION=ignore python3 -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes --only-binary=:all: \
-		--target .cache/zig-$(zig_version) --requirement packaging/darwin/zig.txt
+		--target .cache/zig-$(zig_version) --requirement packaging/mac/darwin/zig.txt
 	@touch $@

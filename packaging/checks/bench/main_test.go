@@ -62,7 +62,7 @@ func load() string {
 // vivarium is the program under test, built by make.
 func vivarium(t *testing.T) string {
 	t.Helper()
-	path, err := filepath.Abs("../../bin/vivarium")
+	path, err := filepath.Abs("../../../bin/vivarium")
 	require.NoError(t, err)
 	if _, err := os.Stat(path); err != nil {
 		t.Skip("bin/vivarium is not built: make build")

@@ -21,7 +21,7 @@ import (
 // TestStart measures from the fork of the menu-bar program to the moment at which a panel can show its menu, on a desktop of its own
 // and with an empty state folder. The files are in the system's cache, as they are on a computer that is used.
 func TestStart(t *testing.T) {
-	program, err := filepath.Abs("../../bin/vivarium-menubar")
+	program, err := filepath.Abs("../../../bin/vivarium-menubar")
 	require.NoError(t, err)
 	if _, err := os.Stat(program); err != nil {
 		t.Skip("bin/vivarium-menubar is not built: make build")
@@ -52,7 +52,7 @@ func screen(t *testing.T) []string {
 		}
 		env = append(env, lines.Text())
 	}
-	t.Skip("there is no desktop here: packaging/desktop/rig.sh true says what to install")
+	t.Skip("there is no desktop here: packaging/checks/desktop/rig.sh true says what to install")
 	return nil
 }
 

@@ -80,7 +80,7 @@ func build() (remove func(), err error) {
 	}
 	remove = func() { os.RemoveAll(dir) }
 	for _, name := range names {
-		out, err := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "../../cmd/"+name).CombinedOutput()
+		out, err := exec.Command("go", "build", "-trimpath", "-o", dir+"/", "../../../cmd/"+name).CombinedOutput()
 		if err != nil {
 			return remove, fmt.Errorf("building %s: %w\n%s", name, err, out)
 		}

@@ -2,7 +2,7 @@
 # A desktop without a screen: runs COMMAND on a virtual display of its own, with a window manager, a panel that takes tray
 # icons and a notification daemon, so that the real tray, its menu and its notices can be clicked, read and photographed.
 #
-#   packaging/desktop/rig.sh go test -tags e2e ./packaging/desktop
+#   packaging/checks/desktop/rig.sh go test -tags e2e ./packaging/checks/desktop
 #
 # COMMAND finds DISPLAY, DBUS_SESSION_BUS_ADDRESS and an empty HOME; its exit status is the rig's. Nothing is installed and
 # nothing is left. RIG_SCALE=2 gives a screen of double density, for pictures.

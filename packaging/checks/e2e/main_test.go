@@ -37,7 +37,7 @@ func within(m *testing.M) (int, error) {
 			return 1, err
 		}
 		for _, name := range []string{"vivarium", "vivarium-keeper"} {
-			cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), "../../cmd/"+name)
+			cmd := exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, name), "../../../cmd/"+name)
 			cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 			if out, err := cmd.CombinedOutput(); err != nil {
 				return 1, fmt.Errorf("building %s: %w\n%s", name, err, out)

@@ -25,7 +25,7 @@ var menubar = sync.OnceValues(func() (string, error) {
 		_, err := os.Stat(path)
 		return path, err
 	}
-	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "../../cmd/vivarium-menubar")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", path, "../../../cmd/vivarium-menubar")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=1")
 	_, err := cmd.Output()
 	return path, err

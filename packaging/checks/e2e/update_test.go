@@ -34,7 +34,7 @@ func installed(t *testing.T, folder, version string) {
 		return
 	}
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-X github.com/vivarium-app/vivarium/supervisor/keeper.Version="+version,
-		"-o", filepath.Join(folder, "vivarium-keeper"), "../../cmd/vivarium-keeper")
+		"-o", filepath.Join(folder, "vivarium-keeper"), "../../../cmd/vivarium-keeper")
 	said, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(said))
 }

@@ -44,7 +44,7 @@ func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
 		on := map[string]string{"": "Mac, Linux", "darwin": "Mac", "linux": "Linux"}[v.Only]
 		b.WriteString("| `" + v.Name + "` | `" + v.Value + "` | " + on + " | " + strings.ReplaceAll(v.Why, "|", `\|`) + " |\n")
 	}
-	written(t, "<!-- variables: written by `go test ./packaging/project -update` -->", "<!-- end of variables -->", b.String())
+	written(t, "<!-- variables: written by `go test ./packaging/checks/project -update` -->", "<!-- end of variables -->", b.String())
 }
 
 func TestTheReadmeNamesEveryCheckOfTheDoctor(t *testing.T) {
@@ -53,7 +53,7 @@ func TestTheReadmeNamesEveryCheckOfTheDoctor(t *testing.T) {
 	for _, c := range app.CheckCodes() {
 		b.WriteString("| `" + c[0] + "` | " + c[1] + " | " + c[2] + " |\n")
 	}
-	written(t, "<!-- checks: written by `go test ./packaging/project -update` -->", "<!-- end of checks -->", b.String())
+	written(t, "<!-- checks: written by `go test ./packaging/checks/project -update` -->", "<!-- end of checks -->", b.String())
 }
 
 // written asserts that the README has the table between its marks, or writes it.
@@ -66,7 +66,7 @@ func written(t *testing.T, from, to, table string) {
 		require.NoError(t, os.WriteFile(filepath.Join(top(t), "README.md"), []byte(text), 0o644))
 		return
 	}
-	require.Equal(t, table, inside, "run go test ./packaging/project -update")
+	require.Equal(t, table, inside, "run go test ./packaging/checks/project -update")
 }
 
 var fence = regexp.MustCompile("(?s)```toml\n(.*?)```")
@@ -148,7 +148,7 @@ func TestTheReadmesCommandsAreThoseOfTheProgram(t *testing.T) {
 
 func TestTheMakefileHasEveryTargetOfTheReadme(t *testing.T) {
 	var text []byte
-	for _, file := range []string{"Makefile", "packaging/app.mk"} {
+	for _, file := range []string{"Makefile", "packaging/mac/app.mk"} {
 		one, err := os.ReadFile(filepath.Join(top(t), file))
 		require.NoError(t, err)
 		text = append(text, one...)

@@ -17,7 +17,7 @@ import (
 // judged are all verdicts that the rules are tested with, by their fixture's name.
 func judged(t *testing.T) map[string]crash.Verdict {
 	t.Helper()
-	files, err := filepath.Glob("../../supervisor/crash/testdata/verdicts/*.txt")
+	files, err := filepath.Glob("../../../supervisor/crash/testdata/verdicts/*.txt")
 	require.NoError(t, err)
 	require.Greater(t, len(files), 40)
 	all := map[string]crash.Verdict{}
@@ -80,5 +80,5 @@ func TestTheReadmeSaysOfEachKindWhatTheCodeSays(t *testing.T) {
 	for name, v := range judged(t) {
 		require.True(t, listed[v.Kind], "%s: nothing is said of the kind %s", name, v.Kind)
 	}
-	written(t, "<!-- kinds: written by `go test ./packaging/project -update` -->", "<!-- end of kinds -->", b.String())
+	written(t, "<!-- kinds: written by `go test ./packaging/checks/project -update` -->", "<!-- end of kinds -->", b.String())
 }

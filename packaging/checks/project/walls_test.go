@@ -49,7 +49,7 @@ func list(t *testing.T, goos, cgo string, args ...string) []listed {
 
 func top(t *testing.T) string {
 	t.Helper()
-	dir, err := filepath.Abs("../..")
+	dir, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 	return dir
 }

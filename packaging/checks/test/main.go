@@ -1,7 +1,7 @@
 // Command test runs `go test` and says at the end what a plain run leaves unsaid: which tests were skipped, and why. Its
 // last line is "N passed, N failed, N skipped"; its exit status is that of the tests.
 //
-//	go run ./packaging/test [-stream] [-must-run REGEXP] [-total FILE] [go test flags and packages]
+//	go run ./packaging/checks/test [-stream] [-must-run REGEXP] [-total FILE] [go test flags and packages]
 package main
 
 import (

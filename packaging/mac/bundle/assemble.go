@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/vivarium-app/vivarium/packaging/bundle/seal"
+	"github.com/vivarium-app/vivarium/packaging/mac/bundle/seal"
 )
 
 // app is a bundle to be made.
@@ -48,7 +48,7 @@ func (a app) assemble(work string, report io.Writer) error {
 		return err
 	}
 	if a.mac != nil {
-		err = a.mac.finish(work, contents, id, a.identity, filepath.Join(a.root, "packaging", "Vivarium.entitlements"))
+		err = a.mac.finish(work, contents, id, a.identity, filepath.Join(a.root, "packaging", "mac", "Vivarium.entitlements"))
 	} else {
 		err = finish(work, contents, id, info)
 	}
@@ -72,7 +72,7 @@ func (a app) furnish(contents string) (info []byte, id string, err error) {
 	if err != nil {
 		return nil, "", err
 	}
-	picture, err := icon(filepath.Join(a.root, "packaging", "Vivarium.png"))
+	picture, err := icon(filepath.Join(a.root, "packaging", "mac", "Vivarium.png"))
 	if err != nil {
 		return nil, "", err
 	}

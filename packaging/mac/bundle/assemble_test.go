@@ -14,15 +14,15 @@ import (
 	"github.com/stretchr/testify/require"
 	"howett.net/plist"
 
-	"github.com/vivarium-app/vivarium/packaging/bundle/seal"
-	"github.com/vivarium-app/vivarium/packaging/bundle/verify"
+	"github.com/vivarium-app/vivarium/packaging/mac/bundle/seal"
+	"github.com/vivarium-app/vivarium/packaging/mac/bundle/verify"
 )
 
 const bundleID = "io.github.vivarium-app.vivarium"
 
 // The app's code names itself to launchd, which macOS compares with the bundle.
 func TestTheAppAndItsBundleGoByOneName(t *testing.T) {
-	text, err := os.ReadFile("../../app/login.go")
+	text, err := os.ReadFile("../../../app/login.go")
 	require.NoError(t, err)
 	require.Contains(t, string(text), `const BundleID = "`+bundleID+`"`)
 }
@@ -44,7 +44,7 @@ func TestABundleIsWholeSignedAndSealed(t *testing.T) {
 
 func TestTheSameInputsGiveTheSameBytes(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "elsewhere", "Vivarium.app")
-	a := app{builder: builder{root: "../..", version: "v1.2.3-4-gabc"}, out: out, commits: 56, identity: "-"}
+	a := app{builder: builder{root: "../../..", version: "v1.2.3-4-gabc"}, out: out, commits: 56, identity: "-"}
 	require.NoError(t, a.assemble(slicesOf(t), io.Discard))
 	require.Equal(t, tree(t, sample(t)), tree(t, out))
 }
@@ -84,7 +84,7 @@ func TestABundleThatFailsItsCheckDoesNotAppear(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(slice(work, programs[0], "amd64"), other, 0o755))
 	out := filepath.Join(t.TempDir(), "Vivarium.app")
-	a := app{builder: builder{root: "../..", version: "dev"}, out: out, identity: "-"}
+	a := app{builder: builder{root: "../../..", version: "dev"}, out: out, identity: "-"}
 	require.ErrorContains(t, a.assemble(work, io.Discard), "duplicate architecture")
 	require.NoDirExists(t, out)
 

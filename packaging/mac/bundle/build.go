@@ -87,7 +87,7 @@ func (b builder) env(arch, zigArch string, cgo bool) ([]string, error) {
 		flag := "-mmacosx-version-min=" + minMacOS
 		return append(env, "PATH="+path, "CGO_CFLAGS=-O2 "+flag, "CGO_LDFLAGS="+flag+" -Wl,-dead_strip_dylibs"), nil
 	}
-	sdk := filepath.Join(b.root, "packaging", "darwin")
+	sdk := filepath.Join(b.root, "packaging", "mac", "darwin")
 	sum, err := digest(sdk)
 	if err != nil {
 		return nil, err

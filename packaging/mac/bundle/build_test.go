@@ -26,7 +26,7 @@ func value(env []string, name string) string {
 }
 
 func TestWhatAPersonSetForOtherBuildsChangesNothing(t *testing.T) {
-	b := builder{root: "../..", cache: "/cache", zig: "/zig", environ: []string{"PATH=/bin", "HOME=/home/me", "CC=gcc", "CGO_CFLAGS=-g",
+	b := builder{root: "../../..", cache: "/cache", zig: "/zig", environ: []string{"PATH=/bin", "HOME=/home/me", "CC=gcc", "CGO_CFLAGS=-g",
 		"CGO_LDFLAGS=-L/mine", "GOFLAGS=-tags=mine", "GOARCH=wasm", "GOAMD64=v4", "GOEXPERIMENT=x", "SDKROOT=/sdk", "MACOSX_DEPLOYMENT_TARGET=26.0"}}
 	env, err := b.env("arm64", "aarch64", true)
 	require.NoError(t, err)
@@ -34,7 +34,7 @@ func TestWhatAPersonSetForOtherBuildsChangesNothing(t *testing.T) {
 	require.Equal(t, "macos-cc aarch64-macos.12.0", value(env, "CC"), "by its name: a path would be part of Go's build IDs")
 	require.Equal(t, "arm64", value(env, "GOARCH"))
 	require.Equal(t, minMacOS, value(env, "MACOSX_DEPLOYMENT_TARGET"))
-	require.Equal(t, filepath.Join("../..", "packaging", "darwin")+":/bin", value(env, "PATH"))
+	require.Equal(t, filepath.Join("../../..", "packaging", "mac", "darwin")+":/bin", value(env, "PATH"))
 	for _, v := range env {
 		for _, mine := range []string{"-L/mine", "-tags=mine", "GOAMD64=v4", "GOEXPERIMENT", "SDKROOT", "CC=gcc"} {
 			require.NotContains(t, v, mine)
@@ -56,7 +56,7 @@ func TestWhatAPersonSetForOtherBuildsChangesNothing(t *testing.T) {
 
 func TestANewHeaderIsANewBuild(t *testing.T) {
 	root := t.TempDir()
-	sdk := filepath.Join(root, "packaging", "darwin")
+	sdk := filepath.Join(root, "packaging", "mac", "darwin")
 	require.NoError(t, os.MkdirAll(sdk, 0o755))
 	flags := func() string {
 		env, err := builder{root: root, zig: "/zig"}.env("arm64", "aarch64", true)
@@ -127,10 +127,10 @@ func TestWhoSignsDoesNotVerify(t *testing.T) {
 	require.False(t, pulls("./seal", reads))
 	require.True(t, pulls("./verify", reads))
 	require.False(t, pulls("./verify", signs))
-	require.False(t, pulls("./verify", module+"/packaging/bundle/seal"))
+	require.False(t, pulls("./verify", module+"/packaging/mac/bundle/seal"))
 	for _, program := range programs {
 		for _, heavy := range []string{signs, reads, "howett.net/plist", module + "/packaging"} {
-			require.False(t, pulls("../../cmd/"+program.name, heavy), "%s has %s in it", program.name, heavy)
+			require.False(t, pulls("../../../cmd/"+program.name, heavy), "%s has %s in it", program.name, heavy)
 		}
 	}
 }

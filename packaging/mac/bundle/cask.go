@@ -17,12 +17,12 @@ var released = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
 
 var errUnreleased = errors.New("only a released version has a download that a cask can name")
 
-// cask fills Homebrew's recipe for a released version from packaging/cask.
+// cask fills Homebrew's recipe for a released version from packaging/mac/cask.
 func cask(root, version, id, zip string) ([]byte, error) {
 	if !released.MatchString(version) {
 		return nil, errUnreleased
 	}
-	name := filepath.Join(root, "packaging", "cask", "vivarium.rb.tmpl")
+	name := filepath.Join(root, "packaging", "mac", "cask", "vivarium.rb.tmpl")
 	t, err := template.New(filepath.Base(name)).Option("missingkey=error").ParseFiles(name)
 	if err != nil {
 		return nil, err

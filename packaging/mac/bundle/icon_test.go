@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/packaging/bundle/verify"
+	"github.com/vivarium-app/vivarium/packaging/mac/bundle/verify"
 )
 
 func TestAnIconHasEverySize(t *testing.T) {
@@ -45,7 +45,7 @@ func without(icns []byte, kind string) []byte {
 }
 
 func TestAPictureOfAnotherSizeIsRefused(t *testing.T) {
-	_, err := icon("../../assets/icons/vivarium.png")
+	_, err := icon("../../../assets/icons/vivarium.png")
 	require.ErrorContains(t, err, "256 × 256 pixels, not 1024 × 1024")
 	_, err = icon("icon_test.go")
 	require.ErrorContains(t, err, "icon_test.go")
@@ -57,9 +57,9 @@ func TestAPictureOfAnotherSizeIsRefused(t *testing.T) {
 func TestThePictureIsDrawnFromItsSource(t *testing.T) {
 	rsvg, err := exec.LookPath("rsvg-convert")
 	if err != nil {
-		t.Skip("rsvg-convert is not installed: packaging/Vivarium.png was not compared with assets/icons/vivarium.svg")
+		t.Skip("rsvg-convert is not installed: packaging/mac/Vivarium.png was not compared with assets/icons/vivarium.svg")
 	}
-	drawn, err := exec.Command(rsvg, "--width", "1024", "--height", "1024", "../../assets/icons/vivarium.svg").Output()
+	drawn, err := exec.Command(rsvg, "--width", "1024", "--height", "1024", "../../../assets/icons/vivarium.svg").Output()
 	require.NoError(t, err)
 	want, err := png.Decode(bytes.NewReader(drawn))
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func TestThePictureIsDrawnFromItsSource(t *testing.T) {
 	got, err := png.Decode(f)
 	require.NoError(t, err)
 	require.Less(t, distance(want, got), 0.01,
-		"draw it again: rsvg-convert --width 1024 --height 1024 assets/icons/vivarium.svg --output packaging/Vivarium.png")
+		"draw it again: rsvg-convert --width 1024 --height 1024 assets/icons/vivarium.svg --output packaging/mac/Vivarium.png")
 }
 
 // distance is how far two pictures are from one another, on average: 0 the same, 1 as far as can be.

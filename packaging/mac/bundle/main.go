@@ -15,7 +15,7 @@ import (
 	"runtime"
 	"time"
 
-	"github.com/vivarium-app/vivarium/packaging/bundle/verify"
+	"github.com/vivarium-app/vivarium/packaging/mac/bundle/verify"
 )
 
 func main() {

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vivarium-app/vivarium/packaging/bundle/verify"
+	"github.com/vivarium-app/vivarium/packaging/mac/bundle/verify"
 )
 
 // pack makes what is published from a bundle, beside it.

@@ -24,7 +24,7 @@ func packed(t *testing.T, version string) (dist, said string) {
 	t.Helper()
 	bundle := sample(t)
 	var out bytes.Buffer
-	require.NoError(t, pack("../..", bundle, version, released2026, nil, &out))
+	require.NoError(t, pack("../../..", bundle, version, released2026, nil, &out))
 	return filepath.Dir(bundle), out.String()
 }
 

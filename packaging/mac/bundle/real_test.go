@@ -18,7 +18,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/packaging/bundle/verify"
+	"github.com/vivarium-app/vivarium/packaging/mac/bundle/verify"
 )
 
 // maker builds the app as it is published from the checkout in root. ZIG is set by `make app-test`, which fetches it.
@@ -34,7 +34,7 @@ var builtOnce = sync.OnceValues(func() (string, error) {
 	if os.Getenv("ZIG") == "" && theMac() == nil {
 		return "", fmt.Errorf("run make app-test, which fetches zig")
 	}
-	root, err := filepath.Abs("../..")
+	root, err := filepath.Abs("../../..")
 	if err != nil {
 		return "", err
 	}
@@ -55,7 +55,7 @@ func built(t *testing.T) string {
 
 func TestTheAppIsSoundAndSmall(t *testing.T) {
 	bundle := built(t)
-	root, err := filepath.Abs("../..")
+	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 	report, err := verify.App(bundle, verify.Want{MinOS: minMacOS, Paths: buildPaths(root), Signed: signed()})
 	require.NoError(t, err)
@@ -81,19 +81,19 @@ func TestTheListOfImportsNamesNothingThatIsNotImported(t *testing.T) {
 	}
 	unused, err := verify.Unused(built(t))
 	require.NoError(t, err)
-	require.Empty(t, unused, "take it off packaging/bundle/verify/imports.txt and the stubs in packaging/darwin")
+	require.Empty(t, unused, "take it off packaging/mac/bundle/verify/imports.txt and the stubs in packaging/mac/darwin")
 }
 
 // copied is this checkout, without what git ignores, in another folder.
 func copied(t *testing.T) string {
 	t.Helper()
 	cmd := exec.Command("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z")
-	cmd.Dir = "../.."
+	cmd.Dir = "../../.."
 	out, err := cmd.Output()
 	require.NoError(t, err)
 	to := filepath.Join(t.TempDir(), "a folder with another name")
 	for name := range strings.SplitSeq(strings.TrimRight(string(out), "\x00"), "\x00") {
-		from := filepath.Join("../..", name)
+		from := filepath.Join("../../..", name)
 		st, err := os.Lstat(from)
 		if os.IsNotExist(err) {
 			continue // deleted and not committed
@@ -128,7 +128,7 @@ func TestBuiltElsewhereItHasTheSameBytes(t *testing.T) {
 }
 
 func TestVetReadsTheMacsCodeWithItsCgo(t *testing.T) {
-	b := maker("../..", "", filepath.Join(t.TempDir(), "zig")).builder
+	b := maker("../../..", "", filepath.Join(t.TempDir(), "zig")).builder
 	root, err := filepath.Abs(b.root)
 	require.NoError(t, err)
 	b.root = root
@@ -143,7 +143,7 @@ func TestVetReadsTheMacsCodeWithItsCgo(t *testing.T) {
 }
 
 func TestOurObjectiveCHasNoWarnings(t *testing.T) {
-	root, err := filepath.Abs("../..")
+	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 	var files []string
 	for _, pattern := range []string{"app/*/*.m", "cmd/*/*.m"} {
@@ -158,7 +158,7 @@ func TestOurObjectiveCHasNoWarnings(t *testing.T) {
 		require.NoError(t, err)
 		compiler := "clang"
 		if b.zig != "" {
-			compiler = filepath.Join(root, "packaging", "darwin", "macos-cc")
+			compiler = filepath.Join(root, "packaging", "mac", "darwin", "macos-cc")
 		}
 		for _, file := range files {
 			args := []string{"-c", "-o", filepath.Join(t.TempDir(), "out.o"), "-fobjc-arc", "-Wall", "-Wextra", "-Werror", file}
@@ -188,7 +188,7 @@ func main() { C.NSBeep() }
 `
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module beep\n\ngo 1.26\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(text), 0o600))
-	root, err := filepath.Abs("../..")
+	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
 	env, err := maker(root, "", filepath.Join(root, ".cache", "zig-cache")).env("arm64", "aarch64", true)
 	require.NoError(t, err)

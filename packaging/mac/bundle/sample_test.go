@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/packaging/bundle/verify"
+	"github.com/vivarium-app/vivarium/packaging/mac/bundle/verify"
 )
 
 // secret stands in the sample programs as a folder of the building computer would.
@@ -91,7 +91,7 @@ var sampleOnce = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	out := filepath.Join(work, "Vivarium.app")
-	a := app{builder: builder{root: "../..", version: "v1.2.3-4-gabc"}, out: out, commits: 56, identity: "-"}
+	a := app{builder: builder{root: "../../..", version: "v1.2.3-4-gabc"}, out: out, commits: 56, identity: "-"}
 	return out, a.assemble(unsigned, io.Discard)
 })
 

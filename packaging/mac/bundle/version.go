@@ -20,10 +20,10 @@ func short(version string) string {
 	return "0.0.0"
 }
 
-// infoPlist is packaging/Info.plist with the version in it. CFBundleVersion is the number of commits: it must grow from one
+// infoPlist is packaging/mac/Info.plist with the version in it. CFBundleVersion is the number of commits: it must grow from one
 // build to the next, and what git calls a version does not.
 func infoPlist(root, version string, commits int) (text []byte, id string, err error) {
-	info, err := readInfo(filepath.Join(root, "packaging", "Info.plist"))
+	info, err := readInfo(filepath.Join(root, "packaging", "mac", "Info.plist"))
 	if err != nil {
 		return nil, "", err
 	}

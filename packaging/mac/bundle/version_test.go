@@ -42,7 +42,7 @@ func TestTheTemplateIsAPropertyListOfItsOwn(t *testing.T) {
 }
 
 func TestAVersionIsEscaped(t *testing.T) {
-	text, id, err := infoPlist("../..", `<&">`, 7)
+	text, id, err := infoPlist("../../..", `<&">`, 7)
 	require.NoError(t, err)
 	require.Equal(t, bundleID, id)
 	var info map[string]any
@@ -50,7 +50,7 @@ func TestAVersionIsEscaped(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, `<&">`, info["VivariumVersion"])
 
-	again, _, err := infoPlist("../..", `<&">`, 7)
+	again, _, err := infoPlist("../../..", `<&">`, 7)
 	require.NoError(t, err)
 	require.Equal(t, string(text), string(again))
 

@@ -3,7 +3,7 @@
 set -eu
 tag=${1:?which tag?}
 here=$(cd "$(dirname "$0")" && pwd)
-changelog=${CHANGELOG:-$here/../../CHANGELOG.md}
+changelog=${CHANGELOG:-$here/../../../CHANGELOG.md}
 section=${tag#v}
 case $section in
 *-*) section=Unreleased ;;

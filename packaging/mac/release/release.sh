@@ -48,7 +48,7 @@ else
 fi
 
 # Only now: the ticket is a file in the app.
-go run ./packaging/bundle pack -o "$dist" -version "$tag" -date "$(git log -1 --format=%ct)"
+go run ./packaging/mac/bundle pack -o "$dist" -version "$tag" -date "$(git log -1 --format=%ct)"
 image=$dist/Vivarium-${tag#v}.dmg
 if [ -n "$signed" ]; then "$here/sign.sh" "$image"; fi
 if [ -n "$notarised" ]; then notarise "$image"; fi

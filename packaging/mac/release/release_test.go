@@ -51,7 +51,7 @@ func TestAReleaseIsSignedNotarisedStapledAndThenPacked(t *testing.T) {
 		"sign Vivarium-1.2.0.dmg",
 		"submit Vivarium-1.2.0.dmg", "staple Vivarium-1.2.0.dmg", "validate Vivarium-1.2.0.dmg",
 	}, short(r.calls()))
-	require.Contains(t, r.calls(), "go run ./packaging/bundle pack -o dist -version v1.2.0 -date 1780000000")
+	require.Contains(t, r.calls(), "go run ./packaging/mac/bundle pack -o dist -version v1.2.0 -date 1780000000")
 	require.Equal(t, "dmg\nsigned\nstapled\n", r.read("dist/Vivarium-1.2.0.dmg"))
 	requireChecksums(t, r)
 	require.Empty(t, r.read("dist/skipped.txt"))

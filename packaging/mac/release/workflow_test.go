@@ -13,7 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-const top = "../.."
+const top = "../../.."
 
 // workflow is what these tests look at in a file of .github/workflows. actionlint, which CI runs, sees to the rest.
 type workflow struct {
@@ -167,7 +167,7 @@ func TestSecretsReachTheStepsThatNeedThemAndNoOther(t *testing.T) {
 				for _, m := range secret.FindAllStringSubmatch(value, -1) {
 					require.Equal(t, variable, m[1], "the scripts know a secret by its name")
 					require.Equal(t, "app", name)
-					require.Regexp(t, `^packaging/release/|^identity=\$\(packaging/release/`, s.Run)
+					require.Regexp(t, `^packaging/mac/release/|^identity=\$\(packaging/mac/release/`, s.Run)
 					require.Empty(t, s.If, "a step whose secret is missing says so; it is not left out in silence")
 					used = append(used, m[1])
 				}
@@ -229,7 +229,7 @@ func TestCIDoesOnLinuxWhatCanBeDoneAtHome(t *testing.T) {
 func targets(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, file := range []string{"Makefile", "packaging/app.mk"} {
+	for _, file := range []string{"Makefile", "packaging/mac/app.mk"} {
 		text, err := os.ReadFile(filepath.Join(top, file))
 		require.NoError(t, err)
 		for _, m := range regexp.MustCompile(`(?m)^([a-z][a-z -]*):`).FindAllStringSubmatch(string(text), -1) {
@@ -275,9 +275,9 @@ func TestWhatTheWorkflowsAndTheGuideNameExists(t *testing.T) {
 func TestTheBundleToolTakesWhatReleaseGivesIt(t *testing.T) {
 	script, err := os.ReadFile("release.sh")
 	require.NoError(t, err)
-	makefile, err := os.ReadFile(filepath.Join(top, "packaging/app.mk"))
+	makefile, err := os.ReadFile(filepath.Join(top, "packaging/mac/app.mk"))
 	require.NoError(t, err)
-	call := regexp.MustCompile(`go run \./packaging/bundle (\w+)(.*)`).FindStringSubmatch(string(script))
+	call := regexp.MustCompile(`go run \./packaging/mac/bundle (\w+)(.*)`).FindStringSubmatch(string(script))
 	require.NotNil(t, call)
 	require.Contains(t, string(makefile), "$(bundle) "+call[1]+" ")
 	flags := regexp.MustCompile(` (-[a-z]+) `).FindAllStringSubmatch(call[2], -1)
