@@ -169,7 +169,7 @@ func examine(s supervisor.Snapshot, home string) BackendReport {
 		x.Problem = err.Error()
 		return x
 	}
-	p, err := c.Plan(supervisor.PlanOptions{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: os.Environ(), Home: home})
+	p, err := supervisor.MakePlan(c, supervisor.PlanOptions{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: os.Environ(), Home: home})
 	if err != nil {
 		x.Problem = err.Error()
 		return x

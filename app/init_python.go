@@ -31,7 +31,7 @@ func Planned(dir string, interactive bool) (supervisor.Config, supervisor.Plan, 
 		return c, supervisor.Plan{}, err
 	}
 	home, _ := os.UserHomeDir()
-	p, err := c.Plan(supervisor.PlanOptions{
+	p, err := supervisor.MakePlan(c, supervisor.PlanOptions{
 		GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: os.Environ(), Home: home, Interactive: interactive,
 	})
 	return c, p, err

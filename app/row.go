@@ -126,7 +126,7 @@ func EventRow(e supervisor.Event) Row {
 	r.Text, r.Asked, r.Away, r.Recovery = e.Text, e.Asked, e.Away, e.Recovery
 	if e.Exit != nil {
 		r.PID, r.Run, r.Started = e.Exit.Run.PID, e.Exit.Run.ID, e.Exit.Run.Started
-		r.Signal = supervisor.SignalName(e.Exit.Signal)
+		r.Signal = keeper.SignalName(e.Exit.Signal)
 		if e.Exit.Known && e.Exit.Signal == 0 {
 			r.Code = &e.Exit.Code
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // Sentence is an event as one line for a person, without the time and without the backend's name. Not every event deserves
@@ -70,7 +71,7 @@ func ended(e supervisor.Event) string {
 	case e.Exit == nil || !e.Exit.Known:
 		return ""
 	case e.Exit.Signal != 0:
-		name := supervisor.SignalName(e.Exit.Signal)
+		name := keeper.SignalName(e.Exit.Signal)
 		if strings.Contains(e.Verdict.Summary, name) {
 			return ""
 		}

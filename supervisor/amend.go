@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"context"
+	"os"
 	"slices"
 	"time"
 
@@ -14,6 +16,56 @@ func (m *machine) setLast(v crash.Verdict, at time.Time) { m.Last, m.LastAt, m.L
 // doRecord has what is known of a death gathered and kept. before is the state just before it.
 func (m *machine) doRecord(d Death, exit *keeper.Exit, before Snapshot, away bool) {
 	m.do(doRecord{death: d, exit: exit, before: before, samples: slices.Clone(m.history), away: away})
+}
+
+// examine has the evidence on a death gathered. It is called by the loop, before the next run's plan takes the place of the dead one's.
+func (s *Supervisor) examine(ctx context.Context, e doRecord) {
+	b := e.before
+	c := Case{
+		Death: e.death, Exit: e.exit, Away: e.away, Run: b.Run, Backend: b.Backend, Dir: b.Dir, Log: b.Log, Health: b.Health,
+		Missing: b.Missing, Samples: e.samples, Known: s.knownNow(), Memory: s.memory.Load(),
+	}
+	x := Examiner{
+		ReportFolders: s.world.ReportFolders, Scans: &s.scans, Scan: s.world.Scan, Log: s.log,
+		Keep: func(r Record) { s.keep(ctx, e.death, r) },
+		Amend: func(before Death, exit *keeper.Exit, v crash.Verdict) {
+			s.post(ctx, letter{in: amended{before, exit, v}})
+		},
+	}
+	if s.good != nil {
+		p, cfg := s.good.plan, s.good.config
+		c.Plan = &p
+		x.PortOwner = func(ctx context.Context) (Owner, error) {
+			claim, err := s.world.Claim(ctx, cfg, Mine{Folder: s.folder})
+			return claim.Owner, err
+		}
+	}
+	logFrom := s.logFrom
+	s.aside(func() {
+		if e.exit != nil {
+			c.Tail = e.exit.Tail
+		} else {
+			c.Tail = lastLines(b.Log, logFrom) // the keeper's tail is of the run that goes on
+		}
+		x.Examine(ctx, c)
+	})
+}
+
+// keep writes the record and hands it on. Who hears of it may make a page, and the loop is told of that.
+func (s *Supervisor) keep(ctx context.Context, death Death, r Record) {
+	s.recording.Lock()
+	defer s.recording.Unlock()
+	if err := r.Write(s.folder); err != nil {
+		s.log.Error("a death is not recorded", "backend", r.Backend, "error", err)
+	}
+	if s.deps.Recorded != nil {
+		s.deps.Recorded(r)
+	}
+	page := r.Page()
+	if _, err := os.Stat(page); err != nil {
+		page = ""
+	}
+	s.post(ctx, letter{in: recorded{death, page}})
 }
 
 func (m *machine) onRecorded(in recorded) {
@@ -42,7 +94,7 @@ func (m *machine) onAmended(now time.Time, in amended) {
 	}
 	if i >= 0 {
 		d := m.deaths[i]
-		d.First, d.Verdict = d.first(), in.verdict
+		d.First, d.Verdict = d.FirstKind(), in.verdict
 		m.deaths = slices.Clone(m.deaths) // an earlier save still holds the old array
 		m.deaths[i] = d
 		m.Tally = TallyOf(m.deaths, now)
@@ -55,13 +107,4 @@ func (m *machine) onAmended(now time.Time, in amended) {
 	}
 	m.save()
 	m.tell(now, Event{What: EventAmended, Verdict: in.verdict, Exit: in.exit, Text: in.death.Verdict.Summary})
-}
-
-// first is the kind that the death was judged to be at once: what later evidence makes of one death cannot be compared with another
-// that has just happened.
-func (d Death) first() crash.Kind {
-	if d.First != "" {
-		return d.First
-	}
-	return d.Verdict.Kind
 }

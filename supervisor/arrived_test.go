@@ -61,13 +61,3 @@ func TestTheCrashEnvironmentReallyArrivesInPython(t *testing.T) {
 	require.Empty(t, Arrived(environ, applied))
 	require.Len(t, applied, 7)
 }
-
-// realPython is the interpreter behind the python3 of this machine, not a shim in front of it.
-func realPython(t testing.TB) string {
-	t.Helper()
-	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
-	if err != nil {
-		t.Skipf("there is no python3 here: %v", err)
-	}
-	return strings.TrimSpace(string(out))
-}

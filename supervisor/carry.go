@@ -96,7 +96,7 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 		before := s.before
 		s.aside(func() { s.count(ctx, before, e.run) })
 	case doRecord:
-		s.record(ctx, e)
+		s.examine(ctx, e)
 	case doLookAtPort:
 		c, mine := s.m.config, s.mine()
 		s.aside(func() { s.post(ctx, letter{in: s.lookAtPort(ctx, c, mine, e.look)}) })

@@ -19,7 +19,6 @@ const (
 	RestartOnCrash    = "on-crash"
 	RestartNever      = "never"
 	defaultEnvFile    = ".env"
-	defaultPython     = "auto"
 	placeholderPort   = "{port}"
 	placeholderPython = "{python}"
 )

@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -58,13 +59,12 @@ var serverPrograms = []string{"uvicorn", "gunicorn", "hypercorn", "daphne", "gra
 var launchers = []string{"uv", "poetry", "pipenv", "pdm", "rye", "hatch"}
 
 var (
-	pythonName = regexp.MustCompile(`^(?i)(pypy|python)[0-9.]*[a-z]*$`)
-	appName    = regexp.MustCompile(`^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$`)
+	appName = regexp.MustCompile(`^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$`)
 )
 
 // isPython: the program at path is an interpreter, or the placeholder for one.
 func isPython(path string) bool {
-	return path == placeholderPython || pythonName.MatchString(filepath.Base(path))
+	return path == placeholderPython || IsProgram(path)
 }
 
 // appOf finds the app in a command line, whether ours or a stranger's.
@@ -186,7 +186,7 @@ func (c Config) Code() (dir, module string) {
 	app := appOf(c.Command)
 	if strings.HasSuffix(app, ".py") || strings.ContainsRune(app, '/') {
 		path := c.inside(app)
-		if isDir(path) {
+		if st, err := os.Stat(path); err == nil && st.IsDir() {
 			return path, "__main__"
 		}
 		return filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), ".py")

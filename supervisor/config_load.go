@@ -54,7 +54,7 @@ func defaults(dir string) Config {
 		File:           filepath.Join(dir, ConfigName),
 		Name:           folderName(dir),
 		Command:        []string{placeholderPython, "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", placeholderPort},
-		Python:         defaultPython,
+		Python:         Auto,
 		Port:           8000,
 		Autostart:      true,
 		EnvFile:        filepath.Join(dir, defaultEnvFile),

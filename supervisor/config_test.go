@@ -13,17 +13,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// backendDir is a folder with links resolved, as macOS's /var needs it, and with that vivarium.toml in it.
-func backendDir(t testing.TB, text string) string {
-	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	require.NoError(t, err)
-	if text != "" {
-		require.NoError(t, os.WriteFile(filepath.Join(dir, ConfigName), []byte(text), 0o600))
-	}
-	return dir
-}
-
 func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
 	dir := backendDir(t, "")
 	c, err := LoadConfig(dir)

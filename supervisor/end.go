@@ -48,7 +48,7 @@ func (m *machine) death(exit keeper.Exit, v crash.Verdict, away bool) Death {
 	up := max(exit.At.Sub(exit.Run.Started), 0)
 	return Death{
 		Run: exit.Run.ID, At: exit.At, Uptime: up, Healthy: !m.Health.Good.IsZero() || away && up >= m.config.Restart.Stable,
-		Code: exit.Code, Signal: SignalName(exit.Signal), Verdict: v,
+		Code: exit.Code, Signal: keeper.SignalName(exit.Signal), Verdict: v,
 	}
 }
 

@@ -52,8 +52,8 @@ func Probe(ctx context.Context, url string, timeout time.Duration) (latency time
 	return latency, nil
 }
 
-// probe asks the backend for its health.
-func (c Config) probe(ctx context.Context) (time.Duration, error) {
+// ProbeBackend asks the backend for its health.
+func ProbeBackend(ctx context.Context, c Config) (time.Duration, error) {
 	return Probe(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
 }
 

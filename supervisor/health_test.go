@@ -196,10 +196,10 @@ func TestTheBackendIsProbedAtItsOwnAddressWithItsOwnTimeout(t *testing.T) {
 	}))
 	defer s.Close()
 	c := Config{Port: s.Listener.Addr().(*net.TCPAddr).Port, Health: HealthConfig{Path: "/up", Timeout: patience}}
-	_, err := c.probe(t.Context())
+	_, err := ProbeBackend(t.Context(), c)
 	require.NoError(t, err)
 	c.Health.Timeout = time.Nanosecond
-	_, err = c.probe(t.Context())
+	_, err = ProbeBackend(t.Context(), c)
 	require.ErrorContains(t, err, "no answer within")
 }
 

@@ -7,8 +7,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func at(seconds float64) time.Time { return noon.Add(time.Duration(seconds * float64(time.Second))) }
-
 func TestAHistoryKeepsTheLastQuarterOfAnHourAndNeverMoreThanOneSampleForFiveSeconds(t *testing.T) {
 	for _, every := range []time.Duration{100 * time.Millisecond, time.Second, 5 * time.Second, 7 * time.Second, time.Minute} {
 		var h history

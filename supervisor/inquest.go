@@ -2,149 +2,146 @@ package supervisor
 
 import (
 	"context"
+	"log/slog"
 	"maps"
-	"os"
 	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
-// inquest gathers what is known of one death. It is held on a goroutine of its own, after the fork of the next run: nothing in it delays
-// a restart. What is known at once is kept at once; what comes later may amend the verdict.
-type inquest struct {
-	s *Supervisor
-	doRecord
-	good     *goodPlan      // of the run that died
-	known    crash.Evidence // before the end
-	memory   *memoryWatch   // of its run
+// Case is one death and what was known of the run before it.
+type Case struct {
+	Death   Death
+	Exit    *keeper.Exit // how the run ended; nil if a worker died and the run lives on
+	Away    bool         // it happened while no app was there
+	Run     keeper.Run
+	Backend string         // the backend's name
+	Dir     string         // its folder, links resolved
+	Log     string         // absolute path
+	Health  Health         // the latest word of the probe before the death
+	Missing []string       // variables of the crash environment that had not arrived
+	Samples []Sample       // of the last 15 minutes, oldest first
+	Known   crash.Evidence // as it was put together while the run lived
+	Memory  *MemoryWatch   // of the run, begun while it lived; nil if there is none
+	Plan    *Plan          // what the run was started with; nil if unknown
+	Tail    []string       // the last lines of output, oldest first
+}
+
+// Examiner gathers the evidence on deaths. Nothing in it delays a restart: an examination is held on a goroutine of its own, after the
+// fork of the next run. What is known at once is kept at once; what comes later may amend the verdict.
+type Examiner struct {
+	ReportFolders []string // where the system leaves reports on processes that died
+	Scans         *Scans
+	Scan          func(ctx context.Context, in Interpreter) (openmp.Environment, error)
+	PortOwner     func(ctx context.Context) (Owner, error) // who has the backend's port now
+	Log           *slog.Logger
+	Keep          func(Record) // hears of the record each time more is known
+	// Amend hears that later evidence changed what was said of the death.
+	Amend func(before Death, exit *keeper.Exit, v crash.Verdict)
+}
+
+// examination is one death that is being looked into.
+type examination struct {
+	Examiner
+	Case
 	evidence crash.Evidence
 	record   Record
 }
 
-// record has the inquest held. It is called by the loop, before the next run's plan takes the place of the dead one's.
-func (s *Supervisor) record(ctx context.Context, e doRecord) {
-	q := &inquest{s: s, doRecord: e, good: s.good, known: s.knownNow(), memory: s.memory.Load()}
-	logFrom := s.logFrom
-	s.aside(func() {
-		if e.exit != nil {
-			q.hold(ctx, e.exit.Tail)
-			return
-		}
-		q.hold(ctx, lastLines(e.before.Log, logFrom)) // the keeper's tail is of the run that goes on
-	})
-}
-
-func (q *inquest) hold(ctx context.Context, tail []string) {
-	q.begin(tail)
-	q.keep(ctx)
-	for _, look := range []func(context.Context) bool{q.lookAtMemory, q.lookAtPort, q.lookForReport, q.lookForOpenMP} {
+// Examine gathers what is known of one death, step by step, and returns when there is nothing more to wait for.
+func (e Examiner) Examine(ctx context.Context, c Case) {
+	x := &examination{Examiner: e, Case: c}
+	x.begin()
+	x.Keep(x.record)
+	for _, look := range []func(context.Context) bool{x.lookAtMemory, x.lookAtPort, x.lookForReport, x.lookForOpenMP} {
 		if look(ctx) {
-			q.amend(ctx)
-			q.keep(ctx)
+			x.amend()
+			x.Keep(x.record)
 		}
 	}
 }
 
 // begin puts together what is known already.
-func (q *inquest) begin(tail []string) {
-	b := q.before
-	q.record = Record{
-		Death: q.death, Backend: b.Backend, Dir: b.Dir, Log: b.Log, PID: b.Run.PID, Away: q.away, Tail: crash.MaskLines(tail),
-		Samples: q.samples, Health: b.Health, Missing: b.Missing, Loaded: q.known.Loaded, OpenMP: q.known.OpenMP,
+func (x *examination) begin() {
+	x.record = Record{
+		Death: x.Death, Backend: x.Backend, Dir: x.Dir, Log: x.Case.Log, PID: x.Run.PID, Away: x.Away, Tail: crash.MaskLines(x.Tail),
+		Samples: x.Samples, Health: x.Health, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
 		Versions: map[string]string{systemName(runtime.GOOS): systemVersion(), "Vivarium": keeper.Version},
 	}
-	q.evidence = q.known
-	q.evidence.Tail, q.evidence.Missing = tail, b.Missing
-	q.evidence.Worker = q.death.Worker != 0
-	if q.exit != nil {
-		q.evidence.Code, q.evidence.Signal, q.evidence.Known = q.exit.Code, SignalName(q.exit.Signal), q.exit.Known
-		q.evidence.Uptime = q.death.Uptime
-		q.record.PID, q.record.Known, q.record.Asked = q.exit.Run.PID, q.exit.Known, q.exit.Asked
+	x.evidence = x.Known
+	x.evidence.Tail, x.evidence.Missing = x.Tail, x.Missing
+	x.evidence.Worker = x.Death.Worker != 0
+	if x.Exit != nil {
+		x.evidence.Code, x.evidence.Signal, x.evidence.Known = x.Exit.Code, keeper.SignalName(x.Exit.Signal), x.Exit.Known
+		x.evidence.Uptime = x.Death.Uptime
+		x.record.PID, x.record.Known, x.record.Asked = x.Exit.Run.PID, x.Exit.Known, x.Exit.Asked
 	} else {
-		q.record.PID = q.death.Worker
+		x.record.PID = x.Death.Worker
 	}
-	if q.good == nil {
+	if x.Plan == nil {
 		return
 	}
-	p := q.good.plan
-	q.record.Env, q.record.EnvNames = p.Applied, variableNames(p.Spec.Env)
-	if p.Python.Version != "" {
-		q.record.Versions["Python"] = p.Python.Version
+	x.record.Env, x.record.EnvNames = x.Plan.Applied, variableNames(x.Plan.Spec.Env)
+	if x.Plan.Python.Version != "" {
+		x.record.Versions["Python"] = x.Plan.Python.Version
 	}
-	maps.Copy(q.record.Versions, packageVersions(p.Python.Site))
+	maps.Copy(x.record.Versions, packageVersions(x.Plan.Python.Site))
 }
 
-// keep writes the record and hands it on. Who hears of it may make a page, and the loop is told of that.
-func (q *inquest) keep(ctx context.Context) {
-	q.s.recording.Lock()
-	defer q.s.recording.Unlock()
-	r := q.record
-	if err := r.write(q.s.folder); err != nil {
-		q.s.log.Error("a death is not recorded", "backend", r.Backend, "error", err)
-	}
-	if q.s.deps.Recorded != nil {
-		q.s.deps.Recorded(r)
-	}
-	page := r.Page()
-	if _, err := os.Stat(page); err != nil {
-		page = ""
-	}
-	q.s.post(ctx, letter{in: recorded{q.death, page}})
-}
-
-// amend judges again, and tells the loop if that changes what was said. Why Vivarium ended a run itself it knows best.
-func (q *inquest) amend(ctx context.Context) {
-	if q.death.Verdict.Kind == crash.KindHung || q.exit != nil && q.exit.Asked {
+// amend judges again, and tells if that changes what was said. Why Vivarium ended a run itself it knows best.
+func (x *examination) amend() {
+	if x.Death.Verdict.Kind == crash.KindHung || x.Exit != nil && x.Exit.Asked {
 		return
 	}
-	v := crash.Judge(q.evidence) // of a worker, too
-	if v == q.record.Verdict {
+	v := crash.Judge(x.evidence) // of a worker, too
+	if v == x.record.Verdict {
 		return
 	}
 	var exit *keeper.Exit
-	if q.exit != nil {
-		e := *q.exit
+	if x.Exit != nil {
+		e := *x.Exit
 		e.Tail = nil
 		exit = &e
 	}
-	before := q.record.Death
-	q.record.First, q.record.Verdict, q.record.Amended = before.first(), v, true
-	q.s.post(ctx, letter{in: amended{before, exit, v}})
+	before := x.record.Death
+	x.record.First, x.record.Verdict, x.record.Amended = before.FirstKind(), v, true
+	x.Amend(before, exit, v)
 }
 
 // lookAtMemory asks the kernel whether it ended something for want of memory: it does that by SIGKILL, and leaves no word in the output.
-func (q *inquest) lookAtMemory(context.Context) bool {
-	if q.exit != nil && q.evidence.Known && q.evidence.Signal != "SIGKILL" {
+func (x *examination) lookAtMemory(context.Context) bool {
+	if x.Exit != nil && x.evidence.Known && x.evidence.Signal != "SIGKILL" {
 		return false
 	}
-	m, ok := q.memory.ended(q.record.PID)
+	m, ok := x.Memory.ended(x.record.PID)
 	if !ok {
 		return false
 	}
-	q.evidence.Memory, q.record.Memory = m, m
+	x.evidence.Memory, x.record.Memory = m, m
 	return true
 }
 
 // lookAtPort names who has the port, if that is why the run died.
-func (q *inquest) lookAtPort(ctx context.Context) bool {
-	if q.record.Verdict.Kind != crash.KindPortTaken || q.good == nil {
+func (x *examination) lookAtPort(ctx context.Context) bool {
+	if x.record.Verdict.Kind != crash.KindPortTaken || x.Plan == nil {
 		return false
 	}
-	claim, err := q.s.world.Claim(ctx, q.good.config, Mine{Folder: q.s.folder})
-	if err != nil || claim.Owner.PID == 0 && claim.Owner.Why == "" {
+	o, err := x.PortOwner(ctx)
+	if err != nil || o.PID == 0 && o.Why == "" {
 		return false
 	}
-	owner := ownersText([]Owner{claim.Owner})
-	q.evidence.PortOwner, q.record.PortOwner = owner, owner
+	owner := ownersText([]Owner{o})
+	x.evidence.PortOwner, x.record.PortOwner = owner, owner
 	return true
 }
 
 // native: the run died in native code, as far as anybody knows, so that its libraries matter.
-func (q *inquest) native() bool {
-	return q.exit != nil && q.exit.Known && q.exit.Signal != 0 || q.record.Verdict.Kind == crash.KindOpenMP || q.death.Worker != 0
+func (x *examination) native() bool {
+	return x.Exit != nil && x.Exit.Known && x.Exit.Signal != 0 || x.record.Verdict.Kind == crash.KindOpenMP || x.Death.Worker != 0
 }
 
 func variableNames(env []string) []string {

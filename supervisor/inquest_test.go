@@ -105,7 +105,7 @@ func TestEvidenceThatComesLaterAmendsTheVerdictOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setStage(t, state, func(w *world) {
 			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.Memory = func(int) *memoryWatch { return watchMemory(rig.root, 4711, 0, nil) }
+			w.Memory = func(int) *MemoryWatch { return NewMemoryWatch(rig.root, 4711, 0, nil) }
 		})
 		s.Start()
 		time.Sleep(10 * time.Second)
@@ -315,7 +315,7 @@ func TestWhatVivariumEndedItselfIsNotAmended(t *testing.T) {
 				return c, err
 			}
 			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.Memory = func(int) *memoryWatch { return watchMemory(rig.root, 4711, 0, nil) }
+			w.Memory = func(int) *MemoryWatch { return NewMemoryWatch(rig.root, 4711, 0, nil) }
 			w.Scan = func(context.Context, Interpreter) (openmp.Environment, error) {
 				return openmp.Environment{Runtimes: []openmp.Runtime{{Path: "/x/libomp.dylib"}}}, nil
 			}
@@ -337,5 +337,36 @@ func TestWhatVivariumEndedItselfIsNotAmended(t *testing.T) {
 		require.Len(t, s.toldRecords()[len(s.toldRecords())-1].OpenMP, 1, "the evidence is kept all the same")
 		require.NotContains(t, s.told(), EventAmended)
 		s.leave(t)
+	})
+}
+
+func TestAReportThatComesLaterIsInTheRecord(t *testing.T) {
+	state, plan := t.TempDir(), bed(t)
+	s := shelf{t, t.TempDir()}
+	synctest.Test(t, func(t *testing.T) {
+		st := setStage(t, state, func(w *world) {
+			w.Plan = func(Config) (Plan, error) { return plan, nil }
+			w.ReportFolders = []string{s.dir}
+		})
+		st.Start()
+		time.Sleep(10 * time.Second)
+		died := time.Now()
+		st.k.end(9, false)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 1, len(st.toldRecords()), "the first word does not wait")
+		file := s.put("JetsamEvent-x.ips", jetsamEvent(101, `,"reason":"vm-pageshortage"`), time.Now())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		records := st.toldRecords()
+		require.Equal(t, 2, len(records))
+		require.Equal(t, file, records[1].ReportFile)
+		require.Equal(t, "JetsamEvent", records[1].Memory.Source)
+		require.Equal(t, died.UTC(), records[1].At.UTC())
+		st.k.endWith(3)
+		time.Sleep(20 * time.Second)
+		synctest.Wait()
+		require.Equal(t, 3, len(st.toldRecords()), "nothing is looked for after an exit by itself")
+		st.leave(t)
 	})
 }

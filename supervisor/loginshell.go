@@ -36,9 +36,14 @@ type shellAnswer struct {
 // loginShells is this program's.
 var loginShells loginShell
 
+// LoginShell gives those of the variables that the person's login shell has, as "NAME=value". The shell is asked once and its answer kept.
+func LoginShell(parent, names []string, goos string) ([]string, error) {
+	return loginShells.variables(parent, names, goos)
+}
+
 // variables gives those of the names that the shell has. An error is a sentence for a person and holds no value.
 func (l *loginShell) variables(parent, names []string, goos string) ([]string, error) {
-	shell := lookup(parent, "SHELL")
+	shell := Lookup(parent, "SHELL")
 	if !filepath.IsAbs(shell) {
 		shell = "/bin/sh"
 		if goos == "darwin" {
@@ -127,4 +132,14 @@ type shortOutput struct{ text []byte }
 func (o *shortOutput) Write(b []byte) (int, error) {
 	o.text = append(o.text, b[:min(len(b), shellOutput-len(o.text))]...)
 	return len(b), nil
+}
+
+// Lookup is the last value of a variable, as in crash.Env.
+func Lookup(env []string, name string) string {
+	for i := len(env) - 1; i >= 0; i-- {
+		if value, ok := strings.CutPrefix(env[i], name+"="); ok {
+			return value
+		}
+	}
+	return ""
 }

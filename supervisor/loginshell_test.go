@@ -1,7 +1,6 @@
 package supervisor
 
 import (
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,36 +144,4 @@ func TestRealShellsGiveWhatTheirStartFilesSet(t *testing.T) {
 	if tried == 0 {
 		t.Skip("no shell is installed that reads start files")
 	}
-}
-
-func TestWhatTheShellGivesIsInheritedAndCountsLess(t *testing.T) {
-	m := ready(t)
-	m.env["HF_HOME"] = "/inherited"
-	var asked []string
-	o := m.planOptions()
-	o.Shell = func(_, names []string) ([]string, error) {
-		asked = names
-		return []string{"HF_HOME=/from/the/shell", "OMP_NUM_THREADS=64", "MODEL=shell"}, nil
-	}
-	c := m.backend(func(c *Config) {
-		c.LoginShellEnv, c.Environment = []string{"HF_HOME", "OMP_NUM_THREADS", "MODEL"}, map[string]string{"MODEL": "own"}
-	})
-	p, err := c.Plan(o)
-	require.NoError(t, err)
-	require.Equal(t, c.LoginShellEnv, asked)
-	require.Equal(t, "/from/the/shell", lookup(p.Spec.Env, "HF_HOME"))
-	require.Equal(t, "4", lookup(p.Spec.Env, "OMP_NUM_THREADS"), "the crash environment goes before it")
-	require.Equal(t, "own", lookup(p.Spec.Env, "MODEL"))
-
-	o.Shell = func(_, _ []string) ([]string, error) {
-		return nil, errors.New("login_shell_env is not used: zsh is gone")
-	}
-	p, err = c.Plan(o)
-	require.NoError(t, err, "a backend starts without its shell, too")
-	require.Contains(t, p.Warnings, "login_shell_env is not used: zsh is gone")
-	require.Equal(t, "/inherited", lookup(p.Spec.Env, "HF_HOME"))
-
-	o.Shell = func(_, _ []string) ([]string, error) { t.Error("nobody asked for it"); return nil, nil }
-	_, err = m.backend(nil).Plan(o)
-	require.NoError(t, err)
 }

@@ -16,8 +16,6 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-
 // situations are the states, and the two that have a launch under way.
 var situations = []string{"stopped", "launching", "starting", "healthy", "unhealthy", "stopping", "stopping a launch", "restarting", "gave-up"}
 

@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -107,17 +106,4 @@ func portTaken(o Owner, port int, back bool) crash.Verdict {
 		v.Remedy = o.Why + " End it yourself, or set another port in vivarium.toml."
 	}
 	return v
-}
-
-// ownersText names processes for a person: "python3.12 (PID 4711)".
-func ownersText(owners []Owner) string {
-	var names []string
-	for _, o := range owners {
-		if o.PID == 0 {
-			names = append(names, "a process of another user")
-			continue
-		}
-		names = append(names, fmt.Sprintf("%s (PID %d)", o.Name, o.PID))
-	}
-	return strings.Join(names, ", ")
 }

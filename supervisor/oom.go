@@ -109,8 +109,8 @@ func number(path string) uint64 {
 	return n
 }
 
-// memoryWatch tells after the end of a run whether the kernel ended something of its group for want of memory. A nil one knows nothing.
-type memoryWatch struct {
+// MemoryWatch tells after the end of a run whether the kernel ended something of its group for want of memory. A nil one knows nothing.
+type MemoryWatch struct {
 	group memoryGroup
 	since time.Duration // on the clock of the kernel's log
 	log   func() string // the kernel's log; nil where it cannot be read, or has other PIDs
@@ -119,8 +119,8 @@ type memoryWatch struct {
 	before, latest uint64 // what the group had lost at the last look but one, and at the last
 }
 
-func watchMemory(root string, pid int, since time.Duration, log func() string) *memoryWatch {
-	w := &memoryWatch{since: since, log: log}
+func NewMemoryWatch(root string, pid int, since time.Duration, log func() string) *MemoryWatch {
+	w := &MemoryWatch{since: since, log: log}
 	if g, err := memoryGroupOf(root, pid); err == nil {
 		w.group = g
 		w.before, _ = g.kills() // it was read just now
@@ -129,9 +129,9 @@ func watchMemory(root string, pid int, since time.Duration, log func() string) *
 	return w
 }
 
-// look is for the look at the whole tree, once a minute: what the kernel ended in a group of many processes long before a death has
+// Look is for the look at the whole tree, once a minute: what the kernel ended in a group of many processes long before a death has
 // nothing to do with it.
-func (w *memoryWatch) look() {
+func (w *MemoryWatch) Look() {
 	if w == nil || w.group == (memoryGroup{}) {
 		return
 	}
@@ -143,7 +143,7 @@ func (w *memoryWatch) look() {
 }
 
 // ended is the kernel's word on a process that was just killed, the run's leader or one of its workers.
-func (w *memoryWatch) ended(pid int) (crash.Memory, bool) {
+func (w *MemoryWatch) ended(pid int) (crash.Memory, bool) {
 	if w == nil {
 		return crash.Memory{}, false
 	}

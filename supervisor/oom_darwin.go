@@ -1,4 +1,4 @@
 package supervisor
 
-// memoryOf knows nothing: macOS tells by a JetsamEvent report.
-func memoryOf(int) *memoryWatch { return nil }
+// WatchMemory knows nothing: macOS tells by a JetsamEvent report.
+func WatchMemory(int) *MemoryWatch { return nil }

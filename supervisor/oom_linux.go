@@ -7,13 +7,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// memoryOf begins to watch what the kernel says about the memory of a process.
-func memoryOf(pid int) *memoryWatch {
+// WatchMemory begins to watch what the kernel says about the memory of a process.
+func WatchMemory(pid int) *MemoryWatch {
 	var now unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_MONOTONIC, &now) != nil { // not reached: Linux has this clock
-		return watchMemory("/", pid, 0, nil)
+		return NewMemoryWatch("/", pid, 0, nil)
 	}
-	return watchMemory("/", pid, time.Duration(now.Nano()), kernelLog())
+	return NewMemoryWatch("/", pid, time.Duration(now.Nano()), kernelLog())
 }
 
 // firstPIDs is the PID namespace of the kernel itself (PROC_PID_INIT_INO): its log has no other PIDs.

@@ -20,10 +20,10 @@ func TestTheKernelsLogIsLinesWithTimesOrNotForUs(t *testing.T) {
 }
 
 func TestWatchingThisProcessSaysNothingUntilTheKernelDoes(t *testing.T) {
-	w := memoryOf(os.Getpid())
+	w := WatchMemory(os.Getpid())
 	require.NotNil(t, w)
 	require.NotZero(t, w.since)
-	w.look()
+	w.Look()
 	_, ok := w.ended(os.Getpid())
 	require.False(t, ok, "it lives")
 }

@@ -34,10 +34,10 @@ type Plan struct {
 	Warnings []string    // one sentence each, for a person
 }
 
-// Plan makes a run of the configuration: it finds the interpreter, makes the environment and fills in the command. Nothing is
+// MakePlan makes a run of the configuration: it finds the interpreter, makes the environment and fills in the command. Nothing is
 // started. It runs before each start, also before the one that follows a crash within milliseconds, so it asks the disk little. An
 // error is a *ConfigError or a *PythonError.
-func (c Config) Plan(o PlanOptions) (Plan, error) {
+func MakePlan(c Config, o PlanOptions) (Plan, error) {
 	if o.GOOS == "" {
 		o.GOOS = runtime.GOOS
 	}
@@ -47,10 +47,10 @@ func (c Config) Plan(o PlanOptions) (Plan, error) {
 	p := Plan{}
 	o.Parent = p.withShell(c.LoginShellEnv, o)
 	var err error
-	if p.Python, err = c.python(o, &p); err != nil {
+	if p.Python, err = resolvePython(c, o, &p); err != nil {
 		return Plan{}, err
 	}
-	file, err := c.readEnvironment()
+	file, err := readEnvironment(c)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -61,7 +61,7 @@ func (c Config) Plan(o PlanOptions) (Plan, error) {
 	}
 	p.Spec = keeper.Spec{Dir: c.Dir, Log: c.Log.File, LogSize: c.Log.MaxSize, LogKeep: c.Log.Keep}
 	p.Spec.Env, p.Applied = crash.Env(parent, env)
-	if p.Spec.Argv, err = c.argv(p.Python, p.Spec.Env); err != nil {
+	if p.Spec.Argv, err = argv(c, p.Python, p.Spec.Env); err != nil {
 		return Plan{}, err
 	}
 	p.adviseOn(c, o)
@@ -75,7 +75,7 @@ func (p *Plan) withShell(names []string, o PlanOptions) []string {
 	}
 	ask := o.Shell
 	if ask == nil {
-		ask = func(parent, names []string) ([]string, error) { return loginShells.variables(parent, names, o.GOOS) }
+		ask = func(parent, names []string) ([]string, error) { return LoginShell(parent, names, o.GOOS) }
 	}
 	vars, err := ask(o.Parent, names)
 	if err != nil {
@@ -88,14 +88,14 @@ func (p *Plan) warn(format string, args ...any) {
 	p.Warnings = append(p.Warnings, fmt.Sprintf(format, args...))
 }
 
-// python finds the interpreter. A command that does not name {python} may well be no Python at all: then only the backend's own
+// resolvePython finds the interpreter. A command that does not name {python} may well be no Python at all: then only the backend's own
 // environment is looked at, for torch's library, and what is wrong with it is no more than a warning.
-func (c Config) python(o PlanOptions, p *Plan) (Interpreter, error) {
+func resolvePython(c Config, o PlanOptions, p *Plan) (Interpreter, error) {
 	needed := slices.ContainsFunc(c.Command, func(w string) bool { return strings.Contains(w, placeholderPython) })
 	parent := o.Parent
 	in, err := FindPython(PythonOptions{
 		Dir: c.Dir, Value: c.Python, GOOS: o.GOOS, Home: o.Home, Interactive: o.Interactive, Root: o.Root, Own: !needed,
-		Getenv: func(name string) string { return lookup(parent, name) },
+		Getenv: func(name string) string { return Lookup(parent, name) },
 	})
 	if err == nil {
 		if in.Warning != "" {
@@ -106,23 +106,13 @@ func (c Config) python(o PlanOptions, p *Plan) (Interpreter, error) {
 	if needed {
 		return Interpreter{}, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) || c.Python != defaultPython && c.Python != "" {
+	if !errors.Is(err, fs.ErrNotExist) || c.Python != Auto && c.Python != "" {
 		p.warn("the command does without it, but %v", err)
 	}
 	return Interpreter{}, nil
 }
 
-// lookup is the last value of a variable, as in crash.Env.
-func lookup(env []string, name string) string {
-	for i := len(env) - 1; i >= 0; i-- {
-		if value, ok := strings.CutPrefix(env[i], name+"="); ok {
-			return value
-		}
-	}
-	return ""
-}
-
-func (c Config) readEnvironment() (map[string]string, error) {
+func readEnvironment(c Config) (map[string]string, error) {
 	if c.EnvFile == "" {
 		return nil, nil
 	}
@@ -160,7 +150,7 @@ func (p *Plan) inserted(env *crash.EnvOptions, o PlanOptions) []string {
 			}
 		}
 	}
-	value := lookup(o.Parent, name)
+	value := Lookup(o.Parent, name)
 	if value == "" {
 		return o.Parent
 	}
@@ -177,26 +167,26 @@ func (p *Plan) inserted(env *crash.EnvOptions, o PlanOptions) []string {
 }
 
 // argv fills in the command. Its program is executed as it is, never through a shell.
-func (c Config) argv(in Interpreter, env []string) ([]string, error) {
+func argv(c Config, in Interpreter, env []string) ([]string, error) {
 	if len(c.Command) == 0 {
 		return nil, &ConfigError{File: c.File, Key: "command", Problem: "is empty", Remedy: `write it as a list, as in ["{python}", "main.py"]`}
 	}
 	fill := strings.NewReplacer(placeholderPython, in.Path, placeholderPort, strconv.Itoa(c.Port))
-	argv := make([]string, len(c.Command))
+	words := make([]string, len(c.Command))
 	for i, w := range c.Command {
-		argv[i] = fill.Replace(w)
+		words[i] = fill.Replace(w)
 	}
-	program, err := c.program(argv[0], env)
+	path, err := findProgram(c, words[0], env)
 	if err != nil {
 		return nil, err
 	}
-	argv[0] = program
-	return argv, nil
+	words[0] = path
+	return words, nil
 }
 
-// program finds what is to be executed: a path is relative to the backend's folder; a name is looked for there, then on the PATH
+// findProgram finds what is to be executed: a path is relative to the backend's folder; a name is looked for there, then on the PATH
 // that the run itself will have.
-func (c Config) program(word string, env []string) (string, error) {
+func findProgram(c Config, word string, env []string) (string, error) {
 	var tried []string
 	switch {
 	case filepath.IsAbs(word):
@@ -205,7 +195,7 @@ func (c Config) program(word string, env []string) (string, error) {
 		tried = []string{filepath.Join(c.Dir, word)}
 	default:
 		tried = []string{filepath.Join(c.Dir, word)}
-		for _, dir := range filepath.SplitList(lookup(env, "PATH")) {
+		for _, dir := range filepath.SplitList(Lookup(env, "PATH")) {
 			if dir != "" {
 				tried = append(tried, absolute(c.Dir, filepath.Join(dir, word)))
 			}
@@ -226,7 +216,7 @@ func (c Config) program(word string, env []string) (string, error) {
 		}
 	}
 	remedy := "write the program's full path"
-	if isPython(word) {
+	if IsProgram(word) {
 		remedy = `write "{python}" instead of ` + quoted(word)
 	}
 	return "", &ConfigError{File: c.File, Key: "command", Problem: problem, Remedy: remedy}

@@ -36,7 +36,7 @@ func (p *Plan) adviseOn(c Config, o PlanOptions) {
 	first, _, _ := strings.Cut(text, "\n")
 	interpreter, _, _ := strings.Cut(strings.TrimSpace(first[2:]), " ")
 	switch {
-	case isPython(c.Command[0]):
+	case IsProgram(c.Command[0]):
 		p.warn(`%s is a script, not an interpreter: write "{python}" in command`, program)
 	case o.GOOS == "darwin" && slices.Contains([]string{"/bin/sh", "/bin/bash", "/bin/zsh", "/usr/bin/env"}, interpreter):
 		p.warn(`macOS drops DYLD_INSERT_LIBRARIES on the way through %s, which %s starts with: write "{python}", "-m" and the module in command`, interpreter, program)
@@ -56,7 +56,7 @@ func (p *Plan) lacks(c Config) string {
 	}
 	module := argv[i+1]
 	folders := append([]string{c.Dir}, p.Python.Site...)
-	for _, dir := range filepath.SplitList(lookup(p.Spec.Env, "PYTHONPATH")) {
+	for _, dir := range filepath.SplitList(Lookup(p.Spec.Env, "PYTHONPATH")) {
 		folders = append(folders, absolute(c.Dir, dir))
 	}
 	for _, dir := range folders {

@@ -8,11 +8,25 @@ import (
 	"net/netip"
 	"os/user"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
+
+// Owner is a process that listens on a backend's port.
+type Owner struct {
+	PID   int    // 0: a process of another user, which cannot be seen
+	Stamp string // the kernel's mark, see keeper.Run
+	Name  string // for a person: "python3.12", "node"
+	// Copy: it is this backend, started by hand without Vivarium: it may be taken over.
+	Copy bool
+	// Ours: it carries the VIVARIUM_RUN of this backend, a server that outlived its keeper.
+	Ours bool
+	// Why is one sentence for a person: why it may not be touched, or what it is.
+	Why string
+}
 
 // listener is one LISTEN socket. Connections to it are never looked at: who kills by port kills the browser.
 type listener struct {
@@ -245,4 +259,17 @@ func (t table) descends(pid int, run keeper.Run) bool {
 		}
 	}
 	return false
+}
+
+// ownersText names processes for a person: "python3.12 (PID 4711)".
+func ownersText(owners []Owner) string {
+	var names []string
+	for _, o := range owners {
+		if o.PID == 0 {
+			names = append(names, "a process of another user")
+			continue
+		}
+		names = append(names, fmt.Sprintf("%s (PID %d)", o.Name, o.PID))
+	}
+	return strings.Join(names, ", ")
 }

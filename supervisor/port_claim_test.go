@@ -299,7 +299,7 @@ func TestARealUvicornIsKnownInEveryWayToStartIt(t *testing.T) {
 			cmd := launchIn(t, c.Dir, nil, append(k.argv, "--port", strconv.Itoa(port))...)
 			awaitAnswer(t, port)
 			require.Eventually(t, func() bool {
-				_, err := c.probe(t.Context())
+				_, err := ProbeBackend(t.Context(), c)
 				return err == nil
 			}, patience, 50*time.Millisecond)
 			claim := claimOf(t, c)

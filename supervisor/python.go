@@ -11,6 +11,9 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
+// Auto is the value of python in vivarium.toml that leaves the choice to us.
+const Auto = "auto"
+
 // PythonOptions say where to look for an interpreter.
 type PythonOptions struct {
 	Dir         string              // the backend's folder, absolute
@@ -58,7 +61,7 @@ func FindPython(o PythonOptions) (Interpreter, error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
-	if o.Value != "" && o.Value != defaultPython {
+	if o.Value != "" && o.Value != Auto {
 		return o.named(o.Value)
 	}
 	for _, name := range ownFolders {
@@ -105,7 +108,7 @@ func (o PythonOptions) nothing(refused error) error {
 	}
 	return absent{&PythonError{
 		Problem: "no Python was found for this backend",
-		Remedy:  "make an environment in its folder with `python3 -m venv .venv`, or set python in " + ConfigName,
+		Remedy:  "make an environment in its folder with `python3 -m venv .venv`, or set python in vivarium.toml",
 	}}
 }
 
@@ -161,7 +164,7 @@ func (in Interpreter) looksLikePython() bool {
 }
 
 func (o PythonOptions) remedyForScripts() string {
-	return "make an environment in the backend's folder with `python3 -m venv .venv`, or set python in " + ConfigName +
+	return "make an environment in the backend's folder with `python3 -m venv .venv`, or set python in vivarium.toml" +
 		" to what `python3 -c 'import sys; print(sys.executable)'` prints"
 }
 
@@ -176,11 +179,11 @@ func (o PythonOptions) inspect(path string) (Interpreter, error) {
 		if _, err := os.Lstat(filepath.Join(filepath.Dir(filepath.Dir(path)), venvFile)); err == nil {
 			return Interpreter{}, o.dangling(path)
 		}
-		return Interpreter{}, absent{&PythonError{Path: path, Problem: path + " is not there", Remedy: `set python in ` + ConfigName + ` to an interpreter that is, or to "auto"`}}
+		return Interpreter{}, absent{&PythonError{Path: path, Problem: path + " is not there", Remedy: `set python in vivarium.toml to an interpreter that is, or to "auto"`}}
 	case err != nil:
 		return Interpreter{}, &PythonError{Path: path, Problem: fmt.Sprintf("%s cannot be used: %v", path, err)}
 	case !st.Mode().IsRegular():
-		return Interpreter{}, &PythonError{Path: path, Problem: path + " is not a program", Remedy: "set python in " + ConfigName + " to an interpreter"}
+		return Interpreter{}, &PythonError{Path: path, Problem: path + " is not a program", Remedy: "set python in vivarium.toml to an interpreter"}
 	case st.Mode()&0o111 == 0:
 		return Interpreter{}, &PythonError{Path: path, Problem: path + " is not executable", Remedy: "run `chmod +x " + crash.Quote(path) + "`"}
 	}

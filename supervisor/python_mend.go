@@ -25,7 +25,7 @@ func (o PythonOptions) dangling(path string) error {
 	case isDir(filepath.Join(env, "conda-meta")):
 		e.Remedy = "make the conda environment anew"
 	default:
-		e.Remedy = "set python in " + ConfigName + ` to an interpreter that is there, or to "auto"`
+		e.Remedy = `set python in vivarium.toml to an interpreter that is there, or to "auto"`
 	}
 	return e
 }

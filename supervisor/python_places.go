@@ -3,6 +3,7 @@ package supervisor
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -221,6 +222,11 @@ func readHead(path string) (string, error) {
 	}
 	return string(b[:n]), err
 }
+
+var programName = regexp.MustCompile(`^(?i)(pypy|python)[0-9.]*[a-z]*$`)
+
+// IsProgram says whether the program at path is an interpreter, by its name.
+func IsProgram(path string) bool { return programName.MatchString(filepath.Base(path)) }
 
 func isFile(path string) bool {
 	st, err := os.Stat(path)

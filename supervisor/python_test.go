@@ -12,82 +12,21 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// mac is a made-up computer: folders and files below a temporary root, the backend and a home among them.
-type mac struct {
-	t                *testing.T
-	root, home, dir  string
-	goos             string
-	env              map[string]string
-	interactive, own bool
-}
-
-func newMac(t *testing.T) *mac {
-	root, err := filepath.EvalSymlinks(t.TempDir())
-	require.NoError(t, err)
-	m := &mac{t: t, root: root, goos: "darwin", home: filepath.Join(root, "Users/ada"), dir: filepath.Join(root, "Users/ada/backend"),
-		env: map[string]string{"PATH": "/usr/bin:/bin:/usr/sbin:/sbin"}}
-	require.NoError(t, os.MkdirAll(m.dir, 0o755))
-	return m
-}
-
-// put writes an executable file below the root and returns its path.
-func (m *mac) put(path, text string) string {
-	m.t.Helper()
-	path = m.at(path)
-	require.NoError(m.t, os.MkdirAll(filepath.Dir(path), 0o755))
-	require.NoError(m.t, os.WriteFile(path, []byte(text), 0o755))
-	return path
-}
-
-func (m *mac) at(path string) string {
-	if strings.HasPrefix(path, m.root) {
-		return path
-	}
-	return filepath.Join(m.root, path)
-}
-
-const machine64 = "\xcf\xfa\xed\xfe not really, but no script"
-
-// python puts an interpreter: lib/pythonX.Y/site-packages beside the binary.
-func (m *mac) python(prefix, version string) string {
-	m.t.Helper()
-	require.NoError(m.t, os.MkdirAll(m.at(prefix+"/lib/python"+minor(version)+"/site-packages"), 0o755))
-	p := m.put(prefix+"/bin/python"+minor(version), machine64)
-	m.link("python"+minor(version), prefix+"/bin/python3")
-	return p
-}
-
-func (m *mac) link(to, path string) {
-	m.t.Helper()
-	require.NoError(m.t, os.MkdirAll(filepath.Dir(m.at(path)), 0o755))
-	require.NoError(m.t, os.Symlink(to, m.at(path)))
-}
-
-// venv puts a virtual environment whose python links to the interpreter.
-func (m *mac) venv(dir, interpreter, cfg string) string {
-	m.t.Helper()
-	m.link(interpreter, dir+"/bin/python3")
-	m.link("python3", dir+"/bin/python")
-	require.NoError(m.t, os.MkdirAll(m.at(dir+"/lib/python3.11/site-packages"), 0o755))
-	require.NoError(m.t, os.WriteFile(m.at(dir+"/"+venvFile), []byte(cfg), 0o644))
-	return m.at(dir + "/bin/python")
-}
-
-func (m *mac) options(value string) PythonOptions {
+func optionsOf(m *mac, value string) PythonOptions {
 	return PythonOptions{Dir: m.dir, Value: value, GOOS: m.goos, Home: m.home, Root: m.root, Interactive: m.interactive, Own: m.own,
 		Getenv: func(name string) string { return m.env[name] }}
 }
 
-func (m *mac) find(value string) Interpreter {
+func findIn(m *mac, value string) Interpreter {
 	m.t.Helper()
-	in, err := FindPython(m.options(value))
+	in, err := FindPython(optionsOf(m, value))
 	require.NoError(m.t, err)
 	return in
 }
 
-func (m *mac) refuse(value string) *PythonError {
+func refuseIn(m *mac, value string) *PythonError {
 	m.t.Helper()
-	in, err := FindPython(m.options(value))
+	in, err := FindPython(optionsOf(m, value))
 	require.Error(m.t, err, "%+v", in)
 	var e *PythonError
 	require.ErrorAs(m.t, err, &e)
@@ -96,16 +35,14 @@ func (m *mac) refuse(value string) *PythonError {
 	return e
 }
 
-const cfg311 = "home = /opt/homebrew/opt/python@3.11/bin\ninclude-system-site-packages = false\nversion = 3.11.9\n"
-
 func TestABackendsOwnEnvironmentComesFirstAndKeepsItsPath(t *testing.T) {
 	m := newMac(t)
 	brew := m.python("/opt/homebrew/Cellar/python@3.11/3.11.9/Frameworks/Python.framework/Versions/3.11", "3.11")
 	m.link(brew, "/opt/homebrew/bin/python3")
-	require.Equal(t, m.at("/opt/homebrew/bin/python3"), m.find("auto").Path)
+	require.Equal(t, m.at("/opt/homebrew/bin/python3"), findIn(m, "auto").Path)
 	for _, name := range []string{"env", "venv", ".venv"} { // from the last to the first
 		p := m.venv(filepath.Join(m.dir, name), brew, cfg311)
-		in := m.find("auto")
+		in := findIn(m, "auto")
 		require.Equal(t, p, in.Path, "a venv is found by its path: the link must not be resolved")
 		require.Equal(t, brew, in.Real)
 		require.Equal(t, filepath.Join(m.dir, name), in.Prefix)
@@ -122,14 +59,14 @@ func TestTheOrderOutsideTheBackend(t *testing.T) {
 	m.interactive = true
 	apple := m.put("/usr/bin/python3", machine64)
 	type step struct{ want, name string }
-	require.Equal(t, apple, m.find("auto").Path)
-	require.Contains(t, m.find("auto").Warning, "DYLD_INSERT_LIBRARIES")
+	require.Equal(t, apple, findIn(m, "auto").Path)
+	require.Contains(t, findIn(m, "auto").Warning, "DYLD_INSERT_LIBRARIES")
 	m.env["PATH"] = "/custom/bin:relative:" + m.env["PATH"]
 	steps := []step{}
 	add := func(name, path string) {
 		steps = append(steps, step{path, name})
-		require.Equal(t, path, m.find("auto").Path, name)
-		require.Empty(t, m.find("auto").Warning, name)
+		require.Equal(t, path, findIn(m, "auto").Path, name)
+		require.Empty(t, findIn(m, "auto").Warning, name)
 	}
 	m.python("/custom", "3.9")
 	add("PATH", m.at("/custom/bin/python3"))
@@ -152,11 +89,11 @@ func TestTheOrderOutsideTheBackend(t *testing.T) {
 	require.NoError(t, os.Mkdir(m.at(conda+"/conda-meta"), 0o755))
 	m.env["CONDA_PREFIX"] = conda
 	add("conda", conda+"/bin/python3")
-	require.True(t, m.find("auto").Venv)
+	require.True(t, findIn(m, "auto").Venv)
 	m.env["VIRTUAL_ENV"] = m.home + "/other"
 	add("the active venv", m.venv(m.home+"/other", "/usr/bin/../../"+strings.TrimPrefix(m.at("/opt/homebrew/bin/python3"), "/"), cfg311))
 	m.interactive = false
-	require.Equal(t, m.at("/opt/homebrew/bin/python3"), m.find("auto").Path, "an app's inherited $VIRTUAL_ENV is somebody else's")
+	require.Equal(t, m.at("/opt/homebrew/bin/python3"), findIn(m, "auto").Path, "an app's inherited $VIRTUAL_ENV is somebody else's")
 	require.Len(t, steps, 8)
 }
 
@@ -165,7 +102,7 @@ func TestOnLinuxTheSystemsPythonIsAsGoodAsAny(t *testing.T) {
 	m.goos = "linux"
 	m.put("/opt/homebrew/bin/python3", machine64)
 	p := m.put("/usr/bin/python3", machine64)
-	in := m.find("auto")
+	in := findIn(m, "auto")
 	require.Equal(t, p, in.Path)
 	require.Empty(t, in.Warning)
 	require.False(t, in.Venv)
@@ -177,7 +114,7 @@ func TestTheVersionThatTheBackendPinsIsPreferred(t *testing.T) {
 		m.python(m.home+"/.local/share/uv/python/cpython-"+v+"-macos-aarch64-none", v)
 	}
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, ".python-version"), []byte("# why\n3.11\n"), 0o644))
-	in := m.find("auto")
+	in := findIn(m, "auto")
 	require.Equal(t, m.home+"/.local/share/uv/python/cpython-3.11.9-macos-aarch64-none/bin/python3", in.Path)
 	require.Equal(t, "3.11.9", in.Version)
 }
@@ -191,24 +128,24 @@ func TestPyenvsShimIsResolvedToTheVersionThatItWouldStart(t *testing.T) {
 	m.env["PYENV_ROOT"] = m.at("/elsewhere") // a shim knows its own root better
 	m.put("/home/.pyenv/shims/python3", shim)
 	m.python("/home/.pyenv/versions/3.9.18", "3.9")
-	e := m.refuse("auto")
+	e := refuseIn(m, "auto")
 	require.Contains(t, e.Problem, "pyenv's shim")
 	require.Contains(t, e.Remedy, "pyenv local")
 	v := func(name string) string { return m.at("/home/.pyenv/versions/" + name + "/bin/python3") }
 	m.python("/home/.pyenv/versions/3.11.7", "3.11")
 	m.put("/home/.pyenv/version", "3.9.18\n")
-	require.Equal(t, v("3.9.18"), m.find("auto").Path, "the global version")
+	require.Equal(t, v("3.9.18"), findIn(m, "auto").Path, "the global version")
 	require.NoError(t, os.WriteFile(filepath.Join(m.home, ".python-version"), []byte("3.11.7\n"), 0o644))
-	require.Equal(t, v("3.11.7"), m.find("auto").Path, ".python-version above the backend's folder")
+	require.Equal(t, v("3.11.7"), findIn(m, "auto").Path, ".python-version above the backend's folder")
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, ".python-version"), []byte("3.99\n3.9\n"), 0o644))
-	require.Equal(t, v("3.9.18"), m.find("auto").Path, "the first of the backend's own that is there, by its minor version")
+	require.Equal(t, v("3.9.18"), findIn(m, "auto").Path, "the first of the backend's own that is there, by its minor version")
 	m.env["PYENV_VERSION"] = "3.11.7:3.9.18"
-	in := m.find("auto")
+	in := findIn(m, "auto")
 	require.Equal(t, v("3.11.7"), in.Path, "$PYENV_VERSION")
 	require.Equal(t, "3.11.7", in.Version)
-	require.Equal(t, v("3.11.7"), m.find(m.at("/home/.pyenv/shims/python3")).Path, "named in the configuration")
+	require.Equal(t, v("3.11.7"), findIn(m, m.at("/home/.pyenv/shims/python3")).Path, "named in the configuration")
 	m.env["PYENV_VERSION"] = "../../etc"
-	require.Contains(t, m.refuse("auto").Problem, "shim")
+	require.Contains(t, refuseIn(m, "auto").Problem, "shim")
 }
 
 func TestPyenvsSystemMeansAnotherPython(t *testing.T) {
@@ -217,7 +154,7 @@ func TestPyenvsSystemMeansAnotherPython(t *testing.T) {
 	m.python(m.home+"/.pyenv/versions/3.9.18", "3.9")
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, ".python-version"), []byte("system\n"), 0o644))
 	p := m.put("/usr/bin/python3", machine64)
-	require.Equal(t, p, m.find("auto").Path)
+	require.Equal(t, p, findIn(m, "auto").Path)
 }
 
 func TestAScriptOrAChooserIsRefusedWithARemedyOrPassedByForABetterOne(t *testing.T) {
@@ -227,14 +164,14 @@ func TestAScriptOrAChooserIsRefusedWithARemedyOrPassedByForABetterOne(t *testing
 	asdf := m.put("/asdf/shims/python3", "#!/usr/bin/env bash\nexec /opt/asdf/bin/asdf exec \"python3\" \"$@\"\n")
 	m.put("/opt/bin/mise", machine64)
 	m.link(m.at("/opt/bin/mise"), "/mise/shims/python3")
-	e := m.refuse("auto")
+	e := refuseIn(m, "auto")
 	require.Equal(t, asdf, e.Path)
 	require.Contains(t, e.Problem, "is a script")
 	require.Contains(t, e.Remedy, "sys.executable")
-	require.Contains(t, m.refuse(m.at("/mise/shims/python3")).Problem, "only chooses a Python")
-	require.Contains(t, m.refuse(asdf).Problem, "is a script")
+	require.Contains(t, refuseIn(m, m.at("/mise/shims/python3")).Problem, "only chooses a Python")
+	require.Contains(t, refuseIn(m, asdf).Problem, "is a script")
 	p := m.put("/usr/bin/python3", machine64)
-	require.Equal(t, p, m.find("auto").Path)
+	require.Equal(t, p, findIn(m, "auto").Path)
 }
 
 func TestADanglingEnvironmentIsAnErrorThatNamesTargetAndCommand(t *testing.T) {
@@ -259,7 +196,7 @@ func TestADanglingEnvironmentIsAnErrorThatNamesTargetAndCommand(t *testing.T) {
 			tt.setup(m)
 			m.venv(m.dir+"/.venv", m.at(gone), tt.cfg)
 			for _, value := range []string{"auto", ".venv", ".venv/bin/python", "~/backend/.venv/bin/python3"} {
-				e := m.refuse(value)
+				e := refuseIn(m, value)
 				require.Contains(t, e.Problem, "leads to "+m.at(gone)+", which is gone")
 				require.Contains(t, e.Remedy, strings.ReplaceAll(tt.remedy, "ROOT", m.root))
 				require.Contains(t, e.Remedy, "in "+m.dir+" run")
@@ -272,9 +209,9 @@ func TestAnEnvironmentWithoutPythonIsNotPassedBy(t *testing.T) {
 	m := newMac(t)
 	m.put("/opt/homebrew/bin/python3", machine64)
 	require.NoError(t, os.MkdirAll(filepath.Join(m.dir, ".venv"), 0o755))
-	require.Equal(t, m.at("/opt/homebrew/bin/python3"), m.find("auto").Path, "an empty folder is no environment")
+	require.Equal(t, m.at("/opt/homebrew/bin/python3"), findIn(m, "auto").Path, "an empty folder is no environment")
 	require.NoError(t, os.WriteFile(filepath.Join(m.dir, ".venv", venvFile), []byte(cfg311), 0o644))
-	require.Contains(t, m.refuse("auto").Problem, "has no bin/python")
+	require.Contains(t, refuseIn(m, "auto").Problem, "has no bin/python")
 }
 
 // The command that is offered really mends a really broken environment, and its packages are still there.
@@ -291,7 +228,7 @@ func TestTheMendingCommandReallyMends(t *testing.T) {
 	bin := filepath.Join(m.dir, ".venv", "bin")
 	keep := filepath.Join(m.dir, ".venv", "lib", "python"+minor(string(version)), "site-packages", "keep.py")
 	require.NoError(t, os.WriteFile(keep, []byte("value = 7\n"), 0o644))
-	in := m.find("auto")
+	in := findIn(m, "auto")
 	require.Equal(t, strings.TrimSpace(string(version)), in.Version)
 	entries, err := os.ReadDir(bin)
 	require.NoError(t, err)
@@ -306,14 +243,14 @@ func TestTheMendingCommandReallyMends(t *testing.T) {
 	m.env["PATH"] = filepath.Join(m.home, "bin")
 	require.NoError(t, os.MkdirAll(m.env["PATH"], 0o755))
 	require.NoError(t, os.Symlink(python, filepath.Join(m.env["PATH"], filepath.Base(gone))))
-	_, command, ok := strings.Cut(m.refuse("auto").Remedy, "`")
+	_, command, ok := strings.Cut(refuseIn(m, "auto").Remedy, "`")
 	require.True(t, ok)
 	command = strings.TrimSuffix(command, "`")
 	sh := exec.Command("sh", "-c", strings.Replace(command, "--upgrade", "--upgrade --without-pip", 1))
 	sh.Dir = m.dir
 	out, err = sh.CombinedOutput()
 	require.NoError(t, err, "%s: %s", command, out)
-	out, err = exec.Command(m.find("auto").Path, "-c", "import keep, sys; print(keep.value, sys.prefix)").CombinedOutput()
+	out, err = exec.Command(findIn(m, "auto").Path, "-c", "import keep, sys; print(keep.value, sys.prefix)").CombinedOutput()
 	require.NoError(t, err, string(out))
 	require.Equal(t, "7 "+filepath.Join(m.dir, ".venv"), strings.TrimSpace(string(out)))
 }
@@ -334,10 +271,10 @@ func TestTheConfigurationNamesAnInterpreterInManyWays(t *testing.T) {
 		"":                        m.at("/opt/homebrew/bin/python3"),
 		"~/backend/my env/bin/..": venv,
 	} {
-		in := m.find(value)
+		in := findIn(m, value)
 		require.Equal(t, want, in.Path, value)
 	}
-	require.Equal(t, "'"+venv+"' -m pip install", m.find("my env").Install, "ready to be pasted")
+	require.Equal(t, "'"+venv+"' -m pip install", findIn(m, "my env").Install, "ready to be pasted")
 }
 
 func TestWhatCannotBeAnInterpreterIsRefused(t *testing.T) {
@@ -351,32 +288,32 @@ func TestWhatCannotBeAnInterpreterIsRefused(t *testing.T) {
 		"/dev/null":      "is not a program",
 		"plain/python":   "cannot be used",
 	} {
-		require.Contains(t, m.refuse(value).Problem, problem, value)
+		require.Contains(t, refuseIn(m, value).Problem, problem, value)
 	}
-	_, err := FindPython(m.options("auto"))
+	_, err := FindPython(optionsOf(m, "auto"))
 	require.ErrorIs(t, err, fs.ErrNotExist, "there is just none")
 	require.ErrorContains(t, err, "python3 -m venv .venv")
 	loop := filepath.Join(m.dir, ".venv", "bin", "python")
 	require.NoError(t, os.MkdirAll(filepath.Dir(loop), 0o755))
 	require.NoError(t, os.Symlink("python", loop))
-	require.Contains(t, m.refuse("auto").Problem, "cannot be used")
+	require.Contains(t, refuseIn(m, "auto").Problem, "cannot be used")
 }
 
 func TestWithOwnOnlyTheBackendsFolderIsLookedAt(t *testing.T) {
 	m := newMac(t)
 	m.own = true
 	brew := m.python("/opt/homebrew", "3.12")
-	_, err := FindPython(m.options("auto"))
+	_, err := FindPython(optionsOf(m, "auto"))
 	require.True(t, errors.Is(err, fs.ErrNotExist))
 	p := m.venv(m.dir+"/.venv", brew, cfg311)
-	require.Equal(t, p, m.find("auto").Path)
+	require.Equal(t, p, findIn(m, "auto").Path)
 }
 
 func TestAVenvThatSeesTheSystemsPackagesHasTheirFoldersToo(t *testing.T) {
 	m := newMac(t)
 	brew := m.python("/opt/homebrew", "3.11")
 	m.venv(m.dir+"/.venv", brew, "home = "+m.at("/opt/homebrew/bin")+"\nInclude-System-Site-Packages = true\nversion = 3.11.9\n")
-	require.Equal(t, []string{m.dir + "/.venv/lib/python3.11/site-packages", m.at("/opt/homebrew/lib/python3.11/site-packages")}, m.find("auto").Site)
+	require.Equal(t, []string{m.dir + "/.venv/lib/python3.11/site-packages", m.at("/opt/homebrew/lib/python3.11/site-packages")}, findIn(m, "auto").Site)
 }
 
 func TestPackagesOfThePersonCountWithoutAVenv(t *testing.T) {
@@ -384,7 +321,7 @@ func TestPackagesOfThePersonCountWithoutAVenv(t *testing.T) {
 	m.python("/opt/homebrew", "3.12")
 	mine := filepath.Join(m.home, "Library/Python/3.12/lib/python/site-packages")
 	require.NoError(t, os.MkdirAll(mine, 0o755))
-	require.Equal(t, []string{mine, m.at("/opt/homebrew/lib/python3.12/site-packages")}, m.find("auto").Site)
+	require.Equal(t, []string{mine, m.at("/opt/homebrew/lib/python3.12/site-packages")}, findIn(m, "auto").Site)
 }
 
 func TestVersionsAreReadFromPaths(t *testing.T) {
@@ -411,7 +348,7 @@ func TestARealVenvIsReadAsPythonSeesItself(t *testing.T) {
 	m.goos, m.root = "linux", ""
 	out, err := exec.Command(realPython(t), "-m", "venv", "--without-pip", filepath.Join(m.dir, ".venv")).CombinedOutput()
 	require.NoError(t, err, string(out))
-	in := m.find("auto")
+	in := findIn(m, "auto")
 	out, err = exec.Command(in.Path, "-c", `import sys, os, site, platform
 print(sys.prefix, os.path.realpath(sys.executable), platform.python_version(), *site.getsitepackages())`).Output()
 	require.NoError(t, err)
@@ -438,4 +375,15 @@ func FuzzVenvFile(f *testing.F) {
 		cfg := readVenv(dir)
 		_ = threeNumbers(cfg["version"]) + threeNumbers(cfg["version_info"]) + versionInPath(text)
 	})
+}
+
+func BenchmarkFindPythonWithoutAnEnvironment(b *testing.B) {
+	home, _ := os.UserHomeDir()
+	o := PythonOptions{Dir: b.TempDir(), GOOS: "linux", Home: home, Getenv: os.Getenv}
+	if _, err := FindPython(o); err != nil {
+		b.Skip(err)
+	}
+	for b.Loop() {
+		_, _ = FindPython(o)
+	}
 }

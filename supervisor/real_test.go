@@ -102,7 +102,7 @@ func TestARealServerIsStartedKilledExplainedRestartedAdoptedAndStopped(t *testin
 	first := l.until(EventHealthy).Snapshot.Run
 	require.NoError(t, syscall.Kill(first.PID, syscall.SIGKILL))
 	crashed := l.until(EventCrashed)
-	require.Equal(t, "SIGKILL", SignalName(crashed.Exit.Signal))
+	require.Equal(t, "SIGKILL", keeper.SignalName(crashed.Exit.Signal))
 	require.Contains(t, crashed.Exit.Tail, "up")
 	second := l.until(EventHealthy)
 	require.True(t, second.Recovery)
@@ -132,7 +132,7 @@ func TestARealDeathWhileNobodyWatchesIsToldLater(t *testing.T) {
 	l = g.live(t)
 	crashed := l.until(EventCrashed)
 	require.True(t, crashed.Away)
-	require.Equal(t, "SIGSEGV", SignalName(crashed.Exit.Signal))
+	require.Equal(t, "SIGSEGV", keeper.SignalName(crashed.Exit.Signal))
 	l.until(EventHealthy)
 	l.Stop()
 	l.until(EventStopped)

@@ -45,6 +45,27 @@ type Record struct {
 	File string `json:"-"` // where it is kept, absolute; "" if it could not be written
 }
 
+// Phase is what the health probe thinks of a run.
+type Phase string
+
+// The phases. Busy and hung are the two ways to be unhealthy.
+const (
+	PhaseNone     Phase = ""
+	PhaseStarting Phase = "starting"
+	PhaseOK       Phase = "ok"
+	PhaseBusy     Phase = "busy"
+	PhaseHung     Phase = "hung"
+)
+
+// Health is the latest word of the health probe.
+type Health struct {
+	Phase    Phase         `json:"phase"`
+	Latency  time.Duration `json:"latency"`           // ns; of the last good answer
+	Good     time.Time     `json:"good,omitzero"`     // when the last good answer came; zero if none came in this run
+	Failures int           `json:"failures"`          // in a row
+	Problem  string        `json:"problem,omitempty"` // why the last probe failed, for a person; "" after a good one
+}
+
 // Sample is how a run was at one moment: what the loop measured anyway, at most one for five seconds.
 type Sample struct {
 	At      time.Time     `json:"at"`

@@ -24,8 +24,8 @@ type Kept struct {
 	Page string // the page about it, "" none
 }
 
-// write keeps the record in the backend's state folder; the oldest beyond the last fifty go, with their pages.
-func (r *Record) write(folder string) error {
+// Write keeps the record in the backend's state folder; the oldest beyond the last fifty go, with their pages.
+func (r *Record) Write(folder string) error {
 	dir := filepath.Join(folder, recordsFolder)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("recording a death: %w", err)

@@ -24,7 +24,7 @@ func TestARecordIsReadAsItWasWrittenAndIsForItsOwnerAlone(t *testing.T) {
 	folder := t.TempDir()
 	r := recordAt(noon, "r1")
 	require.Empty(t, r.Page())
-	require.NoError(t, r.write(folder))
+	require.NoError(t, r.Write(folder))
 	require.Equal(t, filepath.Join(folder, "crashes", "20260301T120000.000Z-r1.json"), r.File)
 	require.Equal(t, filepath.Join(folder, "crashes", "20260301T120000.000Z-r1.html"), r.Page())
 	st, err := os.Stat(r.File)
@@ -37,7 +37,7 @@ func TestARecordIsReadAsItWasWrittenAndIsForItsOwnerAlone(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, r, got)
 	r.Tail = []string{"c"}
-	require.NoError(t, r.write(folder), "it is written again when more is known")
+	require.NoError(t, r.Write(folder), "it is written again when more is known")
 	files, err := os.ReadDir(filepath.Join(folder, "crashes"))
 	require.NoError(t, err)
 	require.Len(t, files, 1, "nothing half-written stays")
@@ -49,7 +49,7 @@ func TestOnlyTheLastFiftyRecordsStayWithWhatStandsBesideThem(t *testing.T) {
 	var ids []string
 	for i := range 60 {
 		r := recordAt(noon.Add(time.Duration(i)*time.Minute), fmt.Sprint("r", i))
-		require.NoError(t, r.write(folder))
+		require.NoError(t, r.Write(folder))
 		require.NoError(t, os.WriteFile(r.Page(), nil, 0o600))
 		ids = append(ids, r.ID())
 	}
@@ -57,7 +57,7 @@ func TestOnlyTheLastFiftyRecordsStayWithWhatStandsBesideThem(t *testing.T) {
 	require.NoError(t, os.WriteFile(foreign, nil, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ids[0]+".json.new"), nil, 0o600), "of an app that was killed")
 	last := recordAt(noon.Add(time.Hour), "last")
-	require.NoError(t, last.write(folder))
+	require.NoError(t, last.Write(folder))
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
 	require.Len(t, files, 49*2+1+1)
@@ -71,7 +71,7 @@ func TestARecordThatCannotBeWrittenIsAnErrorThatNamesIt(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "crashes"), nil, 0o600))
 	r := recordAt(noon, "r1")
-	require.ErrorContains(t, r.write(folder), "recording a death")
+	require.ErrorContains(t, r.Write(folder), "recording a death")
 	require.Empty(t, r.Page())
 	path := filepath.Join(t.TempDir(), "x.json")
 	require.NoError(t, os.WriteFile(path, []byte("{"), 0o600))
@@ -87,8 +87,8 @@ func TestDeathsOnRecordAreListedWithTheirFilesAndThoseOfWorkersAmongThem(t *test
 	first, second, worker := recordAt(noon, "r1"), recordAt(noon.Add(time.Hour), "r2"), recordAt(noon.Add(time.Minute), "r2")
 	worker.Worker = 99
 	require.NoError(t, writeWant(folder, saved{Deaths: []Death{first.Death, second.Death}}))
-	require.NoError(t, second.write(folder))
-	require.NoError(t, worker.write(folder))
+	require.NoError(t, second.Write(folder))
+	require.NoError(t, worker.Write(folder))
 	require.NoError(t, os.WriteFile(second.Page(), nil, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "crashes", "20260301T120000.000Z-broken.json"), []byte("{"), 0o600))
 	kept, err = KeptDeaths(folder)
@@ -96,7 +96,7 @@ func TestDeathsOnRecordAreListedWithTheirFilesAndThoseOfWorkersAmongThem(t *test
 	require.Equal(t, []Kept{{Death: first.Death}, {worker.Death, worker.File, ""}, {second.Death, second.File, second.Page()}}, kept)
 	require.Equal(t, second.Page(), pageOf(folder, second.At))
 	second.Verdict, second.Amended = openMP, true
-	require.NoError(t, second.write(folder))
+	require.NoError(t, second.Write(folder))
 	kept, err = KeptDeaths(folder)
 	require.NoError(t, err)
 	require.Equal(t, openMP, kept[2].Verdict, "the record knows better than what an app remembered that left at once")

@@ -55,8 +55,13 @@ func (q *reportSearch) wait(ctx context.Context) (foundReport, bool) {
 		if f, ok := q.look(); ok {
 			return f, true
 		}
-		if time.Since(q.died) > reportTime || !sleep(ctx, reportWait) {
+		if time.Since(q.died) > reportTime {
 			return foundReport{}, false
+		}
+		select {
+		case <-ctx.Done():
+			return foundReport{}, false
+		case <-time.After(reportWait):
 		}
 	}
 }
@@ -121,19 +126,19 @@ func killed(r *crash.Report, pid int) (crash.Memory, bool) {
 }
 
 // lookForReport finds what macOS wrote on this death. It writes nothing on a process that exited by itself.
-func (q *inquest) lookForReport(ctx context.Context) bool {
-	if len(q.s.world.ReportFolders) == 0 || q.record.PID == 0 || q.exit != nil && q.exit.Known && q.exit.Signal == 0 {
+func (x *examination) lookForReport(ctx context.Context) bool {
+	if len(x.ReportFolders) == 0 || x.record.PID == 0 || x.Exit != nil && x.Exit.Known && x.Exit.Signal == 0 {
 		return false
 	}
-	search := reportSearch{folders: q.s.world.ReportFolders, pid: q.record.PID, died: q.death.At}
+	search := reportSearch{folders: x.ReportFolders, pid: x.record.PID, died: x.Death.At}
 	found, ok := search.wait(ctx)
 	if !ok {
 		return false
 	}
-	q.evidence.Report = found.report
-	q.record.ReportFile, q.record.Report = found.file, maskReport(*found.report)
+	x.evidence.Report = found.report
+	x.record.ReportFile, x.record.Report = found.file, maskReport(*found.report)
 	if found.memory.OOM {
-		q.evidence.Memory, q.record.Memory = found.memory, found.memory
+		x.evidence.Memory, x.record.Memory = found.memory, found.memory
 	}
 	return true
 }

@@ -160,37 +160,6 @@ func TestReportsAreLookedForInTheUsersAndTheSystemsFolderOnAMacAlone(t *testing.
 	require.Empty(t, reportFolders("linux", "/home/alice"))
 }
 
-func TestAReportThatComesLaterIsInTheRecord(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
-	s := shelf{t, t.TempDir()}
-	synctest.Test(t, func(t *testing.T) {
-		st := setStage(t, state, func(w *world) {
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.ReportFolders = []string{s.dir}
-		})
-		st.Start()
-		time.Sleep(10 * time.Second)
-		died := time.Now()
-		st.k.end(9, false)
-		time.Sleep(2 * time.Second)
-		synctest.Wait()
-		require.Equal(t, 1, len(st.toldRecords()), "the first word does not wait")
-		file := s.put("JetsamEvent-x.ips", jetsamEvent(101, `,"reason":"vm-pageshortage"`), time.Now())
-		time.Sleep(time.Second)
-		synctest.Wait()
-		records := st.toldRecords()
-		require.Equal(t, 2, len(records))
-		require.Equal(t, file, records[1].ReportFile)
-		require.Equal(t, "JetsamEvent", records[1].Memory.Source)
-		require.Equal(t, died.UTC(), records[1].At.UTC())
-		st.k.endWith(3)
-		time.Sleep(20 * time.Second)
-		synctest.Wait()
-		require.Equal(t, 3, len(st.toldRecords()), "nothing is looked for after an exit by itself")
-		st.leave(t)
-	})
-}
-
 func TestARecordedReportHoldsNoSecret(t *testing.T) {
 	const secret = "sk-abcdefgh12345678"
 	r := crash.Report{PID: 7, Message: "key " + secret, Said: []string{"abort() called", "failed with token=" + secret}, Reasons: []string{secret}}

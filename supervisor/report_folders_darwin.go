@@ -5,8 +5,8 @@ import (
 	"runtime"
 )
 
-// systemReports asks for the person's real home folder: ReportCrash does not look at $HOME.
-func systemReports() []string {
+// ReportFolders asks for the person's real home folder: ReportCrash does not look at $HOME.
+func ReportFolders() []string {
 	me, err := user.Current()
 	if err != nil {
 		return reportFolders(runtime.GOOS, "/var/empty")

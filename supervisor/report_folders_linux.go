@@ -2,4 +2,4 @@ package supervisor
 
 import "runtime"
 
-func systemReports() []string { return reportFolders(runtime.GOOS, "") }
+func ReportFolders() []string { return reportFolders(runtime.GOOS, "") }

@@ -39,7 +39,7 @@ func sameVerdict(deaths []Death, cleared time.Time) int {
 	}
 	last, n := deaths[len(deaths)-1], 0
 	for _, d := range deaths {
-		if d.first() == last.first() && !d.At.Before(cleared) && last.At.Sub(d.At) < memory {
+		if d.FirstKind() == last.FirstKind() && !d.At.Before(cleared) && last.At.Sub(d.At) < memory {
 			n++
 		}
 	}

@@ -12,16 +12,16 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
-// scans remembers what the last walk of the backend's environment found, until packages change. A walk may take seconds.
-type scans struct {
+// Scans remembers what the last walk of the backend's environment found, until packages change. A walk may take seconds.
+type Scans struct {
 	mu     sync.Mutex // held through a walk: there is never a second one
 	prefix string
 	state  string
 	found  []openmp.Runtime
 }
 
-// known is what the last walk found; nil without one, or while one is under way. It asks no disk: packages may have changed since.
-func (s *scans) known(in Interpreter) []openmp.Runtime {
+// Known is what the last walk found; nil without one, or while one is under way. It asks no disk: packages may have changed since.
+func (s *Scans) Known(in Interpreter) []openmp.Runtime {
 	if !s.mu.TryLock() {
 		return nil
 	}
@@ -33,7 +33,7 @@ func (s *scans) known(in Interpreter) []openmp.Runtime {
 }
 
 // walk finds the OpenMP copies in the environment.
-func (s *scans) walk(ctx context.Context, in Interpreter, scan func(context.Context, Interpreter) (openmp.Environment, error)) ([]openmp.Runtime, error) {
+func (s *Scans) walk(ctx context.Context, in Interpreter, scan func(context.Context, Interpreter) (openmp.Environment, error)) ([]openmp.Runtime, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := stateOfSites(in)
@@ -62,17 +62,17 @@ func stateOfSites(in Interpreter) string {
 }
 
 // lookForOpenMP finds the copies on disk, where libraries matter to this death.
-func (q *inquest) lookForOpenMP(ctx context.Context) bool {
-	if q.good == nil || !q.native() || len(q.good.plan.Python.Site) == 0 {
+func (x *examination) lookForOpenMP(ctx context.Context) bool {
+	if x.Plan == nil || !x.native() || len(x.Plan.Python.Site) == 0 {
 		return false
 	}
-	found, err := q.s.scans.walk(ctx, q.good.plan.Python, q.s.world.Scan)
+	found, err := x.Scans.walk(ctx, x.Plan.Python, x.Scan)
 	if err != nil && ctx.Err() == nil {
-		q.s.log.Debug("looking for OpenMP", "error", err)
+		x.Examiner.Log.Debug("looking for OpenMP", "error", err)
 	}
-	if err != nil || reflect.DeepEqual(found, q.record.OpenMP) {
+	if err != nil || reflect.DeepEqual(found, x.record.OpenMP) {
 		return false
 	}
-	q.evidence.OpenMP, q.record.OpenMP = found, found
+	x.evidence.OpenMP, x.record.OpenMP = found, found
 	return true
 }

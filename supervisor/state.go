@@ -1,11 +1,7 @@
 package supervisor
 
 import (
-	"fmt"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -28,48 +24,6 @@ const (
 var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "stopping", "restarting", "gave-up"}
 
 func (s State) String() string { return stateNames[s] }
-
-// Phase is what the health probe thinks of a run.
-type Phase string
-
-// The phases. Busy and hung are the two ways to be unhealthy.
-const (
-	PhaseNone     Phase = ""
-	PhaseStarting Phase = "starting"
-	PhaseOK       Phase = "ok"
-	PhaseBusy     Phase = "busy"
-	PhaseHung     Phase = "hung"
-)
-
-// Health is the latest word of the health probe.
-type Health struct {
-	Phase    Phase         `json:"phase"`
-	Latency  time.Duration `json:"latency"`           // ns; of the last good answer
-	Good     time.Time     `json:"good,omitzero"`     // when the last good answer came; zero if none came in this run
-	Failures int           `json:"failures"`          // in a row
-	Problem  string        `json:"problem,omitempty"` // why the last probe failed, for a person; "" after a good one
-}
-
-// Usage is what a run's process tree uses.
-type Usage struct {
-	CPU   float64       // share of one core over the last interval: 1 is one core
-	Total time.Duration // CPU time of the tree so far
-	RSS   uint64        // bytes resident
-	Procs int           // processes in the tree
-}
-
-// Owner is a process that listens on a backend's port.
-type Owner struct {
-	PID   int    // 0: a process of another user, which cannot be seen
-	Stamp string // the kernel's mark, see keeper.Run
-	Name  string // for a person: "python3.12", "node"
-	// Copy: it is this backend, started by hand without Vivarium: it may be taken over.
-	Copy bool
-	// Ours: it carries the VIVARIUM_RUN of this backend, a server that outlived its keeper.
-	Ours bool
-	// Why is one sentence for a person: why it may not be touched, or what it is.
-	Why string
-}
 
 // Snapshot is a supervisor's whole visible state, one value. Slices in it are never changed after it was sent.
 type Snapshot struct {
@@ -140,15 +94,4 @@ type Event struct {
 	Away     bool          // it happened while no app was there, and is told late
 	Recovery bool          // healthy: again, after a crash or after unhealthy
 	Text     string        // one more detail for a person: the worker's PID, the missing variables
-}
-
-// SignalName is a signal in the words of the command line: "SIGSEGV", "" for none.
-func SignalName(s syscall.Signal) string {
-	if s == 0 {
-		return ""
-	}
-	if name := unix.SignalName(s); name != "" {
-		return name
-	}
-	return fmt.Sprintf("SIG%d", int(s)) // a real-time signal
 }

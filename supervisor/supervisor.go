@@ -56,7 +56,7 @@ type world struct {
 	Use       func(r keeper.Run, before Usage, elapsed time.Duration, whole bool) (Usage, []Child, error)
 	Loaded    func(pid int) ([]string, error)
 	Environ   func(pid int) ([]string, error)
-	Memory    func(pid int) *memoryWatch
+	Memory    func(pid int) *MemoryWatch
 	Scan      func(ctx context.Context, in Interpreter) (openmp.Environment, error)
 	// ReportFolders are where the system leaves reports on processes that died.
 	ReportFolders []string
@@ -91,8 +91,8 @@ type Supervisor struct {
 
 	// For those who look at the end of a run.
 	known     atomic.Pointer[knowledge]   // of the present run
-	memory    atomic.Pointer[memoryWatch] // of the present run
-	scans     scans
+	memory    atomic.Pointer[MemoryWatch] // of the present run
+	scans     Scans
 	recording sync.Mutex // one record is written and told at a time
 }
 

@@ -178,7 +178,7 @@ func setStage(t *testing.T, state string, change func(*world)) *stage {
 		Use:       func(keeper.Run, Usage, time.Duration, bool) (Usage, []Child, error) { return Usage{Procs: 1}, nil, nil },
 		Loaded:    func(int) ([]string, error) { return nil, nil },
 		Environ:   func(int) ([]string, error) { return []string{"A=b"}, nil },
-		Memory:    func(int) *memoryWatch { return nil },
+		Memory:    func(int) *MemoryWatch { return nil },
 		Scan: func(context.Context, Interpreter) (openmp.Environment, error) {
 			return openmp.Environment{}, errors.New("nothing to walk")
 		},

@@ -9,6 +9,14 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
+// Usage is what a run's process tree uses.
+type Usage struct {
+	CPU   float64       // share of one core over the last interval: 1 is one core
+	Total time.Duration // CPU time of the tree so far
+	RSS   uint64        // bytes resident
+	Procs int           // processes in the tree
+}
+
 // member is a process of a run's tree.
 type member struct {
 	keeper.Process
@@ -72,7 +80,7 @@ func childrenOf(tree []member) []Child {
 			continue
 		}
 		c := Child{PID: m.PID, Stamp: m.Stamp, Name: m.Name}
-		if args, err := keeper.Args(m.PID); err == nil && isPython(executable(m.PID)) {
+		if args, err := keeper.Args(m.PID); err == nil && IsProgram(executable(m.PID)) {
 			c.Interpreter = isWorker(args, leaderArgs, func() bool { return age(m.PID) > settled })
 		}
 		children = append(children, c)

@@ -26,6 +26,15 @@ type Death struct {
 	Worker  int           `json:"worker,omitempty"` // PID, if a worker died and not the run: Signal, Code and Healthy say nothing then
 }
 
+// FirstKind is the kind that the death was judged to be at once: what later evidence makes of one death cannot be compared with another
+// that has just happened.
+func (d Death) FirstKind() crash.Kind {
+	if d.First != "" {
+		return d.First
+	}
+	return d.Verdict.Kind
+}
+
 // saved is what outlives an app that did not end cleanly: want.json.
 type saved struct {
 	Version int           `json:"v"`

@@ -120,7 +120,7 @@ func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run) {
 
 // judge says why a run ended. known is what was known of it before.
 func judge(e keeper.Exit, known crash.Evidence) crash.Verdict {
-	known.Code, known.Signal, known.Known, known.Asked = e.Code, SignalName(e.Signal), e.Known, e.Asked
+	known.Code, known.Signal, known.Known, known.Asked = e.Code, keeper.SignalName(e.Signal), e.Known, e.Asked
 	known.Uptime, known.Tail = max(e.At.Sub(e.Run.Started), 0), e.Tail
 	return crash.Judge(known)
 }
@@ -156,7 +156,7 @@ func (s *Supervisor) knownNow() crash.Evidence {
 		return crash.Evidence{}
 	}
 	e := k.Evidence
-	e.OpenMP = s.scans.known(k.python)
+	e.OpenMP = s.scans.Known(k.python)
 	return e
 }
 
@@ -185,7 +185,7 @@ func (s *Supervisor) use(c Config, e doUse, before measure) letter {
 		return letter{in: used{runID: e.run.ID, failed: true}, measure: before}
 	}
 	if e.whole {
-		s.memory.Load().look()
+		s.memory.Load().Look()
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.world.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)

@@ -25,25 +25,25 @@ func realWorld(d Deps) world {
 		EndStale: keeper.End,
 		Load:     LoadConfig,
 		Plan: func(c Config) (Plan, error) {
-			return c.Plan(PlanOptions{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home})
+			return MakePlan(c, PlanOptions{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home})
 		},
 		Changed: Config.Changed,
 		Claim:   ClaimPort,
 		EndCopies: func(ctx context.Context, c Claim, l keeper.Ladder) error {
 			return keeper.EndAll(ctx, c.End, l)
 		},
-		Probe:     func(ctx context.Context, c Config) (time.Duration, error) { return c.probe(ctx) },
+		Probe:     func(ctx context.Context, c Config) (time.Duration, error) { return ProbeBackend(ctx, c) },
 		Listening: Listening,
 		Use: func(r keeper.Run, before Usage, elapsed time.Duration, whole bool) (Usage, []Child, error) {
 			return TreeUsage(r.PID, before, elapsed, whole)
 		},
 		Loaded:  func(pid int) ([]string, error) { return Loaded(pid) },
 		Environ: keeper.Environ,
-		Memory:  memoryOf,
+		Memory:  WatchMemory,
 		Scan: func(ctx context.Context, in Interpreter) (openmp.Environment, error) {
 			return openmp.Scan(ctx, in.Prefix, in.Site, nil)
 		},
-		ReportFolders: systemReports(),
+		ReportFolders: ReportFolders(),
 	}
 }
 
