@@ -45,7 +45,7 @@ const quitTime = 2 * time.Second
 
 // Options is what an App is made of. The zero value is the real thing.
 type Options struct {
-	State   string       // the state folder. If empty, supervisor.StateFolder()
+	State   string       // the state folder. If empty, keeper.StateFolder()
 	Keeper  string       // the keeper's program. If empty, the one beside this program
 	Log     *slog.Logger // If nil, <state>/vivarium.log
 	Desktop Desktop      // the world around the menu; each function that is nil is the real one
@@ -88,7 +88,7 @@ type App struct {
 func New(o Options) (*App, error) {
 	a := &App{options: o, state: o.State, log: o.Log, inputs: make(chan func()), awake: make(chan bool, 1)}
 	if a.state == "" {
-		state, err := supervisor.StateFolder()
+		state, err := keeper.StateFolder()
 		if err != nil {
 			return nil, err
 		}

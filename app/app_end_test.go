@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 func TestQuitStopsEveryBackendWithoutRememberingIt(t *testing.T) {
@@ -114,7 +115,7 @@ func TestABackendThatARunHoldsIsShownAndTakenOverWhenItEnds(t *testing.T) {
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
 	require.NoError(t, list.Add(dir))
-	held, err := Hold(supervisor.BackendFolder(s.state, dir))
+	held, err := Hold(keeper.BackendFolder(s.state, dir))
 	require.NoError(t, err)
 	theirs := newPuppet(dir)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -153,7 +154,7 @@ func TestQuitLeavesWhatAnotherProgramKeeps(t *testing.T) {
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
 	require.NoError(t, list.Add(dir))
-	held, err := Hold(supervisor.BackendFolder(s.state, dir)) // it has the backend, but says nothing yet
+	held, err := Hold(keeper.BackendFolder(s.state, dir)) // it has the backend, but says nothing yet
 	require.NoError(t, err)
 	defer held.Close()
 	s.start()

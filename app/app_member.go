@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // member is one registered backend. Its fields belong to the app's loop, but for dir and folder, which never change.
@@ -50,7 +51,7 @@ func (m *member) wish(f func(Supervision)) {
 func (a *App) join(dir string) *member {
 	ctx, cancel := context.WithCancel(a.ctx)
 	m := &member{
-		dir: dir, folder: supervisor.BackendFolder(a.state, dir), cancel: cancel,
+		dir: dir, folder: keeper.BackendFolder(a.state, dir), cancel: cancel,
 		snapshot: supervisor.Snapshot{Backend: filepath.Base(dir), Dir: dir, Since: time.Now()},
 	}
 	a.members = append(a.members, m)

@@ -15,7 +15,7 @@ import (
 
 // Look is how the backend of c is: the word of the program that keeps it, or what can be seen while none does.
 func Look(ctx context.Context, state string, c supervisor.Config) (Row, error) {
-	folder := supervisor.BackendFolder(state, c.Dir)
+	folder := keeper.BackendFolder(state, c.Dir)
 	for {
 		client, err := Dial(ctx, folder)
 		if err == nil {

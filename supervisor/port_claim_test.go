@@ -159,7 +159,7 @@ func TestWhatAnotherVivariumKeepsIsRefusedByName(t *testing.T) {
 	c := standInDir(t, port)
 	// A folder with __main__.py is a program to Python: so the command line reads "vivarium-keeper /…/b/0123456789ab".
 	state := t.TempDir()
-	folder := BackendFolder(state, c.Dir)
+	folder := keeper.BackendFolder(state, c.Dir)
 	require.NoError(t, os.MkdirAll(folder, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "__main__.py"),
 		[]byte("import subprocess, sys\nsubprocess.call([sys.argv[1], 'server.py', 'one', sys.argv[2]])\n"), 0o600))

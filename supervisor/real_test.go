@@ -126,7 +126,7 @@ func TestARealDeathWhileNobodyWatchesIsToldLater(t *testing.T) {
 	l.leave()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSEGV))
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(filepath.Join(BackendFolder(g.state, g.dir), "exit.json"))
+		_, err := os.Stat(filepath.Join(keeper.BackendFolder(g.state, g.dir), "exit.json"))
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)
 	l = g.live(t)

@@ -102,7 +102,7 @@ func New(dir string, d Deps) *Supervisor {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Supervisor{
-		dir: dir, folder: BackendFolder(d.State, dir), deps: d, world: realWorld(d), log: d.Log,
+		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, world: realWorld(d), log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
 		changed: make(chan Snapshot, 1), events: make(chan Event), errands: make(chan func(), 256),
 	}

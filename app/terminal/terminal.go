@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // Options is one backend to run in the foreground.
@@ -53,7 +54,7 @@ const holderTime = 15 * time.Second
 // keeps it, Run shows that one's events, and goes on itself where that one ends without a stop. Its errors are an *EndError or
 // trouble with the state folder.
 func Run(ctx context.Context, o Options) error {
-	r := &run{Options: o, folder: supervisor.BackendFolder(o.State, o.Config.Dir), print: newPrinter(o), closed: o.Closed}
+	r := &run{Options: o, folder: keeper.BackendFolder(o.State, o.Config.Dir), print: newPrinter(o), closed: o.Closed}
 	var since time.Time // when the holder was first found not to answer
 	for {
 		held, err := app.Hold(r.folder)

@@ -315,7 +315,7 @@ func TestAStopFromElsewhereEndsRunToo(t *testing.T) {
 	st := state(t)
 	f := start(t, st, newActor())
 	eventually(t, "it started", func() bool { return f.screen.has("started") })
-	c, err := app.Dial(t.Context(), supervisor.BackendFolder(st, "/srv/brain"))
+	c, err := app.Dial(t.Context(), keeper.BackendFolder(st, "/srv/brain"))
 	require.NoError(t, err)
 	_, news, err := c.Follow(t.Context())
 	require.NoError(t, err)
@@ -406,7 +406,7 @@ func TestASecondRunFollowsTheFirst(t *testing.T) {
 
 func TestAFollowerGoesOnItselfWhereTheHolderEndsWithoutAStop(t *testing.T) {
 	st := state(t)
-	held, err := app.Hold(supervisor.BackendFolder(st, "/srv/brain"))
+	held, err := app.Hold(keeper.BackendFolder(st, "/srv/brain"))
 	require.NoError(t, err)
 	theirs := newActor()
 	ctx, cancel := context.WithCancel(t.Context())

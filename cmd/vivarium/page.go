@@ -76,7 +76,7 @@ func (h home) writeDoctor(ctx context.Context, dir string) (string, error) {
 	if err := pageWords().Doctor(&b, doctorOf(x, time.Now())); err != nil {
 		return "", err
 	}
-	folder := supervisor.BackendFolder(h.state, dir)
+	folder := keeper.BackendFolder(h.state, dir)
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return "", fmt.Errorf("writing the doctor's page: %w", err)
 	}

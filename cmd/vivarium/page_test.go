@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
@@ -105,7 +106,7 @@ func TestTheDoctorsPageIsWrittenWhereTheStateIs(t *testing.T) {
 	write(t, filepath.Join(dir, "vivarium.toml"), "name = \"brain\"\ncommand = [\"/bin/sleep\", \"1\"]\nport = 0\n")
 	out, told, code := do(t, "page", "--doctor", dir)
 	require.Zero(t, code, told)
-	path := filepath.Join(supervisor.BackendFolder(home, dir), "doctor.html")
+	path := filepath.Join(keeper.BackendFolder(home, dir), "doctor.html")
 	require.Equal(t, path+"\n", out)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)

@@ -12,13 +12,14 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // home is this person's Vivarium: the state folder, and the backends in it.
 type home struct{ state string }
 
 func openHome() (home, error) {
-	state, err := supervisor.StateFolder()
+	state, err := keeper.StateFolder()
 	if err != nil {
 		return home{}, &codeError{codeUsage, err}
 	}
@@ -29,7 +30,7 @@ func openHome() (home, error) {
 }
 
 // folder is where a directory's backend keeps its state.
-func (h home) folder(dir string) string { return supervisor.BackendFolder(h.state, dir) }
+func (h home) folder(dir string) string { return keeper.BackendFolder(h.state, dir) }
 
 // registered are the folders of the app's list.
 func (h home) registered() ([]string, error) {

@@ -1,4 +1,4 @@
-package supervisor
+package keeper
 
 import (
 	"crypto/sha256"
