@@ -152,7 +152,7 @@ func TestAGivenUpBackendKeepsTheTimeAndThePageOfItsLastDeath(t *testing.T) {
 
 func TestWhatIsRememberedBringsThePageAndTheTally(t *testing.T) {
 	m := &machine{}
-	s := saved{GaveUp: true, Want: true, Last: openMP, LastAt: noon, Deaths: []Death{deathAt(noon, openMP.Kind, openMP.Summary)}}
+	s := saved{GaveUp: true, Want: true, Last: openMP, LastAt: noon, Deaths: []Death{{Run: "r0", At: noon, Verdict: openMP}}}
 	newPlay(t, m).feed(began{config: testConfig(), saved: &s, report: "/s/1.html"})
 	require.Equal(t, "/s/1.html", m.LastReport)
 	require.Equal(t, 1, m.Tally.Deaths)

@@ -119,8 +119,6 @@ func TestTheVersionThatTheBackendPinsIsPreferred(t *testing.T) {
 	require.Equal(t, "3.11.9", in.Version)
 }
 
-const shim = "#!/usr/bin/env bash\nset -e\nprogram=\"${0##*/}\"\nexport PYENV_ROOT=\"/x\"\nexec \"pyenv\" exec \"$program\" \"$@\"\n"
-
 func TestPyenvsShimIsResolvedToTheVersionThatItWouldStart(t *testing.T) {
 	m := newMac(t)
 	m.goos = "linux"

@@ -71,3 +71,5 @@ func (m *mac) venv(dir, interpreter, cfg string) string {
 }
 
 const cfg311 = "home = /opt/homebrew/opt/python@3.11/bin\ninclude-system-site-packages = false\nversion = 3.11.9\n"
+
+const shim = "#!/usr/bin/env bash\nset -e\nprogram=\"${0##*/}\"\nexport PYENV_ROOT=\"/x\"\nexec \"pyenv\" exec \"$program\" \"$@\"\n"
