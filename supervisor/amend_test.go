@@ -63,7 +63,7 @@ func TestAnAmendedVerdictReplacesTheFirstWithoutBeingNewsAgain(t *testing.T) {
 	p.feed(amended{r.death, r.exit, openMP})
 	require.Equal(t, openMP, p.m.Last)
 	require.Equal(t, r.death.At, p.m.LastAt, "it is the same death")
-	require.Equal(t, []Cause{{crash.KindOpenMP, openMP.Summary, 1}}, p.m.Tally.Causes)
+	require.Equal(t, []Cause{{Kind: crash.KindOpenMP, Summary: openMP.Summary, Deaths: 1}}, p.m.Tally.Causes)
 	require.Equal(t, openMP, p.m.savedIn(p.last).Deaths[0].Verdict)
 	require.EqualValues(t, "segfault", p.m.savedIn(p.last).Deaths[0].First)
 	require.EqualValues(t, "segfault", old.Deaths[0].Verdict.Kind, "an earlier save never changes")

@@ -342,7 +342,7 @@ func TestWhatVivariumEndedItselfIsNotAmended(t *testing.T) {
 
 func TestAReportThatComesLaterIsInTheRecord(t *testing.T) {
 	state, plan := t.TempDir(), bed(t)
-	s := shelf{t, t.TempDir()}
+	s := shelf{t: t, dir: t.TempDir()}
 	synctest.Test(t, func(t *testing.T) {
 		st := setStage(t, state, func(w *world) {
 			w.Plan = func(Config) (Plan, error) { return plan, nil }

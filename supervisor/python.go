@@ -98,9 +98,11 @@ func FindPython(o PythonOptions) (Interpreter, error) {
 }
 
 // absent is a PythonError that says that there is none; a caller may try elsewhere.
-type absent struct{ *PythonError }
+type absent struct{ problem *PythonError }
 
-func (a absent) Unwrap() []error { return []error{a.PythonError, fs.ErrNotExist} }
+func (a absent) Error() string { return a.problem.Error() }
+
+func (a absent) Unwrap() []error { return []error{a.problem, fs.ErrNotExist} }
 
 func (o PythonOptions) nothing(refused error) error {
 	if refused != nil {

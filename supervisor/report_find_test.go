@@ -39,7 +39,7 @@ func TestAReportIsFoundByPIDAndTimeAndNeverBecauseItIsTheLatest(t *testing.T) {
 		"another kind of report":                {map[string]string{"Python.ips": strings.Replace(crashReport(4711, noon), "309", "202", 1)}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := shelf{t, t.TempDir()}
+			s := shelf{t: t, dir: t.TempDir()}
 			for file, text := range tt.files {
 				s.put(file, text, noon.Add(2*time.Second+tt.late))
 			}
@@ -58,7 +58,7 @@ func TestAReportIsFoundByPIDAndTimeAndNeverBecauseItIsTheLatest(t *testing.T) {
 }
 
 func TestTheProcessWithAReasonWasEndedForWantOfMemoryAndNotTheLargest(t *testing.T) {
-	s := shelf{t, t.TempDir()}
+	s := shelf{t: t, dir: t.TempDir()}
 	file := s.put("JetsamEvent-2026-03-01-120003.ips", jetsamEvent(4711, `,"reason":"vm-compressor-space-shortage","killDelta":3`), noon.Add(3*time.Second))
 	look := func(pid int) (foundReport, bool) {
 		q := reportSearch{folders: []string{s.dir}, pid: pid, died: noon}
@@ -81,7 +81,7 @@ func TestTheProcessWithAReasonWasEndedForWantOfMemoryAndNotTheLargest(t *testing
 }
 
 func TestASearchWaitsForTheSystemToFinishItsReport(t *testing.T) {
-	s := shelf{t, t.TempDir()}
+	s := shelf{t: t, dir: t.TempDir()}
 	synctest.Test(t, func(t *testing.T) {
 		s.t = t
 		died := time.Now()
