@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // member is one registered backend. Its fields belong to the app's loop, but for dir and folder, which never change.
@@ -107,7 +108,7 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *Held) {
 	a.pump(ctx, m, s, held)
 	work.Wait()
 	if a.ctx.Err() != nil && !a.leave { // the loop has ended, so a.leave is settled; the supervisor may have ended before it heard
-		if err := supervisor.RememberQuit(m.folder); err != nil {
+		if err := record.RememberQuit(m.folder); err != nil {
 			a.log.Error("the quit is not remembered", "dir", m.dir, "error", err)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -414,12 +415,12 @@ func TestAddBackendWritesOnlyAfterYes(t *testing.T) {
 	require.Contains(t, question, "main:app")
 	require.Contains(t, question, "8000")
 	require.Contains(t, question, "start.before-vivarium")
-	require.NoFileExists(t, filepath.Join(dir, supervisor.ConfigName))
+	require.NoFileExists(t, filepath.Join(dir, config.FileName))
 	eventually(t, "it is there, and runs", func() bool {
 		s.clickTail(TailAdd) // until the first dialog is closed this is a click on an open dialog
 		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, "Healthy")
 	})
-	require.FileExists(t, filepath.Join(dir, supervisor.ConfigName))
+	require.FileExists(t, filepath.Join(dir, config.FileName))
 	require.FileExists(t, filepath.Join(dir, "start.before-vivarium"))
 	require.True(t, s.puppet(dir).has("start"))
 }
@@ -448,7 +449,7 @@ func TestTryTheDemoStartsItAndOpensTheBrowserOnceItIsHealthy(t *testing.T) {
 	s.clickTail(TailDemo)
 	s.puppet(filepath.Join(s.state, "demo"))
 	eventually(t, "the browser", func() bool { return s.hasDone("url http://127.0.0.1:8000") })
-	require.FileExists(t, filepath.Join(s.state, "demo", supervisor.ConfigName))
+	require.FileExists(t, filepath.Join(s.state, "demo", config.FileName))
 }
 
 func TestTheAppsLogIsBounded(t *testing.T) {

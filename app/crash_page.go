@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // pageTime is how long a page may take to be made: the doctor's walks through an environment.
@@ -49,11 +49,11 @@ func makePage(state string) Pages {
 // Recorded is what a supervisor is given to hear of deaths (see supervisor.Deps): it has the page about each written beside its record, and
 // written again when the record was amended. A page that cannot be written is told in the log; the record is there all the same. If pages is
 // nil, the command-line program makes them.
-func Recorded(log *slog.Logger, state string, pages Pages) func(supervisor.Record) {
+func Recorded(log *slog.Logger, state string, pages Pages) func(record.Record) {
 	if pages == nil {
 		pages = makePage(state)
 	}
-	return func(r supervisor.Record) {
+	return func(r record.Record) {
 		if r.File == "" {
 			return
 		}

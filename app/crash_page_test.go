@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func TestEveryRecordHasItsPageMade(t *testing.T) {
@@ -21,16 +21,16 @@ func TestEveryRecordHasItsPageMade(t *testing.T) {
 	}
 	var said strings.Builder
 	hook := Recorded(slog.New(slog.NewTextHandler(&said, nil)), "/s", pages)
-	hook(supervisor.Record{Backend: "brain", File: "/s/b/1/crashes/a.json"})
+	hook(record.Record{Backend: "brain", File: "/s/b/1/crashes/a.json"})
 	require.Equal(t, []string{"page /s/b/1/crashes/a.json"}, made)
-	hook(supervisor.Record{Backend: "brain"})
+	hook(record.Record{Backend: "brain"})
 	require.Len(t, made, 1, "what is not on disk has no place for a page")
 	require.Empty(t, said.String())
 	fails = errors.New("the disk is full")
-	hook(supervisor.Record{Backend: "brain", File: "/s/b/1/crashes/b.json"})
+	hook(record.Record{Backend: "brain", File: "/s/b/1/crashes/b.json"})
 	require.Contains(t, said.String(), "the report on a crash is not written")
 	require.Contains(t, said.String(), "the disk is full")
-	Recorded(nil, "/s", pages)(supervisor.Record{File: "/s/x.json"})
+	Recorded(nil, "/s", pages)(record.Record{File: "/s/x.json"})
 }
 
 func TestWithoutTheCommandLineProgramThereIsNoPage(t *testing.T) {

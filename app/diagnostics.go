@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
 )
 
 const (
@@ -164,12 +166,12 @@ func Examine(all []supervisor.Snapshot, state string) Report {
 
 func examine(s supervisor.Snapshot, home string) BackendReport {
 	x := BackendReport{Snapshot: s, Log: lastLines(s.Log, diagLines)}
-	c, err := supervisor.LoadConfig(s.Dir)
+	c, err := config.Load(s.Dir)
 	if err != nil {
 		x.Problem = err.Error()
 		return x
 	}
-	p, err := supervisor.MakePlan(c, supervisor.PlanOptions{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: os.Environ(), Home: home})
+	p, err := plan.Make(c, plan.Options{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: os.Environ(), Home: home})
 	if err != nil {
 		x.Problem = err.Error()
 		return x

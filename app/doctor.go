@@ -9,8 +9,11 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // CheckState is how a check came out.
@@ -88,8 +91,8 @@ func (x Examination) Failed() bool {
 type examiner struct {
 	x      Examination
 	state  string
-	config supervisor.Config
-	plan   supervisor.Plan
+	config config.Config
+	plan   plan.Plan
 	row    Row // how the backend is
 	goos   string
 }
@@ -98,17 +101,17 @@ type examiner struct {
 // many files of the environment were read, from any goroutine.
 func Diagnose(ctx context.Context, state, dir string, progress func(files int)) (Examination, error) {
 	e := &examiner{state: state, goos: runtime.GOOS, x: Examination{Dir: dir}}
-	config, err := supervisor.LoadConfig(dir)
-	e.config, e.x.Backend = config, config.Name
+	cfg, err := config.Load(dir)
+	e.config, e.x.Backend = cfg, cfg.Name
 	if err != nil {
-		var broken *supervisor.ConfigError
+		var broken *config.Error
 		if !errors.As(err, &broken) {
 			return e.x, err
 		}
 		e.fail("VIV001", err.Error(), "")
 		return e.x, nil
 	}
-	e.row, _ = Look(ctx, state, config) // nobody who answers: it does not run
+	e.row, _ = Look(ctx, state, cfg) // nobody who answers: it does not run
 	e.configuration()
 	if e.python() {
 		if err := e.openMP(ctx, progress); err != nil {
@@ -143,7 +146,7 @@ func (e *examiner) fail(code, text, remedy string) { e.add(Fail, code, text, rem
 
 func (e *examiner) configuration() {
 	if _, err := os.Stat(e.config.File); err != nil {
-		e.warn("VIV001", "there is no "+supervisor.ConfigName+": every key has its default", "`vivarium init` writes one that fits")
+		e.warn("VIV001", "there is no "+config.FileName+": every key has its default", "`vivarium init` writes one that fits")
 		return
 	}
 	e.pass("VIV001", e.config.File)
@@ -153,7 +156,7 @@ func (e *examiner) configuration() {
 func (e *examiner) python() bool {
 	_, plan, err := Planned(e.x.Dir, true)
 	e.plan = plan
-	var python *supervisor.PythonError
+	var python *python.Error
 	switch {
 	case errors.As(err, &python):
 		e.fail("VIV003", python.Problem, python.Remedy)
@@ -267,7 +270,7 @@ func (e *examiner) loaded(env openmp.Environment) []string {
 			inside = append(inside, r.Real)
 		}
 	}
-	found, err := supervisor.Loaded(e.row.PID, inside...)
+	found, err := process.Loaded(e.row.PID, inside...)
 	if err != nil {
 		return e.row.OpenMP
 	}

@@ -11,8 +11,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // The doctor's checks of what is around Python.
@@ -40,7 +42,7 @@ func (e *examiner) port(ctx context.Context) {
 		e.pass("VIV012", fmt.Sprintf("port %d: the backend runs (PID %d)", c.Port, e.row.PID))
 		return
 	}
-	free, err := supervisor.PortFree(c.Host(), c.Port)
+	free, err := port.Free(c.Host(), c.Port)
 	switch {
 	case err != nil:
 		e.fail("VIV012", fmt.Sprintf("port %d cannot be bound: %v", c.Port, err), "choose another port or host in vivarium.toml")
@@ -50,7 +52,7 @@ func (e *examiner) port(ctx context.Context) {
 		return
 	}
 	text := fmt.Sprintf("port %d is taken", c.Port)
-	if owners, err := supervisor.PortOwners(ctx, c.Port); err == nil && len(owners) > 0 {
+	if owners, err := port.Owners(ctx, c.Port); err == nil && len(owners) > 0 {
 		text += " by a process of another user"
 		if o := owners[0]; o.PID != 0 {
 			text = fmt.Sprintf("port %d is taken by %s (PID %d)", c.Port, o.Name, o.PID)
@@ -62,9 +64,9 @@ func (e *examiner) port(ctx context.Context) {
 func (e *examiner) health() {
 	switch h := e.row.Health; {
 	case !e.running() || e.config.Health.Path == "":
-	case h.Phase == supervisor.PhaseOK:
+	case h.Phase == record.PhaseOK:
 		e.pass("VIV013", fmt.Sprintf("%s answers in %.1f ms", e.config.Health.Path, h.Latency))
-	case h.Phase == supervisor.PhaseStarting:
+	case h.Phase == record.PhaseStarting:
 		e.warn("VIV013", "the server is still starting", "")
 	default:
 		e.fail("VIV013", strings.TrimSuffix(fmt.Sprintf("%s: %s", h.Phase, h.Problem), ": "), "the log's last lines show what it does: vivarium logs")
@@ -128,7 +130,7 @@ func (e *examiner) files() {
 }
 
 func (e *examiner) leftovers() {
-	e.x.Leftovers = supervisor.Leftovers()
+	e.x.Leftovers = process.Leftovers()
 	if n := len(e.x.Leftovers); n > 0 {
 		e.warn("VIV017", Count(n, "mark", "marks")+" of dead processes in shared memory", "`vivarium doctor --clean` removes them")
 		return

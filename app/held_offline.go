@@ -10,11 +10,14 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // Look is how the backend of c is: the word of the program that keeps it, or what can be seen while none does.
-func Look(ctx context.Context, state string, c supervisor.Config) (Row, error) {
+func Look(ctx context.Context, state string, c config.Config) (Row, error) {
 	folder := keeper.BackendFolder(state, c.Dir)
 	for {
 		client, err := Dial(ctx, folder)
@@ -53,10 +56,10 @@ func alone(folder string, f func() error) error {
 }
 
 // unwatched is how a backend is that no Vivarium program keeps: a run may have outlived its app.
-func unwatched(ctx context.Context, folder string, c supervisor.Config) (supervisor.Snapshot, error) {
+func unwatched(ctx context.Context, folder string, c config.Config) (supervisor.Snapshot, error) {
 	s := supervisor.Snapshot{Backend: c.Name, Dir: c.Dir, Port: c.Port, URL: c.URL(), Log: c.Log.File}
 	err := alone(folder, func() error {
-		m, err := supervisor.Remember(folder, time.Now())
+		m, err := record.Remember(folder, time.Now())
 		if err != nil {
 			return err
 		}
@@ -84,7 +87,7 @@ func unwatched(ctx context.Context, folder string, c supervisor.Config) (supervi
 	}
 	if s.State == supervisor.Healthy {
 		s.Health = ask(ctx, c)
-		if s.Health.Phase != supervisor.PhaseOK {
+		if s.Health.Phase != record.PhaseOK {
 			s.State = supervisor.Unhealthy
 		}
 	}
@@ -92,15 +95,15 @@ func unwatched(ctx context.Context, folder string, c supervisor.Config) (supervi
 }
 
 // ask probes once, for somebody who looks.
-func ask(ctx context.Context, c supervisor.Config) supervisor.Health {
+func ask(ctx context.Context, c config.Config) record.Health {
 	if c.Health.Path == "" || c.Port == 0 {
-		return supervisor.Health{Phase: supervisor.PhaseOK}
+		return record.Health{Phase: record.PhaseOK}
 	}
-	latency, err := supervisor.Probe(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
+	latency, err := probe.Get(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
 	if err != nil {
-		return supervisor.Health{Phase: supervisor.PhaseHung, Failures: 1, Problem: err.Error()}
+		return record.Health{Phase: record.PhaseHung, Failures: 1, Problem: err.Error()}
 	}
-	return supervisor.Health{Phase: supervisor.PhaseOK, Latency: latency, Good: time.Now()}
+	return record.Health{Phase: record.PhaseOK, Latency: latency, Good: time.Now()}
 }
 
 // EndUnwatched ends what runs in a backend's state folder while no Vivarium program keeps it, and sees to it that the next one
@@ -110,7 +113,7 @@ func EndUnwatched(ctx context.Context, folder string, l keeper.Ladder) (stopped 
 		return false, nil
 	}
 	err = alone(folder, func() error {
-		if err := supervisor.Unwant(folder); err != nil {
+		if err := record.Unwant(folder); err != nil {
 			return err
 		}
 		conn, err := keeper.Attach(ctx, folder)

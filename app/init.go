@@ -9,7 +9,7 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -80,7 +80,7 @@ func Inspect(dir string) (Found, error) {
 		return Found{}, err
 	}
 	f := Found{Dir: real, Name: filepath.Base(real)}
-	_, err = os.Lstat(filepath.Join(real, supervisor.ConfigName))
+	_, err = os.Lstat(filepath.Join(real, config.FileName))
 	f.Configured = err == nil
 	scripts := f.readScripts()
 	f.findPython()

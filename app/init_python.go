@@ -6,14 +6,16 @@ import (
 	"runtime"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // findPython finds the interpreter that a start from the menu would take: a person's shell of this moment does not count.
 func (f *Found) findPython() {
 	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
-	in, err := supervisor.FindPython(supervisor.PythonOptions{Dir: f.Dir, GOOS: runtime.GOOS, Home: home, Getenv: os.Getenv})
+	in, err := python.Find(python.Options{Dir: f.Dir, GOOS: runtime.GOOS, Home: home, Getenv: os.Getenv})
 	if err != nil {
 		f.PythonProblem = err.Error()
 		return
@@ -25,13 +27,13 @@ func (f *Found) findPython() {
 }
 
 // Planned is the run that the backend in dir would be started with now.
-func Planned(dir string, interactive bool) (supervisor.Config, supervisor.Plan, error) {
-	c, err := supervisor.LoadConfig(dir)
+func Planned(dir string, interactive bool) (config.Config, plan.Plan, error) {
+	c, err := config.Load(dir)
 	if err != nil {
-		return c, supervisor.Plan{}, err
+		return c, plan.Plan{}, err
 	}
 	home, _ := os.UserHomeDir()
-	p, err := supervisor.MakePlan(c, supervisor.PlanOptions{
+	p, err := plan.Make(c, plan.Options{
 		GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: os.Environ(), Home: home, Interactive: interactive,
 	})
 	return c, p, err

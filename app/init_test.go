@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 // folder makes a backend's folder of files.
@@ -160,10 +160,10 @@ func TestSecretsAreNotPrintedAndTheirFileIsForTheOwnerAlone(t *testing.T) {
 	}
 	_, err = f.Write(WriteOptions{Environment: true})
 	require.NoError(t, err)
-	st, err := os.Stat(filepath.Join(dir, supervisor.ConfigName))
+	st, err := os.Stat(filepath.Join(dir, config.FileName))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())
-	c, err := supervisor.LoadConfig(dir)
+	c, err := config.Load(dir)
 	require.NoError(t, err)
 	require.Equal(t, "sk-very-secret", c.Environment["OPENAI_API_KEY"])
 }
@@ -203,8 +203,8 @@ func TestWhatIsWrittenIsWhatWasFound(t *testing.T) {
 		require.NoError(t, err)
 		done, err := f.Write(WriteOptions{Environment: true})
 		require.NoError(t, err)
-		require.Equal(t, []string{supervisor.ConfigName, "start"}, done.Files)
-		c, err := supervisor.LoadConfig(dir)
+		require.Equal(t, []string{config.FileName, "start"}, done.Files)
+		c, err := config.Load(dir)
 		require.NoError(t, err)
 		require.Equal(t, "my backend", c.Name)
 		require.Equal(t, f.Command, c.Command)
@@ -268,13 +268,13 @@ func TestAnExistingStartIsKeptUnderAnotherNameOnlyWithConsent(t *testing.T) {
 }
 
 func TestAnExistingConfigurationIsKept(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": fastAPI, supervisor.ConfigName: "port = 1234\n"})
+	dir := folder(t, map[string]string{"main.py": fastAPI, config.FileName: "port = 1234\n"})
 	f, err := Inspect(dir)
 	require.NoError(t, err)
 	done, err := f.Write(WriteOptions{Force: true, Environment: true})
 	require.NoError(t, err)
 	require.Equal(t, []string{"start"}, done.Files)
-	require.Equal(t, "port = 1234\n", contents(t, dir)[supervisor.ConfigName])
+	require.Equal(t, "port = 1234\n", contents(t, dir)[config.FileName])
 }
 
 func TestALinkInPlaceOfAFileIsNeverWrittenThrough(t *testing.T) {

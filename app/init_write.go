@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 // WriteOptions is what a person agreed to.
@@ -47,10 +47,10 @@ func (f Found) Write(o WriteOptions) (Written, error) {
 			return w, ErrNoServer
 		}
 		text, mode := f.Config(o.Environment)
-		if err := writeNew(filepath.Join(f.Dir, supervisor.ConfigName), text, mode); err != nil {
+		if err := writeNew(filepath.Join(f.Dir, config.FileName), text, mode); err != nil {
 			return w, fmt.Errorf("writing the configuration: %w", err)
 		}
-		w.Files = append(w.Files, supervisor.ConfigName)
+		w.Files = append(w.Files, config.FileName)
 	}
 	if f.StartOurs {
 		return w, nil

@@ -16,6 +16,9 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 var updateMenu = flag.Bool("update-menu", false, "write testdata/menu.txt anew")
@@ -40,8 +43,8 @@ func in(state supervisor.State, since time.Duration, more ...func(*supervisor.Sn
 		s.Run = keeper.Run{ID: "r1", PID: 4711, Stamp: "x", Started: ago(since)}
 	}
 	if state == supervisor.Healthy {
-		s.Health = supervisor.Health{Phase: supervisor.PhaseOK, Latency: 12 * time.Millisecond, Good: ago(time.Second)}
-		s.Usage = supervisor.Usage{CPU: 0.04, RSS: 1_200_000_000, Procs: 3}
+		s.Health = record.Health{Phase: record.PhaseOK, Latency: 12 * time.Millisecond, Good: ago(time.Second)}
+		s.Usage = process.Usage{CPU: 0.04, RSS: 1_200_000_000, Procs: 3}
 	}
 	for _, f := range more {
 		f(&s)
@@ -103,11 +106,11 @@ func menuCases() []menuCase {
 			s.Note = "started with the last good configuration"
 		}))), MenuOptions{}},
 		{"busy", one(in(supervisor.Unhealthy, 40*time.Second, with(func(s *supervisor.Snapshot) {
-			s.Health = supervisor.Health{Phase: supervisor.PhaseBusy, Good: ago(55 * time.Second), Failures: 3, Problem: "no answer within 3 s"}
-			s.Usage = supervisor.Usage{CPU: 3.97, RSS: 640_000_000}
+			s.Health = record.Health{Phase: record.PhaseBusy, Good: ago(55 * time.Second), Failures: 3, Problem: "no answer within 3 s"}
+			s.Usage = process.Usage{CPU: 3.97, RSS: 640_000_000}
 		}))), MenuOptions{}},
 		{"hung", one(in(supervisor.Unhealthy, 5*time.Minute, with(func(s *supervisor.Snapshot) {
-			s.Health = supervisor.Health{Phase: supervisor.PhaseHung, Good: ago(6*time.Minute + 20*time.Second), Failures: 30, Problem: "no answer within 3 s"}
+			s.Health = record.Health{Phase: record.PhaseHung, Good: ago(6*time.Minute + 20*time.Second), Failures: 30, Problem: "no answer within 3 s"}
 		}))), MenuOptions{}},
 		{"stopping", one(in(supervisor.Stopping, 3*time.Second)), MenuOptions{}},
 		{"restarting at once", one(in(supervisor.Restarting, 0, crashed)), MenuOptions{}},
@@ -125,17 +128,17 @@ func menuCases() []menuCase {
 		{"the port is taken by a stranger", one(in(supervisor.GaveUp, time.Minute, with(func(s *supervisor.Snapshot) {
 			s.Last = crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken by node (PID 812)", Remedy: "End it yourself, or set another port in vivarium.toml."}
 			s.LastAt = ago(time.Minute)
-			s.Owner = supervisor.Owner{PID: 812, Name: "node", Why: "It is not this backend."}
+			s.Owner = port.Owner{PID: 812, Name: "node", Why: "It is not this backend."}
 		}))), MenuOptions{}},
 		{"the port is taken by a copy, and on_port_conflict refuses", one(in(supervisor.GaveUp, time.Minute, with(func(s *supervisor.Snapshot) {
 			s.Last = crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken by python3.12 (PID 4000)", Remedy: "Take Over ends it and starts it properly."}
-			s.Owner = supervisor.Owner{PID: 4000, Name: "python3.12", Copy: true}
+			s.Owner = port.Owner{PID: 4000, Name: "python3.12", Copy: true}
 		}))), MenuOptions{}},
 		{"a copy was started by hand", one(in(supervisor.Stopped, time.Minute, with(func(s *supervisor.Snapshot) {
-			s.Owner = supervisor.Owner{PID: 4000, Name: "python3.12", Copy: true, Why: "It runs in this folder."}
+			s.Owner = port.Owner{PID: 4000, Name: "python3.12", Copy: true, Why: "It runs in this folder."}
 		}))), MenuOptions{}},
 		{"stopped, another user has the port", one(in(supervisor.Stopped, time.Minute, with(func(s *supervisor.Snapshot) {
-			s.Owner = supervisor.Owner{Why: "Its owner cannot be seen."}
+			s.Owner = port.Owner{Why: "Its owner cannot be seen."}
 		}))), MenuOptions{}},
 		{"the configuration is broken", one(in(supervisor.GaveUp, time.Minute, with(func(s *supervisor.Snapshot) {
 			s.ConfigFile = "/home/ada/backend/vivarium.toml"
@@ -258,7 +261,7 @@ func TestWhatCanBeAskedForMakesSenseInItsState(t *testing.T) {
 	for state, w := range want {
 		require.Equal(t, w, offered(in(state, time.Minute)), state)
 	}
-	byHand := with(func(s *supervisor.Snapshot) { s.Owner = supervisor.Owner{PID: 7, Copy: true} })
+	byHand := with(func(s *supervisor.Snapshot) { s.Owner = port.Owner{PID: 7, Copy: true} })
 	require.Equal(t, "take over", offered(in(supervisor.Stopped, time.Minute, byHand)))
 	require.Equal(t, "take over try again", offered(in(supervisor.GaveUp, time.Minute, byHand)))
 	held := with(func(s *supervisor.Snapshot) { s.HeldBy = 7 })
@@ -330,14 +333,14 @@ func draw(r *rand.Rand) supervisor.Snapshot {
 	s := supervisor.Snapshot{
 		Backend: text(), Dir: some("/" + text()), State: supervisor.State(r.IntN(7)), Since: when(), Retry: when(),
 		Run:    keeper.Run{ID: text(), PID: r.IntN(3), Started: when()},
-		Health: supervisor.Health{Phase: supervisor.Phase(some(text())), Latency: time.Duration(r.Int64()), Good: when(), Problem: text()},
-		Usage:  supervisor.Usage{CPU: r.NormFloat64(), RSS: r.Uint64()}, Crashes: r.IntN(9),
+		Health: record.Health{Phase: record.Phase(some(text())), Latency: time.Duration(r.Int64()), Good: when(), Problem: text()},
+		Usage:  process.Usage{CPU: r.NormFloat64(), RSS: r.Uint64()}, Crashes: r.IntN(9),
 		Last: crash.Verdict{Kind: crash.Kind(some("x")), Summary: text(), Remedy: text()}, LastAt: when(),
 		Port: r.IntN(3), URL: some("http://x"), Log: some("/log"), ConfigProblem: some(text()), ConfigFile: some(text()),
 		ConfigChanged: r.IntN(2) == 0, Semaphores: r.IntN(3), Note: some(text()), HeldBy: r.IntN(2) * r.IntN(99),
 	}
 	if r.IntN(2) == 0 {
-		s.Owner = supervisor.Owner{PID: r.IntN(3), Name: text(), Copy: r.IntN(2) == 0, Ours: r.IntN(2) == 0, Why: text()}
+		s.Owner = port.Owner{PID: r.IntN(3), Name: text(), Copy: r.IntN(2) == 0, Ours: r.IntN(2) == 0, Why: text()}
 	}
 	if r.IntN(3) == 0 {
 		s.Missing = []string{text(), text()}

@@ -10,12 +10,13 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
 )
 
 func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
 	died := &keeper.Exit{At: ago(time.Hour), Known: true, Signal: syscall.SIGSEGV}
 	again := in(supervisor.Restarting, 0, with(func(s *supervisor.Snapshot) { s.Retry = noon.Add(4 * time.Second) }))
-	port := crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken by node (PID 8)", Remedy: "End it yourself, or set another port in vivarium.toml."}
+	number := crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken by node (PID 8)", Remedy: "End it yourself, or set another port in vivarium.toml."}
 	for _, c := range []struct {
 		name string
 		e    supervisor.Event
@@ -35,10 +36,10 @@ func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
 			Notice{Title: "backend: two OpenMP runtimes in one process", Body: openMP.Remedy + " It was process 9.", Icon: IconCrashed, Class: ClassCrash}},
 		{"gave up", supervisor.Event{What: supervisor.EventGaveUp, Verdict: openMP, Snapshot: in(supervisor.GaveUp, 0, with(func(s *supervisor.Snapshot) { s.Crashes = 5 }))},
 			Notice{Title: "backend: gave up after 5 crashes: two OpenMP runtimes in one process", Body: openMP.Remedy + " Then Try Again in the menu.", Icon: IconCrashed, Class: ClassFinal}},
-		{"the port is taken", supervisor.Event{What: supervisor.EventGaveUp, Verdict: port, Snapshot: in(supervisor.GaveUp, 0)},
-			Notice{Title: "backend: " + port.Summary, Body: port.Remedy + " Then Try Again in the menu.", Icon: IconCrashed, Class: ClassFinal}},
+		{"the port is taken", supervisor.Event{What: supervisor.EventGaveUp, Verdict: number, Snapshot: in(supervisor.GaveUp, 0)},
+			Notice{Title: "backend: " + number.Summary, Body: number.Remedy + " Then Try Again in the menu.", Icon: IconCrashed, Class: ClassFinal}},
 		{"a copy was started by hand", supervisor.Event{What: supervisor.EventPortTaken, Text: "It runs in this folder", Snapshot: in(supervisor.Stopped, 0, with(func(s *supervisor.Snapshot) {
-			s.Owner = supervisor.Owner{PID: 7, Copy: true}
+			s.Owner = port.Owner{PID: 7, Copy: true}
 		}))}, Notice{Title: "backend: running without the crash environment (PID 7)", Body: "Take Over in the menu ends it and starts it properly. It runs in this folder.", Icon: IconUnhealthy}},
 		{"the keeper was lost", supervisor.Event{What: supervisor.EventKeeperLost, Snapshot: in(supervisor.Stopping, 0)},
 			Notice{Title: "backend: its keeper died, how the server ended is unknown", Icon: IconCrashed, Class: ClassCrash}},

@@ -16,7 +16,7 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 const (
@@ -125,7 +125,7 @@ func (o Opener) Reveal(path string) error {
 // EditConfig opens the vivarium.toml of the backend in dir. Where there is none it first writes one that changes nothing: every
 // default, as a comment.
 func (o Opener) EditConfig(dir string) error {
-	path := filepath.Join(dir, supervisor.ConfigName)
+	path := filepath.Join(dir, config.FileName)
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	switch {
 	case errors.Is(err, fs.ErrExist):

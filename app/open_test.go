@@ -14,7 +14,7 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 func TestEachSystemHasItsCommandToOpen(t *testing.T) {
@@ -112,20 +112,20 @@ func TestThereIsAlwaysAConfigurationToEdit(t *testing.T) {
 }
 
 // loaded is the configuration that text makes, without what is only bookkeeping.
-func loaded(t *testing.T, dir, text string) supervisor.Config {
+func loaded(t *testing.T, dir, text string) config.Config {
 	t.Helper()
 	file := filepath.Join(dir, "vivarium.toml")
 	_ = os.Remove(file)
 	if text != "" {
 		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 	}
-	c, err := supervisor.LoadConfig(dir)
+	c, err := config.Load(dir)
 	require.NoError(t, err)
 	c.EnvFileNamed = false
 	return c
 }
 
-func keysOf(c supervisor.Config) []any {
+func keysOf(c config.Config) []any {
 	return []any{
 		c.Name, c.Command, c.Python, c.Port, c.Autostart, c.EnvFile, c.OnPortConflict, c.Health, c.Restart, c.Stop, c.Log,
 	}

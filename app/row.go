@@ -8,6 +8,9 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // RowVersion is the "v" of every row. Fields may be added within a version, never removed or given another meaning.
@@ -73,11 +76,11 @@ type RowCause struct {
 
 // RowHealth is the health probe's latest word.
 type RowHealth struct {
-	Phase    supervisor.Phase `json:"phase"`
-	Latency  float64          `json:"latency_ms"`
-	Good     time.Time        `json:"good,omitzero"` // when the last good answer came
-	Failures int              `json:"failures,omitempty"`
-	Problem  string           `json:"problem,omitempty"`
+	Phase    record.Phase `json:"phase"`
+	Latency  float64      `json:"latency_ms"`
+	Good     time.Time    `json:"good,omitzero"` // when the last good answer came
+	Failures int          `json:"failures,omitempty"`
+	Problem  string       `json:"problem,omitempty"`
 }
 
 // RowVerdict is why a run ended.
@@ -145,18 +148,18 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, OpenMP: s.OpenMP, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
 		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
 	}
-	if s.Usage != (supervisor.Usage{}) {
+	if s.Usage != (process.Usage{}) {
 		r.Usage = &RowUsage{
 			CPU: float64(int64(s.Usage.CPU*1000)) / 1000, Total: float64(s.Usage.Total.Milliseconds()), RSS: s.Usage.RSS, Procs: s.Usage.Procs,
 		}
 	}
-	if o := s.Owner; o != (supervisor.Owner{}) {
+	if o := s.Owner; o != (port.Owner{}) {
 		r.Owner = &RowOwner{PID: o.PID, Name: o.Name, Copy: o.Copy, Ours: o.Ours, Why: o.Why}
 	}
 	return r
 }
 
-func tallyRow(t supervisor.Tally) *RowTally {
+func tallyRow(t record.Tally) *RowTally {
 	if t.Deaths == 0 {
 		return nil
 	}
@@ -167,13 +170,13 @@ func tallyRow(t supervisor.Tally) *RowTally {
 	return r
 }
 
-func (r *RowTally) tally() supervisor.Tally {
+func (r *RowTally) tally() record.Tally {
 	if r == nil {
-		return supervisor.Tally{}
+		return record.Tally{}
 	}
-	t := supervisor.Tally{Day: r.Day, Deaths: r.Crashes}
+	t := record.Tally{Day: r.Day, Deaths: r.Crashes}
 	for _, c := range r.Causes {
-		t.Causes = append(t.Causes, supervisor.Cause{Kind: c.Kind, Summary: c.Summary, Deaths: c.Crashes})
+		t.Causes = append(t.Causes, record.Cause{Kind: c.Kind, Summary: c.Summary, Deaths: c.Crashes})
 	}
 	return t
 }
@@ -190,7 +193,7 @@ func (r Row) Snapshot() supervisor.Snapshot {
 	s := supervisor.Snapshot{
 		Backend: r.Backend, Dir: r.Dir, State: stateOf(r.State), Want: r.Want, Since: r.Since, Retry: r.Retry,
 		Run: keeper.Run{ID: r.Run, PID: r.PID, Started: r.Started},
-		Health: supervisor.Health{
+		Health: record.Health{
 			Phase: r.Health.Phase, Latency: time.Duration(r.Health.Latency * float64(time.Millisecond)),
 			Good: r.Health.Good, Failures: r.Health.Failures, Problem: r.Health.Problem,
 		},
@@ -202,10 +205,10 @@ func (r Row) Snapshot() supervisor.Snapshot {
 		s.Last = r.Verdict.verdict()
 	}
 	if u := r.Usage; u != nil {
-		s.Usage = supervisor.Usage{CPU: u.CPU, Total: time.Duration(u.Total * float64(time.Millisecond)), RSS: u.RSS, Procs: u.Procs}
+		s.Usage = process.Usage{CPU: u.CPU, Total: time.Duration(u.Total * float64(time.Millisecond)), RSS: u.RSS, Procs: u.Procs}
 	}
 	if o := r.Owner; o != nil {
-		s.Owner = supervisor.Owner{PID: o.PID, Name: o.Name, Copy: o.Copy, Ours: o.Ours, Why: o.Why}
+		s.Owner = port.Owner{PID: o.PID, Name: o.Name, Copy: o.Copy, Ours: o.Ours, Why: o.Why}
 	}
 	return s
 }

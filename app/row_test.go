@@ -16,6 +16,9 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 var updateRows = goflag.Bool("update-rows", false, "write testdata/rows.golden anew")
@@ -26,8 +29,8 @@ func healthySnapshot() supervisor.Snapshot {
 	return supervisor.Snapshot{
 		Backend: "brain", Dir: "/srv/brain", State: supervisor.Healthy, Want: true, Since: midday.Add(-time.Hour),
 		Run:    keeper.Run{ID: "r1", PID: 4711, Stamp: "boot 99", Started: midday.Add(-2 * time.Hour)},
-		Health: supervisor.Health{Phase: supervisor.PhaseOK, Latency: 12345 * time.Microsecond, Good: midday},
-		Usage:  supervisor.Usage{CPU: 0.0437, Total: 90 * time.Second, RSS: 1200 << 20, Procs: 3},
+		Health: record.Health{Phase: record.PhaseOK, Latency: 12345 * time.Microsecond, Good: midday},
+		Usage:  process.Usage{CPU: 0.0437, Total: 90 * time.Second, RSS: 1200 << 20, Procs: 3},
 		Port:   8000, URL: "http://127.0.0.1:8000", Log: "/srv/brain/logs/server.log",
 	}
 }
@@ -36,7 +39,7 @@ func healthySnapshot() supervisor.Snapshot {
 func rows() []Row {
 	whole := healthySnapshot()
 	crashed := whole
-	crashed.State, crashed.Run, crashed.Health, crashed.Usage = supervisor.Restarting, keeper.Run{}, supervisor.Health{}, supervisor.Usage{}
+	crashed.State, crashed.Run, crashed.Health, crashed.Usage = supervisor.Restarting, keeper.Run{}, record.Health{}, process.Usage{}
 	crashed.Crashes, crashed.Retry, crashed.LastAt = 2, midday.Add(time.Second), midday
 	crashed.Last = crash.Verdict{Kind: "segfault", Summary: "Python died of a segmentation fault", Remedy: "Read the stack.", Line: "Fatal Python error"}
 	segv := &keeper.Exit{Run: whole.Run, At: midday, Signal: syscall.SIGSEGV, Known: true, Tail: []string{"API_KEY=topsecret"}}
@@ -44,7 +47,7 @@ func rows() []Row {
 	lost := &keeper.Exit{Run: whole.Run, At: midday}
 	taken := supervisor.Snapshot{
 		Backend: "brain", Dir: "/srv/brain", State: supervisor.GaveUp, Since: midday, Port: 8000, Log: "/l",
-		Owner: supervisor.Owner{PID: 17, Name: "node", Why: "it is not this backend", Stamp: "never shown"},
+		Owner: port.Owner{PID: 17, Name: "node", Why: "it is not this backend", Stamp: "never shown"},
 		Last:  crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken", Remedy: "End node."}, LastAt: midday,
 	}
 	broken := supervisor.Snapshot{

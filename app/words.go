@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // The titles of menu items that never change. Status lines are put together below.
@@ -63,7 +64,7 @@ func StateWord(s supervisor.Snapshot) string {
 	case supervisor.Healthy:
 		return "Healthy"
 	case supervisor.Unhealthy:
-		if s.Health.Phase == supervisor.PhaseBusy {
+		if s.Health.Phase == record.PhaseBusy {
 			return "Busy"
 		}
 		return "Unhealthy: hung"

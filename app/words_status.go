@@ -9,6 +9,9 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // status is what is said of one backend: a line that always has something, and up to two more that may be empty.
@@ -23,7 +26,7 @@ func statusOf(s supervisor.Snapshot, now time.Time, room int) status {
 		return heldStatus(s, now)
 	case s.State == supervisor.GaveUp:
 		return reasonStatus("Gave up", s.Last.Summary, s.Last.Remedy, room, noteOf(s, now))
-	case s.State == supervisor.Stopped && s.Owner != (supervisor.Owner{}):
+	case s.State == supervisor.Stopped && s.Owner != (port.Owner{}):
 		return ownerStatus(s, now)
 	}
 	return status{line: stateLine(s, now), detail: detailOf(s, now), note: noteOf(s, now)}
@@ -118,7 +121,7 @@ func OpenMPText(paths []string) string {
 	}
 	var names []string
 	for _, p := range paths {
-		if name := Plain(supervisor.BroughtBy(p)); !slices.Contains(names, name) {
+		if name := Plain(process.BroughtBy(p)); !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}
@@ -260,7 +263,7 @@ func briefOf(s supervisor.Snapshot) string {
 		return "misconfigured"
 	case s.State == supervisor.Stopped && s.Owner.Copy:
 		return "without the crash environment"
-	case s.State == supervisor.Unhealthy && s.Health.Phase != supervisor.PhaseBusy:
+	case s.State == supervisor.Unhealthy && s.Health.Phase != record.PhaseBusy:
 		return "hung"
 	}
 	return strings.ToLower(StateWord(s))

@@ -5,14 +5,14 @@ import (
 
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // longestCause is how many characters of a summary may stand for a cause; longer ones give way to the kind's name.
 const longestCause = 45
 
 // TallyLine is "3 crashes today, all: two OpenMP runtimes", or "" if there were fewer than two: one is told by the last crash itself.
-func TallyLine(t supervisor.Tally, now time.Time) string {
+func TallyLine(t record.Tally, now time.Time) string {
 	if t.Deaths < 2 || len(t.Causes) == 0 || t.Day != now.Format(time.DateOnly) {
 		return ""
 	}
@@ -27,7 +27,7 @@ func TallyLine(t supervisor.Tally, now time.Time) string {
 	return line + fmt.Sprintf(", of %d causes", len(t.Causes))
 }
 
-func causeName(c supervisor.Cause) string {
+func causeName(c record.Cause) string {
 	if s := Plain(c.Summary); s != "" && len([]rune(s)) <= longestCause {
 		return s
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
 )
 
 func TestDurationsAreSaidInTwoUnitsAtMost(t *testing.T) {
@@ -101,7 +102,7 @@ func TestEveryEventHasASentence(t *testing.T) {
 	s := in(supervisor.Healthy, time.Hour)
 	exit := &keeper.Exit{Run: s.Run, At: ago(time.Minute), Known: true, Signal: syscall.SIGSEGV}
 	retry := in(supervisor.Restarting, 0, with(func(s *supervisor.Snapshot) { s.Retry = noon.Add(2 * time.Second) }))
-	byHand := in(supervisor.Stopped, 0, with(func(s *supervisor.Snapshot) { s.Owner = supervisor.Owner{PID: 7, Copy: true} }))
+	byHand := in(supervisor.Stopped, 0, with(func(s *supervisor.Snapshot) { s.Owner = port.Owner{PID: 7, Copy: true} }))
 	for _, c := range []struct {
 		e    supervisor.Event
 		want string

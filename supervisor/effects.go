@@ -8,6 +8,8 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // trackerTime is how long multiprocessing's resource tracker may take to unlink what a dead run left; see the ladder.
@@ -16,18 +18,18 @@ const trackerTime = 6 * time.Second
 // forkTime is how long the fork after a crash may keep everything else waiting.
 const forkTime = 20 * time.Millisecond
 
-// carryOutAll carries out what a step wants. After a crash the new start comes first, and alone: to record and to tell the death at the
+// performAll carries out what a step wants. After a crash the new start comes first, and alone: to record and to tell the death at the
 // same time would cost it the processor just when it needs it.
-func (s *Supervisor) carryOutAll(ctx context.Context, all []effect) {
+func (s *Supervisor) performAll(ctx context.Context, all []effect) {
 	for i, e := range all {
 		if l, ok := e.(doLaunch); ok && l.automatic {
-			s.carryOut(ctx, e)
+			s.perform(ctx, e)
 			s.later = append(append(s.later, all[:i]...), all[i+1:]...)
 			return
 		}
 	}
 	for _, e := range all {
-		s.carryOut(ctx, e)
+		s.perform(ctx, e)
 	}
 }
 
@@ -36,23 +38,23 @@ func (s *Supervisor) catchUp(ctx context.Context) {
 	waiting := s.later
 	s.later = nil
 	for _, e := range waiting {
-		s.carryOut(ctx, e)
+		s.perform(ctx, e)
 	}
 }
 
-// carryOut does what the machine wants. It runs in the loop, so whatever may block goes aside and comes back as a letter.
-func (s *Supervisor) carryOut(ctx context.Context, e effect) {
+// perform does what the machine wants. It runs in the loop, so whatever may block goes aside and comes back as a letter.
+func (s *Supervisor) perform(ctx context.Context, e effect) {
 	conn := s.conn
 	switch e := e.(type) {
 	case doLaunch:
 		lctx, cancel := context.WithCancel(ctx)
 		s.cancel = cancel
 		l := launch{s: s, doLaunch: e, conn: conn, good: s.good, mine: s.mine(), life: ctx}
-		begin := func() { s.aside(func() { defer cancel(); s.box.post(l.run(lctx)) }) }
+		begin := func() { s.background(func() { defer cancel(); s.box.post(l.run(lctx)) }) }
 		if e.automatic { // the fork first
 			begin()
 		} else { // after the wish is written
-			s.errand(begin)
+			s.inOrder(begin)
 		}
 	case doCancel:
 		if s.cancel != nil {
@@ -64,45 +66,45 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 		s.tellKeeper(conn, "forgetting the run", func(k Keeper) error { return k.Forget(e.runID) })
 	case doEndStale:
 		s.conn = nil
-		s.aside(func() {
+		s.background(func() {
 			in := staleEnded{runID: e.run.ID}
-			if err := s.world.EndStale(ctx, e.run, e.ladder); err != nil {
+			if err := s.system.EndStale(ctx, e.run, e.ladder); err != nil {
 				if ctx.Err() == nil { // else the app is leaving, and the next one finishes it
 					s.log.Error("ending what a lost keeper left behind", "error", err)
 				}
 				in.failed = err.Error()
 			}
-			s.post(ctx, letter{in: in, conn: conn})
+			s.post(ctx, message{in: in, conn: conn})
 		})
 	case doProbe:
 		c := s.m.config
-		s.aside(func() { s.post(ctx, letter{in: s.probe(ctx, c, e)}) })
+		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, e)}) })
 	case doUse:
 		c, before := s.m.config, s.measure
-		s.aside(func() { s.post(ctx, s.use(c, e, before)) })
+		s.background(func() { s.post(ctx, s.use(c, e, before)) })
 	case doJudgeWorker:
 		log, from, known := s.m.Log, s.logFrom, s.knownNow()
-		s.aside(func() {
+		s.background(func() {
 			known.Tail = lastLines(log, from)
 			v := crash.JudgeWorker(known)
-			s.post(ctx, letter{in: workerDied{e.run.ID, e.child.PID, v}})
+			s.post(ctx, message{in: workerDied{e.run.ID, e.child.PID, v}})
 		})
 	case doCheckArrival:
 		if s.good != nil {
 			vars := s.good.plan.Applied
-			s.aside(func() { s.checkArrival(ctx, e.run, vars) })
+			s.background(func() { s.checkArrival(ctx, e.run, vars) })
 		}
 	case doCount:
 		before := s.before
-		s.aside(func() { s.count(ctx, before, e.run) })
+		s.background(func() { s.count(ctx, before, e.run) })
 	case doRecord:
 		s.examine(ctx, e)
 	case doLookAtPort:
 		c, mine := s.m.config, s.mine()
-		s.aside(func() { s.post(ctx, letter{in: s.lookAtPort(ctx, c, mine, e.look)}) })
+		s.background(func() { s.post(ctx, message{in: s.lookAtPort(ctx, c, mine, e.look)}) })
 	case doSave:
-		s.errand(func() {
-			if err := writeWant(s.folder, e.saved); err != nil {
+		s.inOrder(func() {
+			if err := record.WriteWant(s.folder, e.saved); err != nil {
 				s.log.Error("what is wanted will not survive this app", "error", err)
 			}
 		})
@@ -113,15 +115,15 @@ func (s *Supervisor) carryOut(ctx context.Context, e effect) {
 }
 
 // mine tells what belongs to this backend: its keeper, and the Run IDs of the runs that died, of the last one and of the present one.
-func (s *Supervisor) mine() Mine {
+func (s *Supervisor) mine() port.Mine {
 	deaths, last, now := s.m.deaths, s.m.lastRun, s.m.Run.ID
-	return Mine{Folder: s.folder, Run: func(id string) bool {
-		return id == last || id == now || slices.ContainsFunc(deaths, func(d Death) bool { return d.Run == id })
+	return port.Mine{Folder: s.folder, Run: func(id string) bool {
+		return id == last || id == now || slices.ContainsFunc(deaths, func(d record.Death) bool { return d.Run == id })
 	}}
 }
 
 // post drops what comes after the end.
-func (s *Supervisor) post(ctx context.Context, l letter) {
+func (s *Supervisor) post(ctx context.Context, l message) {
 	if ctx.Err() == nil {
 		s.box.post(l)
 	}
@@ -133,37 +135,37 @@ func (s *Supervisor) tellKeeper(conn Keeper, what string, f func(Keeper) error) 
 		return
 	}
 	name := s.m.Backend
-	s.errand(func() {
+	s.inOrder(func() {
 		if err := f(conn); err != nil && !errors.Is(err, keeper.ErrLost) && !errors.Is(err, keeper.ErrUnknownRun) {
 			s.log.Warn(what, "backend", name, "error", err)
 		}
 	})
 }
 
-// errand is done after those before it: what is wanted is written before the keeper hears of it. A keeper that does not answer holds
+// inOrder is done after those before it: what is wanted is written before the keeper hears of it. A keeper that does not answer holds
 // up the errands, and nothing else.
-func (s *Supervisor) errand(f func()) {
+func (s *Supervisor) inOrder(f func()) {
 	select {
-	case s.errands <- f:
+	case s.ordered <- f:
 	default:
 		s.log.Error("the keeper has not answered for a long time", "backend", s.m.Backend)
 	}
 }
 
-// runErrands does them, the last ones after the end of the loop.
-func (s *Supervisor) runErrands(ctx context.Context) {
+// runInOrder does them, the last ones after the end of the loop.
+func (s *Supervisor) runInOrder(ctx context.Context) {
 	for {
 		select {
-		case f := <-s.errands:
+		case f := <-s.ordered:
 			f()
 			continue
 		default:
 		}
 		select {
-		case f := <-s.errands:
+		case f := <-s.ordered:
 			f()
 		case <-ctx.Done():
-			if len(s.errands) == 0 {
+			if len(s.ordered) == 0 {
 				return
 			}
 		}

@@ -12,27 +12,35 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 // bed is a plan with an environment in which packages can be installed.
-func bed(t *testing.T) Plan {
+func bed(t *testing.T) plan.Plan {
 	site := t.TempDir()
 	require.NoError(t, os.Mkdir(filepath.Join(site, "torch-2.13.0.dist-info"), 0o755))
-	return Plan{
-		Python:  Interpreter{Path: "/b/.venv/bin/python", Prefix: "/b/.venv", Site: []string{site}, Version: "3.11.7"},
+	return plan.Plan{
+		Python:  python.Interpreter{Path: "/b/.venv/bin/python", Prefix: "/b/.venv", Site: []string{site}, Version: "3.11.7"},
 		Applied: []crash.Var{{Name: "OMP_NUM_THREADS", Value: "4"}},
 		Spec:    keeper.Spec{Env: []string{"OMP_NUM_THREADS=4", "API_KEY=sk-aaaaaaaaaaaaaaaa", "PATH=/bin"}},
 	}
 }
 
 func TestADeathIsRecordedWithAllThatIsKnownAndWithoutASecret(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
+	state, made := t.TempDir(), bed(t)
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *world) {
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
+		s := setStage(t, state, func(w *system) {
+			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
 			w.Loaded = func(int) ([]string, error) { return []string{"/b/.venv/libomp.so"}, nil }
 		})
 		s.Start()
@@ -49,11 +57,11 @@ func TestADeathIsRecordedWithAllThatIsKnownAndWithoutASecret(t *testing.T) {
 		require.True(t, r.Death.Healthy)
 		require.Equal(t, 101, r.PID)
 		require.Equal(t, "backend", r.Backend)
-		require.Equal(t, PhaseOK, r.Health.Phase)
+		require.Equal(t, record.PhaseOK, r.Health.Phase)
 		require.Len(t, r.Samples, 12, "one for five seconds")
 		require.True(t, r.Samples[11].OK)
 		require.Equal(t, []string{"API_KEY", "OMP_NUM_THREADS", "PATH"}, r.EnvNames)
-		require.Equal(t, plan.Applied, r.Env)
+		require.Equal(t, made.Applied, r.Env)
 		require.Equal(t, []string{"OMP_NUM_THREADS"}, r.Missing, "the fake process has another environment")
 		require.Equal(t, []string{"/b/.venv/libomp.so"}, r.Loaded)
 		require.Equal(t, "3.11.7", r.Versions["Python"])
@@ -72,15 +80,15 @@ func TestNothingIsGatheredBeforeTheNextRunIsForked(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		forked := make(chan struct{})
-		s := setStage(t, state, func(w *world) {
-			w.Plan = func(Config) (Plan, error) {
+		s := setStage(t, state, func(w *system) {
+			w.Plan = func(config.Config) (plan.Plan, error) {
 				select {
 				case <-forked:
 				default:
-					return Plan{}, nil
+					return plan.Plan{}, nil
 				}
 				time.Sleep(forkTime / 2) // the second launch is under way
-				return Plan{}, nil
+				return plan.Plan{}, nil
 			}
 		})
 		s.Start()
@@ -99,17 +107,17 @@ func TestNothingIsGatheredBeforeTheNextRunIsForked(t *testing.T) {
 }
 
 func TestEvidenceThatComesLaterAmendsTheVerdictOnce(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
-	rig := newCgroupRig(t, "v2")
-	rig.kills(t, "0")
+	state, made := t.TempDir(), bed(t)
+	rig := testkit.NewCgroupRig(t, "v2")
+	rig.Kills(t, "0")
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *world) {
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.Memory = func(int) *MemoryWatch { return NewMemoryWatch(rig.root, 4711, 0, nil) }
+		s := setStage(t, state, func(w *system) {
+			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
+			w.Memory = func(int) *postmortem.MemoryWatch { return postmortem.NewMemoryWatch(rig.Root, 4711, 0, nil) }
 		})
 		s.Start()
 		time.Sleep(10 * time.Second)
-		rig.kills(t, "1")
+		rig.Kills(t, "1")
 		s.k.end(9, false)
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -119,7 +127,7 @@ func TestEvidenceThatComesLaterAmendsTheVerdictOnce(t *testing.T) {
 		require.False(t, records[0].Amended)
 		require.Equal(t, crash.Memory{OOM: true, Source: "cgroup", Limit: 64 << 20, Peak: 67108800}, records[1].Memory)
 		require.Equal(t, records[0].File, records[1].File)
-		want := crash.Judge(crash.Evidence{Known: true, Signal: "SIGKILL", Uptime: records[0].Uptime, Memory: records[1].Memory, Python: plan.Python.Path, Port: 8000, Dir: "/b"})
+		want := crash.Judge(crash.Evidence{Known: true, Signal: "SIGKILL", Uptime: records[0].Uptime, Memory: records[1].Memory, Python: made.Python.Path, Port: 8000, Dir: "/b"})
 		require.Equal(t, want, records[1].Verdict)
 		amendments := 0
 		for _, w := range s.told() {
@@ -131,20 +139,20 @@ func TestEvidenceThatComesLaterAmendsTheVerdictOnce(t *testing.T) {
 		require.Equal(t, changed, records[1].Amended)
 		require.Equal(t, changed, amendments == 1)
 		s.leave(t)
-		w, err := readWant(keeper.BackendFolder(state, "/b"))
+		w, err := record.ReadWant(keeper.BackendFolder(state, "/b"))
 		require.NoError(t, err)
 		require.Equal(t, want, w.Deaths[0].Verdict)
 	})
 }
 
 func TestTheEnvironmentIsWalkedForNativeDeathsAndOnceUntilPackagesChange(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
+	state, made := t.TempDir(), bed(t)
 	synctest.Test(t, func(t *testing.T) {
 		walks := 0
 		found := []openmp.Runtime{{Path: "/b/.venv/torch/lib/libomp.dylib", Flavor: openmp.LLVM}}
-		s := setStage(t, state, func(w *world) {
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.Scan = func(context.Context, Interpreter) (openmp.Environment, error) {
+		s := setStage(t, state, func(w *system) {
+			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
+			w.Scan = func(context.Context, python.Interpreter) (openmp.Environment, error) {
 				walks++ // the scans' own lock makes this safe
 				time.Sleep(3 * time.Second)
 				return openmp.Environment{Runtimes: found}, nil
@@ -167,8 +175,8 @@ func TestTheEnvironmentIsWalkedForNativeDeathsAndOnceUntilPackagesChange(t *test
 		require.Empty(t, records[1].OpenMP, "the first word does not wait for a walk")
 		require.Equal(t, found, records[2].OpenMP)
 		require.Equal(t, found, records[3].OpenMP, "known from the start")
-		require.NoError(t, os.Mkdir(filepath.Join(plan.Python.Site[0], "faiss_cpu-1.14.3.dist-info"), 0o755))
-		require.NoError(t, os.Chtimes(plan.Python.Site[0], noon, noon))
+		require.NoError(t, os.Mkdir(filepath.Join(made.Python.Site[0], "faiss_cpu-1.14.3.dist-info"), 0o755))
+		require.NoError(t, os.Chtimes(made.Python.Site[0], testkit.Noon, testkit.Noon))
 		s.k.end(11, false)
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
@@ -178,11 +186,11 @@ func TestTheEnvironmentIsWalkedForNativeDeathsAndOnceUntilPackagesChange(t *test
 }
 
 func TestAnAppThatLeavesDoesNotWaitForAWalkAndKeepsTheRecord(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
+	state, made := t.TempDir(), bed(t)
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *world) {
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.Scan = func(ctx context.Context, _ Interpreter) (openmp.Environment, error) {
+		s := setStage(t, state, func(w *system) {
+			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
+			w.Scan = func(ctx context.Context, _ python.Interpreter) (openmp.Environment, error) {
 				<-ctx.Done()
 				return openmp.Environment{}, ctx.Err()
 			}
@@ -194,7 +202,7 @@ func TestAnAppThatLeavesDoesNotWaitForAWalkAndKeepsTheRecord(t *testing.T) {
 		left := time.Now()
 		s.leave(t)
 		require.Less(t, time.Since(left), finishTime)
-		kept, err := KeptDeaths(keeper.BackendFolder(state, "/b"))
+		kept, err := record.All(keeper.BackendFolder(state, "/b"))
 		require.NoError(t, err)
 		require.Len(t, kept, 1)
 		require.NotEmpty(t, kept[0].File)
@@ -202,16 +210,16 @@ func TestAnAppThatLeavesDoesNotWaitForAWalkAndKeepsTheRecord(t *testing.T) {
 }
 
 func TestWhoHasThePortIsNamedWhereThatIsTheQuestion(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
+	state, made := t.TempDir(), bed(t)
 	synctest.Test(t, func(t *testing.T) {
 		claims := 0
-		s := setStage(t, state, func(w *world) {
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.Claim = func(context.Context, Config, Mine) (Claim, error) {
+		s := setStage(t, state, func(w *system) {
+			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
+			w.Claim = func(context.Context, config.Config, port.Mine) (port.Finding, error) {
 				if claims++; claims == 1 { // the first start finds it free
-					return Claim{Free: true}, nil
+					return port.Finding{Free: true}, nil
 				}
-				return Claim{Owner: Owner{PID: 12, Name: "node"}}, nil
+				return port.Finding{Owner: port.Owner{PID: 12, Name: "node"}}, nil
 			}
 		})
 		s.Start()
@@ -229,21 +237,21 @@ func TestWhoHasThePortIsNamedWhereThatIsTheQuestion(t *testing.T) {
 }
 
 func TestAWorkersDeathIsRecordedWithTheLogsTail(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
+	state, made := t.TempDir(), bed(t)
 	log := filepath.Join(t.TempDir(), "server.log")
 	require.NoError(t, os.WriteFile(log, []byte("of an earlier run\n"), 0o600))
 	synctest.Test(t, func(t *testing.T) {
 		gone := make(chan struct{})
-		s := setStage(t, state, func(w *world) {
+		s := setStage(t, state, func(w *system) {
 			load := w.Load
-			w.Load = func(dir string) (Config, error) { c, err := load(dir); c.Log.File = log; return c, err }
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.Use = func(keeper.Run, Usage, time.Duration, bool) (Usage, []Child, error) {
+			w.Load = func(dir string) (config.Config, error) { c, err := load(dir); c.Log.File = log; return c, err }
+			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
+			w.Use = func(keeper.Run, process.Usage, time.Duration, bool) (process.Usage, []process.Child, error) {
 				select {
 				case <-gone:
-					return Usage{Procs: 1}, nil, nil
+					return process.Usage{Procs: 1}, nil, nil
 				default:
-					return Usage{Procs: 2}, []Child{{PID: 77, Stamp: "s", Interpreter: true}}, nil
+					return process.Usage{Procs: 2}, []process.Child{{PID: 77, Stamp: "s", Interpreter: true}}, nil
 				}
 			}
 		})
@@ -280,7 +288,7 @@ func TestADeathWhileNobodyWatchedIsRecordedByTheNextApp(t *testing.T) {
 		exit := keeper.Exit{Run: keeper.Run{ID: "run1", PID: 101, Started: time.Now().Add(-time.Hour)}, At: time.Now(), Known: true, Signal: 11}
 		k.exits <- exit
 		time.Sleep(time.Minute)
-		s := setStage(t, state, func(w *world) {
+		s := setStage(t, state, func(w *system) {
 			w.Attach = func(context.Context, string) (Keeper, error) { return k, nil }
 			w.Launch = func(context.Context, string, string) (Keeper, error) { return k, nil }
 		})
@@ -303,20 +311,20 @@ func TestADeathWhileNobodyWatchedIsRecordedByTheNextApp(t *testing.T) {
 }
 
 func TestWhatVivariumEndedItselfIsNotAmended(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
-	rig := newCgroupRig(t, "v2")
-	rig.kills(t, "0")
+	state, made := t.TempDir(), bed(t)
+	rig := testkit.NewCgroupRig(t, "v2")
+	rig.Kills(t, "0")
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *world) {
+		s := setStage(t, state, func(w *system) {
 			load := w.Load
-			w.Load = func(dir string) (Config, error) {
+			w.Load = func(dir string) (config.Config, error) {
 				c, err := load(dir)
 				c.Health.RestartHung = true
 				return c, err
 			}
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.Memory = func(int) *MemoryWatch { return NewMemoryWatch(rig.root, 4711, 0, nil) }
-			w.Scan = func(context.Context, Interpreter) (openmp.Environment, error) {
+			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
+			w.Memory = func(int) *postmortem.MemoryWatch { return postmortem.NewMemoryWatch(rig.Root, 4711, 0, nil) }
+			w.Scan = func(context.Context, python.Interpreter) (openmp.Environment, error) {
 				return openmp.Environment{Runtimes: []openmp.Runtime{{Path: "/x/libomp.dylib"}}}, nil
 			}
 		})
@@ -325,7 +333,7 @@ func TestWhatVivariumEndedItselfIsNotAmended(t *testing.T) {
 		s.k.mu.Unlock()
 		s.Start()
 		time.Sleep(10 * time.Second)
-		rig.kills(t, "1")
+		rig.Kills(t, "1")
 		s.setIll(true)
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
@@ -341,12 +349,12 @@ func TestWhatVivariumEndedItselfIsNotAmended(t *testing.T) {
 }
 
 func TestAReportThatComesLaterIsInTheRecord(t *testing.T) {
-	state, plan := t.TempDir(), bed(t)
-	s := shelf{t: t, dir: t.TempDir()}
+	state, made := t.TempDir(), bed(t)
+	s := testkit.Shelf{T: t, Dir: t.TempDir()}
 	synctest.Test(t, func(t *testing.T) {
-		st := setStage(t, state, func(w *world) {
-			w.Plan = func(Config) (Plan, error) { return plan, nil }
-			w.ReportFolders = []string{s.dir}
+		st := setStage(t, state, func(w *system) {
+			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
+			w.ReportFolders = []string{s.Dir}
 		})
 		st.Start()
 		time.Sleep(10 * time.Second)
@@ -355,7 +363,7 @@ func TestAReportThatComesLaterIsInTheRecord(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		require.Equal(t, 1, len(st.toldRecords()), "the first word does not wait")
-		file := s.put("JetsamEvent-x.ips", jetsamEvent(101, `,"reason":"vm-pageshortage"`), time.Now())
+		file := s.Put("JetsamEvent-x.ips", testkit.JetsamEvent(101, `,"reason":"vm-pageshortage"`), time.Now())
 		time.Sleep(time.Second)
 		synctest.Wait()
 		records := st.toldRecords()

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/process"
 )
 
 func TestRuntimesAreLookedAtAfterTheStartAndOnceAMinute(t *testing.T) {
@@ -26,13 +28,13 @@ func TestRuntimesAreLookedAtAfterTheStartAndOnceAMinute(t *testing.T) {
 		for range times {
 			p.after(every).feed(due{})
 			n += looks()
-			p.feed(used{runID: "r1", usage: Usage{Procs: 1}}).healthy()
+			p.feed(used{runID: "r1", usage: process.Usage{Procs: 1}}).healthy()
 		}
 		return n
 	}
 	p.feed(due{})
 	require.Equal(t, 1, looks(), "also while it starts: it may die of it then")
-	p.feed(used{runID: "r1", usage: Usage{Procs: 1}}).healthy()
+	p.feed(used{runID: "r1", usage: process.Usage{Procs: 1}}).healthy()
 	require.Equal(t, 1, use(5*time.Second, 1), "what it needs is imported once it is healthy")
 	require.Equal(t, 5, use(5*time.Second, 60), "five minutes")
 	p.after(time.Second).feed(look{})
@@ -57,7 +59,7 @@ func TestTheLoopTellsWhatIsLoaded(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		var fails atomic.Bool
-		s := setStage(t, state, func(w *world) {
+		s := setStage(t, state, func(w *system) {
 			w.Loaded = func(int) ([]string, error) {
 				if fails.Load() {
 					return nil, errors.New("permission denied")

@@ -12,7 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 // program is a backend without any dependency: it answers /health, and runs until a signal ends it.
@@ -43,14 +46,14 @@ func realGround(t *testing.T) ground {
 	state, err := os.MkdirTemp("", "viv") // t.TempDir is too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(state) })
-	g := ground{state: state, dir: filepath.Join(state, "backend"), keeper: filepath.Join(state, "vivarium-keeper"), port: freePort(t)}
+	g := ground{state: state, dir: filepath.Join(state, "backend"), keeper: filepath.Join(state, "vivarium-keeper"), port: testkit.FreePort(t)}
 	require.NoError(t, os.Mkdir(g.dir, 0o755))
 	g.dir, err = filepath.EvalSymlinks(g.dir)
 	require.NoError(t, err)
 	out, err := exec.Command("go", "build", "-o", g.keeper, "../cmd/vivarium-keeper").CombinedOutput()
 	require.NoError(t, err, string(out))
 	g.write(t, "server.py", program)
-	g.write(t, ConfigName, fmt.Sprintf("command = [%q, \"server.py\", \"{port}\"]\nport = %d\n[health]\ninterval = \"1s\"\n[stop]\ngrace = \"3s\"\n",
+	g.write(t, config.FileName, fmt.Sprintf("command = [%q, \"server.py\", \"{port}\"]\nport = %d\n[health]\ninterval = \"1s\"\n[stop]\ngrace = \"3s\"\n",
 		string(real[:len(real)-1]), g.port))
 	return g
 }
@@ -114,7 +117,7 @@ func TestARealServerIsStartedKilledExplainedRestartedAdoptedAndStopped(t *testin
 	l.until(EventHealthy)
 	l.Stop()
 	require.True(t, l.until(EventStopped).Asked)
-	free, err := PortFree("127.0.0.1", g.port)
+	free, err := port.Free("127.0.0.1", g.port)
 	require.NoError(t, err)
 	require.True(t, free)
 }

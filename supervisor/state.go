@@ -5,6 +5,9 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // State is what a backend is doing. What it should be doing is Snapshot.Want; the two never mix.
@@ -35,20 +38,20 @@ type Snapshot struct {
 	Retry   time.Time // Restarting: when the next start is due
 
 	Run    keeper.Run // zero when nothing runs
-	Health Health
-	Usage  Usage
+	Health record.Health
+	Usage  process.Usage
 
 	Crashes int           // since a person last started it or a run proved stable
 	Last    crash.Verdict // of the last run that ended unasked; Kind "" when there was none
 	LastAt  time.Time
 	// LastReport is the page about that end, an absolute path; "" while there is none.
 	LastReport string
-	Tally      Tally // of the day of the latest death
+	Tally      record.Tally // of the day of the latest death
 
 	Port  int
-	URL   string // "http://127.0.0.1:8000", "" without a port
-	Log   string // absolute path
-	Owner Owner  // who holds the port while it is not ours: Stopped with a copy, or GaveUp with port-taken
+	URL   string     // "http://127.0.0.1:8000", "" without a port
+	Log   string     // absolute path
+	Owner port.Owner // who holds the port while it is not ours: Stopped with a copy, or GaveUp with port-taken
 
 	ConfigProblem string   // the configuration is broken: one line with file, line, key and remedy
 	ConfigFile    string   // the file to open for it

@@ -9,8 +9,13 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // begin finds out what is there, and tells the machine. A keeper that is there and does not answer is waited for: a decision that does
@@ -20,27 +25,27 @@ func (s *Supervisor) begin(ctx context.Context) {
 		s.log.Error("making the backend's state folder", "error", err)
 	}
 	in := began{}
-	c, err := s.world.Load(s.dir)
+	c, err := s.system.Load(s.dir)
 	if err != nil && !errors.As(err, &in.problem) {
-		in.problem = &ConfigError{File: s.dir, Problem: err.Error()}
+		in.problem = &config.Error{File: s.dir, Problem: err.Error()}
 	}
 	in.config = c
-	if in.saved, err = readWant(s.folder); err != nil {
+	if in.saved, err = record.ReadWant(s.folder); err != nil {
 		s.log.Error("starting without memory", "error", err)
 	}
 	if in.saved != nil {
-		in.report = pageOf(s.folder, in.saved.LastAt)
+		in.report = record.PageOf(s.folder, in.saved.LastAt)
 	}
-	out := letter{logFrom: sizeOf(c.Log.File)}
-	if p, err := s.world.Plan(c); err == nil && in.problem == nil {
-		out.good = &goodPlan{c, p} // for a run that is there already
+	out := message{logFrom: sizeOf(c.Log.File)}
+	if p, err := s.system.Plan(c); err == nil && in.problem == nil {
+		out.good = &planned{c, p} // for a run that is there already
 	}
 	for wait := firstWait; ; wait = min(2*wait, longestWait) {
 		out.conn, in.found = s.attach(ctx, out.good.evidence())
 		if in.found.problem == "" {
 			break
 		}
-		s.post(ctx, letter{in: unreachable{c, in.found.problem}})
+		s.post(ctx, message{in: unreachable{c, in.found.problem}})
 		if !sleep(ctx, wait) {
 			return
 		}
@@ -69,7 +74,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 
 // attach gives what is there now.
 func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, found) {
-	conn, err := s.world.Attach(ctx, s.folder)
+	conn, err := s.system.Attach(ctx, s.folder)
 	switch {
 	case errors.Is(err, keeper.ErrNone):
 		return nil, found{}
@@ -98,10 +103,10 @@ func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, 
 
 // await waits for the end of the run, through as many connections as that takes.
 func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run) {
-	s.memory.Store(s.world.Memory(run.PID))
+	s.memory.Store(s.system.Memory(run.PID))
 	exit, err := conn.Wait(ctx)
 	if err == nil {
-		s.post(ctx, letter{in: exited{exit, judge(exit, s.knownNow())}})
+		s.post(ctx, message{in: exited{exit, judge(exit, s.knownNow())}})
 		return
 	}
 	if ctx.Err() != nil {
@@ -110,7 +115,7 @@ func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run) {
 	_ = conn.Close()
 	for wait := firstWait; ctx.Err() == nil; wait = min(2*wait, longestWait) {
 		next, f := s.attach(ctx, s.knownNow())
-		s.post(ctx, letter{in: reattached{run.ID, f}, conn: next})
+		s.post(ctx, message{in: reattached{run.ID, f}, conn: next})
 		if f.problem == "" {
 			return // the loop goes on from here: it waits again if there is something to wait for
 		}
@@ -126,7 +131,7 @@ func judge(e keeper.Exit, known crash.Evidence) crash.Verdict {
 }
 
 // evidence is what a plan tells about a run's end, before it ended.
-func (g *goodPlan) evidence() crash.Evidence {
+func (g *planned) evidence() crash.Evidence {
 	if g == nil {
 		return crash.Evidence{}
 	}
@@ -136,7 +141,7 @@ func (g *goodPlan) evidence() crash.Evidence {
 // knowledge is what is known of a run before it ends.
 type knowledge struct {
 	crash.Evidence
-	python Interpreter
+	python python.Interpreter
 }
 
 // learn puts together what is known of the present run, for whoever judges its end.
@@ -160,11 +165,11 @@ func (s *Supervisor) knownNow() crash.Evidence {
 	return e
 }
 
-func (s *Supervisor) probe(ctx context.Context, c Config, e doProbe) probed {
+func (s *Supervisor) probe(ctx context.Context, c config.Config, e doProbe) probed {
 	in := probed{runID: e.run.ID, listens: e.proven}
-	in.latency, in.err = s.world.Probe(ctx, c)
+	in.latency, in.err = s.system.Probe(ctx, c)
 	if in.err == nil && !e.proven {
-		if in.listens, in.err = s.world.Listening(c.Port, e.run); in.err != nil {
+		if in.listens, in.err = s.system.Listening(c.Port, e.run); in.err != nil {
 			s.log.Debug("looking for the run's socket", "error", in.err)
 		}
 	}
@@ -174,28 +179,28 @@ func (s *Supervisor) probe(ctx context.Context, c Config, e doProbe) probed {
 // measure is the latest measurement of the run; the next share of CPU is computed from it.
 type measure struct {
 	at    time.Time
-	usage Usage
+	usage process.Usage
 }
 
-func (s *Supervisor) use(c Config, e doUse, before measure) letter {
+func (s *Supervisor) use(c config.Config, e doUse, before measure) message {
 	now := time.Now()
-	u, children, err := s.world.Use(e.run, before.usage, now.Sub(before.at), e.whole)
+	u, children, err := s.system.Use(e.run, before.usage, now.Sub(before.at), e.whole)
 	if err != nil {
 		s.log.Debug("measuring the run", "error", err)
-		return letter{in: used{runID: e.run.ID, failed: true}, measure: before}
+		return message{in: used{runID: e.run.ID, failed: true}, measure: before}
 	}
 	if e.whole {
 		s.memory.Load().Look()
 	}
-	in := used{runID: e.run.ID, usage: u, children: children, changed: s.world.Changed(c)}
+	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)
 	if e.openmp {
-		in.openmp, err = s.world.Loaded(e.run.PID)
+		in.openmp, err = s.system.Loaded(e.run.PID)
 		if in.looked = err == nil; !in.looked {
 			s.log.Debug("looking for OpenMP runtimes", "error", err)
 		}
 	}
-	return letter{in: in, measure: measure{now, u}}
+	return message{in: in, measure: measure{now, u}}
 }
 
 // checkArrival looks whether the crash environment is in the process. What cannot be read is not called missing.
@@ -204,9 +209,9 @@ func (s *Supervisor) checkArrival(ctx context.Context, run keeper.Run, vars []cr
 		if !sleep(ctx, 100*time.Millisecond) {
 			return
 		}
-		env, err := s.world.Environ(run.PID)
+		env, err := s.system.Environ(run.PID)
 		if err == nil && len(env) > 0 {
-			s.post(ctx, letter{in: arrived{run.ID, Arrived(env, vars)}})
+			s.post(ctx, message{in: arrived{run.ID, process.Arrived(env, vars)}})
 			return
 		}
 	}
@@ -218,23 +223,23 @@ func (s *Supervisor) count(ctx context.Context, before map[string]time.Time, run
 	if before == nil {
 		return // an adopted run: nobody knows what was there before it
 	}
-	atDeath := LeftBehind(before, Semaphores(), run.Started)
+	atDeath := process.LeftBehind(before, process.Semaphores(), run.Started)
 	if len(atDeath) == 0 {
 		return
 	}
 	if !sleep(ctx, trackerTime) {
 		return
 	}
-	s.post(ctx, letter{in: semaphores{len(Abandoned(atDeath))}})
+	s.post(ctx, message{in: semaphores{len(process.Abandoned(atDeath))}})
 }
 
-func (s *Supervisor) lookAtPort(ctx context.Context, c Config, mine Mine, look int) port {
-	claim, err := s.world.Claim(ctx, c, mine)
+func (s *Supervisor) lookAtPort(ctx context.Context, c config.Config, mine port.Mine, look int) portSeen {
+	claim, err := s.system.Claim(ctx, c, mine)
 	if err != nil {
 		s.log.Debug("looking at the port", "error", err)
-		return port{look: look, failed: true}
+		return portSeen{look: look, failed: true}
 	}
-	return port{look: look, owner: claim.Owner}
+	return portSeen{look: look, owner: claim.Owner}
 }
 
 // lastLines reads the end of a log file, not before the byte from, where the present run began; nil if it cannot. A rotated file is

@@ -6,44 +6,51 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // realWorld is the world of everybody but the tests.
-func realWorld(d Deps) world {
+func realWorld(d Deps) system {
 	parent := d.Parent
 	if parent == nil {
 		parent = os.Environ()
 	}
 	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
-	return world{
+	return system{
 		Attach: func(ctx context.Context, folder string) (Keeper, error) { return asKeeper(keeper.Attach(ctx, folder)) },
 		Launch: func(ctx context.Context, exe, folder string) (Keeper, error) {
 			return asKeeper(keeper.Launch(ctx, exe, folder))
 		},
 		EndStale: keeper.End,
-		Load:     LoadConfig,
-		Plan: func(c Config) (Plan, error) {
-			return MakePlan(c, PlanOptions{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home})
+		Load:     config.Load,
+		Plan: func(c config.Config) (plan.Plan, error) {
+			return plan.Make(c, plan.Options{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home})
 		},
-		Changed: Config.Changed,
-		Claim:   ClaimPort,
-		EndCopies: func(ctx context.Context, c Claim, l keeper.Ladder) error {
+		Changed: config.Config.Changed,
+		Claim:   port.Claim,
+		EndCopies: func(ctx context.Context, c port.Finding, l keeper.Ladder) error {
 			return keeper.EndAll(ctx, c.End, l)
 		},
-		Probe:     func(ctx context.Context, c Config) (time.Duration, error) { return ProbeBackend(ctx, c) },
-		Listening: Listening,
-		Use: func(r keeper.Run, before Usage, elapsed time.Duration, whole bool) (Usage, []Child, error) {
-			return TreeUsage(r.PID, before, elapsed, whole)
+		Probe:     func(ctx context.Context, c config.Config) (time.Duration, error) { return probe.Backend(ctx, c) },
+		Listening: port.Listening,
+		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
+			return process.Measure(r.PID, before, elapsed, whole)
 		},
-		Loaded:  func(pid int) ([]string, error) { return Loaded(pid) },
+		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ: keeper.Environ,
-		Memory:  WatchMemory,
-		Scan: func(ctx context.Context, in Interpreter) (openmp.Environment, error) {
+		Memory:  postmortem.WatchMemory,
+		Scan: func(ctx context.Context, in python.Interpreter) (openmp.Environment, error) {
 			return openmp.Scan(ctx, in.Prefix, in.Site, nil)
 		},
-		ReportFolders: ReportFolders(),
+		ReportFolders: postmortem.ReportFolders(),
 	}
 }
 

@@ -5,23 +5,26 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // watchWorkers tells of an interpreter child that vanished unasked. Under --reload children come and go with every edit: there only a
 // reloader without any child is dead.
-func (m *machine) watchWorkers(now time.Time, children []Child) {
-	if HasReload(m.config.Command) {
+func (m *machine) watchWorkers(now time.Time, children []process.Child) {
+	if process.HasReload(m.config.Command) {
 		m.watchReloader(now, children)
 		return
 	}
-	for _, c := range Vanished(m.children, children) {
+	for _, c := range process.Vanished(m.children, children) {
 		m.do(doJudgeWorker{m.Run, c})
 	}
 	m.children = children
 }
 
 // watchReloader: a reloader ends its child before it starts the next one, so that one look without a child says nothing.
-func (m *machine) watchReloader(now time.Time, children []Child) {
+func (m *machine) watchReloader(now time.Time, children []process.Child) {
 	if anyInterpreter(children) {
 		m.children, m.childless = children, false
 		return
@@ -46,7 +49,7 @@ func (m *machine) watchReloader(now time.Time, children []Child) {
 	}
 }
 
-func anyInterpreter(children []Child) bool {
+func anyInterpreter(children []process.Child) bool {
 	for _, c := range children {
 		if c.Interpreter {
 			return true
@@ -60,11 +63,11 @@ func (m *machine) onWorkerDied(now time.Time, in workerDied) {
 		return
 	}
 	m.setLast(in.verdict, now)
-	m.doRecord(Death{Run: in.runID, At: now, Worker: in.pid, Verdict: in.verdict}, nil, m.Snapshot, false)
+	m.doRecord(record.Death{Run: in.runID, At: now, Worker: in.pid, Verdict: in.verdict}, nil, m.Snapshot, false)
 	m.tell(now, Event{What: EventWorkerDied, Verdict: in.verdict, Text: fmt.Sprintf("process %d", in.pid)})
 }
 
-func (m *machine) onPort(now time.Time, in port) {
+func (m *machine) onPort(now time.Time, in portSeen) {
 	if in.look != m.look || !m.looking {
 		m.ignore("stale: not the latest look")
 		return
@@ -94,11 +97,11 @@ func (m *machine) onPort(now time.Time, in port) {
 }
 
 // portTaken is the verdict on a port that belongs to somebody else.
-func portTaken(o Owner, port int, back bool) crash.Verdict {
-	v := crash.Verdict{Kind: crash.KindPortTaken, Summary: fmt.Sprintf("port %d is taken by %s", port, ownersText([]Owner{o}))}
+func portTaken(o port.Owner, number int, back bool) crash.Verdict {
+	v := crash.Verdict{Kind: crash.KindPortTaken, Summary: fmt.Sprintf("port %d is taken by %s", number, port.Names([]port.Owner{o}))}
 	switch {
 	case back:
-		v.Summary = fmt.Sprintf("%s was ended and is back on port %d", ownersText([]Owner{o}), port)
+		v.Summary = fmt.Sprintf("%s was ended and is back on port %d", port.Names([]port.Owner{o}), number)
 		v.Remedy = "Something starts it again: " + o.Why + ". Stop that first, then try again."
 	case o.Copy:
 		v.Remedy = "It is this backend, started without the crash environment. Take Over ends it and starts it properly."

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 // printer writes events, each with one Write: a line is never torn, and an error means that nobody reads any more.
@@ -55,7 +56,7 @@ func (p *printer) event(e supervisor.Event) error {
 }
 
 // hello says what this is. Programs need no hello.
-func (p *printer) hello(c supervisor.Config) error {
+func (p *printer) hello(c config.Config) error {
 	if p.json {
 		return nil
 	}

@@ -13,16 +13,18 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
 )
 
 // Options is one backend to run in the foreground.
 type Options struct {
-	Config supervisor.Config // of the backend
-	State  string            // the state folder
-	Keeper string            // the keeper's program
-	JSON   bool              // a row for each event instead of a line
+	Config config.Config // of the backend
+	State  string        // the state folder
+	Keeper string        // the keeper's program
+	JSON   bool          // a row for each event instead of a line
 	Colour bool
 	Out    io.Writer
 	Log    *slog.Logger // what is no event; if nil, nothing is logged
@@ -37,7 +39,7 @@ type Options struct {
 // EndError is an end that is no success: the backend gave up for good, or crashed and is not to be restarted.
 type EndError struct {
 	Verdict crash.Verdict
-	Owner   supervisor.Owner
+	Owner   port.Owner
 }
 
 func (e *EndError) Error() string {

@@ -18,6 +18,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
@@ -167,7 +168,7 @@ func start(t *testing.T, state string, a *actor, change ...func(*Options)) *fore
 	t.Helper()
 	f := &foreground{actor: a, screen: &screen{}, signals: make(chan os.Signal, 4), closed: make(chan struct{}), done: make(chan error, 1)}
 	o := Options{
-		Config: supervisor.Config{Name: "brain", Dir: "/srv/brain", Log: supervisor.LogConfig{File: "/l"}}, State: state,
+		Config: config.Config{Name: "brain", Dir: "/srv/brain", Log: config.Log{File: "/l"}}, State: state,
 		Out: f.screen, Signals: f.signals, Closed: f.closed, Supervise: func(string) app.Supervision { return a },
 	}
 	for _, c := range change {

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func crashesCommand(c console) *cobra.Command {
@@ -26,7 +26,7 @@ func crashesCommand(c console) *cobra.Command {
 				return err
 			}
 			for _, dir := range dirs {
-				deaths, err := supervisor.KeptDeaths(h.folder(dir))
+				deaths, err := record.All(h.folder(dir))
 				if err != nil {
 					return err
 				}
@@ -60,7 +60,7 @@ type deathRow struct {
 	Report  string        `json:"report,omitempty"` // the page about it
 }
 
-func printDeaths(w io.Writer, name, dir string, deaths []supervisor.Kept, asJSON bool) error {
+func printDeaths(w io.Writer, name, dir string, deaths []record.Kept, asJSON bool) error {
 	if len(deaths) == 0 && !asJSON {
 		_, err := fmt.Fprintf(w, "%s: no crash on record\n", app.Plain(name))
 		return err
@@ -83,7 +83,7 @@ func printDeaths(w io.Writer, name, dir string, deaths []supervisor.Kept, asJSON
 }
 
 // exitCodeOf is a death's exit code; nil if it has none.
-func exitCodeOf(d supervisor.Death) *int {
+func exitCodeOf(d record.Death) *int {
 	if d.Signal != "" || d.Worker != 0 || d.Verdict.Kind == crash.KindKeeperLost {
 		return nil
 	}
@@ -91,7 +91,7 @@ func exitCodeOf(d supervisor.Death) *int {
 }
 
 // deathLines is a death as one line for a person, and where to read more about it in another.
-func deathLines(name string, d supervisor.Kept) string {
+func deathLines(name string, d record.Kept) string {
 	line := fmt.Sprintf("%s  %s: %s", d.At.Local().Format("2006-01-02 15:04:05"), app.Plain(name), app.Plain(d.Verdict.Summary))
 	how := d.Signal
 	if code := exitCodeOf(d.Death); code != nil {

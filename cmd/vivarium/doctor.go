@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/process"
 )
 
 func doctorCommand(c console) *cobra.Command {
@@ -89,7 +89,7 @@ func tellChecks(c console, checks []app.Check, asJSON bool) error {
 
 // cleanUp removes what dead processes left behind.
 func cleanUp(c console, asJSON bool) error {
-	removed, err := supervisor.Clean()
+	removed, err := process.Clean()
 	if asJSON {
 		if removed == nil {
 			removed = []string{}

@@ -13,8 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // cureOptions are doctor's flags that change something.
@@ -90,7 +91,7 @@ func (h home) cure(ctx context.Context, c console, dir string, o cureOptions) er
 	return err
 }
 
-func (h home) fix(ctx context.Context, c console, dir string, python supervisor.Interpreter, row *cureRow, o cureOptions) error {
+func (h home) fix(ctx context.Context, c console, dir string, python python.Interpreter, row *cureRow, o cureOptions) error {
 	env, err := openmp.Scan(ctx, python.Prefix, python.Site, nil)
 	if err != nil {
 		return err
@@ -197,7 +198,7 @@ func (h home) unused(ctx context.Context, dir string, files []string) error {
 	if len(files) == 0 {
 		return nil
 	}
-	users, err := supervisor.UsersOf(files)
+	users, err := process.UsersOf(files)
 	if err != nil {
 		return err
 	}

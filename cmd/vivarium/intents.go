@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
@@ -74,7 +75,7 @@ func (h home) ask(ctx context.Context, c console, dir string, i intent, asJSON b
 		return err
 	}
 	defer client.Close()
-	if _, err := supervisor.LoadConfig(dir); err != nil { // said here and now, not in the holder's own words later
+	if _, err := config.Load(dir); err != nil { // said here and now, not in the holder's own words later
 		return err
 	}
 	row, err := i.ask(client, ctx)
@@ -129,7 +130,7 @@ type stopper struct {
 
 // ladderOf is how the backend's configuration wants it stopped; a broken one says nothing.
 func ladderOf(dir string) keeper.Ladder {
-	c, err := supervisor.LoadConfig(dir)
+	c, err := config.Load(dir)
 	if err != nil {
 		return defaultLadder
 	}

@@ -17,7 +17,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/terminal"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 func logsCommand(c console) *cobra.Command {
@@ -53,7 +53,7 @@ func logsCommand(c console) *cobra.Command {
 
 func showLogs(ctx context.Context, c console, dirs []string, lines int, follow bool) error {
 	for i, dir := range dirs {
-		config, err := supervisor.LoadConfig(dir)
+		config, err := config.Load(dir)
 		if err != nil {
 			return err
 		}

@@ -12,9 +12,10 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/terminal"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // The exit codes.
@@ -74,8 +75,8 @@ func execute(c console, args []string) int {
 
 func codeOf(err error) int {
 	var coded *codeError
-	var config *supervisor.ConfigError
-	var python *supervisor.PythonError
+	var config *config.Error
+	var python *python.Error
 	var ended *terminal.EndError
 	switch {
 	case errors.As(err, &coded):

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 // programs is where TestMain built the programs.
@@ -276,7 +276,7 @@ func TestInitWritesAndAsksAndNeverOverwrites(t *testing.T) {
 	out, told, code = do(t, "init", "--force")
 	require.Zero(t, code, told)
 	require.Contains(t, out, "start.before-vivarium")
-	c, err := supervisor.LoadConfig(dir)
+	c, err := config.Load(dir)
 	require.NoError(t, err)
 	require.Equal(t, 8123, c.Port)
 	require.Equal(t, "large", c.Environment["MODEL"])
@@ -295,6 +295,6 @@ func TestLoginIsSwitchedForTheProgramBesideThisOne(t *testing.T) {
 func TestAnErrorKeepsItsCodeHoweverItIsWrapped(t *testing.T) {
 	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", usage("y"))))
 	require.Equal(t, codeNotRunning, codeOf(fmt.Errorf("x: %w", app.ErrNotHeld)))
-	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", &supervisor.ConfigError{})))
+	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", &config.Error{})))
 	require.Equal(t, codeFailed, codeOf(errors.New("x")))
 }

@@ -12,9 +12,9 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/page"
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // pageCommand makes pages for the other programs, which do not carry what it takes, and prints where they are.
@@ -51,8 +51,8 @@ func pageWords() page.Words {
 }
 
 // writeReport writes the page about the death whose record is in that file beside it.
-func writeReport(record string) (string, error) {
-	r, err := supervisor.ReadRecord(record)
+func writeReport(rec string) (string, error) {
+	r, err := record.Read(rec)
 	if err != nil {
 		return "", err
 	}

@@ -12,17 +12,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // recorded is a death on record, in a file.
-func recorded(t *testing.T, change func(*supervisor.Record)) supervisor.Record {
+func recorded(t *testing.T, change func(*record.Record)) record.Record {
 	t.Helper()
-	r := supervisor.Record{
-		Death: supervisor.Death{
+	r := record.Record{
+		Death: record.Death{
 			Run: "r1", At: time.Date(2026, 3, 14, 13, 42, 30, 0, time.UTC), Uptime: 90 * time.Minute, Signal: "SIGABRT",
 			Verdict: crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes in one process", Remedy: "Make one of them."},
 		},
@@ -35,7 +35,7 @@ func recorded(t *testing.T, change func(*supervisor.Record)) supervisor.Record {
 	return r
 }
 
-func encoded(t *testing.T, r supervisor.Record) string {
+func encoded(t *testing.T, r record.Record) string {
 	t.Helper()
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
@@ -72,7 +72,7 @@ func TestTheReportIsWrittenBesideItsRecordForItsOwnerAlone(t *testing.T) {
 func TestTheHomeFolderIsNotInAReport(t *testing.T) {
 	atHome(t)
 	t.Setenv("HOME", "/home/ada")
-	r := recorded(t, func(r *supervisor.Record) { r.Tail = []string{"/home/ada/backend/main.py", "/home/adam/x"} })
+	r := recorded(t, func(r *record.Record) { r.Tail = []string{"/home/ada/backend/main.py", "/home/adam/x"} })
 	_, err := writeReport(r.File)
 	require.NoError(t, err)
 	text, err := os.ReadFile(r.Page())

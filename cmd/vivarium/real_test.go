@@ -23,6 +23,7 @@ import (
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // server is a backend of Python's standard library: it answers with its PID, and can be told to die.
@@ -283,7 +284,7 @@ func TestARunThatOutlivedItsAppIsFoundShownAndStopped(t *testing.T) {
 	eventually(t, "the port is free", r.free)
 	_, code = r.do("status")
 	require.Equal(t, codeNotRunning, code)
-	want, err := supervisor.Remember(keeper.BackendFolder(r.home, r.dir), time.Now())
+	want, err := record.Remember(keeper.BackendFolder(r.home, r.dir), time.Now())
 	require.NoError(t, err)
 	require.False(t, want.Want, "the next app leaves it stopped")
 }

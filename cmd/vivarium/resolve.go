@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
@@ -108,7 +108,7 @@ func around(listed []string) (string, bool) {
 		return "", false
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(dir, supervisor.ConfigName)); err == nil || slices.Contains(listed, dir) {
+		if _, err := os.Stat(filepath.Join(dir, config.FileName)); err == nil || slices.Contains(listed, dir) {
 			return dir, true
 		}
 		up := filepath.Dir(dir)
@@ -178,7 +178,7 @@ func reason(err error) error {
 
 // nameOf is a backend's name, also where its configuration is broken.
 func nameOf(dir string) string {
-	c, err := supervisor.LoadConfig(dir)
+	c, err := config.Load(dir)
 	if err != nil || c.Name == "" {
 		return filepath.Base(dir)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/terminal"
 	"github.com/vivarium-app/vivarium/assets"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 func runCommand(c console) *cobra.Command {
@@ -66,7 +66,7 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	config, err := supervisor.LoadConfig(dir)
+	config, err := config.Load(dir)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -72,13 +73,13 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 func (h home) look(ctx context.Context, dir string) (app.Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	config, err := supervisor.LoadConfig(dir)
-	var broken *supervisor.ConfigError
+	cfg, err := config.Load(dir)
+	var broken *config.Error
 	if err != nil && !errors.As(err, &broken) {
 		return app.Row{}, err
 	}
-	config.Dir = dir
-	row, err := app.Look(ctx, h.state, config)
+	cfg.Dir = dir
+	row, err := app.Look(ctx, h.state, cfg)
 	if broken != nil && row.Problem == "" {
 		row.Problem, row.ConfigFile = broken.Error(), broken.File
 	}

@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"net"
@@ -7,13 +7,15 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // Host is the address at which the backend can be reached from here, as its command says (--host X, --bind X), else 127.0.0.1.
-func (c Config) Host() string { return reachable(c.listenHost()) }
+func (c Config) Host() string { return reachable(c.ListenHost()) }
 
-// listenHost is the address to listen on, as the command says it.
-func (c Config) listenHost() string {
+// ListenHost is the address to listen on, as the command says it.
+func (c Config) ListenHost() string {
 	host := "127.0.0.1"
 	for i := range c.Command {
 		value, found := optionValue(c.Command, i, "--host", "--bind")
@@ -64,7 +66,7 @@ var (
 
 // isPython: the program at path is an interpreter, or the placeholder for one.
 func isPython(path string) bool {
-	return path == placeholderPython || IsProgram(path)
+	return path == PlaceholderPython || python.IsProgram(path)
 }
 
 // appOf finds the app in a command line, whether ours or a stranger's.
@@ -227,8 +229,8 @@ func sameApp(a, b appID) bool {
 	return a.module != "" && a.module == b.module && (a.object == b.object || a.object == "" || b.object == "")
 }
 
-// names says whether the command line args, of a process that works in cwd, runs this backend's app.
-func (c Config) names(args []string, cwd string) bool {
+// Runs says whether the command line args, of a process that works in cwd, runs this backend's app.
+func (c Config) Runs(args []string, cwd string) bool {
 	theirs := appOf(args)
 	if theirs == "" {
 		return false

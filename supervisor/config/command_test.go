@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"os"
@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestTheHostIsReadFromTheCommand(t *testing.T) {
@@ -75,12 +77,12 @@ func TestTheAppIsReadFromTheCommandLine(t *testing.T) {
 	} {
 		require.Equal(t, want, appOf(strings.Fields(line)), line)
 	}
-	require.Equal(t, []string{"main:app"}, defaults("/b").App())
+	require.Equal(t, []string{"main:app"}, Defaults("/b").App())
 	require.Empty(t, Config{Command: []string{"node", "x.js"}}.App())
 }
 
 func TestACommandLineNamesThisBackendOrAnother(t *testing.T) {
-	dir := backendDir(t, "")
+	dir := testkit.BackendDir(t, "")
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "pkg"), 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.py"), nil, 0o600))
 	require.NoError(t, os.Symlink(filepath.Join(dir, "main.py"), filepath.Join(dir, "link.py")))
@@ -112,7 +114,7 @@ func TestACommandLineNamesThisBackendOrAnother(t *testing.T) {
 		{"node x.js", "node x.js", dir, false},
 	} {
 		config := Config{Dir: dir, Command: strings.Fields(c.ours)}
-		require.Equal(t, c.want, config.names(strings.Fields(c.theirs), c.cwd), c)
+		require.Equal(t, c.want, config.Runs(strings.Fields(c.theirs), c.cwd), c)
 	}
 }
 

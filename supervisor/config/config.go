@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"net"
@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// ConfigName is the configuration's name in a backend's folder.
-const ConfigName = "vivarium.toml"
+// FileName is the configuration's name in a backend's folder.
+const FileName = "vivarium.toml"
 
 // Values of Config.OnPortConflict and Restart.Policy.
 const (
@@ -19,8 +19,8 @@ const (
 	RestartOnCrash    = "on-crash"
 	RestartNever      = "never"
 	defaultEnvFile    = ".env"
-	placeholderPort   = "{port}"
-	placeholderPython = "{python}"
+	PlaceholderPort   = "{port}"
+	PlaceholderPython = "{python}"
 )
 
 // Config is what a backend's vivarium.toml says, checked and with every default filled in.
@@ -38,17 +38,17 @@ type Config struct {
 	LoginShellEnv  []string // variables that are taken from the person's login shell; none by default
 	OnPortConflict string   // TakeOver or Refuse
 
-	Health      HealthConfig
-	Restart     RestartConfig
-	Stop        StopConfig
-	Log         LogConfig
+	Health      Health
+	Restart     Restart
+	Stop        Stop
+	Log         Log
 	Environment map[string]string // overrides; "" leaves the variable unset
 
 	marks []mark // what the files were when they were read
 }
 
-// HealthConfig is the section [health].
-type HealthConfig struct {
+// Health is the section [health].
+type Health struct {
 	Path        string // "" = no probing
 	Interval    time.Duration
 	Timeout     time.Duration
@@ -58,21 +58,21 @@ type HealthConfig struct {
 	RestartHung bool
 }
 
-// RestartConfig is the section [restart].
-type RestartConfig struct {
+// Restart is the section [restart].
+type Restart struct {
 	Policy      string        // RestartAlways, RestartOnCrash or RestartNever
 	Stable      time.Duration // 0: every run clears the back-off
 	GiveUpAfter int           // 0: never
 }
 
-// StopConfig is the section [stop].
-type StopConfig struct {
+// Stop is the section [stop].
+type Stop struct {
 	Signal syscall.Signal
 	Grace  time.Duration
 }
 
-// LogConfig is the section [log].
-type LogConfig struct {
+// Log is the section [log].
+type Log struct {
 	File    string // absolute
 	MaxSize int64  // bytes
 	Keep    int

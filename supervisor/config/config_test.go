@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -11,23 +11,25 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
-	dir := backendDir(t, "")
-	c, err := LoadConfig(dir)
+	dir := testkit.BackendDir(t, "")
+	c, err := Load(dir)
 	require.NoError(t, err)
 	c.marks = nil
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: filepath.Base(dir),
 		Command: []string{"{python}", "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"},
 		Python:  "auto", Port: 8000, Autostart: true, EnvFile: filepath.Join(dir, ".env"), OnPortConflict: "take_over",
-		Health: HealthConfig{
+		Health: Health{
 			Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute, Failures: 3, BusyLimit: 10 * time.Minute,
 		},
-		Restart:     RestartConfig{Policy: "on-crash", Stable: time.Minute, GiveUpAfter: 5},
-		Stop:        StopConfig{Signal: syscall.SIGINT, Grace: 10 * time.Second},
-		Log:         LogConfig{File: filepath.Join(dir, "logs/server.log"), MaxSize: 50_000_000, Keep: 5},
+		Restart:     Restart{Policy: "on-crash", Stable: time.Minute, GiveUpAfter: 5},
+		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
+		Log:         Log{File: filepath.Join(dir, "logs/server.log"), MaxSize: 50_000_000, Keep: 5},
 		Environment: map[string]string{},
 	}, c)
 	require.Equal(t, "http://127.0.0.1:8000", c.URL())
@@ -65,18 +67,18 @@ OMP_NUM_THREADS = "4"
 `
 
 func TestTheDocumentedConfigurationSaysTheDefaults(t *testing.T) {
-	dir := backendDir(t, fullConfig)
+	dir := testkit.BackendDir(t, fullConfig)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o600))
-	c, err := LoadConfig(dir)
+	c, err := Load(dir)
 	require.NoError(t, err)
-	want := defaults(dir)
+	want := Defaults(dir)
 	want.Name, want.EnvFileNamed, want.Environment = "backend", true, map[string]string{"OMP_NUM_THREADS": "4"}
 	c.marks = nil
 	require.Equal(t, want, c)
 }
 
 func TestEveryKeyIsRead(t *testing.T) {
-	dir := backendDir(t, "\ufeff"+`
+	dir := testkit.BackendDir(t, "\ufeff"+`
 name = "Übersetzer 翻訳"
 command = ["{python}", "server.py"]
 python = "~/py/bin/python"
@@ -103,18 +105,18 @@ A = ""
 "B.C" = "1=2"
 `)
 	t.Setenv("HOME", "/home/ann")
-	c, err := LoadConfig(dir)
+	c, err := Load(dir)
 	require.NoError(t, err)
 	c.marks = nil
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: "Übersetzer 翻訳", Command: []string{"{python}", "server.py"},
 		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", LoginShellEnv: []string{"PATH", "_x1"},
-		Health: HealthConfig{
+		Health: Health{
 			Interval: 90 * time.Second, Timeout: 100 * time.Millisecond, Startup: 2 * time.Hour, Failures: 1, BusyLimit: time.Hour, RestartHung: true,
 		},
-		Restart:     RestartConfig{Policy: "never"},
-		Stop:        StopConfig{Signal: syscall.SIGTERM},
-		Log:         LogConfig{File: "/var/log/x.log", MaxSize: 1 << 20},
+		Restart:     Restart{Policy: "never"},
+		Stop:        Stop{Signal: syscall.SIGTERM},
+		Log:         Log{File: "/var/log/x.log", MaxSize: 1 << 20},
 		Environment: map[string]string{"A": "", "B.C": "1=2"},
 	}, c)
 	require.Empty(t, c.URL())
@@ -229,27 +231,27 @@ var mistakes = []struct {
 func TestEveryMistakeIsToldWithFileLineAndRemedy(t *testing.T) {
 	for _, m := range mistakes {
 		t.Run(m.name, func(t *testing.T) {
-			dir := backendDir(t, m.text)
-			c, err := LoadConfig(dir)
-			var e *ConfigError
+			dir := testkit.BackendDir(t, m.text)
+			c, err := Load(dir)
+			var e *Error
 			require.ErrorAs(t, err, &e)
-			require.Equal(t, filepath.Join(dir, ConfigName), e.File)
+			require.Equal(t, filepath.Join(dir, FileName), e.File)
 			require.Equal(t, m.line, e.Line, e.Error())
 			require.Equal(t, m.key, e.Key, e.Error())
 			require.Contains(t, e.Problem, m.says)
 			require.Contains(t, e.Remedy, m.mends)
 			require.NotContains(t, e.Error(), "\n")
 			require.Regexp(t, regexp.MustCompile(`^/.*vivarium\.toml:\d+: .+; .+`), e.Error())
-			want := defaults(dir)
+			want := Defaults(dir)
 			require.Equal(t, want, c, "the default comes with the error")
 		})
 	}
 }
 
 func TestTheErrorIsOneLineWithFileLineKeyProblemAndRemedy(t *testing.T) {
-	e := &ConfigError{File: "/b/vivarium.toml", Line: 3, Key: "port", Problem: "70000\nis no port\x1b[31m", Remedy: "write another"}
+	e := &Error{File: "/b/vivarium.toml", Line: 3, Key: "port", Problem: "70000\nis no port\x1b[31m", Remedy: "write another"}
 	require.Equal(t, "/b/vivarium.toml:3: port: 70000 is no port?[31m; write another", e.Error())
-	require.Equal(t, "/b: there is no such folder", (&ConfigError{File: "/b", Problem: "there is no such folder"}).Error())
+	require.Equal(t, "/b: there is no such folder", (&Error{File: "/b", Problem: "there is no such folder"}).Error())
 }
 
 func TestEveryKeyHasAnExampleThatIsRight(t *testing.T) {
@@ -258,42 +260,42 @@ func TestEveryKeyHasAnExampleThatIsRight(t *testing.T) {
 		if section, _, inside := strings.Cut(key, "."); inside {
 			text = "[" + section + "]\n" + text
 		}
-		_, err := parseConfig(defaults("/b"), []byte(text))
+		_, err := parseConfig(Defaults("/b"), []byte(text))
 		require.NoError(t, err, key)
 	}
-	_, err := parseConfig(defaults("/b"), []byte("[environment]\n"+variableRule.example))
+	_, err := parseConfig(Defaults("/b"), []byte("[environment]\n"+variableRule.example))
 	require.NoError(t, err)
 }
 
 func TestFilesThatCannotBeRead(t *testing.T) {
-	load := func(t *testing.T, dir string) *ConfigError {
-		_, err := LoadConfig(dir)
-		var e *ConfigError
+	load := func(t *testing.T, dir string) *Error {
+		_, err := Load(dir)
+		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.NotEmpty(t, e.Problem)
 		return e
 	}
 	t.Run("a folder of that name", func(t *testing.T) {
-		dir := backendDir(t, "")
-		require.NoError(t, os.Mkdir(filepath.Join(dir, ConfigName), 0o700))
+		dir := testkit.BackendDir(t, "")
+		require.NoError(t, os.Mkdir(filepath.Join(dir, FileName), 0o700))
 		require.Contains(t, load(t, dir).Error(), "is a folder, not a file; remove or rename")
 	})
 	t.Run("a named pipe does not make us wait", func(t *testing.T) {
-		dir := backendDir(t, "")
-		require.NoError(t, syscall.Mkfifo(filepath.Join(dir, ConfigName), 0o600))
+		dir := testkit.BackendDir(t, "")
+		require.NoError(t, syscall.Mkfifo(filepath.Join(dir, FileName), 0o600))
 		require.Contains(t, load(t, dir).Error(), "is not a regular file")
 	})
 	t.Run("a file that is too large", func(t *testing.T) {
-		dir := backendDir(t, "# "+strings.Repeat("x", maxConfig))
+		dir := testkit.BackendDir(t, "# "+strings.Repeat("x", maxConfig))
 		require.Contains(t, load(t, dir).Error(), "is larger than 1 MiB")
 	})
 	t.Run("the largest file", func(t *testing.T) {
-		_, err := LoadConfig(backendDir(t, "# "+strings.Repeat("x", maxConfig-2)))
+		_, err := Load(testkit.BackendDir(t, "# "+strings.Repeat("x", maxConfig-2)))
 		require.NoError(t, err)
 	})
 	t.Run("a link to nothing", func(t *testing.T) {
-		dir := backendDir(t, "")
-		require.NoError(t, os.Symlink("nothing", filepath.Join(dir, ConfigName)))
+		dir := testkit.BackendDir(t, "")
+		require.NoError(t, os.Symlink("nothing", filepath.Join(dir, FileName)))
 		require.Contains(t, load(t, dir).Error(), "is a link to a file that is not there")
 	})
 	t.Run("no folder", func(t *testing.T) {
@@ -302,20 +304,20 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		require.True(t, errors.Is(e, os.ErrNotExist))
 	})
 	t.Run("a file for a folder", func(t *testing.T) {
-		dir := backendDir(t, "port = 1")
-		require.Contains(t, load(t, filepath.Join(dir, ConfigName)).Error(), "is a file, not a folder")
+		dir := testkit.BackendDir(t, "port = 1")
+		require.Contains(t, load(t, filepath.Join(dir, FileName)).Error(), "is a file, not a folder")
 	})
 }
 
 func TestTheFolderIsTheOneBehindTheLinks(t *testing.T) {
-	dir := backendDir(t, "")
+	dir := testkit.BackendDir(t, "")
 	link := filepath.Join(t.TempDir(), "link")
 	require.NoError(t, os.Symlink(dir, link))
-	c, err := LoadConfig(link)
+	c, err := Load(link)
 	require.NoError(t, err)
 	require.Equal(t, dir, c.Dir)
 	t.Chdir(dir)
-	c, err = LoadConfig(".")
+	c, err = Load(".")
 	require.NoError(t, err)
 	require.Equal(t, dir, c.Dir)
 }
@@ -339,12 +341,12 @@ func TestDistanceCountsLetters(t *testing.T) {
 
 func TestAChangeIsSeen(t *testing.T) {
 	load := func(t *testing.T, text string) (Config, func(name, text string)) {
-		dir := backendDir(t, text)
+		dir := testkit.BackendDir(t, text)
 		old := time.Now().Add(-time.Hour)
 		if text != "" {
-			require.NoError(t, os.Chtimes(filepath.Join(dir, ConfigName), old, old))
+			require.NoError(t, os.Chtimes(filepath.Join(dir, FileName), old, old))
 		}
-		c, err := LoadConfig(dir)
+		c, err := Load(dir)
 		require.NoError(t, err)
 		require.False(t, c.Changed())
 		return c, func(name, text string) {
@@ -353,9 +355,9 @@ func TestAChangeIsSeen(t *testing.T) {
 	}
 	t.Run("in vivarium.toml", func(t *testing.T) {
 		c, write := load(t, "port = 1")
-		write(ConfigName, "port = 2")
+		write(FileName, "port = 2")
 		require.True(t, c.Changed())
-		write(ConfigName, "port = 1")
+		write(FileName, "port = 1")
 		require.False(t, c.Changed(), "saved with the same text, or changed back")
 		require.NoError(t, os.Remove(c.File))
 		require.True(t, c.Changed())
@@ -367,12 +369,12 @@ func TestAChangeIsSeen(t *testing.T) {
 	})
 	t.Run("a new vivarium.toml", func(t *testing.T) {
 		c, write := load(t, "")
-		write(ConfigName, "port = 2")
+		write(FileName, "port = 2")
 		require.True(t, c.Changed())
 	})
 	t.Run("within the clock's grain", func(t *testing.T) {
-		dir := backendDir(t, "port = 1")
-		c, err := LoadConfig(dir)
+		dir := testkit.BackendDir(t, "port = 1")
+		c, err := Load(dir)
 		require.NoError(t, err)
 		st, err := os.Stat(c.File)
 		require.NoError(t, err)
@@ -382,7 +384,7 @@ func TestAChangeIsSeen(t *testing.T) {
 	})
 	t.Run("a byte-order mark is no change", func(t *testing.T) {
 		c, write := load(t, "\ufeffport = 1")
-		write(ConfigName, "port = 1")
+		write(FileName, "port = 1")
 		require.False(t, c.Changed())
 	})
 	require.False(t, Config{}.Changed())
@@ -397,7 +399,7 @@ func FuzzConfig(f *testing.F) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
-		base := defaults("/nowhere/b")
+		base := Defaults("/nowhere/b")
 		text, err := asUTF8(base.File, text)
 		if err == nil {
 			var r *reading
@@ -406,7 +408,7 @@ func FuzzConfig(f *testing.F) {
 				return
 			}
 		}
-		var e *ConfigError
+		var e *Error
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, base.File, e.File)
 		require.NotEmpty(t, e.Problem)

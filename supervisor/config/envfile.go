@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"os"
@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// readEnvFile reads the file at path in the syntax that python-dotenv reads, so that a server which loads the same file itself gets the
+// ReadEnvFile reads the file at path in the syntax that python-dotenv reads, so that a server which loads the same file itself gets the
 // same values: NAME=value lines, comments, "export " before the name, single and double quotes, also over several lines, and ${NAME} or
 // ${NAME:-default} outside single quotes. Nothing is executed. An error is a *ConfigError with file and line, never with a value: these
 // files hold secrets. If the file is missing, the error is also fs.ErrNotExist.
 //
 // Why not github.com/joho/godotenv: its errors name no line and quote the file's text, it takes "NAME" alone for a value without a name,
 // and it rewrites every $WORD, also in a password.
-func readEnvFile(path string) (map[string]string, error) {
+func ReadEnvFile(path string) (map[string]string, error) {
 	text, err := readSmall(path)
 	if err != nil {
 		return nil, err
@@ -56,8 +56,8 @@ func parseEnvFile(file, text string, inherited func(string) (string, bool)) (map
 	return vars, nil
 }
 
-func (e *envText) fail(line int, name, problem, remedy string) *ConfigError {
-	return &ConfigError{File: e.file, Line: line, Key: name, Problem: problem, Remedy: remedy}
+func (e *envText) fail(line int, name, problem, remedy string) *Error {
+	return &Error{File: e.file, Line: line, Key: name, Problem: problem, Remedy: remedy}
 }
 
 func (e *envText) advance(n int) string {

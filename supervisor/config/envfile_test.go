@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"errors"
@@ -84,7 +84,7 @@ func TestAMistakeInAnEnvFileIsToldWithItsLineAndWithoutItsValue(t *testing.T) {
 		{"A=1\nA B=hunter2", 2, "", `has no "="`},
 	} {
 		_, err := parseEnvFile("/b/.env", m.text, fixedEnv)
-		var e *ConfigError
+		var e *Error
 		require.ErrorAs(t, err, &e, m.text)
 		require.Equal(t, "/b/.env", e.File)
 		require.Equal(t, m.line, e.Line, m.text)
@@ -97,19 +97,19 @@ func TestAMistakeInAnEnvFileIsToldWithItsLineAndWithoutItsValue(t *testing.T) {
 
 func TestAnEnvFileFromDisk(t *testing.T) {
 	path := filepath.Join(t.TempDir(), ".env")
-	_, err := readEnvFile(path)
+	_, err := ReadEnvFile(path)
 	require.True(t, errors.Is(err, fs.ErrNotExist))
-	var e *ConfigError
+	var e *Error
 	require.ErrorAs(t, err, &e)
 
 	t.Setenv("VIVARIUM_TEST_INHERITED", "here")
 	require.NoError(t, os.WriteFile(path, []byte("\ufeffA=${VIVARIUM_TEST_INHERITED}\n"), 0o600))
-	vars, err := readEnvFile(path)
+	vars, err := ReadEnvFile(path)
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"A": "here"}, vars)
 
 	require.NoError(t, os.WriteFile(path, []byte("A=\xff\n"), 0o600))
-	_, err = readEnvFile(path)
+	_, err = ReadEnvFile(path)
 	require.ErrorContains(t, err, ".env:1: has a byte that is no UTF-8")
 }
 
@@ -122,7 +122,7 @@ func FuzzEnvFile(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		vars, err := parseEnvFile("/b/.env", text, fixedEnv)
 		if err != nil {
-			var e *ConfigError
+			var e *Error
 			require.ErrorAs(t, err, &e)
 			require.Positive(t, e.Line)
 			require.LessOrEqual(t, e.Line, 1+strings.Count(text, "\n"))

@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"slices"
@@ -8,9 +8,9 @@ import (
 	"unicode/utf8"
 )
 
-// ConfigError is a mistake in vivarium.toml or in the env_file, told so that a person can mend it. It never holds a value
+// Error is a mistake in vivarium.toml or in the env_file, told so that a person can mend it. It never holds a value
 // of the environment.
-type ConfigError struct {
+type Error struct {
 	File    string // absolute
 	Line    int    // 0: the file as a whole
 	Column  int    // in bytes, from 1; 0: unknown
@@ -18,11 +18,11 @@ type ConfigError struct {
 	Problem string
 	Remedy  string
 
-	err error // the cause, for errors.Is
+	Cause error // the cause, for errors.Is
 }
 
 // Error is one line: "file:line: key: problem; remedy".
-func (e *ConfigError) Error() string {
+func (e *Error) Error() string {
 	var b strings.Builder
 	b.WriteString(e.File)
 	if e.Line > 0 {
@@ -35,14 +35,14 @@ func (e *ConfigError) Error() string {
 	if e.Remedy != "" {
 		b.WriteString("; " + e.Remedy)
 	}
-	return plain(b.String())
+	return Plain(b.String())
 }
 
 // Unwrap gives the operating system's error, if that was the cause.
-func (e *ConfigError) Unwrap() error { return e.err }
+func (e *Error) Unwrap() error { return e.Cause }
 
-// plain makes one printable line of any text.
-func plain(s string) string {
+// Plain makes one printable line of any text.
+func Plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n' || r == '\r' || r == '\t':
@@ -54,8 +54,8 @@ func plain(s string) string {
 	}, s)
 }
 
-// quoted shows a value in an error, cut to a bearable length.
-func quoted(s string) string {
+// Quoted shows a value in an error, cut to a bearable length.
+func Quoted(s string) string {
 	if r := []rune(s); len(r) > 80 {
 		s = string(r[:79]) + "…"
 	}

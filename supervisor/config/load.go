@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"bytes"
@@ -13,6 +13,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 const (
@@ -20,11 +22,11 @@ const (
 	maxName   = 64      // characters: it has to fit in a menu
 )
 
-// LoadConfig reads the configuration of the backend in dir; without a vivarium.toml it is all defaults. Every error is a
+// Load reads the configuration of the backend in dir; without a vivarium.toml it is all defaults. Every error is a
 // *ConfigError, and comes with the default configuration, so that there is a name to show it under.
-func LoadConfig(dir string) (Config, error) {
+func Load(dir string) (Config, error) {
 	real, problem := resolve(dir)
-	c := defaults(real)
+	c := Defaults(real)
 	if problem != nil {
 		return c, problem
 	}
@@ -47,25 +49,25 @@ func LoadConfig(dir string) (Config, error) {
 	return parsed.Config, nil
 }
 
-// defaults is the configuration of a backend without a vivarium.toml. Its max_size is what "50MB" says.
-func defaults(dir string) Config {
+// Defaults is the configuration of a backend without a vivarium.toml. Its max_size is what "50MB" says.
+func Defaults(dir string) Config {
 	return Config{
 		Dir:            dir,
-		File:           filepath.Join(dir, ConfigName),
+		File:           filepath.Join(dir, FileName),
 		Name:           folderName(dir),
-		Command:        []string{placeholderPython, "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", placeholderPort},
-		Python:         Auto,
+		Command:        []string{PlaceholderPython, "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", PlaceholderPort},
+		Python:         python.Auto,
 		Port:           8000,
 		Autostart:      true,
 		EnvFile:        filepath.Join(dir, defaultEnvFile),
 		OnPortConflict: TakeOver,
-		Health: HealthConfig{
+		Health: Health{
 			Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute,
 			Failures: 3, BusyLimit: 10 * time.Minute,
 		},
-		Restart:     RestartConfig{Policy: RestartOnCrash, Stable: time.Minute, GiveUpAfter: 5},
-		Stop:        StopConfig{Signal: syscall.SIGINT, Grace: 10 * time.Second},
-		Log:         LogConfig{File: filepath.Join(dir, "logs", "server.log"), MaxSize: 50_000_000, Keep: 5},
+		Restart:     Restart{Policy: RestartOnCrash, Stable: time.Minute, GiveUpAfter: 5},
+		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
+		Log:         Log{File: filepath.Join(dir, "logs", "server.log"), MaxSize: 50_000_000, Keep: 5},
 		Environment: map[string]string{},
 	}
 }
@@ -74,17 +76,17 @@ func defaults(dir string) Config {
 func resolve(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
-		return dir, &ConfigError{File: dir, Problem: "has no absolute path: " + reason(err), err: err}
+		return dir, &Error{File: dir, Problem: "has no absolute path: " + reason(err), Cause: err}
 	}
 	real, err := filepath.EvalSymlinks(abs)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return abs, &ConfigError{File: abs, Problem: "there is no such folder", Remedy: "check its name, or remove the backend", err: err}
+		return abs, &Error{File: abs, Problem: "there is no such folder", Remedy: "check its name, or remove the backend", Cause: err}
 	case err != nil:
-		return abs, &ConfigError{File: abs, Problem: "cannot be opened: " + reason(err), Remedy: "check who may read it", err: err}
+		return abs, &Error{File: abs, Problem: "cannot be opened: " + reason(err), Remedy: "check who may read it", Cause: err}
 	}
 	if st, err := os.Stat(real); err == nil && !st.IsDir() {
-		return filepath.Dir(real), &ConfigError{File: real, Problem: "is a file, not a folder", Remedy: "name the folder with the server in it"}
+		return filepath.Dir(real), &Error{File: real, Problem: "is a file, not a folder", Remedy: "name the folder with the server in it"}
 	}
 	return real, nil
 }
@@ -116,7 +118,7 @@ func readConfig(path string) ([]byte, error) {
 		return nil, err
 	}
 	if _, lerr := os.Lstat(path); lerr == nil {
-		return nil, &ConfigError{File: path, Problem: "is a link to a file that is not there", Remedy: "mend or remove the link"}
+		return nil, &Error{File: path, Problem: "is a link to a file that is not there", Remedy: "mend or remove the link"}
 	}
 	return nil, nil
 }
@@ -127,37 +129,37 @@ func readSmall(path string) ([]byte, error) {
 	// Without O_NONBLOCK the open of a named pipe waits for a writer that may never come.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, &ConfigError{File: path, Problem: "cannot be read: " + reason(err), Remedy: readRemedy(err), err: err}
+		return nil, &Error{File: path, Problem: "cannot be read: " + reason(err), Remedy: readRemedy(err), Cause: err}
 	}
 	defer f.Close()
 	st, err := f.Stat()
 	switch {
 	case err != nil:
-		return nil, &ConfigError{File: path, Problem: "cannot be read: " + reason(err), err: err}
+		return nil, &Error{File: path, Problem: "cannot be read: " + reason(err), Cause: err}
 	case st.IsDir():
-		return nil, &ConfigError{File: path, Problem: "is a folder, not a file", Remedy: "remove or rename the folder"}
+		return nil, &Error{File: path, Problem: "is a folder, not a file", Remedy: "remove or rename the folder"}
 	case !st.Mode().IsRegular():
-		return nil, &ConfigError{File: path, Problem: "is not a regular file", Remedy: "put an ordinary text file in its place"}
+		return nil, &Error{File: path, Problem: "is not a regular file", Remedy: "put an ordinary text file in its place"}
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	switch {
 	case err != nil:
-		return nil, &ConfigError{File: path, Problem: "cannot be read: " + reason(err), err: err}
+		return nil, &Error{File: path, Problem: "cannot be read: " + reason(err), Cause: err}
 	case len(text) > maxConfig:
-		return nil, &ConfigError{File: path, Problem: "is larger than 1 MiB", Remedy: "check that it is the right file"}
+		return nil, &Error{File: path, Problem: "is larger than 1 MiB", Remedy: "check that it is the right file"}
 	}
 	return asUTF8(path, text)
 }
 
 func asUTF8(path string, text []byte) ([]byte, error) {
 	if bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff")) {
-		return nil, &ConfigError{File: path, Line: 1, Problem: "is written in UTF-16", Remedy: "save it as UTF-8"}
+		return nil, &Error{File: path, Line: 1, Problem: "is written in UTF-16", Remedy: "save it as UTF-8"}
 	}
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRune(text[i:])
 		if r == utf8.RuneError && n == 1 {
-			return nil, &ConfigError{
+			return nil, &Error{
 				File: path, Line: 1 + bytes.Count(text[:i], []byte("\n")), Problem: "has a byte that is no UTF-8", Remedy: "save it as UTF-8",
 			}
 		}
@@ -191,11 +193,11 @@ func (r *reading) onDisk() error {
 	if r.EnvFileNamed && r.EnvFile != "" {
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			return r.fail("env_file", quoted(r.EnvFile)+" is not there", "make it, correct its name, or remove the line")
+			return r.fail("env_file", Quoted(r.EnvFile)+" is not there", "make it, correct its name, or remove the line")
 		case err != nil:
 			return r.fail("env_file", "cannot be read: "+reason(err), "check who may read it")
 		case st.IsDir():
-			return r.fail("env_file", quoted(r.EnvFile)+" is a folder", "name a file")
+			return r.fail("env_file", Quoted(r.EnvFile)+" is a folder", "name a file")
 		}
 	}
 	for _, other := range []string{r.File, r.EnvFile} {
@@ -206,11 +208,11 @@ func (r *reading) onDisk() error {
 	st, err = os.Stat(r.Log.File)
 	switch {
 	case err == nil && st.IsDir():
-		return r.fail("log.file", quoted(r.Log.File)+" is a folder", "name a file in it, as in "+keyRules["log.file"].example)
+		return r.fail("log.file", Quoted(r.Log.File)+" is a folder", "name a file in it, as in "+keyRules["log.file"].example)
 	case err == nil && !st.Mode().IsRegular():
-		return r.fail("log.file", quoted(r.Log.File)+" is not a regular file: it could not be rotated", "name an ordinary file")
+		return r.fail("log.file", Quoted(r.Log.File)+" is not a regular file: it could not be rotated", "name an ordinary file")
 	case errors.Is(err, syscall.ENOTDIR):
-		return r.fail("log.file", fmt.Sprintf("a part of %s is a file, not a folder", quoted(r.Log.File)), "choose another folder")
+		return r.fail("log.file", fmt.Sprintf("a part of %s is a file, not a folder", Quoted(r.Log.File)), "choose another folder")
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"bytes"
@@ -111,12 +111,12 @@ type reading struct {
 
 func (r *reading) has(key string) bool { return r.lines[key] > 0 }
 
-func (r *reading) fail(key, problem, remedy string) *ConfigError {
+func (r *reading) fail(key, problem, remedy string) *Error {
 	line := r.lines[key]
 	if line == 0 { // the value is a default: then its section, or the file, is as near as we get
 		line = r.lines[strings.SplitN(key, ".", 2)[0]]
 	}
-	return &ConfigError{File: r.File, Line: line, Key: key, Problem: problem, Remedy: remedy}
+	return &Error{File: r.File, Line: line, Key: key, Problem: problem, Remedy: remedy}
 }
 
 // parseConfig reads text on top of the defaults. It looks at nothing but text.
@@ -214,7 +214,7 @@ var (
 
 // decodingError puts the library's words into ours. The human form of its errors shows lines of the file, which may hold secrets, so it
 // is not used.
-func decodingError(file string, text []byte, err error) *ConfigError {
+func decodingError(file string, text []byte, err error) *Error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		e := &strict.Errors[0]
@@ -223,10 +223,10 @@ func decodingError(file string, text []byte, err error) *ConfigError {
 	}
 	var d *toml.DecodeError
 	if !errors.As(err, &d) {
-		return &ConfigError{File: file, Problem: "cannot be read as TOML: " + plain(err.Error()), Remedy: "check the syntax: toml.io"}
+		return &Error{File: file, Problem: "cannot be read as TOML: " + Plain(err.Error()), Remedy: "check the syntax: toml.io"}
 	}
 	line, column := d.Position()
-	e := &ConfigError{File: file, Line: line, Column: column, Key: strings.Join(d.Key(), ".")}
+	e := &Error{File: file, Line: line, Column: column, Key: strings.Join(d.Key(), ".")}
 	message := strings.TrimPrefix(d.Error(), "toml: ")
 	rule, known := ruleOf(e.Key)
 	m := wrongType.FindStringSubmatch(message)
@@ -244,9 +244,9 @@ func decodingError(file string, text []byte, err error) *ConfigError {
 		e.Problem = fmt.Sprintf("wants %s, not %s", rule.wants, found)
 		e.Remedy = "write it like this: " + rule.example
 	case known:
-		e.Problem, e.Remedy = plain(message), "write it like this: "+rule.example
+		e.Problem, e.Remedy = Plain(message), "write it like this: "+rule.example
 	default:
-		e.Problem = fmt.Sprintf("is not TOML, at column %d: %s", column, plain(message))
+		e.Problem = fmt.Sprintf("is not TOML, at column %d: %s", column, Plain(message))
 		e.Remedy = "check the quotes, brackets and commas there"
 	}
 	return e
@@ -263,8 +263,8 @@ func article(word string) string {
 	return "a " + word
 }
 
-func unknownKey(file string, line, column int, key string) *ConfigError {
-	e := &ConfigError{File: file, Line: line, Column: column, Key: plain(key), Problem: "is not a key that Vivarium knows"}
+func unknownKey(file string, line, column int, key string) *Error {
+	e := &Error{File: file, Line: line, Column: column, Key: Plain(key), Problem: "is not a key that Vivarium knows"}
 	if near := nearestKey(key); near != "" {
 		e.Remedy = fmt.Sprintf("did you mean %s?", near)
 	} else {

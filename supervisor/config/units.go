@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"math"
@@ -18,13 +18,13 @@ func (r *reading) duration(key, text string, was, least, top time.Duration) (tim
 	_, bare := strconv.ParseFloat(text, 64)
 	switch {
 	case err != nil && bare == nil:
-		return 0, r.fail(key, quoted(text)+" has no unit", example+"; ms, s, m and h are known")
+		return 0, r.fail(key, Quoted(text)+" has no unit", example+"; ms, s, m and h are known")
 	case err != nil:
-		return 0, r.fail(key, quoted(text)+" is no duration", example+"; ms, s, m and h are known")
+		return 0, r.fail(key, Quoted(text)+" is no duration", example+"; ms, s, m and h are known")
 	case d < least:
-		return 0, r.fail(key, quoted(text)+" is too short", "write at least "+shortDuration(least))
+		return 0, r.fail(key, Quoted(text)+" is too short", "write at least "+shortDuration(least))
 	case d > top:
-		return 0, r.fail(key, quoted(text)+" is too long", "write at most "+shortDuration(top))
+		return 0, r.fail(key, Quoted(text)+" is too long", "write at most "+shortDuration(top))
 	}
 	return d, nil
 }
@@ -59,7 +59,7 @@ func parseSize(v any) (bytes int64, problem string) {
 	}
 	m := sizeText.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil || m[3] != "" && m[2] == "" {
-		return 0, quoted(text) + " is no size"
+		return 0, Quoted(text) + " is no size"
 	}
 	n, _ := strconv.ParseFloat(m[1], 64)
 	base, power := 1000.0, 0
@@ -72,9 +72,9 @@ func parseSize(v any) (bytes int64, problem string) {
 	n *= math.Pow(base, float64(power))
 	switch {
 	case n < leastLog:
-		return 0, quoted(text) + " is too small: the least is 1KiB"
+		return 0, Quoted(text) + " is too small: the least is 1KiB"
 	case n > mostLog:
-		return 0, quoted(text) + " is too large: the most is 1TiB"
+		return 0, Quoted(text) + " is too large: the most is 1TiB"
 	}
 	return int64(n), ""
 }

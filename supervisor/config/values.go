@@ -1,4 +1,4 @@
-package supervisor
+package config
 
 import (
 	"fmt"
@@ -55,7 +55,7 @@ func (r *reading) takeCommand(raw configText) error {
 	if len(r.Command) == 0 || strings.TrimSpace(r.Command[0]) == "" {
 		return r.fail("command", "is empty", example)
 	}
-	if w := r.Command[0]; len(r.Command) == 1 && strings.ContainsAny(w, " \t") && !exists(filepath.Join(r.Dir, w)) && !exists(w) {
+	if w := r.Command[0]; len(r.Command) == 1 && strings.ContainsAny(w, " \t") && !Exists(filepath.Join(r.Dir, w)) && !Exists(w) {
 		return r.fail("command", "is one word with spaces in it: no shell splits it", "make every word a text of its own: "+example)
 	}
 	for _, w := range r.Command {
@@ -63,7 +63,7 @@ func (r *reading) takeCommand(raw configText) error {
 			return r.fail("command", "has a NUL character in it", "remove it")
 		}
 		for _, p := range placeholder.FindAllString(w, -1) {
-			if p != placeholderPort && p != placeholderPython {
+			if p != PlaceholderPort && p != PlaceholderPython {
 				return r.fail("command", p+" is not a placeholder", "there are {python} and {port}")
 			}
 		}
@@ -90,7 +90,7 @@ func (r *reading) takePort(raw configText) error {
 	}
 	r.Port = int(raw.Port)
 	command := strings.Join(r.Command, "\x00")
-	if r.Port == 0 && strings.Contains(command, placeholderPort) {
+	if r.Port == 0 && strings.Contains(command, PlaceholderPort) {
 		key := "command"
 		if !r.has(key) {
 			key = "port"
@@ -133,7 +133,7 @@ func (r *reading) takeShell(raw configText) error {
 		case strings.Contains(name, "="):
 			return r.fail(key, "wants names alone, without a value", "write it like this: "+keyRules[key].example+"; values belong under [environment]")
 		case !isShellName(name):
-			return r.fail(key, quoted(name)+" is no name of a variable", "use letters, digits and underscores, as in "+keyRules[key].example)
+			return r.fail(key, Quoted(name)+" is no name of a variable", "use letters, digits and underscores, as in "+keyRules[key].example)
 		case slices.Contains(r.LoginShellEnv, name):
 			return r.fail(key, name+" is there twice", "keep one of the two")
 		}
@@ -225,17 +225,17 @@ func pathProblem(path string) string {
 	u, err := url.ParseRequestURI(path)
 	switch {
 	case strings.Contains(path, "://"):
-		return quoted(path) + " is a whole address"
+		return Quoted(path) + " is a whole address"
 	case !strings.HasPrefix(path, "/"):
-		return quoted(path) + ` does not begin with "/"`
+		return Quoted(path) + ` does not begin with "/"`
 	case strings.HasPrefix(path, "//"):
-		return quoted(path) + ` begins with two "/"`
+		return Quoted(path) + ` begins with two "/"`
 	case strings.ContainsFunc(path, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) }):
 		return "has a space or a control character in it"
 	case strings.Contains(path, "#"):
-		return quoted(path) + ` has a "#" in it, which no server gets to see`
+		return Quoted(path) + ` has a "#" in it, which no server gets to see`
 	case err != nil || u.Host != "":
-		return quoted(path) + " is no path of an address"
+		return Quoted(path) + " is no path of an address"
 	}
 	return ""
 }
@@ -266,7 +266,7 @@ func (r *reading) takeStop(raw configText) (err error) {
 		case name == "SIGKILL" || name == "SIGSTOP":
 			return r.fail("stop.signal", name+" gives the server no chance to clean up", `write "SIGINT" or "SIGTERM"; after the grace it is ended in any case`)
 		case !ok:
-			return r.fail("stop.signal", quoted(raw.Stop.Signal)+" is not a signal to stop with", "write one of SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2")
+			return r.fail("stop.signal", Quoted(raw.Stop.Signal)+" is not a signal to stop with", "write one of SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2")
 		}
 		r.Stop.Signal = sig
 	}
@@ -312,7 +312,7 @@ func (r *reading) choice(key, word string, words ...string) (string, error) {
 	if near := nearest(word, words...); near != "" {
 		remedy = "did you mean " + strconv.Quote(near) + "?"
 	}
-	return "", r.fail(key, quoted(word)+" is not known here", remedy)
+	return "", r.fail(key, Quoted(word)+" is not known here", remedy)
 }
 
 func (r *reading) count(key string, n int64, least, top int) (int, error) {
@@ -344,7 +344,7 @@ func atHome(path string) string {
 	return filepath.Join(home, rest)
 }
 
-func exists(path string) bool {
+func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }

@@ -1,4 +1,4 @@
-package supervisor
+package plan
 
 import (
 	"errors"
@@ -11,12 +11,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
-// PlanOptions are what a plan depends on besides the configuration and the disk.
-type PlanOptions struct {
+// Options are what a plan depends on besides the configuration and the disk.
+type Options struct {
 	GOOS, GOARCH string   // If "", this program's own
 	Parent       []string // the environment that is inherited
 	Interactive  bool     // started in a person's shell
@@ -29,15 +31,15 @@ type PlanOptions struct {
 // Plan is a run, ready to be started.
 type Plan struct {
 	Spec     keeper.Spec
-	Python   Interpreter // zero if the command needs none
-	Applied  []crash.Var // the crash environment, with what became of each variable
-	Warnings []string    // one sentence each, for a person
+	Python   python.Interpreter // zero if the command needs none
+	Applied  []crash.Var        // the crash environment, with what became of each variable
+	Warnings []string           // one sentence each, for a person
 }
 
-// MakePlan makes a run of the configuration: it finds the interpreter, makes the environment and fills in the command. Nothing is
+// Make makes a run of the configuration: it finds the interpreter, makes the environment and fills in the command. Nothing is
 // started. It runs before each start, also before the one that follows a crash within milliseconds, so it asks the disk little. An
 // error is a *ConfigError or a *PythonError.
-func MakePlan(c Config, o PlanOptions) (Plan, error) {
+func Make(c config.Config, o Options) (Plan, error) {
 	if o.GOOS == "" {
 		o.GOOS = runtime.GOOS
 	}
@@ -69,13 +71,13 @@ func MakePlan(c Config, o PlanOptions) (Plan, error) {
 }
 
 // withShell is the inherited environment with what the login shell adds; a shell that does not answer is a warning.
-func (p *Plan) withShell(names []string, o PlanOptions) []string {
+func (p *Plan) withShell(names []string, o Options) []string {
 	if len(names) == 0 {
 		return o.Parent
 	}
 	ask := o.Shell
 	if ask == nil {
-		ask = func(parent, names []string) ([]string, error) { return LoginShell(parent, names, o.GOOS) }
+		ask = func(parent, names []string) ([]string, error) { return python.LoginShell(parent, names, o.GOOS) }
 	}
 	vars, err := ask(o.Parent, names)
 	if err != nil {
@@ -90,12 +92,12 @@ func (p *Plan) warn(format string, args ...any) {
 
 // resolvePython finds the interpreter. A command that does not name {python} may well be no Python at all: then only the backend's own
 // environment is looked at, for torch's library, and what is wrong with it is no more than a warning.
-func resolvePython(c Config, o PlanOptions, p *Plan) (Interpreter, error) {
-	needed := slices.ContainsFunc(c.Command, func(w string) bool { return strings.Contains(w, placeholderPython) })
+func resolvePython(c config.Config, o Options, p *Plan) (python.Interpreter, error) {
+	needed := slices.ContainsFunc(c.Command, func(w string) bool { return strings.Contains(w, config.PlaceholderPython) })
 	parent := o.Parent
-	in, err := FindPython(PythonOptions{
+	in, err := python.Find(python.Options{
 		Dir: c.Dir, Value: c.Python, GOOS: o.GOOS, Home: o.Home, Interactive: o.Interactive, Root: o.Root, Own: !needed,
-		Getenv: func(name string) string { return Lookup(parent, name) },
+		Getenv: func(name string) string { return python.Lookup(parent, name) },
 	})
 	if err == nil {
 		if in.Warning != "" {
@@ -104,19 +106,19 @@ func resolvePython(c Config, o PlanOptions, p *Plan) (Interpreter, error) {
 		return in, nil
 	}
 	if needed {
-		return Interpreter{}, err
+		return python.Interpreter{}, err
 	}
-	if !errors.Is(err, fs.ErrNotExist) || c.Python != Auto && c.Python != "" {
+	if !errors.Is(err, fs.ErrNotExist) || c.Python != python.Auto && c.Python != "" {
 		p.warn("the command does without it, but %v", err)
 	}
-	return Interpreter{}, nil
+	return python.Interpreter{}, nil
 }
 
-func readEnvironment(c Config) (map[string]string, error) {
+func readEnvironment(c config.Config) (map[string]string, error) {
 	if c.EnvFile == "" {
 		return nil, nil
 	}
-	vars, err := readEnvFile(c.EnvFile)
+	vars, err := config.ReadEnvFile(c.EnvFile)
 	if err == nil {
 		return vars, nil
 	}
@@ -126,12 +128,12 @@ func readEnvironment(c Config) (map[string]string, error) {
 	if !c.EnvFileNamed {
 		return nil, nil
 	}
-	return nil, &ConfigError{File: c.File, Key: "env_file", Problem: c.EnvFile + " is not there", Remedy: "make the file, or take env_file out", err: err}
+	return nil, &config.Error{File: c.File, Key: "env_file", Problem: c.EnvFile + " is not there", Remedy: "make the file, or take env_file out", Cause: err}
 }
 
 // inserted decides what dyld inserts, and returns the parent's environment without what would end Python before its first
 // instruction: a library that is gone or does not fit. What the configuration itself inserts is kept, aloud.
-func (p *Plan) inserted(env *crash.EnvOptions, o PlanOptions) []string {
+func (p *Plan) inserted(env *crash.EnvOptions, o Options) []string {
 	const name = "DYLD_INSERT_LIBRARIES"
 	arch := o.GOARCH
 	if p.Python.Real != "" {
@@ -150,7 +152,7 @@ func (p *Plan) inserted(env *crash.EnvOptions, o PlanOptions) []string {
 			}
 		}
 	}
-	value := Lookup(o.Parent, name)
+	value := python.Lookup(o.Parent, name)
 	if value == "" {
 		return o.Parent
 	}
@@ -167,11 +169,11 @@ func (p *Plan) inserted(env *crash.EnvOptions, o PlanOptions) []string {
 }
 
 // argv fills in the command. Its program is executed as it is, never through a shell.
-func argv(c Config, in Interpreter, env []string) ([]string, error) {
+func argv(c config.Config, in python.Interpreter, env []string) ([]string, error) {
 	if len(c.Command) == 0 {
-		return nil, &ConfigError{File: c.File, Key: "command", Problem: "is empty", Remedy: `write it as a list, as in ["{python}", "main.py"]`}
+		return nil, &config.Error{File: c.File, Key: "command", Problem: "is empty", Remedy: `write it as a list, as in ["{python}", "main.py"]`}
 	}
-	fill := strings.NewReplacer(placeholderPython, in.Path, placeholderPort, strconv.Itoa(c.Port))
+	fill := strings.NewReplacer(config.PlaceholderPython, in.Path, config.PlaceholderPort, strconv.Itoa(c.Port))
 	words := make([]string, len(c.Command))
 	for i, w := range c.Command {
 		words[i] = fill.Replace(w)
@@ -186,7 +188,7 @@ func argv(c Config, in Interpreter, env []string) ([]string, error) {
 
 // findProgram finds what is to be executed: a path is relative to the backend's folder; a name is looked for there, then on the PATH
 // that the run itself will have.
-func findProgram(c Config, word string, env []string) (string, error) {
+func findProgram(c config.Config, word string, env []string) (string, error) {
 	var tried []string
 	switch {
 	case filepath.IsAbs(word):
@@ -195,13 +197,13 @@ func findProgram(c Config, word string, env []string) (string, error) {
 		tried = []string{filepath.Join(c.Dir, word)}
 	default:
 		tried = []string{filepath.Join(c.Dir, word)}
-		for _, dir := range filepath.SplitList(Lookup(env, "PATH")) {
+		for _, dir := range filepath.SplitList(python.Lookup(env, "PATH")) {
 			if dir != "" {
 				tried = append(tried, absolute(c.Dir, filepath.Join(dir, word)))
 			}
 		}
 	}
-	problem := quoted(word) + " is not found in the backend's folder or on PATH"
+	problem := config.Quoted(word) + " is not found in the backend's folder or on PATH"
 	if len(tried) == 1 {
 		problem = tried[0] + " is not there"
 	}
@@ -216,10 +218,10 @@ func findProgram(c Config, word string, env []string) (string, error) {
 		}
 	}
 	remedy := "write the program's full path"
-	if IsProgram(word) {
-		remedy = `write "{python}" instead of ` + quoted(word)
+	if python.IsProgram(word) {
+		remedy = `write "{python}" instead of ` + config.Quoted(word)
 	}
-	return "", &ConfigError{File: c.File, Key: "command", Problem: problem, Remedy: remedy}
+	return "", &config.Error{File: c.File, Key: "command", Problem: problem, Remedy: remedy}
 }
 
 func absolute(dir, path string) string {

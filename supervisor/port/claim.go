@@ -1,4 +1,4 @@
-package supervisor
+package port
 
 import (
 	"context"
@@ -11,11 +11,12 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
-// Claim is whose a backend's port is, and what would have to end for the backend to have it.
-type Claim struct {
+// Finding is whose a backend's port is, and what would have to end for the backend to have it.
+type Finding struct {
 	Free  bool
 	Owner Owner // for a person; of several the one that decides
 	// End is what may be ended, the topmost processes first. Empty if anybody is among the owners who may not be touched.
@@ -28,72 +29,72 @@ type Mine struct {
 	Run    func(runID string) bool // a run of it
 }
 
-// ClaimPort looks who has the port of c. Ours is told by the Run ID that a process carries. A copy of the backend that was
+// Claim looks who has the port of c. Ours is told by the Run ID that a process carries. A copy of the backend that was
 // started by hand is told by three things together: our user, a working directory in the backend's folder, and a command line that names
 // the backend's app. Whether a copy is then ended is for the caller to decide (on_port_conflict).
-func ClaimPort(ctx context.Context, c Config, mine Mine) (Claim, error) {
+func Claim(ctx context.Context, c config.Config, mine Mine) (Finding, error) {
 	if c.Port == 0 {
-		return Claim{Free: true}, nil
+		return Finding{Free: true}, nil
 	}
-	hosts, err := addresses(c.listenHost())
+	hosts, err := addresses(c.ListenHost())
 	if err != nil {
-		return Claim{}, err
+		return Finding{}, err
 	}
 	for try := 0; ; try++ {
-		free, err := PortFree(c.listenHost(), c.Port)
+		free, err := Free(c.ListenHost(), c.Port)
 		if err != nil || free {
-			return Claim{Free: free}, err
+			return Finding{Free: free}, err
 		}
 		ls, err := listeners(ctx, c.Port)
 		if err != nil {
-			return Claim{}, fmt.Errorf("looking for who listens on port %d: %w", c.Port, err)
+			return Finding{}, fmt.Errorf("looking for who listens on port %d: %w", c.Port, err)
 		}
 		ls = slices.DeleteFunc(ls, func(l listener) bool { return !l.concerns(hosts) })
 		if err := findHolders(ctx, ls); err != nil {
-			return Claim{}, fmt.Errorf("looking for who listens on port %d: %w", c.Port, err)
+			return Finding{}, fmt.Errorf("looking for who listens on port %d: %w", c.Port, err)
 		}
 		owners := ownersOf(ls)
 		if len(owners) > 0 {
-			return newCourt(c, mine).claim(owners)
+			return newOwnership(c, mine).claim(owners)
 		}
 		if try == 2 { // it may just have been closing
-			return Claim{Owner: Owner{Why: unseenText}}, nil
+			return Finding{Owner: Owner{Why: unseenText}}, nil
 		}
 		select {
 		case <-ctx.Done():
-			return Claim{}, ctx.Err()
+			return Finding{}, ctx.Err()
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-// court judges the owners of a port.
-type court struct {
-	config Config
+// ownership judges the owners of a port.
+type ownership struct {
+	config config.Config
 	mine   Mine
 	all    table
 	own    map[int]bool // this program and those it descends from: never among those to end
 	err    error
 }
 
-func newCourt(c Config, mine Mine) court {
+func newOwnership(c config.Config, mine Mine) ownership {
 	ps, err := keeper.Processes()
-	k := court{config: c, mine: mine, all: tableOf(ps), own: map[int]bool{os.Getpid(): true}, err: err}
+	k := ownership{config: c, mine: mine, all: tableOf(ps), own: map[int]bool{os.Getpid(): true}, err: err}
 	for _, p := range k.all.line(os.Getpid()) {
 		k.own[p.PID] = true
 	}
 	return k
 }
 
-func (k court) claim(owners []Owner) (Claim, error) {
+func (k ownership) claim(owners []Owner) (Finding, error) {
 	if k.err != nil {
-		return Claim{}, k.err
+		return Finding{}, k.err
 	}
-	var c Claim
+	var c Finding
 	for _, o := range owners {
 		top, judged := k.judge(o)
 		if !judged.Ours && !judged.Copy {
-			return Claim{Owner: judged}, nil
+			return Finding{Owner: judged}, nil
 		}
 		if !slices.Contains(c.End, top) {
 			c.End = append(c.End, top)
@@ -108,7 +109,7 @@ func (k court) claim(owners []Owner) (Claim, error) {
 
 // judge says what one owner is. For ours and a copy it gives the topmost process of that kind, which is also the one to name: of
 // uvicorn with workers people know the PID that they started.
-func (k court) judge(o Owner) (keeper.Process, Owner) {
+func (k ownership) judge(o Owner) (keeper.Process, Owner) {
 	if o.PID == 0 {
 		return keeper.Process{}, o
 	}
@@ -138,7 +139,7 @@ func (k court) judge(o Owner) (keeper.Process, Owner) {
 	return keeper.Process{}, o
 }
 
-func (k court) topmost(line []keeper.Process, is func(keeper.Process) bool) (top keeper.Process, ok bool) {
+func (k ownership) topmost(line []keeper.Process, is func(keeper.Process) bool) (top keeper.Process, ok bool) {
 	for _, p := range line {
 		if !k.own[p.PID] && !p.Zombie && is(p) {
 			top, ok = p, true
@@ -147,12 +148,12 @@ func (k court) topmost(line []keeper.Process, is func(keeper.Process) bool) (top
 	return top, ok
 }
 
-func (k court) isOurs(p keeper.Process) bool {
+func (k ownership) isOurs(p keeper.Process) bool {
 	id := keeper.RunOf(p.PID)
 	return id != "" && k.mine.Run != nil && k.mine.Run(id)
 }
 
-func (k court) isCopy(p keeper.Process) bool {
+func (k ownership) isCopy(p keeper.Process) bool {
 	if p.UID != os.Getuid() {
 		return false
 	}
@@ -161,12 +162,12 @@ func (k court) isCopy(p keeper.Process) bool {
 		return false
 	}
 	args, err := keeper.Args(p.PID)
-	return err == nil && k.config.names(args, cwd)
+	return err == nil && k.config.Runs(args, cwd)
 }
 
 // belowOwnKeeper finds what the last run left below the keeper of this backend, also where the environment of a process tells
 // nothing any more (setproctitle writes over it).
-func (k court) belowOwnKeeper(line []keeper.Process) (keeper.Process, bool) {
+func (k ownership) belowOwnKeeper(line []keeper.Process) (keeper.Process, bool) {
 	if k.mine.Folder == "" {
 		return keeper.Process{}, false
 	}
@@ -180,7 +181,7 @@ func (k court) belowOwnKeeper(line []keeper.Process) (keeper.Process, bool) {
 }
 
 // keptBy tells of a keeper above the process: what another Vivarium keeps is not a copy that a person forgot.
-func (k court) keptBy(line []keeper.Process) string {
+func (k ownership) keptBy(line []keeper.Process) string {
 	for _, p := range line[1:] {
 		args, _ := keeper.Args(p.PID)
 		if len(args) == 0 {
@@ -199,7 +200,7 @@ func (k court) keptBy(line []keeper.Process) string {
 }
 
 // copyText names the parent: if the copy comes back, that is who starts it.
-func (k court) copyText(p keeper.Process) string {
+func (k ownership) copyText(p keeper.Process) string {
 	text := fmt.Sprintf("%s (PID %d) runs this backend without the crash environment", p.Name, p.PID)
 	if parent, ok := k.all[p.PPID]; ok {
 		text += fmt.Sprintf(", started by %s (PID %d)", parent.Name, parent.PID)
@@ -207,7 +208,7 @@ func (k court) copyText(p keeper.Process) string {
 	return text
 }
 
-func (k court) strangerText(p keeper.Process) string {
+func (k ownership) strangerText(p keeper.Process) string {
 	who := fmt.Sprintf("%s (PID %d)", p.Name, p.PID)
 	app := strings.Join(k.config.App(), " ")
 	cwd, err := workingDir(p.PID)
@@ -217,11 +218,11 @@ func (k court) strangerText(p keeper.Process) string {
 	case err != nil:
 		return who + " does not tell in which folder it works, so it may be anything."
 	case !within(k.config.Dir, cwd):
-		return fmt.Sprintf("%s works in %s, not in this backend's folder.", who, plain(cwd))
+		return fmt.Sprintf("%s works in %s, not in this backend's folder.", who, config.Plain(cwd))
 	case app == "":
 		return who + " works in this backend's folder, but the command in vivarium.toml names no app to know it by."
 	}
-	return fmt.Sprintf("%s works in this backend's folder, but its command line does not name %s.", who, plain(app))
+	return fmt.Sprintf("%s works in this backend's folder, but its command line does not name %s.", who, config.Plain(app))
 }
 
 // workingDir is where a process works, links resolved.

@@ -1,4 +1,4 @@
-package supervisor
+package port
 
 import (
 	"encoding/json"
@@ -16,28 +16,31 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
-func claimOf(t *testing.T, c Config, ours ...string) Claim {
+func claimOf(t *testing.T, c config.Config, ours ...string) Finding {
 	t.Helper()
-	claim, err := ClaimPort(t.Context(), c, Mine{Run: func(id string) bool { return slices.Contains(ours, id) }})
+	claim, err := Claim(t.Context(), c, Mine{Run: func(id string) bool { return slices.Contains(ours, id) }})
 	require.NoError(t, err)
 	return claim
 }
 
 func TestAFreePortIsClaimedAtOnce(t *testing.T) {
-	require.Equal(t, Claim{Free: true}, claimOf(t, Config{Port: freePort(t)}))
-	require.Equal(t, Claim{Free: true}, claimOf(t, Config{Port: 0}), "it listens nowhere")
+	require.Equal(t, Finding{Free: true}, claimOf(t, config.Config{Port: testkit.FreePort(t)}))
+	require.Equal(t, Finding{Free: true}, claimOf(t, config.Config{Port: 0}), "it listens nowhere")
 }
 
 func TestAHandStartedCopyIsKnownByUserFolderAndApp(t *testing.T) {
-	python := interpreter(t)
+	python := testkit.Interpreter(t)
 	for kind, holders := range map[string]int{"one": 1, "fork": 3, "spawn": 3, "alone": 1} {
 		t.Run(kind, func(t *testing.T) {
-			port := freePort(t)
+			port := testkit.FreePort(t)
 			c := standInDir(t, port)
-			cmd := launchIn(t, c.Dir, nil, python, "server.py", kind, strconv.Itoa(port))
+			cmd := testkit.LaunchIn(t, c.Dir, nil, python, "server.py", kind, strconv.Itoa(port))
 			awaitHolders(t, port, holders)
 			claim := claimOf(t, c)
 			require.Equal(t, []int{cmd.Process.Pid}, pidsOf(claim.End), "the one that a person started, not its workers")
@@ -50,9 +53,9 @@ func TestAHandStartedCopyIsKnownByUserFolderAndApp(t *testing.T) {
 }
 
 func TestForkedWorkersWhoseLeaderWasKilledAreCopiesThemselves(t *testing.T) {
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	c := standInDir(t, port)
-	cmd := launchIn(t, c.Dir, nil, interpreter(t), "server.py", "fork", strconv.Itoa(port))
+	cmd := testkit.LaunchIn(t, c.Dir, nil, testkit.Interpreter(t), "server.py", "fork", strconv.Itoa(port))
 	awaitHolders(t, port, 3)
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
@@ -63,12 +66,12 @@ func TestForkedWorkersWhoseLeaderWasKilledAreCopiesThemselves(t *testing.T) {
 }
 
 func TestTheTopmostOfAChainOfCopiesIsTheOneToEnd(t *testing.T) {
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	c := standInDir(t, port)
 	// A reloader: it runs itself again, below a shell that is not the backend.
 	reloader := "import subprocess, sys\nif sys.argv[1] == 'outer':\n    sys.exit(subprocess.call([sys.executable, 'server.py', 'inner', sys.argv[2]]))\nsys.argv[1] = 'one'\n"
-	require.NoError(t, os.WriteFile(filepath.Join(c.Dir, "server.py"), []byte(reloader+standIn), 0o600))
-	shell := launchIn(t, c.Dir, nil, "/bin/sh", "-c", `"$0" server.py outer `+strconv.Itoa(port)+"; true", interpreter(t))
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir, "server.py"), []byte(reloader+testkit.ServerScript), 0o600))
+	shell := testkit.LaunchIn(t, c.Dir, nil, "/bin/sh", "-c", `"$0" server.py outer `+strconv.Itoa(port)+"; true", testkit.Interpreter(t))
 	owners := awaitHolders(t, port, 1)
 	claim := claimOf(t, c)
 	require.Len(t, claim.End, 1)
@@ -78,7 +81,7 @@ func TestTheTopmostOfAChainOfCopiesIsTheOneToEnd(t *testing.T) {
 }
 
 func TestWhoeverIsNotThisBackendIsNamedAndNotTouched(t *testing.T) {
-	python := interpreter(t)
+	python := testkit.Interpreter(t)
 	elsewhere := t.TempDir()
 	for _, k := range []struct {
 		name string
@@ -92,10 +95,10 @@ func TestWhoeverIsNotThisBackendIsNamedAndNotTouched(t *testing.T) {
 		{"code on the command line", []string{"-c", "exec(open('server.py').read())", "one", "{port}"}, false, "does not name server.py."},
 	} {
 		t.Run(k.name, func(t *testing.T) {
-			port := freePort(t)
+			port := testkit.FreePort(t)
 			c := standInDir(t, port)
-			require.NoError(t, os.WriteFile(filepath.Join(c.Dir, "other.py"), []byte(standIn), 0o600))
-			require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "server.py"), []byte(standIn), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(c.Dir, "other.py"), []byte(testkit.ServerScript), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "server.py"), []byte(testkit.ServerScript), 0o600))
 			dir, argv := c.Dir, []string{python}
 			if k.away {
 				dir = elsewhere
@@ -103,8 +106,8 @@ func TestWhoeverIsNotThisBackendIsNamedAndNotTouched(t *testing.T) {
 			for _, w := range k.argv {
 				argv = append(argv, strings.ReplaceAll(w, "{port}", strconv.Itoa(port)))
 			}
-			cmd := launchIn(t, dir, nil, argv...)
-			awaitAnswer(t, port)
+			cmd := testkit.LaunchIn(t, dir, nil, argv...)
+			testkit.AwaitAnswer(t, port)
 			claim := claimOf(t, c)
 			require.False(t, claim.Free)
 			require.Empty(t, claim.End)
@@ -119,11 +122,11 @@ func TestWhoeverIsNotThisBackendIsNamedAndNotTouched(t *testing.T) {
 }
 
 func TestOneStrangerAmongTheOwnersIsEnoughToTouchNothing(t *testing.T) {
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	c := standInDir(t, port)
-	launchIn(t, c.Dir, nil, interpreter(t), "server.py", "one", strconv.Itoa(port))
-	awaitAnswer(t, port)
-	listenOn(t, "tcp6", "[::1]:"+strconv.Itoa(port)) // this very program
+	testkit.LaunchIn(t, c.Dir, nil, testkit.Interpreter(t), "server.py", "one", strconv.Itoa(port))
+	testkit.AwaitAnswer(t, port)
+	testkit.ListenOn(t, "tcp6", "[::1]:"+strconv.Itoa(port)) // this very program
 	claim := claimOf(t, c)
 	require.Empty(t, claim.End)
 	require.Equal(t, os.Getpid(), claim.Owner.PID)
@@ -131,10 +134,10 @@ func TestOneStrangerAmongTheOwnersIsEnoughToTouchNothing(t *testing.T) {
 }
 
 func TestWhatCarriesTheMarkOfThisBackendIsOurs(t *testing.T) {
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	c := standInDir(t, port)
 	mark := []string{keeper.RunVariable + "=run-1"}
-	cmd := launchIn(t, t.TempDir(), mark, interpreter(t), filepath.Join(c.Dir, "server.py"), "fork", strconv.Itoa(port))
+	cmd := testkit.LaunchIn(t, t.TempDir(), mark, testkit.Interpreter(t), filepath.Join(c.Dir, "server.py"), "fork", strconv.Itoa(port))
 	awaitHolders(t, port, 3)
 	claim := claimOf(t, c, "run-1")
 	require.Equal(t, []int{cmd.Process.Pid}, pidsOf(claim.End))
@@ -155,7 +158,7 @@ func TestWhatCarriesTheMarkOfThisBackendIsOurs(t *testing.T) {
 }
 
 func TestWhatAnotherVivariumKeepsIsRefusedByName(t *testing.T) {
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	c := standInDir(t, port)
 	// A folder with __main__.py is a program to Python: so the command line reads "vivarium-keeper /…/b/0123456789ab".
 	state := t.TempDir()
@@ -163,7 +166,7 @@ func TestWhatAnotherVivariumKeepsIsRefusedByName(t *testing.T) {
 	require.NoError(t, os.MkdirAll(folder, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "__main__.py"),
 		[]byte("import subprocess, sys\nsubprocess.call([sys.argv[1], 'server.py', 'one', sys.argv[2]])\n"), 0o600))
-	python := interpreter(t)
+	python := testkit.Interpreter(t)
 	cmd := &exec.Cmd{Path: python, Args: []string{"vivarium-keeper-0123abcd", folder, python, strconv.Itoa(port)}, Dir: c.Dir}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	// Without this Python looks for its library beside a program called vivarium-keeper.
@@ -173,7 +176,7 @@ func TestWhatAnotherVivariumKeepsIsRefusedByName(t *testing.T) {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
 	})
-	awaitAnswer(t, port)
+	testkit.AwaitAnswer(t, port)
 	claim := claimOf(t, c)
 	require.Empty(t, claim.End)
 	require.False(t, claim.Owner.Copy)
@@ -192,7 +195,7 @@ func asNobody(t *testing.T) *syscall.SysProcAttr {
 
 func TestAPortOfAnotherUserIsTold(t *testing.T) {
 	attr := asNobody(t)
-	l := listenOn(t, "tcp4", "127.0.0.1:0")
+	l := testkit.ListenOn(t, "tcp4", "127.0.0.1:0")
 	f, err := l.(*net.TCPListener).File()
 	require.NoError(t, err)
 	sleeper := exec.Command("sleep", "3600")
@@ -201,7 +204,7 @@ func TestAPortOfAnotherUserIsTold(t *testing.T) {
 	t.Cleanup(func() { _ = sleeper.Process.Kill(); _ = sleeper.Wait() })
 	require.NoError(t, f.Close())
 	require.NoError(t, l.Close())
-	claim := claimOf(t, Config{Dir: "/", Port: portOf(l)})
+	claim := claimOf(t, config.Config{Dir: "/", Port: testkit.PortOf(l)})
 	require.Empty(t, claim.End)
 	require.Equal(t, sleeper.Process.Pid, claim.Owner.PID)
 	require.Regexp(t, `^sleep \(PID \d+\) belongs to user \S+\.$`, claim.Owner.Why)
@@ -209,10 +212,10 @@ func TestAPortOfAnotherUserIsTold(t *testing.T) {
 
 func TestAPortOfAUserWhoseProcessesAreHiddenIsToldWithoutAPID(t *testing.T) {
 	attr := asNobody(t)
-	l := listenOn(t, "tcp4", "127.0.0.1:0")
-	var claim Claim
-	require.NoError(t, json.Unmarshal(bySomebodyElse(t, attr, "VIVARIUM_TEST_LOOK="+strconv.Itoa(portOf(l))), &claim))
-	require.Equal(t, Claim{Owner: Owner{Why: "It belongs to user root, and only an administrator can see which process it is."}}, claim)
+	l := testkit.ListenOn(t, "tcp4", "127.0.0.1:0")
+	var claim Finding
+	require.NoError(t, json.Unmarshal(bySomebodyElse(t, attr, "VIVARIUM_TEST_LOOK="+strconv.Itoa(testkit.PortOf(l))), &claim))
+	require.Equal(t, Finding{Owner: Owner{Why: "It belongs to user root, and only an administrator can see which process it is."}}, claim)
 }
 
 // bySomebodyElse runs TestAsSomebodyElse in a copy of this program that the other user may execute, and gives its first line.
@@ -240,12 +243,12 @@ func bySomebodyElse(t *testing.T, attr *syscall.SysProcAttr, task string) []byte
 // TestAsSomebodyElse is the other half of two tests, run as another user; alone it has nothing to do.
 func TestAsSomebodyElse(t *testing.T) {
 	if port, err := strconv.Atoi(os.Getenv("VIVARIUM_TEST_LOOK")); err == nil {
-		claim, err := ClaimPort(t.Context(), Config{Dir: "/", Port: port}, Mine{})
+		claim, err := Claim(t.Context(), config.Config{Dir: "/", Port: port}, Mine{})
 		require.NoError(t, err)
 		require.NoError(t, json.NewEncoder(os.Stdout).Encode(claim))
 	}
 	if dir := os.Getenv("VIVARIUM_TEST_LOAD"); dir != "" {
-		_, err := LoadConfig(dir)
+		_, err := config.Load(dir)
 		fmt.Println(err)
 	}
 }
@@ -256,9 +259,9 @@ func TestAConfigurationThatAnotherUserLockedIsToldWithARemedy(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	require.NoError(t, os.Chmod(dir, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, ConfigName), []byte("port = 1"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, config.FileName), []byte("port = 1"), 0o600))
 	text := string(bySomebodyElse(t, attr, "VIVARIUM_TEST_LOAD="+dir))
-	require.Equal(t, filepath.Join(dir, ConfigName)+": cannot be read: permission denied; make it readable for you: chmod u+r", text)
+	require.Equal(t, filepath.Join(dir, config.FileName)+": cannot be read: permission denied; make it readable for you: chmod u+r", text)
 	require.NoError(t, os.Chmod(dir, 0))
 	require.Contains(t, string(bySomebodyElse(t, attr, "VIVARIUM_TEST_LOAD="+dir+"/x")), "permission denied; check who may read it")
 }
@@ -289,19 +292,19 @@ func TestARealUvicornIsKnownInEveryWayToStartIt(t *testing.T) {
 		{"with another app", []string{python, "-m", "uvicorn", "other:app", "--workers", "2"}, false},
 	} {
 		t.Run(k.name, func(t *testing.T) {
-			port := freePort(t)
-			c, err := LoadConfig(backendDir(t, "port = "+strconv.Itoa(port)))
+			port := testkit.FreePort(t)
+			c, err := config.Load(testkit.BackendDir(t, "port = "+strconv.Itoa(port)))
 			require.NoError(t, err)
 			app := []byte("async def app(scope, receive, send):\n    if scope['type'] == 'http':\n        await send({'type': 'http.response.start', 'status': 200, 'headers': []})\n        await send({'type': 'http.response.body', 'body': b'ok'})\n")
 			for _, name := range []string{"main.py", "other.py"} {
 				require.NoError(t, os.WriteFile(filepath.Join(c.Dir, name), app, 0o600))
 			}
-			cmd := launchIn(t, c.Dir, nil, append(k.argv, "--port", strconv.Itoa(port))...)
-			awaitAnswer(t, port)
+			cmd := testkit.LaunchIn(t, c.Dir, nil, append(k.argv, "--port", strconv.Itoa(port))...)
+			testkit.AwaitAnswer(t, port)
 			require.Eventually(t, func() bool {
-				_, err := ProbeBackend(t.Context(), c)
+				_, err := probe.Backend(t.Context(), c)
 				return err == nil
-			}, patience, 50*time.Millisecond)
+			}, testkit.Patience, 50*time.Millisecond)
 			claim := claimOf(t, c)
 			require.Equal(t, k.copy, claim.Owner.Copy, claim.Owner.Why)
 			if !k.copy {

@@ -1,4 +1,4 @@
-package supervisor
+package port
 
 import (
 	"context"
@@ -36,12 +36,12 @@ type listener struct {
 	pids  []int  // who holds it; none that we may see: a process of another user
 }
 
-// PortFree says whether a server could listen on host and port now, and be the one that answers there. It binds as Python's servers do, with
+// Free says whether a server could listen on host and port now, and be the one that answers there. It binds as Python's servers do, with
 // SO_REUSEADDR, and never listens: a look must not accept a client's connection, nor be in the way of a server that starts at that moment.
 //
 // Host and port are tried, and the wildcards, because of macOS: there a server on 127.0.0.1 and another on 0.0.0.0 can share a port. A
 // listener on the other of 127.0.0.1 and ::1 counts as well: "localhost" would lead people to either.
-func PortFree(host string, port int) (bool, error) {
+func Free(host string, port int) (bool, error) {
 	if port <= 0 || port > 65535 {
 		return false, fmt.Errorf("looking at port %d: there is no such port", port)
 	}
@@ -154,8 +154,8 @@ func tryBind(a netip.Addr, port int) error {
 	return syscall.Bind(fd, sa)
 }
 
-// PortOwners are the processes that listen on port, on any address. One that we may not see has PID 0.
-func PortOwners(ctx context.Context, port int) ([]Owner, error) {
+// Owners are the processes that listen on port, on any address. One that we may not see has PID 0.
+func Owners(ctx context.Context, port int) ([]Owner, error) {
 	ls, err := listeners(ctx, port)
 	if err == nil {
 		err = findHolders(ctx, ls)
@@ -261,8 +261,8 @@ func (t table) descends(pid int, run keeper.Run) bool {
 	return false
 }
 
-// ownersText names processes for a person: "python3.12 (PID 4711)".
-func ownersText(owners []Owner) string {
+// Names names processes for a person: "python3.12 (PID 4711)".
+func Names(owners []Owner) string {
 	var names []string
 	for _, o := range owners {
 		if o.PID == 0 {

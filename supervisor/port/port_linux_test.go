@@ -1,4 +1,4 @@
-package supervisor
+package port
 
 import (
 	"net/netip"

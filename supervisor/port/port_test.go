@@ -1,4 +1,4 @@
-package supervisor
+package port
 
 import (
 	"context"
@@ -19,15 +19,17 @@ import (
 	gopsutil "github.com/shirou/gopsutil/v4/net"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 // standInDir is a backend with that server, which its vivarium.toml names.
-func standInDir(t testing.TB, port int) Config {
+func standInDir(t testing.TB, port int) config.Config {
 	t.Helper()
-	dir := backendDir(t, fmt.Sprintf("command = ['{python}', 'server.py', 'one', '{port}']\nport = %d\n", port))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "server.py"), []byte(standIn), 0o600))
-	c, err := LoadConfig(dir)
+	dir := testkit.BackendDir(t, fmt.Sprintf("command = ['{python}', 'server.py', 'one', '{port}']\nport = %d\n", port))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "server.py"), []byte(testkit.ServerScript), 0o600))
+	c, err := config.Load(dir)
 	require.NoError(t, err)
 	return c
 }
@@ -38,9 +40,9 @@ func awaitHolders(t testing.TB, port, n int) []Owner {
 	var owners []Owner
 	require.Eventually(t, func() bool {
 		var err error
-		owners, err = PortOwners(t.Context(), port)
+		owners, err = Owners(t.Context(), port)
 		return err == nil && len(owners) == n
-	}, patience, 20*time.Millisecond)
+	}, testkit.Patience, 20*time.Millisecond)
 	return owners
 }
 
@@ -65,12 +67,12 @@ func TestAPortIsTakenByAListenerThatCouldAnswerInItsPlace(t *testing.T) {
 			if runtime.GOOS != "linux" && strings.HasPrefix(c.address, "127.0.0.2") {
 				t.Skip("only Linux has all of 127.0.0.0/8")
 			}
-			l := listenOn(t, c.network, c.address)
-			free, err := PortFree(c.host, portOf(l))
+			l := testkit.ListenOn(t, c.network, c.address)
+			free, err := Free(c.host, testkit.PortOf(l))
 			require.NoError(t, err)
 			require.Equal(t, c.free, free)
 			require.NoError(t, l.Close())
-			free, err = PortFree(c.host, portOf(l))
+			free, err = Free(c.host, testkit.PortOf(l))
 			require.NoError(t, err)
 			require.True(t, free, "it is closed")
 		})
@@ -78,7 +80,7 @@ func TestAPortIsTakenByAListenerThatCouldAnswerInItsPlace(t *testing.T) {
 }
 
 func TestAPortIsFreeWhileOldConnectionsAgeInTimeWait(t *testing.T) {
-	l := listenOn(t, "tcp4", "127.0.0.1:0")
+	l := testkit.ListenOn(t, "tcp4", "127.0.0.1:0")
 	out, err := net.Dial("tcp4", l.Addr().String())
 	require.NoError(t, err)
 	in, err := l.Accept()
@@ -87,27 +89,27 @@ func TestAPortIsFreeWhileOldConnectionsAgeInTimeWait(t *testing.T) {
 	_, _ = out.Read(make([]byte, 1))
 	require.NoError(t, out.Close())
 	require.NoError(t, l.Close())
-	free, err := PortFree("127.0.0.1", portOf(l))
+	free, err := Free("127.0.0.1", testkit.PortOf(l))
 	require.NoError(t, err)
 	require.True(t, free)
 }
 
 func TestAPortThatCannotBeBoundIsAnErrorWithAReason(t *testing.T) {
-	_, err := PortFree("192.0.2.1", freePort(t)) // an address that documentation alone has
+	_, err := Free("192.0.2.1", testkit.FreePort(t)) // an address that documentation alone has
 	require.ErrorContains(t, err, "not an address of this computer")
-	_, err = PortFree("127.0.0.1", 0)
+	_, err = Free("127.0.0.1", 0)
 	require.ErrorContains(t, err, "there is no such port")
-	_, err = PortFree("no.such.host.invalid", 80)
+	_, err = Free("no.such.host.invalid", 80)
 	require.ErrorContains(t, err, "no.such.host.invalid")
 }
 
 func TestLookingAtAPortIsNeverInTheWayOfAServer(t *testing.T) {
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var looking sync.WaitGroup
 	looking.Go(func() {
 		for ctx.Err() == nil {
-			_, _ = PortFree("127.0.0.1", port)
+			_, _ = Free("127.0.0.1", port)
 		}
 	})
 	for range 200 {
@@ -127,36 +129,36 @@ func TestAPortThatIsBoundWithoutListeningIsTakenByNobodyWhoCanBeNamed(t *testing
 	name, err := syscall.Getsockname(fd)
 	require.NoError(t, err)
 	port := name.(*syscall.SockaddrInet4).Port
-	free, err := PortFree("127.0.0.1", port)
+	free, err := Free("127.0.0.1", port)
 	require.NoError(t, err)
 	require.False(t, free)
-	owners, err := PortOwners(t.Context(), port)
+	owners, err := Owners(t.Context(), port)
 	require.NoError(t, err)
 	require.Empty(t, owners)
-	claim, err := ClaimPort(t.Context(), Config{Port: port}, Mine{})
+	claim, err := Claim(t.Context(), config.Config{Port: port}, Mine{})
 	require.NoError(t, err)
-	require.Equal(t, Claim{Owner: Owner{Why: unseenText}}, claim)
+	require.Equal(t, Finding{Owner: Owner{Why: unseenText}}, claim)
 }
 
 func TestClientsOfAPortAreNeverAmongItsOwners(t *testing.T) {
-	port := freePort(t)
+	port := testkit.FreePort(t)
 	c := standInDir(t, port)
-	server := launchIn(t, c.Dir, nil, interpreter(t), "server.py", "one", strconv.Itoa(port))
-	awaitAnswer(t, port)
+	server := testkit.LaunchIn(t, c.Dir, nil, testkit.Interpreter(t), "server.py", "one", strconv.Itoa(port))
+	testkit.AwaitAnswer(t, port)
 	// Clients of two kinds: this process, and one that looks like the backend itself.
 	out, err := net.Dial("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	require.NoError(t, err)
 	defer out.Close()
 	client := filepath.Join(c.Dir, "main.py")
 	require.NoError(t, os.WriteFile(client, []byte("import socket, sys, time\ns = socket.create_connection(('127.0.0.1', int(sys.argv[1])))\nopen('connected', 'w').close()\ntime.sleep(3600)\n"), 0o600))
-	launchIn(t, c.Dir, nil, interpreter(t), "main.py", strconv.Itoa(port))
-	require.Eventually(t, func() bool { return exists(filepath.Join(c.Dir, "connected")) }, patience, 10*time.Millisecond)
+	testkit.LaunchIn(t, c.Dir, nil, testkit.Interpreter(t), "main.py", strconv.Itoa(port))
+	require.Eventually(t, func() bool { return config.Exists(filepath.Join(c.Dir, "connected")) }, testkit.Patience, 10*time.Millisecond)
 
-	owners, err := PortOwners(t.Context(), port)
+	owners, err := Owners(t.Context(), port)
 	require.NoError(t, err)
 	require.Len(t, owners, 1)
 	require.Equal(t, server.Process.Pid, owners[0].PID)
-	claim, err := ClaimPort(t.Context(), c, Mine{})
+	claim, err := Claim(t.Context(), c, Mine{})
 	require.NoError(t, err)
 	require.Equal(t, []int{server.Process.Pid}, pidsOf(claim.End))
 }
@@ -177,21 +179,21 @@ func TestARunListensThroughItsLeaderADescendantOrACarrierOfItsMark(t *testing.T)
 	}
 	for _, kind := range []string{"one", "fork", "spawn", "alone", "escape"} {
 		t.Run(kind, func(t *testing.T) {
-			port := freePort(t)
+			port := testkit.FreePort(t)
 			c := standInDir(t, port)
 			id := "run-" + kind
-			cmd := launchIn(t, c.Dir, []string{keeper.RunVariable + "=" + id}, interpreter(t), "server.py", kind, strconv.Itoa(port))
-			awaitAnswer(t, port)
+			cmd := testkit.LaunchIn(t, c.Dir, []string{keeper.RunVariable + "=" + id}, testkit.Interpreter(t), "server.py", kind, strconv.Itoa(port))
+			testkit.AwaitAnswer(t, port)
 			run := runOf(t, cmd, id)
 			if kind == "escape" {
-				endCarriers(t, id)
+				testkit.EndCarriers(t, id)
 			}
 			require.Eventually(t, func() bool {
 				listens, err := Listening(port, run)
 				return err == nil && listens
-			}, patience, 10*time.Millisecond)
+			}, testkit.Patience, 10*time.Millisecond)
 
-			other := runOf(t, launchIn(t, c.Dir, nil, "sleep", "3600"), "another")
+			other := runOf(t, testkit.LaunchIn(t, c.Dir, nil, "sleep", "3600"), "another")
 			listens, err := Listening(port, other)
 			require.NoError(t, err)
 			require.False(t, listens, "it is another run's")
@@ -203,7 +205,7 @@ func TestARunListensThroughItsLeaderADescendantOrACarrierOfItsMark(t *testing.T)
 			}
 		})
 	}
-	listens, err := Listening(freePort(t), keeper.Run{ID: "x", PID: os.Getpid()})
+	listens, err := Listening(testkit.FreePort(t), keeper.Run{ID: "x", PID: os.Getpid()})
 	require.NoError(t, err)
 	require.False(t, listens, "nobody listens")
 }
@@ -242,10 +244,10 @@ func TestTheLineOfAncestorsEndsAlsoInACircle(t *testing.T) {
 }
 
 func BenchmarkPortFree(b *testing.B) {
-	port := freePort(b)
+	port := testkit.FreePort(b)
 	b.ReportAllocs()
 	for b.Loop() {
-		if free, err := PortFree("127.0.0.1", port); !free || err != nil {
+		if free, err := Free("127.0.0.1", port); !free || err != nil {
 			b.Fatal(free, err)
 		}
 	}
@@ -257,7 +259,7 @@ func BenchmarkPortOwners(b *testing.B) {
 	defer l.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		if owners, err := PortOwners(b.Context(), portOf(l)); len(owners) != 1 || err != nil {
+		if owners, err := Owners(b.Context(), testkit.PortOf(l)); len(owners) != 1 || err != nil {
 			b.Fatal(owners, err)
 		}
 	}

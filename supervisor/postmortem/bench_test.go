@@ -1,4 +1,4 @@
-package supervisor
+package postmortem
 
 import (
 	"fmt"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 // A first record of a death with as much output as a keeper keeps.
@@ -17,13 +19,13 @@ func BenchmarkFirstRecord(b *testing.B) {
 	}
 	folder := b.TempDir()
 	exit := keeper.Exit{Known: true, Signal: 11, Tail: tail}
-	var h []Sample
+	var h []record.Sample
 	for i := range 181 {
-		h = append(h, Sample{At: noon.Add(time.Duration(i) * 5 * time.Second), RSS: 1 << 30})
+		h = append(h, record.Sample{At: testkit.Noon.Add(time.Duration(i) * 5 * time.Second), RSS: 1 << 30})
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		x := examination{Case: Case{Death: Death{Run: "r", At: noon}, Exit: &exit, Samples: h, Tail: tail}}
+		x := examination{Case: Case{Death: record.Death{Run: "r", At: testkit.Noon}, Exit: &exit, Samples: h, Tail: tail}}
 		x.begin()
 		require.NoError(b, x.record.Write(folder))
 	}

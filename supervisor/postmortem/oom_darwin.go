@@ -1,4 +1,4 @@
-package supervisor
+package postmortem
 
 // WatchMemory knows nothing: macOS tells by a JetsamEvent report.
 func WatchMemory(int) *MemoryWatch { return nil }

@@ -1,4 +1,4 @@
-package supervisor
+package postmortem
 
 import (
 	"os"
@@ -9,17 +9,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestWhatTheKernelEndsInACgroupIsCountedOnce(t *testing.T) {
-	for kind := range cgroups {
+	for kind := range testkit.Cgroups {
 		t.Run(kind, func(t *testing.T) {
-			c := newCgroupRig(t, kind)
-			c.kills(t, "2") // long ago
-			w := NewMemoryWatch(c.root, 4711, 0, nil)
+			c := testkit.NewCgroupRig(t, kind)
+			c.Kills(t, "2") // long ago
+			w := NewMemoryWatch(c.Root, 4711, 0, nil)
 			_, ok := w.ended(4711)
 			require.False(t, ok)
-			c.kills(t, "3")
+			c.Kills(t, "3")
 			m, ok := w.ended(4711)
 			require.True(t, ok)
 			require.Equal(t, crash.Memory{OOM: true, Source: "cgroup", Limit: 64 << 20, Peak: 67108800}, m)
@@ -30,14 +31,14 @@ func TestWhatTheKernelEndsInACgroupIsCountedOnce(t *testing.T) {
 }
 
 func TestWhatTheKernelEndedMinutesAgoIsNotWhyThisRunDied(t *testing.T) {
-	c := newCgroupRig(t, "v2")
-	c.kills(t, "0")
-	w := NewMemoryWatch(c.root, 4711, 0, nil)
-	c.kills(t, "1") // a stranger in the same group
+	c := testkit.NewCgroupRig(t, "v2")
+	c.Kills(t, "0")
+	w := NewMemoryWatch(c.Root, 4711, 0, nil)
+	c.Kills(t, "1") // a stranger in the same group
 	w.Look()
 	_, ok := w.ended(4711)
 	require.True(t, ok, "a worker may have ended a moment before the look")
-	c.kills(t, "2")
+	c.Kills(t, "2")
 	w.Look()
 	w.Look()
 	_, ok = w.ended(4711)
@@ -45,24 +46,24 @@ func TestWhatTheKernelEndedMinutesAgoIsNotWhyThisRunDied(t *testing.T) {
 }
 
 func TestWithoutALimitThereIsNoLimit(t *testing.T) {
-	c := newCgroupRig(t, "v2")
-	c.kills(t, "0")
-	c.put(t, c.dir+"/memory.max", "max\n")
-	require.NoError(t, os.Remove(filepath.Join(c.root, c.dir, "memory.peak")), "kernels before 5.19 have none")
-	w := NewMemoryWatch(c.root, 4711, 0, nil)
-	c.put(t, c.dir+"/memory.events", "oom_kill 1\n")
+	c := testkit.NewCgroupRig(t, "v2")
+	c.Kills(t, "0")
+	c.Put(t, c.Dir+"/memory.max", "max\n")
+	require.NoError(t, os.Remove(filepath.Join(c.Root, c.Dir, "memory.peak")), "kernels before 5.19 have none")
+	w := NewMemoryWatch(c.Root, 4711, 0, nil)
+	c.Put(t, c.Dir+"/memory.events", "oom_kill 1\n")
 	m, ok := w.ended(4711)
 	require.True(t, ok)
 	require.Zero(t, m.Limit)
 	require.Zero(t, m.Peak)
-	c.put(t, "v1", "9223372036854771712\n")
-	require.Zero(t, number(filepath.Join(c.root, "v1")), "v1 says “no limit” by a number")
+	c.Put(t, "v1", "9223372036854771712\n")
+	require.Zero(t, number(filepath.Join(c.Root, "v1")), "v1 says “no limit” by a number")
 }
 
 func TestWhereTheKernelCountsNothingNothingIsSaid(t *testing.T) {
 	for name, w := range map[string]*MemoryWatch{
 		"no process": NewMemoryWatch(t.TempDir(), 4711, 0, nil), "none at all": nil, "the root group of v2 has no events": func() *MemoryWatch {
-			return NewMemoryWatch(newCgroupRig(t, "v2").root, 4711, 0, nil)
+			return NewMemoryWatch(testkit.NewCgroupRig(t, "v2").Root, 4711, 0, nil)
 		}(),
 	} {
 		w.Look()

@@ -1,4 +1,4 @@
-package supervisor
+package postmortem
 
 import (
 	"context"
@@ -11,24 +11,28 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // Case is one death and what was known of the run before it.
 type Case struct {
-	Death   Death
+	Death   record.Death
 	Exit    *keeper.Exit // how the run ended; nil if a worker died and the run lives on
 	Away    bool         // it happened while no app was there
 	Run     keeper.Run
-	Backend string         // the backend's name
-	Dir     string         // its folder, links resolved
-	Log     string         // absolute path
-	Health  Health         // the latest word of the probe before the death
-	Missing []string       // variables of the crash environment that had not arrived
-	Samples []Sample       // of the last 15 minutes, oldest first
-	Known   crash.Evidence // as it was put together while the run lived
-	Memory  *MemoryWatch   // of the run, begun while it lived; nil if there is none
-	Plan    *Plan          // what the run was started with; nil if unknown
-	Tail    []string       // the last lines of output, oldest first
+	Backend string          // the backend's name
+	Dir     string          // its folder, links resolved
+	Log     string          // absolute path
+	Health  record.Health   // the latest word of the probe before the death
+	Missing []string        // variables of the crash environment that had not arrived
+	Samples []record.Sample // of the last 15 minutes, oldest first
+	Known   crash.Evidence  // as it was put together while the run lived
+	Memory  *MemoryWatch    // of the run, begun while it lived; nil if there is none
+	Plan    *plan.Plan      // what the run was started with; nil if unknown
+	Tail    []string        // the last lines of output, oldest first
 }
 
 // Examiner gathers the evidence on deaths. Nothing in it delays a restart: an examination is held on a goroutine of its own, after the
@@ -36,12 +40,12 @@ type Case struct {
 type Examiner struct {
 	ReportFolders []string // where the system leaves reports on processes that died
 	Scans         *Scans
-	Scan          func(ctx context.Context, in Interpreter) (openmp.Environment, error)
-	PortOwner     func(ctx context.Context) (Owner, error) // who has the backend's port now
+	Scan          func(ctx context.Context, in python.Interpreter) (openmp.Environment, error)
+	PortOwner     func(ctx context.Context) (port.Owner, error) // who has the backend's port now
 	Log           *slog.Logger
-	Keep          func(Record) // hears of the record each time more is known
+	Keep          func(record.Record) // hears of the record each time more is known
 	// Amend hears that later evidence changed what was said of the death.
-	Amend func(before Death, exit *keeper.Exit, v crash.Verdict)
+	Amend func(before record.Death, exit *keeper.Exit, v crash.Verdict)
 }
 
 // examination is one death that is being looked into.
@@ -49,7 +53,7 @@ type examination struct {
 	Examiner
 	Case
 	evidence crash.Evidence
-	record   Record
+	record   record.Record
 }
 
 // Examine gathers what is known of one death, step by step, and returns when there is nothing more to wait for.
@@ -67,7 +71,7 @@ func (e Examiner) Examine(ctx context.Context, c Case) {
 
 // begin puts together what is known already.
 func (x *examination) begin() {
-	x.record = Record{
+	x.record = record.Record{
 		Death: x.Death, Backend: x.Backend, Dir: x.Dir, Log: x.Case.Log, PID: x.Run.PID, Away: x.Away, Tail: crash.MaskLines(x.Tail),
 		Samples: x.Samples, Health: x.Health, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
 		Versions: map[string]string{systemName(runtime.GOOS): systemVersion(), "Vivarium": keeper.Version},
@@ -134,7 +138,7 @@ func (x *examination) lookAtPort(ctx context.Context) bool {
 	if err != nil || o.PID == 0 && o.Why == "" {
 		return false
 	}
-	owner := ownersText([]Owner{o})
+	owner := port.Names([]port.Owner{o})
 	x.evidence.PortOwner, x.record.PortOwner = owner, owner
 	return true
 }

@@ -1,4 +1,4 @@
-package supervisor
+package postmortem
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestAReportIsFoundByPIDAndTimeAndNeverBecauseItIsTheLatest(t *testing.T) {
@@ -21,33 +22,33 @@ func TestAReportIsFoundByPIDAndTimeAndNeverBecauseItIsTheLatest(t *testing.T) {
 		want  string
 	}{
 		"nothing there":                         {nil, 0, ""},
-		"of this death":                         {map[string]string{"python3.11-2026-03-01-120000.ips": crashReport(4711, noon)}, 0, "python3.11-2026-03-01-120000.ips"},
-		"under a framework's name":              {map[string]string{"Python-2026-03-01-120000.000.ips": crashReport(4711, noon)}, 0, "Python-2026-03-01-120000.000.ips"},
-		"in Retired":                            {map[string]string{"Retired/Python.ips": crashReport(4711, noon)}, 0, "Retired/Python.ips"},
-		"in another time zone":                  {map[string]string{"Python.ips": crashReport(4711, noon.In(time.FixedZone("", -8*60*60)))}, 0, "Python.ips"},
-		"among others":                          {map[string]string{"a.ips": crashReport(1, noon), "b.ips": crashReport(4711, noon), "c.ips": crashReport(2, noon)}, 0, "b.ips"},
-		"of another process":                    {map[string]string{"Python.ips": crashReport(47, noon)}, 0, ""},
-		"of an earlier process of the same PID": {map[string]string{"Python.ips": crashReport(4711, noon.Add(-time.Hour))}, 0, ""},
-		"written much later":                    {map[string]string{"Python.ips": crashReport(4711, noon)}, time.Hour, ""},
-		"no report by its name":                 {map[string]string{"Python.txt": crashReport(4711, noon)}, 0, ""},
-		"half-written":                          {map[string]string{"Python.ips": crashReport(4711, noon)[:120]}, 0, ""},
+		"of this death":                         {map[string]string{"python3.11-2026-03-01-120000.ips": testkit.CrashReport(4711, testkit.Noon)}, 0, "python3.11-2026-03-01-120000.ips"},
+		"under a framework's name":              {map[string]string{"Python-2026-03-01-120000.000.ips": testkit.CrashReport(4711, testkit.Noon)}, 0, "Python-2026-03-01-120000.000.ips"},
+		"in Retired":                            {map[string]string{"Retired/Python.ips": testkit.CrashReport(4711, testkit.Noon)}, 0, "Retired/Python.ips"},
+		"in another time zone":                  {map[string]string{"Python.ips": testkit.CrashReport(4711, testkit.Noon.In(time.FixedZone("", -8*60*60)))}, 0, "Python.ips"},
+		"among others":                          {map[string]string{"a.ips": testkit.CrashReport(1, testkit.Noon), "b.ips": testkit.CrashReport(4711, testkit.Noon), "c.ips": testkit.CrashReport(2, testkit.Noon)}, 0, "b.ips"},
+		"of another process":                    {map[string]string{"Python.ips": testkit.CrashReport(47, testkit.Noon)}, 0, ""},
+		"of an earlier process of the same PID": {map[string]string{"Python.ips": testkit.CrashReport(4711, testkit.Noon.Add(-time.Hour))}, 0, ""},
+		"written much later":                    {map[string]string{"Python.ips": testkit.CrashReport(4711, testkit.Noon)}, time.Hour, ""},
+		"no report by its name":                 {map[string]string{"Python.txt": testkit.CrashReport(4711, testkit.Noon)}, 0, ""},
+		"half-written":                          {map[string]string{"Python.ips": testkit.CrashReport(4711, testkit.Noon)[:120]}, 0, ""},
 		"a header alone":                        {map[string]string{"Python.ips": `{"bug_type":"309"}` + "\n"}, 0, ""},
 		"empty":                                 {map[string]string{"Python.ips": ""}, 0, ""},
 		"no JSON":                               {map[string]string{"Python.ips": "Process: Python [4711]\n"}, 0, ""},
 		"without a time":                        {map[string]string{"Python.ips": `{"bug_type":"309"}` + "\n" + `{"pid":4711}`}, 0, "Python.ips"},
 		"a key of another type":                 {map[string]string{"Python.ips": `{"bug_type":"309","timestamp":7}` + "\n" + `{"processes":{},"pid":4711}`}, 0, "Python.ips"},
-		"another kind of report":                {map[string]string{"Python.ips": strings.Replace(crashReport(4711, noon), "309", "202", 1)}, 0, ""},
+		"another kind of report":                {map[string]string{"Python.ips": strings.Replace(testkit.CrashReport(4711, testkit.Noon), "309", "202", 1)}, 0, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := shelf{t: t, dir: t.TempDir()}
+			s := testkit.Shelf{T: t, Dir: t.TempDir()}
 			for file, text := range tt.files {
-				s.put(file, text, noon.Add(2*time.Second+tt.late))
+				s.Put(file, text, testkit.Noon.Add(2*time.Second+tt.late))
 			}
-			q := reportSearch{folders: []string{s.dir, filepath.Join(s.dir, "Retired"), filepath.Join(s.dir, "gone")}, pid: 4711, died: noon}
+			q := reportSearch{folders: []string{s.Dir, filepath.Join(s.Dir, "Retired"), filepath.Join(s.Dir, "gone")}, pid: 4711, died: testkit.Noon}
 			got, ok := q.look()
 			require.Equal(t, tt.want != "", ok)
 			if ok {
-				require.Equal(t, filepath.Join(s.dir, tt.want), got.file)
+				require.Equal(t, filepath.Join(s.Dir, tt.want), got.file)
 				require.Zero(t, got.memory)
 				require.Equal(t, 4711, got.report.PID)
 			}
@@ -58,10 +59,10 @@ func TestAReportIsFoundByPIDAndTimeAndNeverBecauseItIsTheLatest(t *testing.T) {
 }
 
 func TestTheProcessWithAReasonWasEndedForWantOfMemoryAndNotTheLargest(t *testing.T) {
-	s := shelf{t: t, dir: t.TempDir()}
-	file := s.put("JetsamEvent-2026-03-01-120003.ips", jetsamEvent(4711, `,"reason":"vm-compressor-space-shortage","killDelta":3`), noon.Add(3*time.Second))
+	s := testkit.Shelf{T: t, Dir: t.TempDir()}
+	file := s.Put("JetsamEvent-2026-03-01-120003.ips", testkit.JetsamEvent(4711, `,"reason":"vm-compressor-space-shortage","killDelta":3`), testkit.Noon.Add(3*time.Second))
 	look := func(pid int) (foundReport, bool) {
-		q := reportSearch{folders: []string{s.dir}, pid: pid, died: noon}
+		q := reportSearch{folders: []string{s.Dir}, pid: pid, died: testkit.Noon}
 		return q.look()
 	}
 	got, ok := look(4711)
@@ -70,41 +71,41 @@ func TestTheProcessWithAReasonWasEndedForWantOfMemoryAndNotTheLargest(t *testing
 	require.Equal(t, crash.Memory{OOM: true, Source: "JetsamEvent", Peak: 2000 * 16384}, got.memory)
 	_, ok = look(1104)
 	require.False(t, ok, "the largest process lives")
-	s.put("JetsamEvent-2026-03-01-120003.ips", jetsamEvent(4711, ""), noon.Add(3*time.Second))
+	s.Put("JetsamEvent-2026-03-01-120003.ips", testkit.JetsamEvent(4711, ""), testkit.Noon.Add(3*time.Second))
 	_, ok = look(4711)
 	require.False(t, ok)
-	s.put("JetsamEvent-2026-03-01-120003.ips", jetsamEvent(4711, `,"reason":"x"`), noon.Add(3*time.Second))
-	crashed := s.put("Python.ips", crashReport(4711, noon), noon.Add(3*time.Second))
+	s.Put("JetsamEvent-2026-03-01-120003.ips", testkit.JetsamEvent(4711, `,"reason":"x"`), testkit.Noon.Add(3*time.Second))
+	crashed := s.Put("Python.ips", testkit.CrashReport(4711, testkit.Noon), testkit.Noon.Add(3*time.Second))
 	got, ok = look(4711)
 	require.True(t, ok)
 	require.Equal(t, crashed, got.file, "a crash report tells more")
 }
 
 func TestASearchWaitsForTheSystemToFinishItsReport(t *testing.T) {
-	s := shelf{t: t, dir: t.TempDir()}
+	s := testkit.Shelf{T: t, Dir: t.TempDir()}
 	synctest.Test(t, func(t *testing.T) {
-		s.t = t
+		s.T = t
 		died := time.Now()
-		whole := crashReport(4711, died)
+		whole := testkit.CrashReport(4711, died)
 		go func() {
 			time.Sleep(time.Second)
-			s.put("Python.ips", whole[:100], time.Now())
+			s.Put("Python.ips", whole[:100], time.Now())
 			time.Sleep(1500 * time.Millisecond)
-			s.put("Python.ips", whole, time.Now())
+			s.Put("Python.ips", whole, time.Now())
 		}()
-		q := reportSearch{folders: []string{s.dir}, pid: 4711, died: died}
+		q := reportSearch{folders: []string{s.Dir}, pid: 4711, died: died}
 		got, ok := q.wait(t.Context())
 		require.True(t, ok)
-		require.Equal(t, filepath.Join(s.dir, "Python.ips"), got.file)
+		require.Equal(t, filepath.Join(s.Dir, "Python.ips"), got.file)
 		require.InDelta(t, 2.5, time.Since(died).Seconds(), 0.4)
 
 		died = time.Now()
-		q = reportSearch{folders: []string{s.dir}, pid: 4712, died: died}
+		q = reportSearch{folders: []string{s.Dir}, pid: 4712, died: died}
 		_, ok = q.wait(t.Context())
 		require.False(t, ok)
 		require.InDelta(t, 10, time.Since(died).Seconds(), 0.5, "then there is none")
 
-		q = reportSearch{folders: []string{s.dir}, pid: 4712, died: died.Add(-time.Hour)}
+		q = reportSearch{folders: []string{s.Dir}, pid: 4712, died: died.Add(-time.Hour)}
 		began := time.Now()
 		_, ok = q.wait(t.Context())
 		require.False(t, ok)
@@ -113,7 +114,7 @@ func TestASearchWaitsForTheSystemToFinishItsReport(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		began = time.Now()
-		q = reportSearch{folders: []string{s.dir}, pid: 4712, died: began}
+		q = reportSearch{folders: []string{s.Dir}, pid: 4712, died: began}
 		_, ok = q.wait(ctx)
 		require.False(t, ok)
 		require.Equal(t, time.Second, time.Since(began), "the app leaves")

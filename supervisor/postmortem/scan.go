@@ -1,4 +1,4 @@
-package supervisor
+package postmortem
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // Scans remembers what the last walk of the backend's environment found, until packages change. A walk may take seconds.
@@ -21,7 +22,7 @@ type Scans struct {
 }
 
 // Known is what the last walk found; nil without one, or while one is under way. It asks no disk: packages may have changed since.
-func (s *Scans) Known(in Interpreter) []openmp.Runtime {
+func (s *Scans) Known(in python.Interpreter) []openmp.Runtime {
 	if !s.mu.TryLock() {
 		return nil
 	}
@@ -33,7 +34,7 @@ func (s *Scans) Known(in Interpreter) []openmp.Runtime {
 }
 
 // walk finds the OpenMP copies in the environment.
-func (s *Scans) walk(ctx context.Context, in Interpreter, scan func(context.Context, Interpreter) (openmp.Environment, error)) ([]openmp.Runtime, error) {
+func (s *Scans) walk(ctx context.Context, in python.Interpreter, scan func(context.Context, python.Interpreter) (openmp.Environment, error)) ([]openmp.Runtime, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	state := stateOfSites(in)
@@ -50,7 +51,7 @@ func (s *Scans) walk(ctx context.Context, in Interpreter, scan func(context.Cont
 }
 
 // stateOfSites changes whenever a package is installed or removed: pip makes a folder for each in site-packages.
-func stateOfSites(in Interpreter) string {
+func stateOfSites(in python.Interpreter) string {
 	var b strings.Builder
 	b.WriteString(in.Prefix)
 	for _, site := range in.Site {

@@ -1,4 +1,4 @@
-package supervisor
+package postmortem
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,4 @@
-package supervisor
+package probe
 
 import (
 	"bufio"
@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 const (
@@ -21,13 +23,13 @@ const (
 	maxWire   = 1 << 20  // bytes taken from the socket for them: a chunk of one byte costs six
 )
 
-// Probe asks url, as in "http://127.0.0.1:8000/health", and is without error if the answer is 2xx. Redirects are refused, at most
+// Get asks url, as in "http://127.0.0.1:8000/health", and is without error if the answer is 2xx. Redirects are refused, at most
 // 64 KiB of the body are read, no proxy is asked, nothing is kept open. The error is a sentence's end for a person: "answered 503".
 // If timeout is zero, ctx alone limits it.
 //
 // It is one exchange on one connection, read by net/textproto and not by net/http, which brings TLS along: 2 MiB of each program, and more
 // memory while it idles. A connection kept open would take one of a small server's few, and say nothing about whether it still accepts.
-func Probe(ctx context.Context, url string, timeout time.Duration) (latency time.Duration, err error) {
+func Get(ctx context.Context, url string, timeout time.Duration) (latency time.Duration, err error) {
 	started := time.Now()
 	limited, cancel := ctx, context.CancelFunc(func() {})
 	if timeout > 0 {
@@ -45,16 +47,16 @@ func Probe(ctx context.Context, url string, timeout time.Duration) (latency time
 	case err != nil:
 		return latency, probeProblem(err)
 	case status >= 300 && status < 400 && location != "":
-		return latency, fmt.Errorf("redirects to %s: name the final path", plain(shorten(location, 120)))
+		return latency, fmt.Errorf("redirects to %s: name the final path", config.Plain(shorten(location, 120)))
 	case status < 200 || status > 299:
 		return latency, fmt.Errorf("answered %d", status)
 	}
 	return latency, nil
 }
 
-// ProbeBackend asks the backend for its health.
-func ProbeBackend(ctx context.Context, c Config) (time.Duration, error) {
-	return Probe(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
+// Backend asks the backend for its health.
+func Backend(ctx context.Context, c config.Config) (time.Duration, error) {
+	return Get(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
 }
 
 var (
@@ -65,7 +67,7 @@ var (
 func exchange(ctx context.Context, address string) (status int, location string, err error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "http" {
-		return 0, "", fmt.Errorf("%s is not an http address", quoted(address))
+		return 0, "", fmt.Errorf("%s is not an http address", config.Quoted(address))
 	}
 	host := u.Host
 	if u.Port() == "" {
@@ -206,9 +208,9 @@ func probeProblem(err error) error {
 	case errors.Is(err, errHeader), errors.Is(err, errNoHTTP):
 		return err
 	case errors.As(err, &dns):
-		return fmt.Errorf("the address of %s cannot be found", plain(dns.Name))
+		return fmt.Errorf("the address of %s cannot be found", config.Plain(dns.Name))
 	}
-	return errors.New(plain(shorten(err.Error(), 200)))
+	return errors.New(config.Plain(shorten(err.Error(), 200)))
 }
 
 // seconds writes a timeout as people do: "3 s", "1.5 s", "250 ms".

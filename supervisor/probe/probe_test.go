@@ -1,4 +1,4 @@
-package supervisor
+package probe
 
 import (
 	"bufio"
@@ -18,18 +18,21 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func probeWithin(t testing.TB, timeout time.Duration, url string) error {
 	t.Helper()
-	_, err := Probe(context.Background(), url, timeout)
+	_, err := Get(context.Background(), url, timeout)
 	return err
 }
 
 // rawServer answers every connection with text as it is, once the request has come.
 func rawServer(t testing.TB, text string, then func(net.Conn)) string {
 	t.Helper()
-	l := listenOn(t, "tcp4", "127.0.0.1:0")
+	l := testkit.ListenOn(t, "tcp4", "127.0.0.1:0")
 	go func() {
 		for {
 			c, err := l.Accept()
@@ -95,7 +98,7 @@ func TestAnAnswerIsGoodOrItsProblemIsTold(t *testing.T) {
 		{"endless headers", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 100_000) + "\r\n", "answered with an endless header"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			err := probeWithin(t, patience, rawServer(t, c.answer, nil))
+			err := probeWithin(t, testkit.Patience, rawServer(t, c.answer, nil))
 			if c.problem == "" {
 				require.NoError(t, err)
 				return
@@ -117,7 +120,7 @@ func TestARealServerIsProbed(t *testing.T) {
 	// A proxy from the environment would have to be asked for this address, were it not for our own exchange.
 	t.Setenv("HTTP_PROXY", "http://192.0.2.1:9")
 	t.Setenv("http_proxy", "http://192.0.2.1:9")
-	latency, err := Probe(t.Context(), s.URL+"/health?deep=1", patience)
+	latency, err := Get(t.Context(), s.URL+"/health?deep=1", testkit.Patience)
 	require.NoError(t, err)
 	require.Positive(t, latency)
 	r := seen.Load()
@@ -125,7 +128,7 @@ func TestARealServerIsProbed(t *testing.T) {
 	require.Equal(t, "/health?deep=1", r.RequestURI)
 	require.Equal(t, strings.TrimPrefix(s.URL, "http://"), r.Host)
 	require.True(t, r.Close, "it asks to close the connection")
-	require.EqualError(t, probeWithin(t, patience, s.URL+"/away"), "redirects to /followed: name the final path")
+	require.EqualError(t, probeWithin(t, testkit.Patience, s.URL+"/away"), "redirects to /followed: name the final path")
 	require.False(t, followed.Load())
 }
 
@@ -142,7 +145,7 @@ func TestASilentServerIsGivenUpAtTheDeadline(t *testing.T) {
 		})
 	}
 	t.Run("a listener that accepts nothing", func(t *testing.T) {
-		l := listenOn(t, "tcp4", "127.0.0.1:0")
+		l := testkit.ListenOn(t, "tcp4", "127.0.0.1:0")
 		require.EqualError(t, probeWithin(t, 250*time.Millisecond, "http://"+l.Addr().String()+"/"), "no answer within 250 ms")
 	})
 }
@@ -153,7 +156,7 @@ func TestASlowServerIsWaitedFor(t *testing.T) {
 		fmt.Fprint(w, "ok")
 	}))
 	defer s.Close()
-	latency, err := Probe(t.Context(), s.URL, patience)
+	latency, err := Get(t.Context(), s.URL, testkit.Patience)
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, latency, 100*time.Millisecond)
 }
@@ -168,23 +171,23 @@ func TestAServerThatSendsForEverIsLeftAfter64KiB(t *testing.T) {
 			}
 		}
 	})
-	require.NoError(t, probeWithin(t, patience, url))
+	require.NoError(t, probeWithin(t, testkit.Patience, url))
 }
 
 func TestNobodyThereIsTold(t *testing.T) {
-	require.EqualError(t, probeWithin(t, patience, "http://127.0.0.1:"+strconv.Itoa(freePort(t))), "connection refused")
+	require.EqualError(t, probeWithin(t, testkit.Patience, "http://127.0.0.1:"+strconv.Itoa(testkit.FreePort(t))), "connection refused")
 	reset := rawServer(t, "", func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) })
-	require.Contains(t, []string{"broke the connection off", "closed the connection without an answer"}, probeWithin(t, patience, reset).Error())
-	require.EqualError(t, probeWithin(t, patience, "http://no.such.host.invalid/"), "the address of no.such.host.invalid cannot be found")
-	require.ErrorContains(t, probeWithin(t, patience, "https://127.0.0.1/"), "is not an http address")
-	require.ErrorContains(t, probeWithin(t, patience, "http://[::1/"), "is not an http address")
+	require.Contains(t, []string{"broke the connection off", "closed the connection without an answer"}, probeWithin(t, testkit.Patience, reset).Error())
+	require.EqualError(t, probeWithin(t, testkit.Patience, "http://no.such.host.invalid/"), "the address of no.such.host.invalid cannot be found")
+	require.ErrorContains(t, probeWithin(t, testkit.Patience, "https://127.0.0.1/"), "is not an http address")
+	require.ErrorContains(t, probeWithin(t, testkit.Patience, "http://[::1/"), "is not an http address")
 }
 
 func TestAProbeThatIsCalledOffEndsAtOnce(t *testing.T) {
 	url := rawServer(t, "", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	_, err := Probe(ctx, url, 0)
+	_, err := Get(ctx, url, 0)
 	require.True(t, errors.Is(err, context.Canceled), err)
 }
 
@@ -195,23 +198,23 @@ func TestTheBackendIsProbedAtItsOwnAddressWithItsOwnTimeout(t *testing.T) {
 		}
 	}))
 	defer s.Close()
-	c := Config{Port: s.Listener.Addr().(*net.TCPAddr).Port, Health: HealthConfig{Path: "/up", Timeout: patience}}
-	_, err := ProbeBackend(t.Context(), c)
+	c := config.Config{Port: s.Listener.Addr().(*net.TCPAddr).Port, Health: config.Health{Path: "/up", Timeout: testkit.Patience}}
+	_, err := Backend(t.Context(), c)
 	require.NoError(t, err)
 	c.Health.Timeout = time.Nanosecond
-	_, err = ProbeBackend(t.Context(), c)
+	_, err = Backend(t.Context(), c)
 	require.ErrorContains(t, err, "no answer within")
 }
 
 func TestNothingStaysBetweenProbes(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	defer s.Close()
-	require.NoError(t, probeWithin(t, patience, s.URL))
+	require.NoError(t, probeWithin(t, testkit.Patience, s.URL))
 	before := runtime.NumGoroutine()
 	for range 50 {
-		require.NoError(t, probeWithin(t, patience, s.URL))
+		require.NoError(t, probeWithin(t, testkit.Patience, s.URL))
 	}
-	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, patience, 10*time.Millisecond)
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, testkit.Patience, 10*time.Millisecond)
 }
 
 func TestTimeoutsAreWrittenAsPeopleDo(t *testing.T) {
@@ -228,14 +231,14 @@ func BenchmarkProbe(b *testing.B) {
 	b.Run("own exchange", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := probeWithin(b, patience, url); err != nil {
+			if err := probeWithin(b, testkit.Patience, url); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
 	b.Run("http.Client", func(b *testing.B) {
 		client := &http.Client{
-			Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true},
+			Timeout: testkit.Patience, Transport: &http.Transport{DisableKeepAlives: true},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		}
 		b.ReportAllocs()

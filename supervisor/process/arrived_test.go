@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"os"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestWhatDidNotArriveIsNamed(t *testing.T) {
@@ -44,7 +45,7 @@ func TestWhatDidNotArriveIsNamed(t *testing.T) {
 
 func TestTheCrashEnvironmentReallyArrivesInPython(t *testing.T) {
 	env, applied := crash.Env(os.Environ(), crash.EnvOptions{GOOS: "linux"})
-	cmd := exec.Command(realPython(t), "-c", "import time; print('up', flush=True); time.sleep(60)")
+	cmd := exec.Command(testkit.RealPython(t), "-c", "import time; print('up', flush=True); time.sleep(60)")
 	cmd.Env = env
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)

@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func fixture(t testing.TB, name string) []byte {
@@ -99,7 +101,7 @@ func TestTheProcessOfTheTreeWithMostRuntimesCounts(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	mapFile(t, filepath.Join(dir, "libomp.so"))
-	child := exec.Command(realPython(t), "-c", `import mmap, sys
+	child := exec.Command(testkit.RealPython(t), "-c", `import mmap, sys
 files = [open(name, "r+b") for name in sys.argv[1:]]
 kept = [mmap.mmap(f.fileno(), 0) for f in files]
 print("up", flush=True)

@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"bufio"
@@ -12,12 +12,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 // locks starts a real Python with ten multiprocessing locks, in a group of its own.
 func locks(t *testing.T) (cmd *exec.Cmd, started time.Time) {
 	t.Helper()
-	python := realPython(t)
+	python := testkit.RealPython(t)
 	cmd = exec.Command(python, "-c", `import multiprocessing, time
 context = multiprocessing.get_context("spawn")
 all = [context.Lock() for _ in range(10)]

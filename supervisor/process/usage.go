@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"errors"
@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // Usage is what a run's process tree uses.
@@ -27,12 +28,12 @@ type member struct {
 // few processes' memory is read at every look: one short call for each, and a history of it that shows how the end came about.
 const few = 4
 
-// TreeUsage measures the tree below the process with that PID, and gives its children. prev is the measure before, elapsed ago; the
+// Measure measures the tree below the process with that PID, and gives its children. prev is the measure before, elapsed ago; the
 // zero Usage if there is none. The CPU time is always the whole tree's, so that a run which works in its workers is never taken for a
 // hung one; the memory of more than a few processes is read only if whole, else it stays as it was.
 //
 // RSS counts memory that forked workers share once for each of them: the kernel's fair figure costs milliseconds a process.
-func TreeUsage(pid int, prev Usage, elapsed time.Duration, whole bool) (Usage, []Child, error) {
+func Measure(pid int, prev Usage, elapsed time.Duration, whole bool) (Usage, []Child, error) {
 	tree, err := family(pid)
 	if err != nil {
 		return prev, nil, fmt.Errorf("measuring process %d: %w", pid, err)
@@ -80,7 +81,7 @@ func childrenOf(tree []member) []Child {
 			continue
 		}
 		c := Child{PID: m.PID, Stamp: m.Stamp, Name: m.Name}
-		if args, err := keeper.Args(m.PID); err == nil && IsProgram(executable(m.PID)) {
+		if args, err := keeper.Args(m.PID); err == nil && python.IsProgram(executable(m.PID)) {
 			c.Interpreter = isWorker(args, leaderArgs, func() bool { return age(m.PID) > settled })
 		}
 		children = append(children, c)

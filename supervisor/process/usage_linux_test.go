@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"os"
@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestTheCPUTimeOfAProcessHasThatOfTheChildrenItWaitedFor(t *testing.T) {
@@ -37,8 +40,8 @@ while True:
 func TestAChildThatLivesIsNeverMissedWhileOthersComeAndGo(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "churn.py"), []byte(churn), 0o600))
-	cmd := launchIn(t, dir, nil, interpreter(t), "churn.py")
-	require.Eventually(t, func() bool { return exists(filepath.Join(dir, "up")) }, patience, 10*time.Millisecond)
+	cmd := testkit.LaunchIn(t, dir, nil, testkit.Interpreter(t), "churn.py")
+	require.Eventually(t, func() bool { return config.Exists(filepath.Join(dir, "up")) }, testkit.Patience, 10*time.Millisecond)
 	looked := 0
 	for range 2000 {
 		tree, err := family(cmd.Process.Pid)
@@ -59,13 +62,13 @@ func TestAChildThatLivesIsNeverMissedWhileOthersComeAndGo(t *testing.T) {
 }
 
 func TestAKernelWithoutChildrenFilesIsServedByAWalk(t *testing.T) {
-	cmd := launchIn(t, t.TempDir(), nil, "/bin/sh", "-c", "sleep 3600; true")
+	cmd := testkit.LaunchIn(t, t.TempDir(), nil, "/bin/sh", "-c", "sleep 3600; true")
 	var quick []member
 	require.Eventually(t, func() bool {
 		var err error
 		quick, err = family(cmd.Process.Pid)
 		return err == nil && len(quick) == 2 && quick[1].Name == "sleep"
-	}, patience, 10*time.Millisecond)
+	}, testkit.Patience, 10*time.Millisecond)
 	walked, err := familyByWalk(cmd.Process.Pid)
 	require.NoError(t, err)
 	same := func(a, b member) bool { return a.PID == b.PID && a.Stamp == b.Stamp && a.depth == b.depth }
@@ -77,10 +80,10 @@ func TestTheAgeAndTheProgramOfAProcess(t *testing.T) {
 	require.NoError(t, err)
 	path, err = filepath.EvalSymlinks(path)
 	require.NoError(t, err)
-	cmd := launchIn(t, t.TempDir(), nil, path, "3600")
-	require.Eventually(t, func() bool { return executable(cmd.Process.Pid) == path }, patience, 10*time.Millisecond)
-	require.Less(t, age(cmd.Process.Pid), patience)
-	require.Eventually(t, func() bool { return age(cmd.Process.Pid) > 100*time.Millisecond }, patience, 10*time.Millisecond)
+	cmd := testkit.LaunchIn(t, t.TempDir(), nil, path, "3600")
+	require.Eventually(t, func() bool { return executable(cmd.Process.Pid) == path }, testkit.Patience, 10*time.Millisecond)
+	require.Less(t, age(cmd.Process.Pid), testkit.Patience)
+	require.Eventually(t, func() bool { return age(cmd.Process.Pid) > 100*time.Millisecond }, testkit.Patience, 10*time.Millisecond)
 	require.Zero(t, age(1<<30))
 	require.Zero(t, resident(1<<30))
 	require.NotZero(t, resident(os.Getpid()))

@@ -1,4 +1,4 @@
-package supervisor
+package process
 
 import (
 	"os"
@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestTheShareOfCPUIsTheTreesTimeOverTheTimeThatPassed(t *testing.T) {
@@ -84,39 +86,39 @@ if __name__ == "__main__":
 
 func startBurners(t testing.TB, kind string) (pid int, dir string) {
 	t.Helper()
-	dir = backendDir(t, "")
+	dir = testkit.BackendDir(t, "")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "burners.py"), []byte(burners), 0o600))
-	cmd := launchIn(t, dir, nil, interpreter(t), "burners.py", kind)
-	require.Eventually(t, func() bool { return exists(filepath.Join(dir, "up")) }, patience, 10*time.Millisecond)
+	cmd := testkit.LaunchIn(t, dir, nil, testkit.Interpreter(t), "burners.py", kind)
+	require.Eventually(t, func() bool { return config.Exists(filepath.Join(dir, "up")) }, testkit.Patience, 10*time.Millisecond)
 	return cmd.Process.Pid, dir
 }
 
 func TestTheWorkOfAChildIsTheTreesWork(t *testing.T) {
 	for _, kind := range []string{"burn", "deep"} {
 		pid, _ := startBurners(t, kind)
-		first, _, err := TreeUsage(pid, Usage{}, 0, false)
+		first, _, err := Measure(pid, Usage{}, 0, false)
 		require.NoError(t, err)
 		require.Zero(t, first.CPU)
 		begun := time.Now()
 		require.Eventually(t, func() bool {
-			u, _, err := TreeUsage(pid, first, time.Since(begun), false)
+			u, _, err := Measure(pid, first, time.Since(begun), false)
 			return err == nil && u.Total >= first.Total+300*time.Millisecond && u.CPU > 0 && u.CPU < 3
-		}, patience, 50*time.Millisecond)
+		}, testkit.Patience, 50*time.Millisecond)
 	}
 }
 
 func TestMemoryIsReadOfTheWholeTreeAndOfManyProcessesOnlyWhenAsked(t *testing.T) {
 	pid, dir := startBurners(t, "hold")
-	require.Eventually(t, func() bool { return exists(filepath.Join(dir, "ready")) }, patience, 10*time.Millisecond)
-	whole, _, err := TreeUsage(pid, Usage{}, 0, true)
+	require.Eventually(t, func() bool { return config.Exists(filepath.Join(dir, "ready")) }, testkit.Patience, 10*time.Millisecond)
+	whole, _, err := Measure(pid, Usage{}, 0, true)
 	require.NoError(t, err)
 	require.Greater(t, whole.RSS, uint64(64<<20), "the child's 64 MiB are in it")
 	require.Equal(t, 3, whole.Procs, "leader, child and resource tracker")
-	again, _, err := TreeUsage(pid, Usage{RSS: 42}, time.Second, false)
+	again, _, err := Measure(pid, Usage{RSS: 42}, time.Second, false)
 	require.NoError(t, err)
 	require.Greater(t, again.RSS, uint64(64<<20), "three processes are few")
 	pid, _ = startBurners(t, "kinds")
-	many, _, err := TreeUsage(pid, Usage{RSS: 42}, time.Second, false)
+	many, _, err := Measure(pid, Usage{RSS: 42}, time.Second, false)
 	require.NoError(t, err)
 	require.Greater(t, many.Procs, few)
 	require.EqualValues(t, 42, many.RSS, "as it was")
@@ -135,9 +137,9 @@ func TestWorkersAreToldFromHelpersAndPrograms(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { // a fork counts once it has settled
 		var err error
-		_, children, err = TreeUsage(pid, Usage{}, 0, false)
+		_, children, err = Measure(pid, Usage{}, 0, false)
 		return err == nil && len(children) == 5 && interpreters() == 2
-	}, patience, 50*time.Millisecond)
+	}, testkit.Patience, 50*time.Millisecond)
 	for _, c := range children {
 		p, err := keeper.Find(c.PID)
 		require.NoError(t, err)
@@ -155,18 +157,18 @@ func TestWorkersAreToldFromHelpersAndPrograms(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, keeper.Signal(p, syscall.SIGKILL))
 	require.Eventually(t, func() bool {
-		_, after, err := TreeUsage(pid, Usage{}, 0, false)
+		_, after, err := Measure(pid, Usage{}, 0, false)
 		gone := Vanished(children, after)
 		return err == nil && len(gone) == 1 && gone[0] == victim
-	}, patience, 20*time.Millisecond)
+	}, testkit.Patience, 20*time.Millisecond)
 }
 
 func TestAProcessThatEndedCannotBeMeasured(t *testing.T) {
-	cmd := launchIn(t, t.TempDir(), nil, "sleep", "3600")
+	cmd := testkit.LaunchIn(t, t.TempDir(), nil, "sleep", "3600")
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	prev := Usage{CPU: 0.3, Total: time.Second, RSS: 7, Procs: 2}
-	u, children, err := TreeUsage(cmd.Process.Pid, prev, time.Second, true)
+	u, children, err := Measure(cmd.Process.Pid, prev, time.Second, true)
 	require.ErrorIs(t, err, keeper.ErrGone)
 	require.ErrorContains(t, err, strconv.Itoa(cmd.Process.Pid))
 	require.Equal(t, prev, u, "what was known stays")
@@ -180,7 +182,7 @@ func BenchmarkTreeUsage(b *testing.B) {
 			b.Run(kind+"/whole="+strconv.FormatBool(whole), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, _, err := TreeUsage(pid, Usage{}, 0, whole); err != nil {
+					if _, _, err := Measure(pid, Usage{}, 0, whole); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -1,4 +1,4 @@
-package supervisor
+package python
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ import (
 // Auto is the value of python in vivarium.toml that leaves the choice to us.
 const Auto = "auto"
 
-// PythonOptions say where to look for an interpreter.
-type PythonOptions struct {
+// Options say where to look for an interpreter.
+type Options struct {
 	Dir         string              // the backend's folder, absolute
 	Value       string              // what the configuration says: a path, or "auto". If "", "auto"
 	GOOS        string              // whose layout
@@ -38,15 +38,15 @@ type Interpreter struct {
 	Warning string   // something a person should know; "" mostly
 }
 
-// PythonError is why there is no interpreter, told so that a person can mend it.
-type PythonError struct {
+// Error is why there is no interpreter, told so that a person can mend it.
+type Error struct {
 	Path    string // what was looked at, "" if nothing was there to look at
 	Problem string
 	Remedy  string
 }
 
 // Error is one line: "problem; remedy".
-func (e *PythonError) Error() string {
+func (e *Error) Error() string {
 	if e.Remedy == "" {
 		return e.Problem
 	}
@@ -56,8 +56,8 @@ func (e *PythonError) Error() string {
 // ownFolders are the names under which people keep a backend's environment.
 var ownFolders = []string{".venv", "venv", "env"}
 
-// FindPython finds the interpreter of a backend. An error is a *PythonError; it wraps fs.ErrNotExist if there is just none.
-func FindPython(o PythonOptions) (Interpreter, error) {
+// Find finds the interpreter of a backend. An error is a *PythonError; it wraps fs.ErrNotExist if there is just none.
+func Find(o Options) (Interpreter, error) {
 	if o.Getenv == nil {
 		o.Getenv = func(string) string { return "" }
 	}
@@ -85,7 +85,7 @@ func FindPython(o PythonOptions) (Interpreter, error) {
 	for _, p := range o.candidates() {
 		in, err := o.inspect(p)
 		if err == nil && !in.looksLikePython() {
-			err = &PythonError{Path: p, Problem: p + " is " + in.Real + ", which only chooses a Python", Remedy: o.remedyForScripts()}
+			err = &Error{Path: p, Problem: p + " is " + in.Real + ", which only chooses a Python", Remedy: o.remedyForScripts()}
 		}
 		if err == nil {
 			return in, nil
@@ -98,17 +98,17 @@ func FindPython(o PythonOptions) (Interpreter, error) {
 }
 
 // absent is a PythonError that says that there is none; a caller may try elsewhere.
-type absent struct{ problem *PythonError }
+type absent struct{ problem *Error }
 
 func (a absent) Error() string { return a.problem.Error() }
 
 func (a absent) Unwrap() []error { return []error{a.problem, fs.ErrNotExist} }
 
-func (o PythonOptions) nothing(refused error) error {
+func (o Options) nothing(refused error) error {
 	if refused != nil {
 		return refused
 	}
-	return absent{&PythonError{
+	return absent{&Error{
 		Problem: "no Python was found for this backend",
 		Remedy:  "make an environment in its folder with `python3 -m venv .venv`, or set python in vivarium.toml",
 	}}
@@ -116,19 +116,19 @@ func (o PythonOptions) nothing(refused error) error {
 
 // environment gives the interpreter of the environment in dir, if that is one: also one that is broken, because to pass it by would
 // start the server without its packages.
-func (o PythonOptions) environment(dir string) (path string, ok bool) {
+func (o Options) environment(dir string) (path string, ok bool) {
 	for _, name := range []string{"python", "python3"} {
 		p := filepath.Join(dir, "bin", name)
 		if _, err := os.Lstat(p); err == nil {
 			return p, true
 		}
 	}
-	_, err := os.Lstat(filepath.Join(dir, venvFile))
+	_, err := os.Lstat(filepath.Join(dir, VenvFile))
 	return filepath.Join(dir, "bin", "python"), err == nil
 }
 
 // named finds the interpreter that the configuration names: a file, an environment's folder, or a name to be looked up.
-func (o PythonOptions) named(value string) (Interpreter, error) {
+func (o Options) named(value string) (Interpreter, error) {
 	path := value
 	if rest, ok := strings.CutPrefix(value, "~/"); ok && o.Home != "" {
 		path = filepath.Join(o.Home, rest)
@@ -138,7 +138,7 @@ func (o PythonOptions) named(value string) (Interpreter, error) {
 	if st, err := os.Stat(path); err == nil && st.IsDir() {
 		p, ok := o.environment(path)
 		if !ok {
-			return Interpreter{}, &PythonError{Path: path, Problem: path + " is a folder without bin/python in it", Remedy: "set python to an interpreter or to an environment's folder"}
+			return Interpreter{}, &Error{Path: path, Problem: path + " is a folder without bin/python in it", Remedy: "set python to an interpreter or to an environment's folder"}
 		}
 		return o.inspect(p)
 	}
@@ -152,7 +152,7 @@ func (o PythonOptions) named(value string) (Interpreter, error) {
 	}
 	in, err := o.inspect(path)
 	if err == nil && choosers[filepath.Base(in.Real)] {
-		return in, &PythonError{Path: path, Problem: path + " is " + in.Real + ", which only chooses a Python", Remedy: o.remedyForScripts()}
+		return in, &Error{Path: path, Problem: path + " is " + in.Real + ", which only chooses a Python", Remedy: o.remedyForScripts()}
 	}
 	return in, err
 }
@@ -165,35 +165,35 @@ func (in Interpreter) looksLikePython() bool {
 	return strings.HasPrefix(name, "python") || strings.HasPrefix(name, "pypy")
 }
 
-func (o PythonOptions) remedyForScripts() string {
+func (o Options) remedyForScripts() string {
 	return "make an environment in the backend's folder with `python3 -m venv .venv`, or set python in vivarium.toml" +
 		" to what `python3 -c 'import sys; print(sys.executable)'` prints"
 }
 
 // inspect reads what is to be known of the interpreter at path, without running it.
-func (o PythonOptions) inspect(path string) (Interpreter, error) {
+func (o Options) inspect(path string) (Interpreter, error) {
 	st, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if link, lerr := os.Lstat(path); lerr == nil && link.Mode()&fs.ModeSymlink != 0 {
 			return Interpreter{}, o.dangling(path)
 		}
-		if _, err := os.Lstat(filepath.Join(filepath.Dir(filepath.Dir(path)), venvFile)); err == nil {
+		if _, err := os.Lstat(filepath.Join(filepath.Dir(filepath.Dir(path)), VenvFile)); err == nil {
 			return Interpreter{}, o.dangling(path)
 		}
-		return Interpreter{}, absent{&PythonError{Path: path, Problem: path + " is not there", Remedy: `set python in vivarium.toml to an interpreter that is, or to "auto"`}}
+		return Interpreter{}, absent{&Error{Path: path, Problem: path + " is not there", Remedy: `set python in vivarium.toml to an interpreter that is, or to "auto"`}}
 	case err != nil:
-		return Interpreter{}, &PythonError{Path: path, Problem: fmt.Sprintf("%s cannot be used: %v", path, err)}
+		return Interpreter{}, &Error{Path: path, Problem: fmt.Sprintf("%s cannot be used: %v", path, err)}
 	case !st.Mode().IsRegular():
-		return Interpreter{}, &PythonError{Path: path, Problem: path + " is not a program", Remedy: "set python in vivarium.toml to an interpreter"}
+		return Interpreter{}, &Error{Path: path, Problem: path + " is not a program", Remedy: "set python in vivarium.toml to an interpreter"}
 	case st.Mode()&0o111 == 0:
-		return Interpreter{}, &PythonError{Path: path, Problem: path + " is not executable", Remedy: "run `chmod +x " + crash.Quote(path) + "`"}
+		return Interpreter{}, &Error{Path: path, Problem: path + " is not executable", Remedy: "run `chmod +x " + crash.Quote(path) + "`"}
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		return Interpreter{}, &PythonError{Path: path, Problem: fmt.Sprintf("%s cannot be used: %v", path, err)}
+		return Interpreter{}, &Error{Path: path, Problem: fmt.Sprintf("%s cannot be used: %v", path, err)}
 	}
-	if text, ok := scriptText(real); ok {
+	if text, ok := ScriptText(real); ok {
 		return o.behind(path, text)
 	}
 	in := Interpreter{Path: path, Real: real}
@@ -202,7 +202,7 @@ func (o PythonOptions) inspect(path string) (Interpreter, error) {
 }
 
 // behind resolves a script that stands for an interpreter, which is pyenv's shim or nothing we know.
-func (o PythonOptions) behind(path, text string) (Interpreter, error) {
+func (o Options) behind(path, text string) (Interpreter, error) {
 	if root := filepath.Dir(filepath.Dir(path)); strings.Contains(text, "pyenv") {
 		if _, err := os.Stat(filepath.Join(root, "versions")); err != nil {
 			root = o.pyenvRoot()
@@ -210,15 +210,15 @@ func (o PythonOptions) behind(path, text string) (Interpreter, error) {
 		if p := o.pyenvChosen(root); p != "" {
 			return o.inspect(p)
 		}
-		return Interpreter{}, &PythonError{Path: path, Problem: path + " is pyenv's shim, and no version is chosen that is installed",
+		return Interpreter{}, &Error{Path: path, Problem: path + " is pyenv's shim, and no version is chosen that is installed",
 			Remedy: "choose one with `pyenv local` in the backend's folder, or make an environment there with `python3 -m venv .venv`"}
 	}
-	return Interpreter{}, &PythonError{Path: path, Problem: path + " is a script, not an interpreter: variables and signals get lost on the way through it",
+	return Interpreter{}, &Error{Path: path, Problem: path + " is a script, not an interpreter: variables and signals get lost on the way through it",
 		Remedy: o.remedyForScripts()}
 }
 
-// scriptText is the beginning of a file that starts with "#!".
-func scriptText(path string) (text string, ok bool) {
+// ScriptText is the beginning of a file that starts with "#!".
+func ScriptText(path string) (text string, ok bool) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", false // executable but not readable: it is no script then

@@ -1,4 +1,4 @@
-package supervisor
+package python
 
 import (
 	"errors"
@@ -11,10 +11,10 @@ import (
 )
 
 // dangling tells of an environment whose interpreter is gone, as after `brew upgrade`, and how to mend it.
-func (o PythonOptions) dangling(path string) error {
+func (o Options) dangling(path string) error {
 	missing := missingTarget(path)
 	env := filepath.Dir(filepath.Dir(path))
-	e := &PythonError{Path: path, Problem: path + " leads to " + missing + ", which is gone"}
+	e := &Error{Path: path, Problem: path + " leads to " + missing + ", which is gone"}
 	if missing == path {
 		e.Problem = env + " has no bin/python"
 	}
@@ -47,7 +47,7 @@ func missingTarget(path string) string {
 
 // mend is the command that brings the environment back, with its packages if a Python of the same minor version is there. The
 // dangling links are removed first: `venv --upgrade` alone takes them for good ones (seen with 3.11).
-func (o PythonOptions) mend(env, path string, cfg map[string]string, target string) string {
+func (o Options) mend(env, path string, cfg map[string]string, target string) string {
 	m := minor(firstOf(threeNumbers(cfg["version"]), threeNumbers(cfg["version_info"]), target))
 	name := env
 	if rel, err := filepath.Rel(o.Dir, env); err == nil && filepath.IsLocal(rel) {
@@ -83,7 +83,7 @@ func (o PythonOptions) mend(env, path string, cfg map[string]string, target stri
 }
 
 // sameMinor finds an installed Python of the minor version, "" if there is none.
-func (o PythonOptions) sameMinor(m string) string {
+func (o Options) sameMinor(m string) string {
 	if m == "" {
 		return ""
 	}
@@ -103,7 +103,7 @@ func (o PythonOptions) sameMinor(m string) string {
 		if err != nil || !isFile(real) {
 			continue
 		}
-		if _, script := scriptText(real); !script {
+		if _, script := ScriptText(real); !script {
 			return p
 		}
 	}

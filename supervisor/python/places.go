@@ -1,4 +1,4 @@
-package supervisor
+package python
 
 import (
 	"os"
@@ -15,7 +15,7 @@ const (
 )
 
 // at is a path of the system, below Root.
-func (o PythonOptions) at(path string) string {
+func (o Options) at(path string) string {
 	if o.Root == "" {
 		return path
 	}
@@ -23,7 +23,7 @@ func (o PythonOptions) at(path string) string {
 }
 
 // candidates are the interpreters outside the backend's folder, in the order in which they are taken. Most are not there.
-func (o PythonOptions) candidates() []string {
+func (o Options) candidates() []string {
 	var all []string
 	if o.GOOS == "darwin" {
 		all = append(all, o.at("/opt/homebrew/bin/python3"), o.at("/usr/local/bin/python3"), o.at(framework+"/Current/bin/python3"))
@@ -48,7 +48,7 @@ func (o PythonOptions) candidates() []string {
 }
 
 // folders are where a bare name such as python3.12 is looked up.
-func (o PythonOptions) folders() []string {
+func (o Options) folders() []string {
 	dirs := o.path()
 	if o.GOOS == "darwin" { // an app that was started at login has none of these on its PATH
 		dirs = append(dirs, o.at("/opt/homebrew/bin"), o.at("/usr/local/bin"), o.at(framework+"/Current/bin"))
@@ -56,7 +56,7 @@ func (o PythonOptions) folders() []string {
 	return dirs
 }
 
-func (o PythonOptions) path() []string {
+func (o Options) path() []string {
 	var dirs []string
 	for _, dir := range filepath.SplitList(o.Getenv("PATH")) {
 		if filepath.IsAbs(dir) {
@@ -67,7 +67,7 @@ func (o PythonOptions) path() []string {
 }
 
 // uvPythons are the interpreters that uv installed, newest first; pin restricts them to "3.12" or "3.12.4".
-func (o PythonOptions) uvPythons(pin string) []string {
+func (o Options) uvPythons(pin string) []string {
 	dir := o.Getenv("UV_PYTHON_INSTALL_DIR")
 	if data := o.Getenv("XDG_DATA_HOME"); dir == "" && filepath.IsAbs(data) {
 		dir = filepath.Join(data, "uv", "python")
@@ -80,7 +80,7 @@ func (o PythonOptions) uvPythons(pin string) []string {
 	return binaries(dir, "cpython-", pin)
 }
 
-func (o PythonOptions) pyenvRoot() string {
+func (o Options) pyenvRoot() string {
 	if root := o.Getenv("PYENV_ROOT"); root != "" {
 		return root
 	}
@@ -91,7 +91,7 @@ func (o PythonOptions) pyenvRoot() string {
 }
 
 // pinned is the version that the backend's .python-version asks for, if it is a number; uv and pyenv both read that file.
-func (o PythonOptions) pinned() string {
+func (o Options) pinned() string {
 	for _, name := range firstWords(filepath.Join(o.Dir, ".python-version")) {
 		if _, ok := versionOf(name); ok {
 			return name
@@ -102,7 +102,7 @@ func (o PythonOptions) pinned() string {
 
 // pyenvNames are the versions that pyenv would choose among: $PYENV_VERSION, else .python-version in the backend's folder or above it, else
 // the global version.
-func (o PythonOptions) pyenvNames(root string) []string {
+func (o Options) pyenvNames(root string) []string {
 	if v := o.Getenv("PYENV_VERSION"); v != "" {
 		return strings.Split(v, ":")
 	}
@@ -116,12 +116,12 @@ func (o PythonOptions) pyenvNames(root string) []string {
 	}
 }
 
-func (o PythonOptions) pyenvSystem(root string) bool {
+func (o Options) pyenvSystem(root string) bool {
 	return root == "" || slices.Contains(o.pyenvNames(root), "system")
 }
 
 // pyenvChosen is the interpreter behind pyenv's shim, "" if there is none.
-func (o PythonOptions) pyenvChosen(root string) string {
+func (o Options) pyenvChosen(root string) string {
 	if root == "" {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package supervisor
+package python
 
 import (
 	"os"
@@ -8,11 +8,11 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
-// venvFile makes a folder a virtual environment.
-const venvFile = "pyvenv.cfg"
+// VenvFile makes a folder a virtual environment.
+const VenvFile = "pyvenv.cfg"
 
 // describe fills in what the files around an interpreter tell.
-func (o PythonOptions) describe(in *Interpreter) {
+func (o Options) describe(in *Interpreter) {
 	in.Prefix = filepath.Dir(filepath.Dir(in.Path))
 	cfg := readVenv(in.Prefix)
 	conda := cfg == nil && isDir(filepath.Join(in.Prefix, "conda-meta"))
@@ -52,7 +52,7 @@ func firstOf(all ...string) string {
 
 // readVenv reads pyvenv.cfg: "key = value" lines, keys in any case. It is nil if there is none.
 func readVenv(dir string) map[string]string {
-	text, err := readHead(filepath.Join(dir, venvFile))
+	text, err := readHead(filepath.Join(dir, VenvFile))
 	if err != nil {
 		return nil
 	}
@@ -145,7 +145,7 @@ func sitesOf(prefix, version string) []string {
 }
 
 // userSites is where `pip install --user` puts things.
-func (o PythonOptions) userSites(version string) []string {
+func (o Options) userSites(version string) []string {
 	if o.Home == "" || minor(version) == "" {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package supervisor
+package record
 
 import (
 	"encoding/json"
@@ -81,8 +81,8 @@ func idOf(name string) (string, bool) {
 	return id, err == nil
 }
 
-// ReadRecord reads the Record in a file.
-func ReadRecord(path string) (Record, error) {
+// Read reads the Record in a file.
+func Read(path string) (Record, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return Record{}, fmt.Errorf("reading a recorded death: %w", err)
@@ -95,9 +95,9 @@ func ReadRecord(path string) (Record, error) {
 	return r, nil
 }
 
-// KeptDeaths are the deaths on record of the backend whose state is kept in folder (see BackendFolder), oldest first: the last hundred
+// All are the deaths on record of the backend whose state is kept in folder (see BackendFolder), oldest first: the last hundred
 // of its runs, and those of workers among the last fifty records.
-func KeptDeaths(folder string) ([]Kept, error) {
+func All(folder string) ([]Kept, error) {
 	deaths, err := Deaths(folder)
 	if err != nil {
 		return nil, err
@@ -116,7 +116,7 @@ func KeptDeaths(folder string) ([]Kept, error) {
 		k := Kept{Death: d}
 		if there[d.ID()+".json"] {
 			k.File = filepath.Join(dir, d.ID()+".json")
-			if r, err := ReadRecord(k.File); err == nil && r.Amended { // an app that left at once has told nobody else
+			if r, err := Read(k.File); err == nil && r.Amended { // an app that left at once has told nobody else
 				k.Death = r.Death
 			}
 		}
@@ -133,7 +133,7 @@ func KeptDeaths(folder string) ([]Kept, error) {
 		if !there[f.Name()] || filepath.Ext(f.Name()) != ".json" {
 			continue
 		}
-		if r, err := ReadRecord(filepath.Join(dir, f.Name())); err == nil && r.ID()+".json" == f.Name() {
+		if r, err := Read(filepath.Join(dir, f.Name())); err == nil && r.ID()+".json" == f.Name() {
 			add(r.Death)
 		}
 	}
@@ -141,8 +141,8 @@ func KeptDeaths(folder string) ([]Kept, error) {
 	return kept, nil
 }
 
-// pageOf finds the page about the death at that time; "" if there is none.
-func pageOf(folder string, at time.Time) string {
+// PageOf finds the page about the death at that time; "" if there is none.
+func PageOf(folder string, at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package supervisor
+package record
 
 import (
 	"fmt"
@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func recordAt(at time.Time, run string) Record {
@@ -22,7 +23,7 @@ func recordAt(at time.Time, run string) Record {
 
 func TestARecordIsReadAsItWasWrittenAndIsForItsOwnerAlone(t *testing.T) {
 	folder := t.TempDir()
-	r := recordAt(noon, "r1")
+	r := recordAt(testkit.Noon, "r1")
 	require.Empty(t, r.Page())
 	require.NoError(t, r.Write(folder))
 	require.Equal(t, filepath.Join(folder, "crashes", "20260301T120000.000Z-r1.json"), r.File)
@@ -33,7 +34,7 @@ func TestARecordIsReadAsItWasWrittenAndIsForItsOwnerAlone(t *testing.T) {
 	st, err = os.Stat(filepath.Dir(r.File))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o700), st.Mode().Perm())
-	got, err := ReadRecord(r.File)
+	got, err := Read(r.File)
 	require.NoError(t, err)
 	require.Equal(t, r, got)
 	r.Tail = []string{"c"}
@@ -48,7 +49,7 @@ func TestOnlyTheLastFiftyRecordsStayWithWhatStandsBesideThem(t *testing.T) {
 	dir := filepath.Join(folder, "crashes")
 	var ids []string
 	for i := range 60 {
-		r := recordAt(noon.Add(time.Duration(i)*time.Minute), fmt.Sprint("r", i))
+		r := recordAt(testkit.Noon.Add(time.Duration(i)*time.Minute), fmt.Sprint("r", i))
 		require.NoError(t, r.Write(folder))
 		require.NoError(t, os.WriteFile(r.Page(), nil, 0o600))
 		ids = append(ids, r.ID())
@@ -56,7 +57,7 @@ func TestOnlyTheLastFiftyRecordsStayWithWhatStandsBesideThem(t *testing.T) {
 	foreign := filepath.Join(dir, "notes.txt")
 	require.NoError(t, os.WriteFile(foreign, nil, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ids[0]+".json.new"), nil, 0o600), "of an app that was killed")
-	last := recordAt(noon.Add(time.Hour), "last")
+	last := recordAt(testkit.Noon.Add(time.Hour), "last")
 	require.NoError(t, last.Write(folder))
 	files, err := os.ReadDir(dir)
 	require.NoError(t, err)
@@ -70,44 +71,44 @@ func TestOnlyTheLastFiftyRecordsStayWithWhatStandsBesideThem(t *testing.T) {
 func TestARecordThatCannotBeWrittenIsAnErrorThatNamesIt(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "crashes"), nil, 0o600))
-	r := recordAt(noon, "r1")
+	r := recordAt(testkit.Noon, "r1")
 	require.ErrorContains(t, r.Write(folder), "recording a death")
 	require.Empty(t, r.Page())
 	path := filepath.Join(t.TempDir(), "x.json")
 	require.NoError(t, os.WriteFile(path, []byte("{"), 0o600))
-	_, err := ReadRecord(path)
+	_, err := Read(path)
 	require.ErrorContains(t, err, path)
 }
 
 func TestDeathsOnRecordAreListedWithTheirFilesAndThoseOfWorkersAmongThem(t *testing.T) {
 	folder := t.TempDir()
-	kept, err := KeptDeaths(folder)
+	kept, err := All(folder)
 	require.NoError(t, err)
 	require.Empty(t, kept)
-	first, second, worker := recordAt(noon, "r1"), recordAt(noon.Add(time.Hour), "r2"), recordAt(noon.Add(time.Minute), "r2")
+	first, second, worker := recordAt(testkit.Noon, "r1"), recordAt(testkit.Noon.Add(time.Hour), "r2"), recordAt(testkit.Noon.Add(time.Minute), "r2")
 	worker.Worker = 99
-	require.NoError(t, writeWant(folder, saved{Deaths: []Death{first.Death, second.Death}}))
+	require.NoError(t, WriteWant(folder, Saved{Deaths: []Death{first.Death, second.Death}}))
 	require.NoError(t, second.Write(folder))
 	require.NoError(t, worker.Write(folder))
 	require.NoError(t, os.WriteFile(second.Page(), nil, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "crashes", "20260301T120000.000Z-broken.json"), []byte("{"), 0o600))
-	kept, err = KeptDeaths(folder)
+	kept, err = All(folder)
 	require.NoError(t, err)
 	require.Equal(t, []Kept{{Death: first.Death}, {worker.Death, worker.File, ""}, {second.Death, second.File, second.Page()}}, kept)
-	require.Equal(t, second.Page(), pageOf(folder, second.At))
+	require.Equal(t, second.Page(), PageOf(folder, second.At))
 	second.Verdict, second.Amended = crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes in one process"}, true
 	require.NoError(t, second.Write(folder))
-	kept, err = KeptDeaths(folder)
+	kept, err = All(folder)
 	require.NoError(t, err)
 	require.Equal(t, second.Verdict, kept[2].Verdict, "the record knows better than what an app remembered that left at once")
-	require.Empty(t, pageOf(folder, first.At))
-	require.Empty(t, pageOf(folder, time.Time{}))
+	require.Empty(t, PageOf(folder, first.At))
+	require.Empty(t, PageOf(folder, time.Time{}))
 }
 
 func TestIDsSortByTimeAndNameTheirFiles(t *testing.T) {
 	zone := time.FixedZone("", 5*60*60)
 	ids := []string{
-		Death{At: noon.Add(-time.Millisecond), Run: "z"}.ID(), Death{At: noon.In(zone), Run: "a"}.ID(), Death{At: noon.In(zone), Run: "a", Worker: 7}.ID(), Death{At: noon.Add(time.Second)}.ID(),
+		Death{At: testkit.Noon.Add(-time.Millisecond), Run: "z"}.ID(), Death{At: testkit.Noon.In(zone), Run: "a"}.ID(), Death{At: testkit.Noon.In(zone), Run: "a", Worker: 7}.ID(), Death{At: testkit.Noon.Add(time.Second)}.ID(),
 	}
 	require.True(t, slices.IsSorted(ids), ids)
 	for _, id := range ids {

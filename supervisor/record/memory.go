@@ -1,4 +1,4 @@
-package supervisor
+package record
 
 import (
 	"time"
@@ -19,7 +19,7 @@ type Memory struct {
 // Remember reads what is remembered of the backend whose state is kept in folder; the zero Memory if nothing is. The
 // tally is of the day of now.
 func Remember(folder string, now time.Time) (Memory, error) {
-	s, err := readWant(folder)
+	s, err := ReadWant(folder)
 	if err != nil || s == nil {
 		return Memory{}, err
 	}
@@ -27,31 +27,31 @@ func Remember(folder string, now time.Time) (Memory, error) {
 	if n := len(s.Deaths); n > 0 && s.Deaths[n-1].At.After(m.LastAt) {
 		m.Last, m.LastAt = s.Deaths[n-1].Verdict, s.Deaths[n-1].At
 	}
-	m.Report, m.Tally = pageOf(folder, m.LastAt), TallyOf(s.Deaths, now)
+	m.Report, m.Tally = PageOf(folder, m.LastAt), TallyOf(s.Deaths, now)
 	return m, nil
 }
 
 // Unwant makes sure that the next app does not start what a person stopped while there was none. The caller holds the backend's
 // supervisor.lock.
 func Unwant(folder string) error {
-	s, err := readWant(folder)
+	s, err := ReadWant(folder)
 	if err != nil {
 		return err
 	}
 	if s == nil {
-		s = &saved{}
+		s = &Saved{}
 	}
 	if !s.Want && !s.GaveUp && !s.Quit && s.Version != 0 {
 		return nil
 	}
 	s.Want, s.GaveUp, s.Quit = false, false, false
-	return writeWant(folder, *s)
+	return WriteWant(folder, *s)
 }
 
 // RememberQuit notes that the app ended by a Quit, so that autostart decides the next time. It is for the moment after the
 // Supervisor's end, which may come before it has heard of the Quit. The caller holds the backend's supervisor.lock.
 func RememberQuit(folder string) error {
-	s, err := readWant(folder)
+	s, err := ReadWant(folder)
 	if err != nil {
 		return err
 	}
@@ -62,5 +62,5 @@ func RememberQuit(folder string) error {
 		return nil
 	}
 	s.Want, s.GaveUp, s.Quit = false, false, true
-	return writeWant(folder, *s)
+	return WriteWant(folder, *s)
 }

@@ -1,4 +1,4 @@
-package supervisor
+package record
 
 import (
 	"os"
@@ -9,10 +9,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestWithoutAMemoryNothingIsWanted(t *testing.T) {
-	m, err := Remember(t.TempDir(), noon)
+	m, err := Remember(t.TempDir(), testkit.Noon)
 	require.NoError(t, err)
 	require.Zero(t, m)
 }
@@ -21,8 +22,8 @@ func TestAStopWithoutAnAppIsRememberedAndTheDeathsStay(t *testing.T) {
 	folder := t.TempDir()
 	at := time.Now().Truncate(time.Second)
 	v := crash.Verdict{Kind: crash.KindSegfault, Summary: "a segmentation fault"}
-	require.NoError(t, writeWant(folder, saved{Want: true, GaveUp: true, Deaths: []Death{{Run: "r", At: at, Verdict: v}}}))
-	m, err := Remember(folder, noon)
+	require.NoError(t, WriteWant(folder, Saved{Want: true, GaveUp: true, Deaths: []Death{{Run: "r", At: at, Verdict: v}}}))
+	m, err := Remember(folder, testkit.Noon)
 	require.NoError(t, err)
 	require.True(t, m.Want)
 	require.True(t, m.GaveUp)
@@ -30,7 +31,7 @@ func TestAStopWithoutAnAppIsRememberedAndTheDeathsStay(t *testing.T) {
 	require.True(t, at.Equal(m.LastAt))
 
 	require.NoError(t, Unwant(folder))
-	m, err = Remember(folder, noon)
+	m, err = Remember(folder, testkit.Noon)
 	require.NoError(t, err)
 	require.False(t, m.Want)
 	require.False(t, m.GaveUp)
@@ -41,9 +42,9 @@ func TestAStopWithoutAnAppIsRememberedAndTheDeathsStay(t *testing.T) {
 
 func TestAfterAQuitAStopStillSticks(t *testing.T) {
 	folder := t.TempDir()
-	require.NoError(t, writeWant(folder, saved{Quit: true}))
+	require.NoError(t, WriteWant(folder, Saved{Quit: true}))
 	require.NoError(t, Unwant(folder))
-	s, err := readWant(folder)
+	s, err := ReadWant(folder)
 	require.NoError(t, err)
 	require.False(t, s.Quit, "or autostart would decide")
 	require.False(t, s.Want)
@@ -52,7 +53,7 @@ func TestAfterAQuitAStopStillSticks(t *testing.T) {
 func TestABrokenMemoryIsAnErrorAndIsKept(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, wantFile), []byte("{"), 0o600))
-	_, err := Remember(folder, noon)
+	_, err := Remember(folder, testkit.Noon)
 	require.Error(t, err)
 	require.FileExists(t, filepath.Join(folder, wantFile+".broken"))
 	require.NoError(t, Unwant(folder), "after that it begins anew")
@@ -61,12 +62,12 @@ func TestABrokenMemoryIsAnErrorAndIsKept(t *testing.T) {
 func TestAQuitIsRememberedAlsoWhereTheLoopDidNotHearOfIt(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, RememberQuit(folder))
-	s, err := readWant(folder)
+	s, err := ReadWant(folder)
 	require.NoError(t, err)
 	require.Nil(t, s)
-	require.NoError(t, writeWant(folder, saved{Want: true, GaveUp: true}))
+	require.NoError(t, WriteWant(folder, Saved{Want: true, GaveUp: true}))
 	require.NoError(t, RememberQuit(folder))
-	s, err = readWant(folder)
+	s, err = ReadWant(folder)
 	require.NoError(t, err)
 	require.True(t, s.Quit)
 	require.False(t, s.Want)

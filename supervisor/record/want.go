@@ -1,4 +1,4 @@
-package supervisor
+package record
 
 import (
 	"encoding/json"
@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
@@ -35,8 +36,8 @@ func (d Death) FirstKind() crash.Kind {
 	return d.Verdict.Kind
 }
 
-// saved is what outlives an app that did not end cleanly: want.json.
-type saved struct {
+// Saved is what outlives an app that did not end cleanly: want.json.
+type Saved struct {
 	Version int           `json:"v"`
 	Want    bool          `json:"want"`
 	GaveUp  bool          `json:"gave_up,omitempty"`
@@ -44,38 +45,38 @@ type saved struct {
 	Cleared time.Time     `json:"cleared,omitzero"` // a person started it then: earlier deaths do not count
 	Last    crash.Verdict `json:"last,omitzero"`
 	LastAt  time.Time     `json:"last_at,omitzero"`
-	With    *ranWith      `json:"with,omitempty"`
+	With    *RanWith      `json:"with,omitempty"`
 	Deaths  []Death       `json:"deaths,omitempty"` // the last maxDeaths, oldest first
 }
 
-// ranWith is the part of a configuration that a run keeps for life, so that an app that adopts the run probes and stops it as
+// RanWith is the part of a configuration that a run keeps for life, so that an app that adopts the run probes and stops it as
 // it was started, whatever vivarium.toml says by then.
-type ranWith struct {
-	Run     string       `json:"run"`
-	Sum     string       `json:"sum"` // of the configuration's text
-	Command []string     `json:"command"`
-	Port    int          `json:"port"`
-	Health  HealthConfig `json:"health"`
-	Stop    StopConfig   `json:"stop"`
-	Log     LogConfig    `json:"log"`
+type RanWith struct {
+	Run     string        `json:"run"`
+	Sum     string        `json:"sum"` // of the configuration's text
+	Command []string      `json:"command"`
+	Port    int           `json:"port"`
+	Health  config.Health `json:"health"`
+	Stop    config.Stop   `json:"stop"`
+	Log     config.Log    `json:"log"`
 }
 
-func newRanWith(run keeper.Run, c Config) *ranWith {
-	return &ranWith{Run: run.ID, Sum: c.Sum(), Command: c.Command, Port: c.Port, Health: c.Health, Stop: c.Stop, Log: c.Log}
+func NewRanWith(run keeper.Run, c config.Config) *RanWith {
+	return &RanWith{Run: run.ID, Sum: c.Sum(), Command: c.Command, Port: c.Port, Health: c.Health, Stop: c.Stop, Log: c.Log}
 }
 
-func (w *ranWith) apply(c Config) Config {
+func (w *RanWith) Apply(c config.Config) config.Config {
 	c.Command, c.Port, c.Health, c.Stop, c.Log = w.Command, w.Port, w.Health, w.Stop, w.Log
 	return c
 }
 
 const (
-	maxDeaths = 100
+	MaxDeaths = 100
 	wantFile  = "want.json"
 )
 
-// readWant gives nil when nothing was saved. A broken file is set aside, never trusted and never lost.
-func readWant(folder string) (*saved, error) {
+// ReadWant gives nil when nothing was saved. A broken file is set aside, never trusted and never lost.
+func ReadWant(folder string) (*Saved, error) {
 	path := filepath.Join(folder, wantFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -84,7 +85,7 @@ func readWant(folder string) (*saved, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what was wanted: %w", err)
 	}
-	var s saved
+	var s Saved
 	if err := json.Unmarshal(text, &s); err != nil {
 		aside := path + ".broken"
 		_ = os.Rename(path, aside)
@@ -93,7 +94,7 @@ func readWant(folder string) (*saved, error) {
 	return &s, nil
 }
 
-func writeWant(folder string, s saved) error {
+func WriteWant(folder string, s Saved) error {
 	s.Version = 1
 	text, err := json.Marshal(s)
 	if err != nil {
@@ -112,7 +113,7 @@ func writeWant(folder string, s saved) error {
 
 // Deaths are the recorded deaths of the backend whose state is kept in folder (see BackendFolder), oldest first.
 func Deaths(folder string) ([]Death, error) {
-	s, err := readWant(folder)
+	s, err := ReadWant(folder)
 	if err != nil || s == nil {
 		return nil, err
 	}

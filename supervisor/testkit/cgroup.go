@@ -1,4 +1,4 @@
-package supervisor
+package testkit
 
 import (
 	"os"
@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cgroups are the ways in which Linux shows a process its memory cgroup: below a root, the files that matter, and the folder of the group.
-var cgroups = map[string]struct {
+// Cgroups are the ways in which Linux shows a process its memory cgroup: below a root, the files that matter, and the folder of the group.
+var Cgroups = map[string]struct {
 	cgroup, mounts, dir string
 	v2                  bool
 }{
@@ -20,35 +20,35 @@ var cgroups = map[string]struct {
 	"v1 in a container":        {"4:memory:/docker/abc\n", "32 25 0:30 /docker/abc /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory\n", "sys/fs/cgroup/memory", false},
 }
 
-func (c *cgroupRig) put(t *testing.T, name, text string) {
+func (c *cgroupRig) Put(t *testing.T, name, text string) {
 	t.Helper()
-	path := filepath.Join(c.root, name)
+	path := filepath.Join(c.Root, name)
 	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
 	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 }
 
 // cgroupRig is a /proc and a /sys/fs/cgroup of process 4711, below a folder.
 type cgroupRig struct {
-	root, dir string
+	Root, Dir string
 	v2        bool
 }
 
-func newCgroupRig(t *testing.T, kind string) *cgroupRig {
-	k := cgroups[kind]
-	c := &cgroupRig{root: t.TempDir(), dir: k.dir, v2: k.v2}
-	c.put(t, "proc/4711/cgroup", k.cgroup)
-	c.put(t, "proc/self/mountinfo", "22 1 8:1 / / rw - ext4 /dev/vda rw\n"+k.mounts)
+func NewCgroupRig(t *testing.T, kind string) *cgroupRig {
+	k := Cgroups[kind]
+	c := &cgroupRig{Root: t.TempDir(), Dir: k.dir, v2: k.v2}
+	c.Put(t, "proc/4711/cgroup", k.cgroup)
+	c.Put(t, "proc/self/mountinfo", "22 1 8:1 / / rw - ext4 /dev/vda rw\n"+k.mounts)
 	return c
 }
 
-func (c *cgroupRig) kills(t *testing.T, n string) {
+func (c *cgroupRig) Kills(t *testing.T, n string) {
 	if c.v2 {
-		c.put(t, c.dir+"/memory.events", "low 0\nhigh 0\nmax 17\noom 9\noom_kill "+n+"\n")
-		c.put(t, c.dir+"/memory.max", "67108864\n")
-		c.put(t, c.dir+"/memory.peak", "67108800\n")
+		c.Put(t, c.Dir+"/memory.events", "low 0\nhigh 0\nmax 17\noom 9\noom_kill "+n+"\n")
+		c.Put(t, c.Dir+"/memory.max", "67108864\n")
+		c.Put(t, c.Dir+"/memory.peak", "67108800\n")
 		return
 	}
-	c.put(t, c.dir+"/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill "+n+"\n")
-	c.put(t, c.dir+"/memory.limit_in_bytes", "67108864\n")
-	c.put(t, c.dir+"/memory.max_usage_in_bytes", "67108800\n")
+	c.Put(t, c.Dir+"/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill "+n+"\n")
+	c.Put(t, c.Dir+"/memory.limit_in_bytes", "67108864\n")
+	c.Put(t, c.Dir+"/memory.max_usage_in_bytes", "67108800\n")
 }

@@ -1,4 +1,4 @@
-package supervisor
+package testkit
 
 import (
 	"os"
@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// backendDir is a folder with links resolved, as macOS's /var needs it, and with that vivarium.toml in it.
-func backendDir(t testing.TB, text string) string {
+// BackendDir is a folder with links resolved, as macOS's /var needs it, and with that vivarium.toml in it.
+func BackendDir(t testing.TB, text string) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -20,6 +20,6 @@ func backendDir(t testing.TB, text string) string {
 	return dir
 }
 
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+var Noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func at(seconds float64) time.Time { return noon.Add(time.Duration(seconds * float64(time.Second))) }
+func At(seconds float64) time.Time { return Noon.Add(time.Duration(seconds * float64(time.Second))) }

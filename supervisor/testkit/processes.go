@@ -1,4 +1,4 @@
-package supervisor
+package testkit
 
 import (
 	"net"
@@ -15,7 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
-const patience = 30 * time.Second // for a loaded machine; nothing waits that long when all is well
+const Patience = 30 * time.Second // for a loaded machine; nothing waits that long when all is well
 
 // realInterpreter resolves pyenv's shim, a shell script, to the interpreter behind it.
 var realInterpreter = sync.OnceValues(func() (string, error) {
@@ -23,7 +23,7 @@ var realInterpreter = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), err
 })
 
-func interpreter(t testing.TB) string {
+func Interpreter(t testing.TB) string {
 	t.Helper()
 	python, err := realInterpreter()
 	if err != nil {
@@ -32,9 +32,9 @@ func interpreter(t testing.TB) string {
 	return python
 }
 
-// standIn is a server.py of the kinds that uvicorn and gunicorn are: one process, forked workers on a shared socket, workers that
+// ServerScript is a server.py of the kinds that uvicorn and gunicorn are: one process, forked workers on a shared socket, workers that
 // multiprocessing spawned, a worker alone that listens.
-const standIn = `import multiprocessing, os, signal, socket, sys, time
+const ServerScript = `import multiprocessing, os, signal, socket, sys, time
 
 def serve(s):
     while True:
@@ -70,8 +70,8 @@ if __name__ == "__main__":
     main(sys.argv[1], int(sys.argv[2]))
 `
 
-// launchIn starts a program in dir, in a process group of its own that ends with the test.
-func launchIn(t testing.TB, dir string, env []string, argv ...string) *exec.Cmd {
+// LaunchIn starts a program in dir, in a process group of its own that ends with the test.
+func LaunchIn(t testing.TB, dir string, env []string, argv ...string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), env...)
@@ -84,7 +84,7 @@ func launchIn(t testing.TB, dir string, env []string, argv ...string) *exec.Cmd 
 	return cmd
 }
 
-func freePort(t testing.TB) int {
+func FreePort(t testing.TB) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -92,7 +92,7 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-func awaitAnswer(t testing.TB, port int) {
+func AwaitAnswer(t testing.TB, port int) {
 	t.Helper()
 	require.Eventually(t, func() bool {
 		c, err := net.Dial("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
@@ -100,10 +100,10 @@ func awaitAnswer(t testing.TB, port int) {
 			_ = c.Close()
 		}
 		return err == nil
-	}, patience, 10*time.Millisecond)
+	}, Patience, 10*time.Millisecond)
 }
 
-func listenOn(t testing.TB, network, address string) net.Listener {
+func ListenOn(t testing.TB, network, address string) net.Listener {
 	t.Helper()
 	l, err := net.Listen(network, address)
 	if err != nil && strings.Contains(network, "6") {
@@ -114,10 +114,10 @@ func listenOn(t testing.TB, network, address string) net.Listener {
 	return l
 }
 
-func portOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
+func PortOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 
-// endCarriers ends what left its process group, by the mark that this test gave it.
-func endCarriers(t *testing.T, id string) {
+// EndCarriers ends what left its process group, by the mark that this test gave it.
+func EndCarriers(t *testing.T, id string) {
 	t.Cleanup(func() {
 		all, err := keeper.Processes()
 		require.NoError(t, err)
@@ -129,8 +129,8 @@ func endCarriers(t *testing.T, id string) {
 	})
 }
 
-// realPython is the interpreter behind the python3 of this machine, not a shim in front of it.
-func realPython(t testing.TB) string {
+// RealPython is the interpreter behind the python3 of this machine, not a shim in front of it.
+func RealPython(t testing.TB) string {
 	t.Helper()
 	out, err := exec.Command("python3", "-c", "import sys; print(sys.executable)").Output()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -78,7 +78,7 @@ func TestEveryConfigurationInTheReadmeIsRead(t *testing.T) {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o644))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "vivarium.toml"), []byte(b[1]), 0o644))
-		_, err := supervisor.LoadConfig(dir)
+		_, err := config.Load(dir)
 		require.NoError(t, err, b[1])
 	}
 }
@@ -95,10 +95,10 @@ func TestTheReadmesWholeConfigurationIsTheDefault(t *testing.T) {
 	file := filepath.Join(dir, "vivarium.toml")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o644))
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
-	want, err := supervisor.LoadConfig(dir)
+	want, err := config.Load(dir)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, []byte(whole), 0o644))
-	got, err := supervisor.LoadConfig(dir)
+	got, err := config.Load(dir)
 	require.NoError(t, err)
 
 	require.Equal(t, "backend", got.Name)
