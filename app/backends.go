@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-	"unicode/utf8"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
@@ -114,28 +113,6 @@ func (b *Backends) Remove(dir string) error {
 	})
 }
 
-func realFolder(dir string) (string, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("finding %s: %w", dir, err)
-	}
-	real, err := filepath.EvalSymlinks(abs)
-	if err != nil {
-		return "", fmt.Errorf("adding a backend: %w", err)
-	}
-	st, err := os.Stat(real)
-	if err != nil {
-		return "", fmt.Errorf("adding a backend: %w", err)
-	}
-	if !utf8.ValidString(real) { // JSON would change it silently
-		return "", fmt.Errorf("adding a backend: the name of %q is not valid UTF-8: rename the folder", real)
-	}
-	if !st.IsDir() {
-		return "", fmt.Errorf("adding a backend: %s is not a folder", real)
-	}
-	return real, nil
-}
-
 // change rewrites the list while no other program does.
 func (b *Backends) change(f func([]string) []string) error {
 	if err := os.MkdirAll(filepath.Dir(b.Path), 0o700); err != nil {
@@ -227,29 +204,4 @@ func (b *Backends) write(list []string) error {
 		return fmt.Errorf("writing the list of backends: %w", err)
 	}
 	return nil
-}
-
-// writeWhole replaces a file whole or not at all, also if the power fails in the middle of it.
-func writeWhole(path string, text []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

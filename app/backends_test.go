@@ -14,14 +14,6 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// realTemp is a folder as the kernel names it.
-func realTemp(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	require.NoError(t, err)
-	return dir
-}
-
 func makeDirs(t *testing.T, root string, names ...string) []string {
 	t.Helper()
 	var out []string

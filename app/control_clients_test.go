@@ -226,10 +226,10 @@ func FuzzReply(f *testing.F) {
 		_ = r.Error.err()
 		if r.Row != nil {
 			s := r.Row.Snapshot()
-			_ = Render([]supervisor.Snapshot{s}, midday, MenuOptions{})
+			_ = StatusLine(s, midday)
 			e := r.Row.Told()
 			_ = Sentence(e)
-			_, _ = Announce(e)
+			_ = Sentence(e)
 		}
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -61,14 +60,6 @@ func Recorded(log *slog.Logger, state string, pages Pages) func(record.Record) {
 			log.Error("the report on a crash is not written", "backend", r.Backend, "error", err)
 		}
 	}
-}
-
-// Page opens a page of ours in the browser.
-func (o Opener) Page(path string) error {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("the report %s is not there any more: the last 50 are kept", path)
-	}
-	return o.open(OpenPage, path)
 }
 
 // showDoctor examines a backend and shows the page about it. A walk through its environment may take seconds.

@@ -4,14 +4,11 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-const isMac = runtime.GOOS == "darwin"
 
 // preferences answers as `defaults` does, with one key in mind; kind is empty while it is not set.
 type preferences struct {

@@ -12,31 +12,12 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
-// folder makes a backend's folder of files.
-func folder(t *testing.T, files map[string]string) string {
-	t.Helper()
-	dir := filepath.Join(shortDir(t), "my backend")
-	require.NoError(t, os.MkdirAll(dir, 0o755))
-	for name, text := range files {
-		path := filepath.Join(dir, name)
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
-		mode := os.FileMode(0o644)
-		if strings.HasPrefix(text, "#!") {
-			mode = 0o755
-		}
-		require.NoError(t, os.WriteFile(path, []byte(text), mode))
-	}
-	return dir
-}
-
 func inspect(t *testing.T, files map[string]string) Found {
 	t.Helper()
 	f, err := Inspect(folder(t, files))
 	require.NoError(t, err)
 	return f
 }
-
-const fastAPI = "from fastapi import FastAPI\n\napp = FastAPI()\n\n@app.get('/health')\ndef health(): return 'ok'\n"
 
 func TestTheAppIsFoundWhereItUsuallyIs(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -232,21 +213,6 @@ func TestWritingTwiceChangesNothing(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, done)
 	require.Equal(t, before, contents(t, dir))
-}
-
-func contents(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	all := map[string]string{}
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	for _, e := range entries {
-		if e.Type().IsRegular() {
-			text, err := os.ReadFile(filepath.Join(dir, e.Name()))
-			require.NoError(t, err)
-			all[e.Name()] = string(text)
-		}
-	}
-	return all
 }
 
 func TestAnExistingStartIsKeptUnderAnotherNameOnlyWithConsent(t *testing.T) {

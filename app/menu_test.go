@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -22,44 +20,6 @@ import (
 )
 
 var updateMenu = flag.Bool("update-menu", false, "write testdata/menu.txt anew")
-
-var noon = time.Date(2026, 3, 14, 14, 2, 30, 0, time.UTC)
-
-func ago(d time.Duration) time.Time { return noon.Add(-d) }
-
-// calm is a stopped backend of which nothing is wrong.
-func calm() supervisor.Snapshot {
-	return supervisor.Snapshot{
-		Backend: "backend", Dir: "/home/ada/backend", State: supervisor.Stopped, Since: ago(time.Hour), Port: 8000,
-		URL: "http://127.0.0.1:8000", Log: "/home/ada/backend/logs/server.log",
-	}
-}
-
-func in(state supervisor.State, since time.Duration, more ...func(*supervisor.Snapshot)) supervisor.Snapshot {
-	s := calm()
-	s.State, s.Since, s.Want = state, ago(since), state != supervisor.Stopped
-	switch state {
-	case supervisor.Starting, supervisor.Healthy, supervisor.Unhealthy:
-		s.Run = keeper.Run{ID: "r1", PID: 4711, Stamp: "x", Started: ago(since)}
-	}
-	if state == supervisor.Healthy {
-		s.Health = record.Health{Phase: record.PhaseOK, Latency: 12 * time.Millisecond, Good: ago(time.Second)}
-		s.Usage = process.Usage{CPU: 0.04, RSS: 1_200_000_000, Procs: 3}
-	}
-	for _, f := range more {
-		f(&s)
-	}
-	return s
-}
-
-func with(f func(*supervisor.Snapshot)) func(*supervisor.Snapshot) { return f }
-
-var openMP = crash.Verdict{
-	Kind: "openmp-duplicate", Summary: "two OpenMP runtimes in one process",
-	Remedy: "Keep KMP_DUPLICATE_LIB_OK=TRUE, or run vivarium doctor.",
-}
-
-func crashed(s *supervisor.Snapshot) { s.Last, s.LastAt, s.Crashes = openMP, ago(20*time.Minute), 1 }
 
 // menuCase is one picture of the menu, with what it is a picture of.
 type menuCase struct {
@@ -310,12 +270,6 @@ func TestTheMenuChangesAtMostOnceASecond(t *testing.T) {
 	}
 }
 
-// nasty is text as it comes from people, from output and from attackers.
-var nasty = []string{
-	"", " ", "a\nb", "\x00\x1b[31mred", "\xff\xfe", strings.Repeat("long ", 200), strings.Repeat("ü", 300), "\u202eevil", "tab\there",
-	"日本語のバックエンド", "👩‍🚀", "file; remedy", ";", "; ; ;", "x: y: z", "_under_score_", "&lt;<b>", "\r\n\r\n", "\u2028\u2029", "a\u00a0b",
-}
-
 func draw(r *rand.Rand) supervisor.Snapshot {
 	text := func() string { return nasty[r.IntN(len(nasty))] }
 	some := func(s string) string {
@@ -348,16 +302,6 @@ func draw(r *rand.Rand) supervisor.Snapshot {
 	return s
 }
 
-func requireFit(t *testing.T, title string, limit int) {
-	t.Helper()
-	require.True(t, utf8.ValidString(title), "%q", title)
-	require.LessOrEqual(t, utf8.RuneCountInString(title), limit, "%q", title)
-	require.Equal(t, strings.TrimSpace(title), title)
-	for _, r := range title {
-		require.True(t, unicode.IsPrint(r), "%q in %q", r, title)
-	}
-}
-
 func TestTitlesFitAMenuWhateverTheSnapshotsHold(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 2_000 {
@@ -381,4 +325,17 @@ func TestTitlesFitAMenuWhateverTheSnapshotsHold(t *testing.T) {
 			require.True(t, it.Shown || it == Item{})
 		}
 	}
+}
+
+func TestTheMenuAndTheRowHaveTheTally(t *testing.T) {
+	s := healthySnapshot()
+	s.Tally = record.Tally{Day: midday.Format("2006-01-02"), Deaths: 3, Causes: []record.Cause{{Kind: crash.KindOpenMP, Deaths: 2}, {Kind: "abort", Summary: "x", Deaths: 1}}}
+	s.LastReport = "/state/b/1/crashes/1.html"
+	line := "3 crashes today, mostly: two OpenMP runtimes"
+	menu := Render([]supervisor.Snapshot{s}, midday, MenuOptions{})
+	require.Equal(t, line, menu.Sections[0].Items[ItemNote].Title)
+	there := StatusRow(s, midday).Snapshot()
+	require.Equal(t, s.Tally, there.Tally, "the same on the other side of the control socket")
+	require.Equal(t, s.LastReport, there.LastReport)
+	require.Empty(t, Render([]supervisor.Snapshot{s}, midday.AddDate(0, 0, 1), MenuOptions{}).Sections[0].Items[ItemNote].Title, "another day")
 }

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
 // Notice is what a person is told natively. Title names the cause; Body starts with the remedy.
@@ -150,11 +149,6 @@ func gaveUpNext(e supervisor.Event) string {
 	return "Then Try Again in the menu"
 }
 
-// neverRan: the verdict is on a start that was refused, not on a death.
-func neverRan(k crash.Kind) bool {
-	return k == crash.KindPortTaken || k == crash.KindCannotStart || k == crash.KindConfig
-}
-
 // next says what happens now.
 func next(e supervisor.Event) string {
 	s := e.Snapshot
@@ -170,21 +164,4 @@ func next(e supervisor.Event) string {
 		return "It stays stopped"
 	}
 	return ""
-}
-
-func away(e supervisor.Event) string {
-	if !e.Away {
-		return ""
-	}
-	if e.Exit == nil || e.Exit.At.IsZero() {
-		return "It happened while Vivarium was not running"
-	}
-	return "It happened at " + Clock(e.Exit.At, e.At) + ", while Vivarium was not running"
-}
-
-func pid(e supervisor.Event) string {
-	if e.Snapshot.Run.PID == 0 {
-		return ""
-	}
-	return fmt.Sprint(e.Snapshot.Run.PID)
 }

@@ -233,3 +233,10 @@ func TestAnAmendedVerdictCorrectsWhatIsHeldBackAndIsNeverToldItself(t *testing.T
 	require.Equal(t, "Do that. It is not healthy again yet.", out[0].Body)
 	require.Empty(t, c.bursts)
 }
+
+func TestAnAmendedVerdictHasWordsAndNoNotice(t *testing.T) {
+	e := supervisor.Event{What: supervisor.EventAmended, Verdict: crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes", Remedy: "vivarium doctor --fix"}, Text: "a segmentation fault"}
+	require.Equal(t, "the cause is clearer now: two OpenMP runtimes · vivarium doctor --fix", Sentence(e))
+	_, ok := Announce(e)
+	require.False(t, ok)
+}

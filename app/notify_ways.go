@@ -2,12 +2,9 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -75,25 +72,6 @@ func showPlainly(notice Notice) error {
 	nameBeeep()
 	icon := assets.Icon(assets.Icons[min(int(notice.Icon), len(assets.Icons)-1)], "linux") // the coloured twin: a notice is no template
 	return beeep.Notify(daemonText(runtime.GOOS, notice.Title), daemonText(runtime.GOOS, notice.Body), icon)
-}
-
-// noDesktop: without a session bus, and without a display to find one by, the D-Bus library would start a bus of its own with
-// dbus-launch, which nobody listens to and nobody ends.
-func noDesktop(goos string, getenv func(string) string, exists func(string) bool) error {
-	if goos == "darwin" || getenv("DBUS_SESSION_BUS_ADDRESS") != "" || getenv("DISPLAY") != "" {
-		return nil
-	}
-	for _, dir := range []string{getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(os.Getuid())} {
-		if dir != "" && exists(filepath.Join(dir, "bus")) {
-			return nil
-		}
-	}
-	return errors.New("there is no desktop session to show notices in")
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // daemonText is text that no notification service takes for anything but text: most of them on Linux read HTML-like markup,

@@ -281,3 +281,11 @@ func pipeInto(argv []string, text string) error {
 	}
 	return nil
 }
+
+// Page opens a page of ours in the browser.
+func (o Opener) Page(path string) error {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("the report %s is not there any more: the last 50 are kept", path)
+	}
+	return o.open(OpenPage, path)
+}

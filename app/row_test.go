@@ -23,18 +23,6 @@ import (
 
 var updateRows = goflag.Bool("update-rows", false, "write testdata/rows.golden anew")
 
-var midday = time.Date(2026, 3, 4, 12, 0, 0, 123456789, time.UTC)
-
-func healthySnapshot() supervisor.Snapshot {
-	return supervisor.Snapshot{
-		Backend: "brain", Dir: "/srv/brain", State: supervisor.Healthy, Want: true, Since: midday.Add(-time.Hour),
-		Run:    keeper.Run{ID: "r1", PID: 4711, Stamp: "boot 99", Started: midday.Add(-2 * time.Hour)},
-		Health: record.Health{Phase: record.PhaseOK, Latency: 12345 * time.Microsecond, Good: midday},
-		Usage:  process.Usage{CPU: 0.0437, Total: 90 * time.Second, RSS: 1200 << 20, Procs: 3},
-		Port:   8000, URL: "http://127.0.0.1:8000", Log: "/srv/brain/logs/server.log",
-	}
-}
-
 // rows are one row of every shape, in the order of the golden file.
 func rows() []Row {
 	whole := healthySnapshot()

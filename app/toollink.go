@@ -125,3 +125,12 @@ func isLink(path string) bool {
 var errTranslocated = errors.New("macOS runs Vivarium from a temporary place: move Vivarium.app to the Applications folder first, and open it there")
 
 func isTranslocated(path string) bool { return strings.Contains(path, "/AppTranslocation/") }
+
+// toolText says where the command line is linked now.
+func toolText(path string, onPath bool) string {
+	text := "The command line, vivarium, is now at " + path + ".\n\nOpen a new terminal window and try: vivarium status"
+	if onPath {
+		return text
+	}
+	return text + "\n\nIf your shell does not find it, add this line to ~/.zprofile or ~/.profile:\nexport PATH=\"" + filepath.Dir(path) + ":$PATH\""
+}

@@ -2,10 +2,6 @@
 // the list of backends, holds each one against other Vivarium programs, serves the control socket, and sets up the login item.
 package app
 
-// maxBackends is how many backends the menu has room for: systray cannot remove items, so the slots are built at start and
-// unused ones stay hidden.
-const maxBackends = 8
-
 // Icon is the state of the menu-bar icon; each has a shape of its own, so that colour is never needed to tell them apart.
 type Icon uint8
 

@@ -2,7 +2,6 @@ package app
 
 import (
 	"fmt"
-	"path/filepath"
 )
 
 // The words around notices and the system: the notice that is sent for a test, the ways that notices take, and what was set.
@@ -58,13 +57,4 @@ func testText(way Way, err error) string {
 		text += "\n\nThe better way was not taken: " + sentence(way.Why)
 	}
 	return text + fmt.Sprintf("\n\nIf you did not see it: %s", sentence(way.Hint))
-}
-
-// toolText says where the command line is linked now.
-func toolText(path string, onPath bool) string {
-	text := "The command line, vivarium, is now at " + path + ".\n\nOpen a new terminal window and try: vivarium status"
-	if onPath {
-		return text
-	}
-	return text + "\n\nIf your shell does not find it, add this line to ~/.zprofile or ~/.profile:\nexport PATH=\"" + filepath.Dir(path) + ":$PATH\""
 }

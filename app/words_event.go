@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
@@ -92,4 +93,26 @@ func portHeld(s supervisor.Snapshot) string {
 		return fmt.Sprintf("%s (PID %d)", wordWithoutEnv, s.Owner.PID)
 	}
 	return fmt.Sprintf("port %d is taken", s.Port)
+}
+
+// neverRan: the verdict is on a start that was refused, not on a death.
+func neverRan(k crash.Kind) bool {
+	return k == crash.KindPortTaken || k == crash.KindCannotStart || k == crash.KindConfig
+}
+
+func away(e supervisor.Event) string {
+	if !e.Away {
+		return ""
+	}
+	if e.Exit == nil || e.Exit.At.IsZero() {
+		return "It happened while Vivarium was not running"
+	}
+	return "It happened at " + Clock(e.Exit.At, e.At) + ", while Vivarium was not running"
+}
+
+func pid(e supervisor.Event) string {
+	if e.Snapshot.Run.PID == 0 {
+		return ""
+	}
+	return fmt.Sprint(e.Snapshot.Run.PID)
 }

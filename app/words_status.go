@@ -268,3 +268,7 @@ func briefOf(s supervisor.Snapshot) string {
 	}
 	return strings.ToLower(StateWord(s))
 }
+
+// maxBackends is how many backends the menu has room for: systray cannot remove items, so the slots are built at start and
+// unused ones stay hidden.
+const maxBackends = 8

@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
@@ -33,24 +32,4 @@ func TestTheTallyOfTheDayIsOneLine(t *testing.T) {
 	} {
 		require.Equal(t, tt.want, TallyLine(tt.tally, noon), name)
 	}
-}
-
-func TestTheMenuAndTheRowHaveTheTally(t *testing.T) {
-	s := healthySnapshot()
-	s.Tally = record.Tally{Day: midday.Format("2006-01-02"), Deaths: 3, Causes: []record.Cause{{Kind: crash.KindOpenMP, Deaths: 2}, {Kind: "abort", Summary: "x", Deaths: 1}}}
-	s.LastReport = "/state/b/1/crashes/1.html"
-	line := "3 crashes today, mostly: two OpenMP runtimes"
-	menu := Render([]supervisor.Snapshot{s}, midday, MenuOptions{})
-	require.Equal(t, line, menu.Sections[0].Items[ItemNote].Title)
-	there := StatusRow(s, midday).Snapshot()
-	require.Equal(t, s.Tally, there.Tally, "the same on the other side of the control socket")
-	require.Equal(t, s.LastReport, there.LastReport)
-	require.Empty(t, Render([]supervisor.Snapshot{s}, midday.AddDate(0, 0, 1), MenuOptions{}).Sections[0].Items[ItemNote].Title, "another day")
-}
-
-func TestAnAmendedVerdictHasWordsAndNoNotice(t *testing.T) {
-	e := supervisor.Event{What: supervisor.EventAmended, Verdict: crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes", Remedy: "vivarium doctor --fix"}, Text: "a segmentation fault"}
-	require.Equal(t, "the cause is clearer now: two OpenMP runtimes · vivarium doctor --fix", Sentence(e))
-	_, ok := Announce(e)
-	require.False(t, ok)
 }
