@@ -6,6 +6,10 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/doctor"
+	"github.com/vivarium-app/vivarium/app/setup"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 )
@@ -32,17 +36,17 @@ func (a *App) actOn(m *member, item int) {
 	s := m.snapshot
 	switch item {
 	case ItemStart, ItemTryAgain:
-		m.wish(Supervision.Start)
+		m.wish(control.Supervision.Start)
 	case ItemStop:
 		if s.State == supervisor.Stopping {
-			m.wish(Supervision.Hurry)
+			m.wish(control.Supervision.Hurry)
 			return
 		}
-		m.wish(Supervision.Stop)
+		m.wish(control.Supervision.Stop)
 	case ItemRestart:
-		m.wish(Supervision.Restart)
+		m.wish(control.Supervision.Restart)
 	case ItemTakeOver:
-		m.wish(Supervision.TakeOver)
+		m.wish(control.Supervision.TakeOver)
 	case ItemStatus, ItemDetail:
 		if s.ConfigProblem != "" && s.ConfigFile != "" {
 			a.open(a.desktop.OpenText, s.ConfigFile)
@@ -132,7 +136,7 @@ func (a *App) failed(what string, err error) {
 	}
 	a.post(func() {
 		a.notifier.Tell(Notice{
-			Title: "That did not work", Body: Short(sentences(text), maxNoticeBody), Icon: IconUnhealthy,
+			Title: "That did not work", Body: words.Short(words.Sentences(text), maxNoticeBody), Icon: IconUnhealthy,
 			Class: ClassFinal, // another click may fail otherwise
 		})
 	})
@@ -140,7 +144,7 @@ func (a *App) failed(what string, err error) {
 
 func (a *App) copyEnvironment(dir string) {
 	go func() {
-		text, err := Environment(dir)
+		text, err := setup.Environment(dir)
 		if err == nil {
 			err = a.desktop.Copy(text)
 		}
@@ -157,7 +161,7 @@ func (a *App) copyDiagnostics() {
 	for i, m := range a.members {
 		all[i] = m.snapshot
 	}
-	go func() { a.failed("Copying diagnostics", a.desktop.Copy(Diagnostics(Examine(all, a.state)))) }()
+	go func() { a.failed("Copying diagnostics", a.desktop.Copy(doctor.Text(doctor.Examine(all, a.state)))) }()
 }
 
 // ask runs a dialog outside the loop, one at a time; a second click while one is open is a click on the open one.
@@ -180,7 +184,7 @@ func (a *App) tell(title, text string) {
 }
 
 func (a *App) askRemove(m *member) {
-	name := nameOf(m.snapshot)
+	name := words.NameOf(m.snapshot)
 	text := fmt.Sprintf("Remove “%s” from Vivarium?\n\nIts server is stopped. Its folder, %s, stays as it is.", name, m.dir)
 	if m.snapshot.HeldBy != 0 {
 		text = fmt.Sprintf("Remove “%s” from Vivarium?\n\nIt is kept by vivarium run (PID %d) and goes on there.", name, m.snapshot.HeldBy)
@@ -204,13 +208,13 @@ func (a *App) beginRemove(m *member) {
 		return
 	}
 	m.removing = true
-	m.wish(Supervision.Stop)
+	m.wish(control.Supervision.Stop)
 }
 
 func (a *App) remove(m *member) {
 	m.cancel()
 	if err := a.backends.Remove(m.dir); err != nil {
-		a.notifier.Tell(Notice{Title: "The list of backends could not be saved", Body: Short(sentences(err.Error()), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(Notice{Title: "The list of backends could not be saved", Body: words.Short(words.Sentences(err.Error()), maxNoticeBody), Icon: IconUnhealthy})
 	}
 	a.members = slices.DeleteFunc(a.members, func(o *member) bool { return o == m })
 }
@@ -230,17 +234,17 @@ func (a *App) add(dir string) (*member, error) {
 func (a *App) addAndStart(dir string, visit bool) {
 	m, err := a.add(dir)
 	if err != nil {
-		a.notifier.Tell(Notice{Title: "The backend could not be added", Body: Short(sentences(err.Error()), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(Notice{Title: "The backend could not be added", Body: words.Short(words.Sentences(err.Error()), maxNoticeBody), Icon: IconUnhealthy})
 		return
 	}
 	m.visit = visit
-	m.wish(Supervision.Start)
+	m.wish(control.Supervision.Start)
 	a.askForNotices()
 }
 
 func (a *App) askAdd() {
-	if len(a.members) >= maxBackends {
-		a.tell("Add Backend", fmt.Sprintf("The menu has room for %d backends: remove one first.", maxBackends))
+	if len(a.members) >= words.MaxBackends {
+		a.tell("Add Backend", fmt.Sprintf("The menu has room for %d backends: remove one first.", words.MaxBackends))
 		return
 	}
 	a.ask(func(ctx context.Context) error {
@@ -248,7 +252,7 @@ func (a *App) askAdd() {
 		if err != nil || dir == "" {
 			return err
 		}
-		found, err := Inspect(dir)
+		found, err := setup.Inspect(dir)
 		if err != nil {
 			return err
 		}
@@ -257,7 +261,7 @@ func (a *App) askAdd() {
 			if err != nil || !yes {
 				return err
 			}
-			if _, err := found.Write(WriteOptions{Force: true, Environment: true}); err != nil {
+			if _, err := found.Write(setup.WriteOptions{Force: true, Environment: true}); err != nil {
 				return err
 			}
 		}

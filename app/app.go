@@ -13,6 +13,9 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
@@ -32,7 +35,7 @@ type Options struct {
 	Center  Center       // tells notices. If nil, the desktop's on Linux, where it has buttons, and none on a Mac
 	Pages   Pages        // makes pages. If nil, the command-line program does
 	// Supervise makes the supervisor of the backend in dir. If nil, the real one.
-	Supervise func(dir string) Supervision
+	Supervise func(dir string) control.Supervision
 }
 
 // App keeps all registered backends, and shows them in a View.
@@ -42,7 +45,7 @@ type App struct {
 	log      *slog.Logger
 	desktop  Desktop
 	backends *Backends
-	single   *doorbell
+	single   *singleInstance
 	logFile  io.Closer
 	inputs   chan func()
 	awake    chan bool // capacity 1, the newest wins
@@ -77,7 +80,7 @@ func New(o Options) (*App, error) {
 	if err := os.MkdirAll(a.state, 0o700); err != nil {
 		return nil, fmt.Errorf("making the state folder: %w", err)
 	}
-	bell, err := hangDoorbell(a.state)
+	bell, err := claimSingleInstance(a.state)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +103,7 @@ func (a *App) prepare() error {
 		a.log = slog.New(slog.NewTextHandler(w, nil))
 	}
 	if a.options.Keeper == "" && a.options.Supervise == nil {
-		exe, err := Program(KeeperProgram)
+		exe, err := desktop.Program(desktop.KeeperProgram)
 		if err != nil {
 			return err
 		}
@@ -272,7 +275,7 @@ func (a *App) newNotifier(notify func(Notice)) *Notifier {
 
 func (a *App) tellBrokenList() {
 	if b := a.backends.Broken; b != nil {
-		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: Short(sentences(b.Error(), "Add them again"), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: words.Short(words.Sentences(b.Error(), "Add them again"), maxNoticeBody), Icon: IconUnhealthy})
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
@@ -85,7 +87,7 @@ func (b *Backends) List() ([]string, error) {
 
 // Add registers the folder, at the end. One that is registered already stays where it is.
 func (b *Backends) Add(dir string) error {
-	real, err := realFolder(dir)
+	real, err := setup.RealFolder(dir)
 	if err != nil {
 		return err
 	}
@@ -189,7 +191,7 @@ func (b *Backends) read() ([]string, error) {
 // putAside renames the file so that nothing in it is lost, not even what was put aside before.
 func (b *Backends) putAside() (string, error) {
 	aside := b.Path + ".broken"
-	for i := 2; exists(aside); i++ {
+	for i := 2; desktop.Exists(aside); i++ {
 		aside = fmt.Sprintf("%s.broken-%d", b.Path, i)
 	}
 	return aside, os.Rename(b.Path, aside)
@@ -200,7 +202,7 @@ func (b *Backends) write(list []string) error {
 	if err != nil {
 		return fmt.Errorf("writing the list of backends: %w", err)
 	}
-	if err := writeWhole(b.Path, append(text, '\n'), 0o600); err != nil {
+	if err := desktop.WriteWhole(b.Path, append(text, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing the list of backends: %w", err)
 	}
 	return nil

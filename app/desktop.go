@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
 )
 
 // Desktop is the world around the menu. Every function may block, and is never called from the loop; those that are nil are the
@@ -36,7 +38,7 @@ type Desktop struct {
 
 // orReal fills in this desktop.
 func (d Desktop) orReal(state string) Desktop {
-	o := Opener{}
+	o := desktop.Opener{}
 	orElseFunc(&d.OpenLog, o.Log)
 	orElseFunc(&d.OpenText, o.Text)
 	orElseFunc(&d.OpenURL, o.URL)

@@ -10,6 +10,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/testkit"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
@@ -17,13 +20,13 @@ import (
 func TestQuitStopsEveryBackendWithoutRememberingIt(t *testing.T) {
 	one, two := backendFolder(t, "one"), backendFolder(t, "two")
 	s := play(t, one, two)
-	s.puppet(one).run()
+	s.puppet(one).BecomeHealthy()
 	p := s.puppet(two)
 	s.clickTail(TailQuit)
 	s.ended()
-	require.True(t, s.puppet(one).has("quit"))
-	require.True(t, p.has("quit"))
-	require.False(t, p.has("stop"))
+	require.True(t, s.puppet(one).Has("quit"))
+	require.True(t, p.Has("quit"))
+	require.False(t, p.Has("stop"))
 }
 
 func TestSIGTERMIsAQuit(t *testing.T) {
@@ -31,56 +34,56 @@ func TestSIGTERMIsAQuit(t *testing.T) {
 	s := play(t, dir)
 	p := s.puppet(dir)
 	s.status("Stopped")
-	p.run()
+	p.BecomeHealthy()
 	s.status("Healthy")
 	s.cancel()
 	s.ended()
-	require.True(t, p.has("quit"))
+	require.True(t, p.Has("quit"))
 }
 
 func TestAServerThatDoesNotStopDoesNotHoldUpTheQuit(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	p.slow = true
-	p.run()
+	p.Slow = true
+	p.BecomeHealthy()
 	s.status("Healthy")
 	s.clickTail(TailQuit)
 	s.ended()
-	require.True(t, p.has("quit"))
+	require.True(t, p.Has("quit"))
 }
 
 func TestAQuitOfABackendThatGaveUpIsWaitedForSoThatItIsForgotten(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	p.become(func(n *supervisor.Snapshot) { n.State = supervisor.GaveUp })
+	p.Become(func(n *supervisor.Snapshot) { n.State = supervisor.GaveUp })
 	s.status("Gave up")
 	s.clickTail(TailQuit)
 	s.ended()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	require.Equal(t, supervisor.Stopped, p.now.State)
+	p.Mu.Lock()
+	defer p.Mu.Unlock()
+	require.Equal(t, supervisor.Stopped, p.Shown.State)
 }
 
 func TestABrokenListOfBackendsIsToldAndTheAppRuns(t *testing.T) {
-	s := &stage{t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1)}
+	s := &stage{t: t, state: filepath.Join(testkit.ShortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*testkit.Puppet{}, done: make(chan error, 1)}
 	require.NoError(t, os.MkdirAll(s.state, 0o700))
 	require.NoError(t, os.WriteFile(filepath.Join(s.state, "backends.json"), []byte("{"), 0o600))
 	s.start()
 	s.status("Add a backend")
-	eventually(t, "it is told", func() bool { return s.told("backends.json") })
+	testkit.Eventually(t, "it is told", func() bool { return s.told("backends.json") })
 }
 
 func TestTheMenuHasRoomForSoManyBackendsAndNoMore(t *testing.T) {
 	var dirs []string
-	for i := range maxBackends {
+	for i := range words.MaxBackends {
 		dirs = append(dirs, backendFolder(t, fmt.Sprint("b", i)))
 	}
 	s := play(t, dirs...)
 	s.status("8 backends")
 	s.clickTail(TailAdd)
-	eventually(t, "it says so", func() bool { return s.hasDone("tell Add Backend") })
+	testkit.Eventually(t, "it says so", func() bool { return s.hasDone("tell Add Backend") })
 	require.False(t, s.hasDone("folder"))
 }
 
@@ -88,12 +91,12 @@ func TestQuitAndLeaveRunningStopsNothing(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	p.run()
+	p.BecomeHealthy()
 	s.status("Healthy")
 	s.clickTail(TailLeave)
 	s.ended()
-	require.False(t, p.has("quit"))
-	require.False(t, p.has("stop"))
+	require.False(t, p.Has("quit"))
+	require.False(t, p.Has("stop"))
 }
 
 func TestASecondAppTellsTheFirstAndLeaves(t *testing.T) {
@@ -101,7 +104,7 @@ func TestASecondAppTellsTheFirstAndLeaves(t *testing.T) {
 	s.status("Add a backend")
 	_, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})
 	require.ErrorIs(t, err, ErrRunning)
-	eventually(t, "it is told", func() bool { return s.told("already running") })
+	testkit.Eventually(t, "it is told", func() bool { return s.told("already running") })
 	s.clickTail(TailQuit)
 	s.ended()
 	again, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})
@@ -111,13 +114,13 @@ func TestASecondAppTellsTheFirstAndLeaves(t *testing.T) {
 
 func TestABackendThatARunHoldsIsShownAndTakenOverWhenItEnds(t *testing.T) {
 	dir := backendFolder(t, "brain")
-	s := &stage{t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1)}
+	s := &stage{t: t, state: filepath.Join(testkit.ShortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*testkit.Puppet{}, done: make(chan error, 1)}
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
 	require.NoError(t, list.Add(dir))
-	held, err := Hold(keeper.BackendFolder(s.state, dir))
+	held, err := control.Hold(keeper.BackendFolder(s.state, dir))
 	require.NoError(t, err)
-	theirs := newPuppet(dir)
+	theirs := testkit.NewPuppet(dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() { _ = held.Serve(ctx, theirs) })
@@ -131,11 +134,11 @@ func TestABackendThatARunHoldsIsShownAndTakenOverWhenItEnds(t *testing.T) {
 			}
 		}
 	})
-	theirs.run()
+	theirs.BecomeHealthy()
 	s.start()
 	s.status("kept by vivarium run")
 	s.click(ItemRestart)
-	eventually(t, "it is heard over there", func() bool { return theirs.has("restart") })
+	testkit.Eventually(t, "it is heard over there", func() bool { return theirs.Has("restart") })
 	s.mu.Lock()
 	require.Empty(t, s.puppets, "there is one supervisor")
 	s.mu.Unlock()
@@ -145,16 +148,16 @@ func TestABackendThatARunHoldsIsShownAndTakenOverWhenItEnds(t *testing.T) {
 	ours := s.puppet(dir)
 	s.status("Stopped")
 	s.click(ItemStart)
-	eventually(t, "it is heard here", func() bool { return ours.has("start") })
+	testkit.Eventually(t, "it is heard here", func() bool { return ours.Has("start") })
 }
 
 func TestQuitLeavesWhatAnotherProgramKeeps(t *testing.T) {
 	dir := backendFolder(t, "brain")
-	s := &stage{t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1)}
+	s := &stage{t: t, state: filepath.Join(testkit.ShortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*testkit.Puppet{}, done: make(chan error, 1)}
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
 	require.NoError(t, list.Add(dir))
-	held, err := Hold(keeper.BackendFolder(s.state, dir)) // it has the backend, but says nothing yet
+	held, err := control.Hold(keeper.BackendFolder(s.state, dir)) // it has the backend, but says nothing yet
 	require.NoError(t, err)
 	defer held.Close()
 	s.start()

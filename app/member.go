@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -16,13 +18,13 @@ import (
 type member struct {
 	dir, folder string
 	cancel      context.CancelFunc
-	super       Supervision // nil while nobody is reached
-	here        bool        // super is a supervisor of this process
-	settled     bool        // it is known what is there
+	super       control.Supervision // nil while nobody is reached
+	here        bool                // super is a supervisor of this process
+	settled     bool                // it is known what is there
 	snapshot    supervisor.Snapshot
-	wishes      []func(Supervision) // what a person asked for before anybody was reached
-	removing    bool                // to be taken off the list once it has stopped
-	visit       bool                // to be opened in the browser once it is healthy
+	wishes      []func(control.Supervision) // what a person asked for before anybody was reached
+	removing    bool                        // to be taken off the list once it has stopped
+	visit       bool                        // to be opened in the browser once it is healthy
 }
 
 // Waits between two attempts to take a backend that another program has.
@@ -40,7 +42,7 @@ func (m *member) runsHere() bool {
 func (m *member) quits() bool { return !m.settled || m.here && m.snapshot.State != supervisor.Stopped }
 
 // wish tells the backend's supervisor what a person wants, now or as soon as it is reached.
-func (m *member) wish(f func(Supervision)) {
+func (m *member) wish(f func(control.Supervision)) {
 	if m.super == nil {
 		m.wishes = append(m.wishes, f)
 		return
@@ -64,8 +66,8 @@ func (a *App) join(dir string) *member {
 func (a *App) keep(ctx context.Context, m *member) {
 	wait := minHoldWait
 	for ctx.Err() == nil {
-		held, err := Hold(m.folder)
-		var other *HeldError
+		held, err := control.Hold(m.folder)
+		var other *control.HeldError
 		switch {
 		case err == nil:
 			a.superviseHere(ctx, m, held)
@@ -89,11 +91,11 @@ func (a *App) keep(ctx context.Context, m *member) {
 // trouble shows a backend that cannot even be held: a state folder without room, a socket path too long.
 func (m *member) trouble(err error) {
 	m.settled = true
-	m.snapshot.ConfigProblem = Plain(err.Error())
+	m.snapshot.ConfigProblem = words.Plain(err.Error())
 }
 
 // superviseHere runs a supervisor of our own until ctx ends.
-func (a *App) superviseHere(ctx context.Context, m *member, held *Held) {
+func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) {
 	s := a.supervise(m.dir)
 	a.postTo(ctx, func() { a.reached(m, s, true) })
 	ctx, cancel := context.WithCancel(ctx)
@@ -116,7 +118,7 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *Held) {
 	a.postTo(a.ctx, func() { m.super = nil })
 }
 
-func (a *App) supervise(dir string) Supervision {
+func (a *App) supervise(dir string) control.Supervision {
 	if a.options.Supervise != nil {
 		return a.options.Supervise(dir)
 	}
@@ -125,13 +127,13 @@ func (a *App) supervise(dir string) Supervision {
 
 // watchThere shows what another program does with the backend, until that ends. false: it could not be reached.
 func (a *App) watchThere(ctx context.Context, m *member) bool {
-	dctx, cancel := context.WithTimeout(ctx, helloTime)
-	client, err := Dial(dctx, m.folder)
+	dctx, cancel := context.WithTimeout(ctx, control.HelloTime)
+	client, err := control.Dial(dctx, m.folder)
 	cancel()
 	if err != nil { // on its way in or out, or too busy: it is known to be there, no more
 		return false
 	}
-	r := NewRemote(client)
+	r := control.NewRemote(client)
 	a.postTo(ctx, func() { a.reached(m, r, false) })
 	a.log.Info("another program keeps this backend", "dir", m.dir, "pid", r.PID())
 	ctx, stop := context.WithCancel(ctx)
@@ -147,7 +149,7 @@ func (a *App) watchThere(ctx context.Context, m *member) bool {
 }
 
 // pump carries news to the loop, and to whoever follows over the control socket, until ctx ends.
-func (a *App) pump(ctx context.Context, m *member, s Supervision, held *Held) {
+func (a *App) pump(ctx context.Context, m *member, s control.Supervision, held *control.Held) {
 	for {
 		select {
 		case snapshot := <-s.Changed():
@@ -174,7 +176,7 @@ func (a *App) postTo(ctx context.Context, do func()) {
 }
 
 // reached: from now on wishes are heard.
-func (a *App) reached(m *member, s Supervision, here bool) {
+func (a *App) reached(m *member, s control.Supervision, here bool) {
 	m.super, m.here = s, here
 	for _, f := range m.wishes {
 		f(s)
@@ -187,7 +189,7 @@ func (a *App) reached(m *member, s Supervision, here bool) {
 
 func (a *App) changed(m *member, s supervisor.Snapshot) {
 	m.snapshot, m.settled = s, true
-	if s.Want && alive(s) && s.State != supervisor.Starting { // somebody started it again: the wish to remove it is an old one
+	if s.Want && words.Alive(s) && s.State != supervisor.Starting { // somebody started it again: the wish to remove it is an old one
 		m.removing = false
 	}
 	if m.visit && s.State == supervisor.Healthy && s.URL != "" {

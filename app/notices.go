@@ -1,6 +1,11 @@
 package app
 
-import "context"
+import (
+	"context"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
+)
 
 // askForNotices asks for leave to show notices, once: when the first backend was added, and a person sees what they are for. The system
 // remembers the answer, and asks nobody twice.
@@ -42,7 +47,7 @@ func (a *App) sendTest() {
 
 // tellTranslocated gives the advice before anything is set up that would be gone after the next restart of the computer.
 func (a *App) tellTranslocated(executable func() (string, error)) {
-	if exe, err := executable(); err == nil && isTranslocated(exe) {
-		a.notifier.Tell(Notice{Title: "Move Vivarium to Applications", Body: Short(sentences(errTranslocated.Error()), maxNoticeBody), Icon: IconUnhealthy})
+	if exe, err := executable(); err == nil && desktop.IsTranslocated(exe) {
+		a.notifier.Tell(Notice{Title: "Move Vivarium to Applications", Body: words.Short(words.Sentences(desktop.ErrTranslocated.Error()), maxNoticeBody), Icon: IconUnhealthy})
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
@@ -33,13 +34,13 @@ func TestLeaveToNotifyIsAskedForWithTheFirstBackendAndNeverAtLaunch(t *testing.T
 	asked, _ := center.count()
 	require.Zero(t, asked, "a launch asks nothing")
 	for range 2 {
-		dir := folder(t, map[string]string{"main.py": fastAPI})
+		dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
 		s.set(func() { s.folder, s.answer = dir, true })
-		eventually(t, "the dialog before is closed, and it is asked for again", func() bool { s.clickTail(TailAdd); return s.supervises(dir) })
+		testkit.Eventually(t, "the dialog before is closed, and it is asked for again", func() bool { s.clickTail(TailAdd); return s.supervises(dir) })
 		p := s.puppet(dir)
-		eventually(t, "it was started", func() bool { return p.has("start") })
+		testkit.Eventually(t, "it was started", func() bool { return p.Has("start") })
 	}
-	eventually(t, "leave was asked for", func() bool { asked, _ := center.count(); return asked == 1 })
+	testkit.Eventually(t, "leave was asked for", func() bool { asked, _ := center.count(); return asked == 1 })
 	s.clickTail(TailQuit)
 	s.ended()
 	asked, _ = center.count()
@@ -52,23 +53,23 @@ func TestAClickOnANoticeIsAClickOnItsBackend(t *testing.T) {
 	s := playWith(t, center, a, b)
 	s.puppet(a)
 	p := s.puppet(b)
-	p.run()
-	eventually(t, "both are known", func() bool { return strings.Contains(s.now().Sections[2].Title, "Healthy") })
+	p.BecomeHealthy()
+	testkit.Eventually(t, "both are known", func() bool { return strings.Contains(s.now().Sections[2].Title, "Healthy") })
 	center.clicks <- Click{Backend: "/not/there/any/more", Item: ItemRestart}
 	center.clicks <- Click{Backend: b, Item: ItemRestart}
-	eventually(t, "it restarts", func() bool { return p.has("restart") })
+	testkit.Eventually(t, "it restarts", func() bool { return p.Has("restart") })
 	center.clicks <- Click{Backend: b, Item: ItemOpenLog}
-	eventually(t, "its log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
-	require.False(t, s.puppet(a).has("restart"))
+	testkit.Eventually(t, "its log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
+	require.False(t, s.puppet(a).Has("restart"))
 	s.set(func() { s.did = nil })
 	center.clicks <- Click{Backend: b, Item: ItemLast}
-	eventually(t, "without a report the log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
-	p.become(func(now *supervisor.Snapshot) {
+	testkit.Eventually(t, "without a report the log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
+	p.Become(func(now *supervisor.Snapshot) {
 		now.LastReport, now.Last, now.LastAt = "/state/report.html", crash.Verdict{Kind: crash.KindOpenMP, Summary: "x"}, time.Now()
 	})
-	eventually(t, "the report is known", func() bool { return s.now().Sections[2].Items[ItemLast].Enabled })
+	testkit.Eventually(t, "the report is known", func() bool { return s.now().Sections[2].Items[ItemLast].Enabled })
 	center.clicks <- Click{Backend: b, Item: ItemLast}
-	eventually(t, "the report is opened", func() bool { return s.hasSaid("/state/report.html") })
+	testkit.Eventually(t, "the report is opened", func() bool { return s.hasSaid("/state/report.html") })
 }
 
 func TestTheSameWordsAreInTheNoticeAndInTheMenu(t *testing.T) {
@@ -77,15 +78,15 @@ func TestTheSameWordsAreInTheNoticeAndInTheMenu(t *testing.T) {
 	s := playWith(t, center, dir)
 	p := s.puppet(dir)
 	verdict := crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes in one process", Remedy: "Keep the crash environment"}
-	p.become(func(now *supervisor.Snapshot) {
+	p.Become(func(now *supervisor.Snapshot) {
 		now.State, now.Last, now.LastAt = supervisor.Starting, verdict, time.Now()
 	})
-	p.events <- supervisor.Event{What: supervisor.EventCrashed, Verdict: verdict, Snapshot: supervisor.Snapshot{Backend: "a", Dir: dir}}
-	eventually(t, "the notice", func() bool { _, shown := center.count(); return shown == 1 })
+	p.Told <- supervisor.Event{What: supervisor.EventCrashed, Verdict: verdict, Snapshot: supervisor.Snapshot{Backend: "a", Dir: dir}}
+	testkit.Eventually(t, "the notice", func() bool { _, shown := center.count(); return shown == 1 })
 	require.Equal(t, "a: two OpenMP runtimes in one process", center.shown[0].Title)
 	require.Equal(t, dir, center.shown[0].Backend)
 	require.True(t, center.shown[0].HasButtons())
-	eventually(t, "the menu", func() bool {
+	testkit.Eventually(t, "the menu", func() bool {
 		return strings.Contains(s.now().Sections[0].Items[ItemLast].Title, verdict.Summary)
 	})
 }
@@ -95,8 +96,8 @@ func TestSendTestNotificationShowsOneAndSaysTheWay(t *testing.T) {
 	s := playWith(t, center)
 	for n := 1; n <= 2; n++ { // also twice within a minute
 		s.clickTail(TailTest)
-		eventually(t, "the notice", func() bool { _, shown := center.count(); return shown == n })
-		eventually(t, "the way", func() bool { return s.hasSaid("under the name Vivarium") })
+		testkit.Eventually(t, "the notice", func() bool { _, shown := center.count(); return shown == n })
+		testkit.Eventually(t, "the way", func() bool { return s.hasSaid("under the name Vivarium") })
 		s.set(func() { s.did = nil })
 	}
 	asked, _ := center.count()
@@ -104,7 +105,7 @@ func TestSendTestNotificationShowsOneAndSaysTheWay(t *testing.T) {
 	center.mu.Lock()
 	center.refuse = errors.New("notices of Vivarium are not allowed")
 	center.mu.Unlock()
-	eventually(t, "the dialog before is closed", func() bool { s.clickTail(TailTest); return s.hasSaid("not allowed") })
+	testkit.Eventually(t, "the dialog before is closed", func() bool { s.clickTail(TailTest); return s.hasSaid("not allowed") })
 	require.True(t, s.told(wordTestTitle), "it went the plain way")
 }
 
@@ -115,12 +116,12 @@ func TestTimersAreLeftAloneWhileABackendIsWanted(t *testing.T) {
 	s.status("Stopped")
 	require.False(t, s.hasDone("awake true"), "nobody is watched")
 	s.click(ItemStart)
-	eventually(t, "awake", func() bool { return s.hasDone("awake true") })
-	p.become(func(now *supervisor.Snapshot) { now.State = supervisor.Restarting })
+	testkit.Eventually(t, "awake", func() bool { return s.hasDone("awake true") })
+	p.Become(func(now *supervisor.Snapshot) { now.State = supervisor.Restarting })
 	s.status("estarting")
 	require.False(t, s.hasDone("awake false"), "a back-off is on time, too")
 	s.click(ItemStop)
-	eventually(t, "at ease", func() bool { return s.hasDone("awake false") })
+	testkit.Eventually(t, "at ease", func() bool { return s.hasDone("awake false") })
 }
 
 func TestAnAppThatRunsFromATemporaryPlaceIsAskedToMove(t *testing.T) {

@@ -2,6 +2,8 @@ package app
 
 import (
 	"fmt"
+
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 // The words around notices and the system: the notice that is sent for a test, the ways that notices take, and what was set.
@@ -50,11 +52,11 @@ func MacWay() Way {
 // testText says how the test went.
 func testText(way Way, err error) string {
 	if err != nil {
-		return "The notice could not be sent.\n\n" + sentences(err.Error(), prefixed("To allow it: ", way.Hint))
+		return "The notice could not be sent.\n\n" + words.Sentences(err.Error(), words.Prefixed("To allow it: ", way.Hint))
 	}
-	text := "A notice was sent " + sentence(way.By)
+	text := "A notice was sent " + words.EndSentence(way.By)
 	if way.Why != "" {
-		text += "\n\nThe better way was not taken: " + sentence(way.Why)
+		text += "\n\nThe better way was not taken: " + words.EndSentence(way.Why)
 	}
-	return text + fmt.Sprintf("\n\nIf you did not see it: %s", sentence(way.Hint))
+	return text + fmt.Sprintf("\n\nIf you did not see it: %s", words.EndSentence(way.Hint))
 }

@@ -13,6 +13,9 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/testkit"
 )
 
 // shownNotices is a desktop that remembers.
@@ -153,12 +156,12 @@ func TestADesktopIsLookedForBeforeTheDBusLibraryStartsABusOfItsOwn(t *testing.T)
 			return ""
 		}
 	}
-	require.Error(t, noDesktop("linux", env(), none))
-	require.Error(t, noDesktop("linux", env("XDG_RUNTIME_DIR", "/run/x"), none))
-	require.NoError(t, noDesktop("linux", env("XDG_RUNTIME_DIR", "/run/x"), func(p string) bool { return p == "/run/x/bus" }))
-	require.NoError(t, noDesktop("linux", env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x"), none))
-	require.NoError(t, noDesktop("linux", env("DISPLAY", ":0"), none))
-	require.NoError(t, noDesktop("darwin", env(), none))
+	require.Error(t, desktop.NoDesktop("linux", env(), none))
+	require.Error(t, desktop.NoDesktop("linux", env("XDG_RUNTIME_DIR", "/run/x"), none))
+	require.NoError(t, desktop.NoDesktop("linux", env("XDG_RUNTIME_DIR", "/run/x"), func(p string) bool { return p == "/run/x/bus" }))
+	require.NoError(t, desktop.NoDesktop("linux", env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x"), none))
+	require.NoError(t, desktop.NoDesktop("linux", env("DISPLAY", ":0"), none))
+	require.NoError(t, desktop.NoDesktop("darwin", env(), none))
 }
 
 func TestNoticeTextIsNeverTakenForMarkupOrOptions(t *testing.T) {
@@ -180,7 +183,7 @@ func (b bell) Notify(app string, _ uint32, _, summary, body string, _ []string, 
 }
 
 func TestANoticeArrivesOnARealBusAlsoIfTheServiceHasNoButtons(t *testing.T) {
-	conn := sessionBus(t)
+	conn := testkit.SessionBus(t)
 	b := bell{make(chan [3]string, 8)}
 	require.NoError(t, conn.Export(b, "/org/freedesktop/Notifications", "org.freedesktop.Notifications"))
 	_, err := conn.RequestName("org.freedesktop.Notifications", dbus.NameFlagDoNotQueue)

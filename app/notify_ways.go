@@ -10,6 +10,8 @@ import (
 
 	"github.com/gen2brain/beeep"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/assets"
 )
 
@@ -55,7 +57,7 @@ func (w ways) show(n Notice) (Way, error) {
 	if why == nil {
 		return w.center.Way(), nil
 	}
-	way.Why = Plain(why.Error())
+	way.Why = words.Plain(why.Error())
 	if err := w.plain(n); err != nil {
 		return way, fmt.Errorf("%w; and before that: %w", err, why)
 	}
@@ -66,7 +68,7 @@ var nameBeeep = sync.OnceFunc(func() { beeep.AppName = "Vivarium" })
 
 // showPlainly blocks for as long as the desktop does. It is for one goroutine.
 func showPlainly(notice Notice) error {
-	if err := noDesktop(runtime.GOOS, os.Getenv, exists); err != nil {
+	if err := desktop.NoDesktop(runtime.GOOS, os.Getenv, desktop.Exists); err != nil {
 		return err
 	}
 	nameBeeep()
@@ -77,7 +79,7 @@ func showPlainly(notice Notice) error {
 // daemonText is text that no notification service takes for anything but text: most of them on Linux read HTML-like markup,
 // and terminal-notifier on macOS reads property lists and options.
 func daemonText(goos, s string) string {
-	s = Plain(s)
+	s = words.Plain(s)
 	if goos != "darwin" {
 		s = strings.NewReplacer("<", "‹", ">", "›").Replace(s)
 		if strings.HasPrefix(s, "-") {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -23,7 +25,7 @@ type Pages func(ctx context.Context, args ...string) (path string, err error)
 // program nor an idle run is to carry it.
 func makePage(state string) Pages {
 	return func(ctx context.Context, args ...string) (string, error) {
-		exe, err := Program(CommandProgram)
+		exe, err := desktop.Program(desktop.CommandProgram)
 		if err != nil {
 			return "", err
 		}
@@ -36,7 +38,7 @@ func makePage(state string) Pages {
 		cmd.Stderr = &complaint
 		out, err := cmd.Output()
 		if err != nil {
-			if said := Plain(strings.TrimPrefix(complaint.String(), "vivarium: ")); said != "" {
+			if said := words.Plain(strings.TrimPrefix(complaint.String(), "vivarium: ")); said != "" {
 				return "", errors.New(said)
 			}
 			return "", fmt.Errorf("making a page: %w", err)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -34,7 +35,7 @@ func TestEveryRecordHasItsPageMade(t *testing.T) {
 }
 
 func TestWithoutTheCommandLineProgramThereIsNoPage(t *testing.T) {
-	var missing *MissingError
+	var missing *desktop.MissingError
 	_, err := makePage(t.TempDir())(t.Context(), "page", "/x.json")
 	require.ErrorAs(t, err, &missing)
 }

@@ -3,6 +3,10 @@ package app
 import (
 	"context"
 	"runtime"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/login"
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 // readSettings asks the system about what the menu shows beside the backends, which may take a while.
@@ -38,7 +42,7 @@ func (a *App) toggleTool() {
 		if err != nil || said == "" {
 			return err
 		}
-		return a.desktop.Tell(ctx, chosen(on, "Install Command Line Tool", wordRemoveTool), said)
+		return a.desktop.Tell(ctx, words.Chosen(on, "Install Command Line Tool", wordRemoveTool), said)
 	})
 }
 
@@ -51,7 +55,7 @@ func (d *Desktop) orRealSettings(state string) {
 		d.Tool, d.SetTool = toolNow, setTool
 	}
 	if d.Quiet == nil {
-		dialogs := NewCrashDialogs(state)
+		dialogs := desktop.NewCrashDialogs(state)
 		d.Quiet = func() (on, possible bool) {
 			if runtime.GOOS != "darwin" {
 				return false, false
@@ -64,12 +68,12 @@ func (d *Desktop) orRealSettings(state string) {
 }
 
 // LoginItem is the login item of the menu-bar program beside this one.
-func LoginItem() (Login, error) {
-	exe, err := Program(MenubarProgram)
+func LoginItem() (login.Item, error) {
+	exe, err := desktop.Program(desktop.MenubarProgram)
 	if err != nil {
-		return Login{}, err
+		return login.Item{}, err
 	}
-	return NewLogin(exe, "")
+	return login.New(exe, "")
 }
 
 // loginNow mends a login item whose program has moved, and says whether there is one. One that cannot be read can still be written.
@@ -95,7 +99,7 @@ func setLogin(on bool) error {
 }
 
 func toolNow() (on, possible bool) {
-	l, err := NewToolLink()
+	l, err := desktop.NewToolLink()
 	if err != nil {
 		return false, false
 	}
@@ -103,7 +107,7 @@ func toolNow() (on, possible bool) {
 }
 
 func setTool(on bool) (said string, err error) {
-	l, err := NewToolLink()
+	l, err := desktop.NewToolLink()
 	if err != nil {
 		return "", err
 	}
@@ -114,5 +118,5 @@ func setTool(on bool) (said string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return toolText(path, onPath), nil
+	return desktop.ToolText(path, onPath), nil
 }

@@ -6,25 +6,27 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/app/testkit"
 )
 
 func TestTheCommandLineToolIsInstalledByOneClickAndRemovedByTheNext(t *testing.T) {
 	s := play(t)
-	eventually(t, "the item", func() bool { return s.now().Tail[TailTool].Title == wordInstallTool })
+	testkit.Eventually(t, "the item", func() bool { return s.now().Tail[TailTool].Title == wordInstallTool })
 	s.clickTail(TailTool)
-	eventually(t, "where it is", func() bool { return s.hasDone("it is there") })
-	eventually(t, "the way back", func() bool { return s.now().Tail[TailTool].Title == wordRemoveTool })
-	eventually(t, "it is gone", func() bool { s.clickTail(TailTool); return s.now().Tail[TailTool].Title == wordInstallTool })
+	testkit.Eventually(t, "where it is", func() bool { return s.hasDone("it is there") })
+	testkit.Eventually(t, "the way back", func() bool { return s.now().Tail[TailTool].Title == wordRemoveTool })
+	testkit.Eventually(t, "it is gone", func() bool { s.clickTail(TailTool); return s.now().Tail[TailTool].Title == wordInstallTool })
 }
 
 func TestQuietCrashDialogsIsACheckMark(t *testing.T) {
 	s := play(t)
-	eventually(t, "the item", func() bool { return s.now().Tail[TailQuiet].Shown })
+	testkit.Eventually(t, "the item", func() bool { return s.now().Tail[TailQuiet].Shown })
 	require.False(t, s.now().Tail[TailQuiet].Checked)
 	s.clickTail(TailQuiet)
-	eventually(t, "the mark", func() bool { return s.now().Tail[TailQuiet].Checked })
+	testkit.Eventually(t, "the mark", func() bool { return s.now().Tail[TailQuiet].Checked })
 	s.clickTail(TailQuiet)
-	eventually(t, "no mark", func() bool { return !s.now().Tail[TailQuiet].Checked })
+	testkit.Eventually(t, "no mark", func() bool { return !s.now().Tail[TailQuiet].Checked })
 }
 
 func TestASettingThatCannotBeMadeIsTold(t *testing.T) {
@@ -32,10 +34,10 @@ func TestASettingThatCannotBeMadeIsTold(t *testing.T) {
 	s.status("Add a backend")
 	s.set(func() { s.fail = errors.New("macOS did not keep the setting") })
 	s.clickTail(TailQuiet)
-	eventually(t, "it is told", func() bool { return s.told("Quiet Crash Dialogs: macOS did not keep the setting") })
+	testkit.Eventually(t, "it is told", func() bool { return s.told("Quiet Crash Dialogs: macOS did not keep the setting") })
 	s.set(func() { s.fail = errors.New("/usr/local/bin/vivarium is there already") })
 	s.clickTail(TailTool)
-	eventually(t, "it is told, too", func() bool { return s.told("is there already") })
+	testkit.Eventually(t, "it is told, too", func() bool { return s.told("is there already") })
 	require.Equal(t, wordInstallTool, s.now().Tail[TailTool].Title)
 }
 
@@ -46,5 +48,5 @@ func TestWhatThisSystemCannotSetIsNotInTheMenu(t *testing.T) {
 	require.False(t, m.Tail[TailLogin].Shown)
 	d := Desktop{}.orReal(t.TempDir())
 	_, possible := d.Quiet()
-	require.Equal(t, isMac, possible, "a setting of macOS alone")
+	require.Equal(t, testkit.IsMac, possible, "a setting of macOS alone")
 }

@@ -12,21 +12,21 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
-// doorbell makes the app the only one of its state folder, and lets a second one say that a person called for it.
-type doorbell struct {
+// singleInstance makes the app the only one of its state folder, and lets a second one say that a person called for it.
+type singleInstance struct {
 	lock *os.File
 	ln   *net.UnixListener
 }
 
-// ring is what a second instance says.
-const ring = "show\n"
+// showWord is what a second instance says.
+const showWord = "show\n"
 
-// hangDoorbell returns ErrRunning if another app has the state folder; that one is told.
-func hangDoorbell(state string) (*doorbell, error) {
+// claimSingleInstance returns ErrRunning if another app has the state folder; that one is told.
+func claimSingleInstance(state string) (*singleInstance, error) {
 	at := filepath.Join(state, "app.ctl")
 	lock, err := keeper.Lock(filepath.Join(state, "app.lock"))
 	if errors.Is(err, keeper.ErrLocked) {
-		ringAt(at)
+		askToShow(at)
 		return nil, ErrRunning
 	}
 	if err != nil {
@@ -37,24 +37,24 @@ func hangDoorbell(state string) (*doorbell, error) {
 		lock.Close()
 		return nil, err
 	}
-	return &doorbell{lock, ln}, nil
+	return &singleInstance{lock, ln}, nil
 }
 
-// ringAt does what it can: the other app may be on its way in or out, and then there is nobody to tell.
-func ringAt(path string) {
+// askToShow does what it can: the other app may be on its way in or out, and then there is nobody to tell.
+func askToShow(path string) {
 	conn, err := net.DialTimeout("unix", path, time.Second)
 	if err != nil {
 		return
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	if _, err := conn.Write([]byte(ring)); err == nil {
+	if _, err := conn.Write([]byte(showWord)); err == nil {
 		_, _ = conn.Read(make([]byte, 1)) // its end of the connection: it has heard
 	}
 }
 
 // serve calls rung for each ring until ctx ends.
-func (d *doorbell) serve(ctx context.Context, rung func()) {
+func (d *singleInstance) serve(ctx context.Context, rung func()) {
 	stop := context.AfterFunc(ctx, func() { _ = d.ln.SetDeadline(time.Now()) })
 	defer stop()
 	for ctx.Err() == nil {
@@ -74,19 +74,19 @@ func (d *doorbell) serve(ctx context.Context, rung func()) {
 }
 
 // answer takes one ring at a time, with little patience.
-func (d *doorbell) answer(conn *net.UnixConn, rung func()) {
+func (d *singleInstance) answer(conn *net.UnixConn, rung func()) {
 	defer conn.Close()
 	if uid, err := keeper.PeerUID(conn); err != nil || uid != os.Getuid() {
 		return
 	}
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
-	said := make([]byte, len(ring))
-	if n, _ := conn.Read(said); string(said[:n]) == ring {
+	said := make([]byte, len(showWord))
+	if n, _ := conn.Read(said); string(said[:n]) == showWord {
 		rung()
 	}
 }
 
-func (d *doorbell) close() {
+func (d *singleInstance) close() {
 	_ = d.ln.Close()
 	_ = d.lock.Close()
 }

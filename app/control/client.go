@@ -1,4 +1,4 @@
-package app
+package control
 
 import (
 	"context"
@@ -58,7 +58,7 @@ func (c *Client) greet(ctx context.Context) error {
 	if uid, err := keeper.PeerUID(c.conn); err != nil || uid != os.Getuid() {
 		return fmt.Errorf("the control socket belongs to another user (%d)", uid)
 	}
-	deadline := time.Now().Add(helloTime)
+	deadline := time.Now().Add(HelloTime)
 	if d, ok := ctx.Deadline(); ok && d.Before(deadline) {
 		deadline = d
 	}

@@ -1,4 +1,4 @@
-package app
+package control
 
 import (
 	"context"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"github.com/vivarium-app/vivarium/app/testkit"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
@@ -31,7 +33,7 @@ func TestManyClientsAtATimeButNotEndless(t *testing.T) {
 		require.NoError(t, err)
 	}
 	all[0].Close()
-	eventually(t, "there is room again", func() bool {
+	testkit.Eventually(t, "there is room again", func() bool {
 		c, err := Dial(t.Context(), h.folder)
 		if err != nil {
 			return false
@@ -46,7 +48,7 @@ func TestTheLastWordsReachAFollowerBeforeTheHolderLeaves(t *testing.T) {
 	c := dial(t, h.folder)
 	_, news, err := c.Follow(t.Context())
 	require.NoError(t, err)
-	h.Tell(supervisor.Event{What: supervisor.EventStopped, At: midday, Asked: true, Snapshot: healthySnapshot()})
+	h.Tell(supervisor.Event{What: supervisor.EventStopped, At: testkit.Midday, Asked: true, Snapshot: testkit.HealthySnapshot()})
 	h.stop()
 	var last Row
 	for r := range news {
@@ -60,10 +62,10 @@ func TestTheLastWordsReachAFollowerBeforeTheHolderLeaves(t *testing.T) {
 }
 
 func TestARequestIsAnsweredEvenBeforeAnythingIsKnown(t *testing.T) {
-	folder := filepath.Join(shortDir(t), "b")
+	folder := filepath.Join(testkit.ShortDir(t), "b")
 	held, err := Hold(folder)
 	require.NoError(t, err)
-	p := newPuppet("/srv/brain")
+	p := testkit.NewPuppet("/srv/brain")
 	ctx, cancel := context.WithCancel(t.Context())
 	var work sync.WaitGroup
 	work.Go(func() { _ = held.Serve(ctx, p) })
@@ -73,7 +75,7 @@ func TestARequestIsAnsweredEvenBeforeAnythingIsKnown(t *testing.T) {
 		row, _ := c.Status(ctx)
 		answer <- row
 	}()
-	held.Show(p.now)
+	held.Show(p.Shown)
 	require.Equal(t, "brain", (<-answer).Backend)
 	cancel()
 	work.Wait()
@@ -101,7 +103,7 @@ func TestAnotherUserIsShutOut(t *testing.T) {
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "shut out")
-	require.False(t, h.puppet.has("stop"))
+	require.False(t, h.puppet.Has("stop"))
 }
 
 // TestHelperAsAnotherUser is what the other user does in the test above.
@@ -113,7 +115,7 @@ func TestHelperAsAnotherUser(t *testing.T) {
 	conn, err := net.Dial("unix", path)
 	require.NoError(t, err)
 	defer conn.Close()
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(testkit.Patience)))
 	_, _ = fmt.Fprint(conn, `{"hello":{"proto":1}}`+"\n"+`{"id":1,"do":"stop"}`+"\n")
 	n, err := conn.Read(make([]byte, 100))
 	require.Error(t, err)
@@ -137,7 +139,7 @@ func TestARemoteIsLikeASupervisorOfOurOwn(t *testing.T) {
 	require.Equal(t, supervisor.Stopped, first.State)
 	require.Equal(t, os.Getpid(), first.HeldBy)
 	r.Start()
-	eventually(t, "it is healthy", func() bool {
+	testkit.Eventually(t, "it is healthy", func() bool {
 		select {
 		case s := <-r.Changed():
 			return s.State == supervisor.Healthy && s.Run.PID == 4711 && s.URL == "http://127.0.0.1:8000"
@@ -145,7 +147,7 @@ func TestARemoteIsLikeASupervisorOfOurOwn(t *testing.T) {
 			return false
 		}
 	})
-	h.puppet.events <- supervisor.Event{What: supervisor.EventCrashed, At: midday, Snapshot: healthySnapshot()}
+	h.puppet.Told <- supervisor.Event{What: supervisor.EventCrashed, At: testkit.Midday, Snapshot: testkit.HealthySnapshot()}
 	require.Equal(t, supervisor.EventCrashed, (<-r.Events()).What)
 	r.Look()
 	r.Restart()
@@ -153,16 +155,16 @@ func TestARemoteIsLikeASupervisorOfOurOwn(t *testing.T) {
 	r.Hurry()
 	r.Quit() // is the holder's business
 	r.Stop()
-	eventually(t, "all was heard", func() bool {
-		return h.puppet.has("look") && h.puppet.has("restart") && h.puppet.has("take-over") && h.puppet.has("hurry") && h.puppet.has("stop")
+	testkit.Eventually(t, "all was heard", func() bool {
+		return h.puppet.Has("look") && h.puppet.Has("restart") && h.puppet.Has("take-over") && h.puppet.Has("hurry") && h.puppet.Has("stop")
 	})
-	require.False(t, h.puppet.has("quit"))
+	require.False(t, h.puppet.Has("quit"))
 	h.stop()
 	require.ErrorIs(t, <-ended, ErrHolderGone)
 }
 
 func TestAHolderThatSaysNothingIsNotWaitedForForEver(t *testing.T) {
-	folder := shortDir(t)
+	folder := testkit.ShortDir(t)
 	ln, err := net.Listen("unix", filepath.Join(folder, controlAt))
 	require.NoError(t, err)
 	defer ln.Close()
@@ -175,7 +177,7 @@ func TestAHolderThatSaysNothingIsNotWaitedForForEver(t *testing.T) {
 
 func TestAHolderThatTalksGarbageEndsItsOwnConnectionAlone(t *testing.T) {
 	for name, text := range map[string]string{"garbage": "hm?\n", "endless": strings.Repeat("x", maxLine+10), "cut off": `{"id":1,`} {
-		folder := shortDir(t)
+		folder := testkit.ShortDir(t)
 		ln, err := net.Listen("unix", filepath.Join(folder, controlAt))
 		require.NoError(t, err)
 		go func() {
@@ -226,10 +228,10 @@ func FuzzReply(f *testing.F) {
 		_ = r.Error.err()
 		if r.Row != nil {
 			s := r.Row.Snapshot()
-			_ = StatusLine(s, midday)
+			_ = words.StatusLine(s, testkit.Midday)
 			e := r.Row.Told()
-			_ = Sentence(e)
-			_ = Sentence(e)
+			_ = words.Sentence(e)
+			_ = words.Sentence(e)
 		}
 	})
 }
@@ -243,15 +245,15 @@ func FuzzConversation(f *testing.F) {
 	f.Cleanup(func() { _ = os.RemoveAll(dir) })
 	held, err := Hold(dir)
 	require.NoError(f, err)
-	p := newPuppet("/srv/brain")
+	p := testkit.NewPuppet("/srv/brain")
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() { _ = held.Serve(ctx, p) }()
 	f.Cleanup(func() { cancel(); _ = held.Close() })
-	held.Show(p.now)
+	held.Show(p.Shown)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		conn, err := net.Dial("unix", filepath.Join(dir, controlAt))
 		require.NoError(t, err)
-		_ = conn.SetDeadline(time.Now().Add(patience))
+		_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 		_, _ = conn.Write(text)
 		conn.Close()
 		c, err := Dial(context.Background(), dir)

@@ -1,4 +1,4 @@
-package app
+package control
 
 import (
 	"context"
@@ -22,7 +22,7 @@ const (
 
 	maxClients   = 32
 	maxBacklog   = 512 // lines a slow follower may be behind before it is dropped
-	helloTime    = 5 * time.Second
+	HelloTime    = 5 * time.Second
 	writeTime    = 5 * time.Second
 	farewellTime = 500 * time.Millisecond // for the last lines to clients that still read
 )

@@ -1,4 +1,4 @@
-package app
+package control
 
 import (
 	"bufio"
@@ -86,7 +86,7 @@ func (c *controlClient) read(s Supervision) {
 	in := newLines(c.conn)
 	c.held.mu.Lock()
 	if !c.drained {
-		_ = c.conn.SetReadDeadline(time.Now().Add(helloTime))
+		_ = c.conn.SetReadDeadline(time.Now().Add(HelloTime))
 	}
 	c.held.mu.Unlock()
 	for greeted := false; ; {
@@ -150,7 +150,7 @@ func (c *controlClient) answer(s Supervision, req controlRequest) {
 	case <-c.held.known:
 	case <-c.gone:
 		return
-	case <-time.After(helloTime):
+	case <-time.After(HelloTime):
 	}
 	h := c.held
 	h.mu.Lock()

@@ -1,4 +1,4 @@
-package app
+package control
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -25,35 +26,35 @@ var updateRows = goflag.Bool("update-rows", false, "write testdata/rows.golden a
 
 // rows are one row of every shape, in the order of the golden file.
 func rows() []Row {
-	whole := healthySnapshot()
+	whole := testkit.HealthySnapshot()
 	crashed := whole
 	crashed.State, crashed.Run, crashed.Health, crashed.Usage = supervisor.Restarting, keeper.Run{}, record.Health{}, process.Usage{}
-	crashed.Crashes, crashed.Retry, crashed.LastAt = 2, midday.Add(time.Second), midday
+	crashed.Crashes, crashed.Retry, crashed.LastAt = 2, testkit.Midday.Add(time.Second), testkit.Midday
 	crashed.Last = crash.Verdict{Kind: "segfault", Summary: "Python died of a segmentation fault", Remedy: "Read the stack.", Line: "Fatal Python error"}
-	segv := &keeper.Exit{Run: whole.Run, At: midday, Signal: syscall.SIGSEGV, Known: true, Tail: []string{"API_KEY=topsecret"}}
-	three := &keeper.Exit{Run: whole.Run, At: midday, Code: 3, Known: true}
-	lost := &keeper.Exit{Run: whole.Run, At: midday}
+	segv := &keeper.Exit{Run: whole.Run, At: testkit.Midday, Signal: syscall.SIGSEGV, Known: true, Tail: []string{"API_KEY=topsecret"}}
+	three := &keeper.Exit{Run: whole.Run, At: testkit.Midday, Code: 3, Known: true}
+	lost := &keeper.Exit{Run: whole.Run, At: testkit.Midday}
 	taken := supervisor.Snapshot{
-		Backend: "brain", Dir: "/srv/brain", State: supervisor.GaveUp, Since: midday, Port: 8000, Log: "/l",
+		Backend: "brain", Dir: "/srv/brain", State: supervisor.GaveUp, Since: testkit.Midday, Port: 8000, Log: "/l",
 		Owner: port.Owner{PID: 17, Name: "node", Why: "it is not this backend", Stamp: "never shown"},
-		Last:  crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken", Remedy: "End node."}, LastAt: midday,
+		Last:  crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken", Remedy: "End node."}, LastAt: testkit.Midday,
 	}
 	broken := supervisor.Snapshot{
 		Backend: "brain", Dir: "/srv/brain", Log: "/l", ConfigProblem: "/srv/brain/vivarium.toml:3: port: wants a number",
 		ConfigFile: "/srv/brain/vivarium.toml", ConfigChanged: true, Missing: []string{"OMP_NUM_THREADS"}, Semaphores: 4, HeldBy: 99, Note: "adopted",
 	}
 	return []Row{
-		StatusRow(whole, midday),
-		StatusRow(crashed, midday),
-		StatusRow(taken, midday),
-		StatusRow(broken, midday),
-		StatusRow(supervisor.Snapshot{}, midday),
-		EventRow(supervisor.Event{What: supervisor.EventHealthy, At: midday, Snapshot: whole, Recovery: true}),
-		EventRow(supervisor.Event{What: supervisor.EventCrashed, At: midday, Snapshot: crashed, Verdict: crashed.Last, Exit: segv, Away: true}),
-		EventRow(supervisor.Event{What: supervisor.EventCrashed, At: midday, Snapshot: crashed, Verdict: crashed.Last, Exit: three}),
-		EventRow(supervisor.Event{What: supervisor.EventKeeperLost, At: midday, Snapshot: crashed, Exit: lost}),
-		EventRow(supervisor.Event{What: supervisor.EventGaveUp, At: midday, Snapshot: taken, Verdict: taken.Last}),
-		EventRow(supervisor.Event{What: supervisor.EventStopped, At: midday, Snapshot: crashed, Asked: true, Text: "detail"}),
+		StatusRow(whole, testkit.Midday),
+		StatusRow(crashed, testkit.Midday),
+		StatusRow(taken, testkit.Midday),
+		StatusRow(broken, testkit.Midday),
+		StatusRow(supervisor.Snapshot{}, testkit.Midday),
+		EventRow(supervisor.Event{What: supervisor.EventHealthy, At: testkit.Midday, Snapshot: whole, Recovery: true}),
+		EventRow(supervisor.Event{What: supervisor.EventCrashed, At: testkit.Midday, Snapshot: crashed, Verdict: crashed.Last, Exit: segv, Away: true}),
+		EventRow(supervisor.Event{What: supervisor.EventCrashed, At: testkit.Midday, Snapshot: crashed, Verdict: crashed.Last, Exit: three}),
+		EventRow(supervisor.Event{What: supervisor.EventKeeperLost, At: testkit.Midday, Snapshot: crashed, Exit: lost}),
+		EventRow(supervisor.Event{What: supervisor.EventGaveUp, At: testkit.Midday, Snapshot: taken, Verdict: taken.Last}),
+		EventRow(supervisor.Event{What: supervisor.EventStopped, At: testkit.Midday, Snapshot: crashed, Asked: true, Text: "detail"}),
 	}
 }
 
@@ -96,7 +97,7 @@ func TestAStatusRowReadBackIsTheSnapshot(t *testing.T) {
 	for _, r := range rows()[:5] {
 		var back Row
 		require.NoError(t, json.Unmarshal(encode(r), &back))
-		require.Equal(t, r, StatusRow(back.Snapshot(), midday), "nothing gets lost on the way to another program")
+		require.Equal(t, r, StatusRow(back.Snapshot(), testkit.Midday), "nothing gets lost on the way to another program")
 	}
 }
 
@@ -118,9 +119,9 @@ func TestAStateOfANewerVersionIsReadAsStopped(t *testing.T) {
 }
 
 func TestARowIsOneLine(t *testing.T) {
-	s := healthySnapshot()
+	s := testkit.HealthySnapshot()
 	s.Backend = "two\nlines \x00 and \xff"
-	line := string(encode(StatusRow(s, midday)))
+	line := string(encode(StatusRow(s, testkit.Midday)))
 	require.Equal(t, 1, strings.Count(line, "\n"))
 	require.True(t, json.Valid([]byte(line)))
 }

@@ -1,9 +1,10 @@
-package app
+package control
 
 import (
 	"encoding/json"
 	"errors"
 
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
@@ -83,7 +84,7 @@ func (e *controlError) err() error {
 	case e.Kind == kindBusy:
 		return ErrHolderBusy
 	}
-	return errors.New(Plain(e.Text))
+	return errors.New(words.Plain(e.Text))
 }
 
 func ownHello(pid int) *controlHello {

@@ -1,4 +1,4 @@
-package app
+package control
 
 import (
 	"bufio"
@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
@@ -22,13 +23,13 @@ import (
 type host struct {
 	*Held
 	folder string
-	puppet *puppet
+	puppet *testkit.Puppet
 	stop   func()
 }
 
 func hold(t *testing.T) *host {
 	t.Helper()
-	h := &host{folder: filepath.Join(shortDir(t), "b"), puppet: newPuppet("/srv/brain")}
+	h := &host{folder: filepath.Join(testkit.ShortDir(t), "b"), puppet: testkit.NewPuppet("/srv/brain")}
 	held, err := Hold(h.folder)
 	require.NoError(t, err)
 	h.Held = held
@@ -53,7 +54,7 @@ func hold(t *testing.T) *host {
 		require.NoError(t, held.Close())
 	})
 	t.Cleanup(h.stop)
-	h.puppet.become(func(*supervisor.Snapshot) {})
+	h.puppet.Become(func(*supervisor.Snapshot) {})
 	return h
 }
 
@@ -71,7 +72,7 @@ func raw(t *testing.T, folder string, hello bool) (net.Conn, *bufio.Reader) {
 	conn, err := net.Dial("unix", filepath.Join(folder, controlAt))
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close() })
-	require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+	require.NoError(t, conn.SetDeadline(time.Now().Add(testkit.Patience)))
 	r := bufio.NewReader(conn)
 	line, err := r.ReadString('\n')
 	require.NoError(t, err)
@@ -97,7 +98,7 @@ func TestASecondHolderIsToldWhoHasTheBackend(t *testing.T) {
 }
 
 func TestWithoutAHolderThereIsNobodyToReach(t *testing.T) {
-	folder := shortDir(t)
+	folder := testkit.ShortDir(t)
 	_, err := Dial(t.Context(), folder)
 	require.ErrorIs(t, err, ErrNotHeld)
 	h := hold(t)
@@ -107,7 +108,7 @@ func TestWithoutAHolderThereIsNobodyToReach(t *testing.T) {
 }
 
 func TestASocketPathThatIsTooLongNamesThePathAndTheRemedy(t *testing.T) {
-	folder := filepath.Join(shortDir(t), strings.Repeat("x", 120))
+	folder := filepath.Join(testkit.ShortDir(t), strings.Repeat("x", 120))
 	_, err := Hold(folder)
 	require.ErrorContains(t, err, folder)
 	require.ErrorContains(t, err, "VIVARIUM_HOME")
@@ -133,7 +134,7 @@ func TestEveryIntentReachesTheSupervisor(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, "/srv/brain", row.Dir)
 		require.Equal(t, os.Getpid(), row.HeldBy)
-		require.True(t, h.puppet.has(what), what)
+		require.True(t, h.puppet.Has(what), what)
 	}
 	_, err := c.Status(t.Context())
 	require.NoError(t, err)
@@ -191,7 +192,7 @@ func TestWhoSaysNoHelloIsNotServed(t *testing.T) {
 	require.NoError(t, err)
 	_, err = r.ReadString('\n')
 	require.Error(t, err)
-	require.False(t, h.puppet.has("stop"))
+	require.False(t, h.puppet.Has("stop"))
 }
 
 func TestAFollowerHearsEveryEventInOrder(t *testing.T) {
@@ -203,7 +204,7 @@ func TestAFollowerHearsEveryEventInOrder(t *testing.T) {
 	const many = 200
 	go func() {
 		for i := range many {
-			h.puppet.events <- supervisor.Event{What: supervisor.EventStarted, At: midday, Text: fmt.Sprint(i), Snapshot: healthySnapshot()}
+			h.puppet.Told <- supervisor.Event{What: supervisor.EventStarted, At: testkit.Midday, Text: fmt.Sprint(i), Snapshot: testkit.HealthySnapshot()}
 		}
 	}()
 	for i := 0; i < many; {
@@ -213,13 +214,13 @@ func TestAFollowerHearsEveryEventInOrder(t *testing.T) {
 			i++
 		}
 	}
-	h.puppet.run()
+	h.puppet.BecomeHealthy()
 	eventuallyRow(t, news, func(r Row) bool { return r.Event == "" && r.State == "healthy" && r.PID == 4711 })
 }
 
 func eventuallyRow(t *testing.T, news <-chan Row, ok func(Row) bool) {
 	t.Helper()
-	deadline := time.After(patience)
+	deadline := time.After(testkit.Patience)
 	for {
 		select {
 		case r, more := <-news:
@@ -238,7 +239,7 @@ func TestAFollowerThatDoesNotReadIsDroppedAndCostsTheOthersNothing(t *testing.T)
 	slow, _ := raw(t, h.folder, true)
 	_, err := fmt.Fprintln(slow, `{"id":1,"do":"follow"}`)
 	require.NoError(t, err)
-	eventually(t, "it follows", func() bool {
+	testkit.Eventually(t, "it follows", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		for c := range h.clients {
@@ -248,11 +249,11 @@ func TestAFollowerThatDoesNotReadIsDroppedAndCostsTheOthersNothing(t *testing.T)
 		}
 		return false
 	})
-	e := supervisor.Event{What: supervisor.EventStarted, At: midday, Text: strings.Repeat("long ", 2000), Snapshot: healthySnapshot()}
+	e := supervisor.Event{What: supervisor.EventStarted, At: testkit.Midday, Text: strings.Repeat("long ", 2000), Snapshot: testkit.HealthySnapshot()}
 	for range 2 * maxBacklog {
 		h.Tell(e) // does not block, or the test does
 	}
-	eventually(t, "the slow follower is gone", func() bool {
+	testkit.Eventually(t, "the slow follower is gone", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		return len(h.clients) == 0

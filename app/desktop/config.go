@@ -1,4 +1,4 @@
-package app
+package desktop
 
 // ConfigTemplate is a vivarium.toml that changes nothing: every key stands as a comment with its default.
 func ConfigTemplate() string { return configTemplate }

@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 // The setting of macOS by which its crash reporter tells of a crash with a notification instead of a dialog.
@@ -78,7 +80,7 @@ func (d CrashDialogs) SetQuiet(on bool) error {
 func (d CrashDialogs) remember(s reporterSetting) error {
 	text, err := json.Marshal(s)
 	if err == nil {
-		err = writeWhole(d.Memory, append(text, '\n'), 0o600)
+		err = WriteWhole(d.Memory, append(text, '\n'), 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("remembering how crash dialogs were set: %w", err)
@@ -110,7 +112,7 @@ func (d CrashDialogs) restore() error {
 func (d CrashDialogs) defaults(verb string, value ...string) error {
 	out, err := d.run("defaults", append([]string{verb, reporterDomain, reporterKey}, value...)...)
 	if err != nil {
-		return fmt.Errorf("setting crash dialogs: %w: %s", err, Plain(string(out)))
+		return fmt.Errorf("setting crash dialogs: %w: %s", err, words.Plain(string(out)))
 	}
 	return nil
 }
@@ -122,24 +124,24 @@ func (d CrashDialogs) read() (reporterSetting, error) {
 		if strings.Contains(string(kind), "does not exist") {
 			return reporterSetting{}, nil
 		}
-		return reporterSetting{}, fmt.Errorf("reading how crash dialogs are set: %w: %s", err, Plain(string(kind)))
+		return reporterSetting{}, fmt.Errorf("reading how crash dialogs are set: %w: %s", err, words.Plain(string(kind)))
 	}
 	value, err := d.run("defaults", "read", reporterDomain, reporterKey)
 	if err != nil {
-		return reporterSetting{}, fmt.Errorf("reading how crash dialogs are set: %w: %s", err, Plain(string(value)))
+		return reporterSetting{}, fmt.Errorf("reading how crash dialogs are set: %w: %s", err, words.Plain(string(value)))
 	}
-	return reporterSetting{Set: true, Type: strings.TrimPrefix(Plain(string(kind)), "Type is "), Value: Plain(string(value))}, nil
+	return reporterSetting{Set: true, Type: strings.TrimPrefix(words.Plain(string(kind)), "Type is "), Value: words.Plain(string(value))}, nil
 }
 
 func (d CrashDialogs) run(name string, args ...string) ([]byte, error) {
 	if d.Run != nil {
 		return d.Run(name, args...)
 	}
-	return runSystem(name, args...)
+	return RunSystem(name, args...)
 }
 
-// runSystem runs one of the system's own small tools.
-func runSystem(name string, args ...string) ([]byte, error) {
+// RunSystem runs one of the system's own small tools.
+func RunSystem(name string, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)

@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/app/testkit"
 )
 
 // preferences answers as `defaults` does, with one key in mind; kind is empty while it is not set.
@@ -43,7 +45,7 @@ func (p *preferences) run(name string, args ...string) ([]byte, error) {
 
 func dialogsOf(t *testing.T, kind, value string) (CrashDialogs, *preferences) {
 	p := &preferences{t: t, kind: kind, value: value}
-	return CrashDialogs{Memory: filepath.Join(realTemp(t), "crash-dialogs.json"), Run: p.run}, p
+	return CrashDialogs{Memory: filepath.Join(testkit.RealTemp(t), "crash-dialogs.json"), Run: p.run}, p
 }
 
 func TestQuietIsSetAndWhatWasBeforeComesBack(t *testing.T) {

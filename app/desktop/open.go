@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"context"
@@ -16,12 +16,13 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 const (
 	openTime = 5 * time.Second // a program that has run so long has opened what it was to open
-	busTime  = 3 * time.Second // for the file manager's answer
+	BusTime  = 3 * time.Second // for the file manager's answer
 	copyTime = 5 * time.Second
 )
 
@@ -111,7 +112,7 @@ func (o Opener) Reveal(path string) error {
 	if show == nil {
 		show = showItems
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), busTime)
+	ctx, cancel := context.WithTimeout(context.Background(), BusTime)
 	defer cancel()
 	if show(ctx, (&url.URL{Scheme: "file", Path: path}).String()) == nil {
 		return nil
@@ -143,7 +144,7 @@ func (o Opener) EditConfig(dir string) error {
 	return o.Text(path)
 }
 
-func (o Opener) goos() string { return orElse(o.GOOS, runtime.GOOS) }
+func (o Opener) goos() string { return words.OrElse(o.GOOS, runtime.GOOS) }
 
 func (o Opener) open(what Opening, target string) error {
 	argv, err := OpenCommand(o.goos(), what, target)
@@ -165,13 +166,13 @@ func (o Opener) open(what Opening, target string) error {
 func runAside(argv []string) error {
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	words, err := os.CreateTemp("", "vivarium-open-*") // not a pipe: a browser that writes into a closed one dies
+	list, err := os.CreateTemp("", "vivarium-open-*") // not a pipe: a browser that writes into a closed one dies
 	if err != nil {
 		return err
 	}
-	defer words.Close()
-	_ = os.Remove(words.Name())
-	cmd.Stderr = words
+	defer list.Close()
+	_ = os.Remove(list.Name())
+	cmd.Stderr = list
 	if err := cmd.Start(); err != nil {
 		return missing(err)
 	}
@@ -185,8 +186,8 @@ func runAside(argv []string) error {
 			return nil
 		}
 		said := make([]byte, 300)
-		n, _ := words.ReadAt(said, 0)
-		return fmt.Errorf("%s: %w%s", argv[0], err, prefixed(": ", Short(string(said[:n]), 200)))
+		n, _ := list.ReadAt(said, 0)
+		return fmt.Errorf("%s: %w%s", argv[0], err, words.Prefixed(": ", words.Short(string(said[:n]), 200)))
 	case <-timer.C:
 		return nil
 	}
@@ -203,7 +204,7 @@ func missing(err error) error {
 
 // showItems asks the desktop's file manager, see the File Manager D-Bus Interface of freedesktop.org.
 func showItems(ctx context.Context, uri string) error {
-	if err := noDesktop(runtime.GOOS, os.Getenv, exists); err != nil {
+	if err := NoDesktop(runtime.GOOS, os.Getenv, Exists); err != nil {
 		return err
 	}
 	bus, err := dbus.SessionBusPrivateNoAutoStartup(dbus.WithContext(ctx))

@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/godbus/dbus/v5"
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
@@ -74,7 +75,7 @@ func TestOpeningWhatIsNotThereSaysSo(t *testing.T) {
 }
 
 func TestRevealingAsksTheFileManagerFirst(t *testing.T) {
-	dir := realTemp(t)
+	dir := testkit.RealTemp(t)
 	file := filepath.Join(dir, "a b#c%ü")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
 	o, ran := recordingOpener("linux")
@@ -93,7 +94,7 @@ func TestRevealingAsksTheFileManagerFirst(t *testing.T) {
 }
 
 func TestThereIsAlwaysAConfigurationToEdit(t *testing.T) {
-	dir := realTemp(t)
+	dir := testkit.RealTemp(t)
 	o, ran := recordingOpener("linux")
 	require.NoError(t, o.EditConfig(dir))
 	file := filepath.Join(dir, "vivarium.toml")
@@ -132,7 +133,7 @@ func keysOf(c config.Config) []any {
 }
 
 func TestTheTemplateChangesNothingAndItsCommentsAreTheDefaults(t *testing.T) {
-	dir := filepath.Join(realTemp(t), "backend")
+	dir := filepath.Join(testkit.RealTemp(t), "backend")
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o600))
 	want := loaded(t, dir, "")
@@ -155,13 +156,13 @@ func TestTheTemplateChangesNothingAndItsCommentsAreTheDefaults(t *testing.T) {
 // script is a program made of shell text.
 func script(t *testing.T, text string) string {
 	t.Helper()
-	path := filepath.Join(realTemp(t), "program")
+	path := filepath.Join(testkit.RealTemp(t), "program")
 	require.NoError(t, os.WriteFile(path, []byte("#!/bin/sh\n"+text), 0o755))
 	return path
 }
 
 func TestARealOpenerThatFailsIsTold(t *testing.T) {
-	out := filepath.Join(realTemp(t), "out")
+	out := filepath.Join(testkit.RealTemp(t), "out")
 	require.NoError(t, runAside([]string{script(t, `printf %s "$2" > "$1"`), out, "a b; c"}))
 	text, err := os.ReadFile(out)
 	require.NoError(t, err)
@@ -176,7 +177,7 @@ func TestAnOpenerThatBecomesTheBrowserIsLeftAlone(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes five seconds")
 	}
-	pidFile := filepath.Join(realTemp(t), "pid")
+	pidFile := filepath.Join(testkit.RealTemp(t), "pid")
 	program := script(t, `echo $$ > "$1.new"; mv "$1.new" "$1"; exec sleep 600`)
 	began := time.Now()
 	require.NoError(t, runAside([]string{program, pidFile}))
@@ -225,7 +226,7 @@ func TestWithoutAClipboardProgramTheErrorSaysWhatToInstall(t *testing.T) {
 }
 
 func TestARealClipboardProgramGetsTheWholeText(t *testing.T) {
-	out := filepath.Join(realTemp(t), "out")
+	out := filepath.Join(testkit.RealTemp(t), "out")
 	text := strings.Repeat("ünïcode\n", 100_000)
 	// like xclip, it leaves a child behind that holds on to its output
 	require.NoError(t, pipeInto([]string{script(t, `cat > "$1"; sleep 2 & exit 0`), out}, text))
@@ -247,7 +248,7 @@ func TestTheFileManagerIsAskedOverARealBus(t *testing.T) {
 	if runtime.GOOS == "darwin" {
 		t.Skip("macOS has Finder, not a file manager on D-Bus")
 	}
-	conn := sessionBus(t)
+	conn := testkit.SessionBus(t)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	require.Error(t, showItems(ctx, "file:///tmp"), "nobody is there yet")

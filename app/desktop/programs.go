@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ func Program(name string) (string, error) {
 	if resolved, err := filepath.EvalSymlinks(exe); err == nil {
 		exe = resolved
 	}
-	seen := programPaths(filepath.Dir(exe), name)
+	seen := ProgramPaths(filepath.Dir(exe), name)
 	for _, path := range seen {
 		if st, err := os.Stat(path); err == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
 			return path, nil
@@ -45,7 +45,7 @@ func Program(name string) (string, error) {
 	return "", &MissingError{Name: name, Seen: seen}
 }
 
-func programPaths(dir, name string) []string {
+func ProgramPaths(dir, name string) []string {
 	contents := filepath.Dir(dir)
 	bundled := name
 	if name == MenubarProgram {

@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"errors"
@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// noDesktop: without a session bus, and without a display to find one by, the D-Bus library would start a bus of its own with
+// NoDesktop: without a session bus, and without a display to find one by, the D-Bus library would start a bus of its own with
 // dbus-launch, which nobody listens to and nobody ends.
-func noDesktop(goos string, getenv func(string) string, exists func(string) bool) error {
+func NoDesktop(goos string, getenv func(string) string, exists func(string) bool) error {
 	if goos == "darwin" || getenv("DBUS_SESSION_BUS_ADDRESS") != "" || getenv("DISPLAY") != "" {
 		return nil
 	}
@@ -21,7 +21,7 @@ func noDesktop(goos string, getenv func(string) string, exists func(string) bool
 	return errors.New("there is no desktop session to show notices in")
 }
 
-func exists(path string) bool {
+func Exists(path string) bool {
 	_, err := os.Stat(path)
 	return err == nil
 }

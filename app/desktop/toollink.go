@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"errors"
@@ -45,8 +45,8 @@ func (l ToolLink) Status() string {
 // Install makes the link in the first folder that lets it, and says where, and whether a shell finds it there. What is not a link of
 // ours is never overwritten: of another program's there is the error.
 func (l ToolLink) Install() (path string, onPath bool, err error) {
-	if isTranslocated(l.Program) {
-		return "", false, errTranslocated
+	if IsTranslocated(l.Program) {
+		return "", false, ErrTranslocated
 	}
 	if path := l.Status(); path != "" {
 		return path, l.onPath(path), nil
@@ -121,13 +121,13 @@ func isLink(path string) bool {
 	return err == nil && st.Mode()&fs.ModeSymlink != 0
 }
 
-// errTranslocated: macOS runs an app that was downloaded and not moved from a read-only copy, whose path is gone after the next restart.
-var errTranslocated = errors.New("macOS runs Vivarium from a temporary place: move Vivarium.app to the Applications folder first, and open it there")
+// ErrTranslocated: macOS runs an app that was downloaded and not moved from a read-only copy, whose path is gone after the next restart.
+var ErrTranslocated = errors.New("macOS runs Vivarium from a temporary place: move Vivarium.app to the Applications folder first, and open it there")
 
-func isTranslocated(path string) bool { return strings.Contains(path, "/AppTranslocation/") }
+func IsTranslocated(path string) bool { return strings.Contains(path, "/AppTranslocation/") }
 
-// toolText says where the command line is linked now.
-func toolText(path string, onPath bool) string {
+// ToolText says where the command line is linked now.
+func ToolText(path string, onPath bool) string {
 	text := "The command line, vivarium, is now at " + path + ".\n\nOpen a new terminal window and try: vivarium status"
 	if onPath {
 		return text

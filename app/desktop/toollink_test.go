@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"os"
@@ -6,12 +6,14 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/app/testkit"
 )
 
 // bins is a command line to link to, and two folders for the link: the system's, and the person's own, which is not there yet.
 func bins(t *testing.T) (l ToolLink, system, own string) {
 	t.Helper()
-	top := realTemp(t)
+	top := testkit.RealTemp(t)
 	program := filepath.Join(top, "Vivarium.app", "Contents", "Helpers", "vivarium")
 	require.NoError(t, os.MkdirAll(filepath.Dir(program), 0o755))
 	require.NoError(t, os.WriteFile(program, nil, 0o755))
@@ -46,8 +48,8 @@ func TestWithoutTheSystemsFolderTheLinkIsInThePersonsOwn(t *testing.T) {
 	require.Equal(t, filepath.Join(own, "vivarium"), path)
 	require.False(t, onPath)
 	require.NoDirExists(t, system, "it is not ours to make")
-	require.Contains(t, toolText(path, onPath), `export PATH="`+own+`:$PATH"`)
-	require.NotContains(t, toolText(path, true), "export")
+	require.Contains(t, ToolText(path, onPath), `export PATH="`+own+`:$PATH"`)
+	require.NotContains(t, ToolText(path, true), "export")
 }
 
 func TestAFolderThatOnlyTheSystemMayWriteIsPassedOver(t *testing.T) {
@@ -107,7 +109,7 @@ func TestAnAppInATemporaryPlaceIsLinkedNowhere(t *testing.T) {
 	l, system, own := bins(t)
 	l.Program = "/private/var/folders/xy/T/AppTranslocation/0E9D/d/Vivarium.app/Contents/Helpers/vivarium"
 	_, _, err := l.Install()
-	require.ErrorIs(t, err, errTranslocated)
+	require.ErrorIs(t, err, ErrTranslocated)
 	require.ErrorContains(t, err, "Applications")
 	require.NoFileExists(t, filepath.Join(system, "vivarium"))
 	require.NoDirExists(t, own)

@@ -1,4 +1,4 @@
-package app
+package desktop
 
 import (
 	"io/fs"
@@ -6,8 +6,8 @@ import (
 	"path/filepath"
 )
 
-// writeWhole replaces a file whole or not at all, also if the power fails in the middle of it.
-func writeWhole(path string, text []byte, mode fs.FileMode) error {
+// WriteWhole replaces a file whole or not at all, also if the power fails in the middle of it.
+func WriteWhole(path string, text []byte, mode fs.FileMode) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err

@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"context"
@@ -11,6 +11,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/login"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -107,9 +110,9 @@ func (e *examiner) disk() {
 	switch {
 	case where == "":
 	case least < little:
-		e.warn("VIV015", Size(least)+" are free at "+where, "make room: a full disk drops lines of the log, and many servers die of it")
+		e.warn("VIV015", words.Size(least)+" are free at "+where, "make room: a full disk drops lines of the log, and many servers die of it")
 	default:
-		e.pass("VIV015", Size(least)+" are free")
+		e.pass("VIV015", words.Size(least)+" are free")
 	}
 }
 
@@ -132,18 +135,18 @@ func (e *examiner) files() {
 func (e *examiner) leftovers() {
 	e.x.Leftovers = process.Leftovers()
 	if n := len(e.x.Leftovers); n > 0 {
-		e.warn("VIV017", Count(n, "mark", "marks")+" of dead processes in shared memory", "`vivarium doctor --clean` removes them")
+		e.warn("VIV017", words.Count(n, "mark", "marks")+" of dead processes in shared memory", "`vivarium doctor --clean` removes them")
 		return
 	}
 	e.pass("VIV017", "nothing")
 }
 
 func (e *examiner) login() {
-	exe, err := Program(MenubarProgram)
+	exe, err := desktop.Program(desktop.MenubarProgram)
 	if err != nil {
 		return // the command line alone: nothing to start at login
 	}
-	item, err := NewLogin(exe, "")
+	item, err := login.New(exe, "")
 	if err != nil {
 		return
 	}
@@ -162,7 +165,7 @@ func (e *examiner) login() {
 }
 
 func (e *examiner) notices() {
-	if err := noDesktop(runtime.GOOS, os.Getenv, exists); err != nil {
+	if err := desktop.NoDesktop(runtime.GOOS, os.Getenv, desktop.Exists); err != nil {
 		e.warn("VIV019", err.Error(), "crashes are told in the terminal, in the log and by `vivarium status` all the same")
 		return
 	}
@@ -170,7 +173,7 @@ func (e *examiner) notices() {
 }
 
 func (e *examiner) keeper() {
-	exe, err := Program(KeeperProgram)
+	exe, err := desktop.Program(desktop.KeeperProgram)
 	if err != nil {
 		e.fail("VIV020", err.Error(), "build all programs with `make build`, or install Vivarium anew")
 		return

@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"bytes"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -43,9 +44,9 @@ type BackendReport struct {
 	Log      []string    // the last lines
 }
 
-// Diagnostics is the text for Copy Diagnostics. It goes to people who help, so secrets are masked, of the environment there are names
+// Text is the text for Copy Diagnostics. It goes to people who help, so secrets are masked, of the environment there are names
 // alone, and the home folder is ~.
-func Diagnostics(r Report) string {
+func Text(r Report) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Vivarium %s on %s, %s\nState folder: %s\nBackends: %d\n", r.Version, r.System, r.Now.UTC().Format(time.RFC3339), r.State, len(r.Backends))
 	for _, x := range r.Backends {
@@ -61,27 +62,27 @@ func Diagnostics(r Report) string {
 
 func (x BackendReport) write(b *strings.Builder, now time.Time) {
 	s := maskSnapshot(x.Snapshot)
-	fmt.Fprintf(b, "\n== %s ==\n", nameOf(s))
+	fmt.Fprintf(b, "\n== %s ==\n", words.NameOf(s))
 	line := func(name, value string) {
 		if value != "" {
 			fmt.Fprintf(b, "%s: %s\n", name, value)
 		}
 	}
 	line("Folder", s.Dir)
-	line("State", StatusLine(s, now))
-	line("Wanted", chosen(s.Want, "yes", "no"))
+	line("State", words.StatusLine(s, now))
+	line("Wanted", words.Chosen(s.Want, "yes", "no"))
 	if s.Run.PID != 0 {
-		line("Process", facts(fmt.Sprint(s.Run.PID), detailOf(s, now), prefixed("processes ", fmt.Sprint(s.Usage.Procs))))
+		line("Process", words.Facts(fmt.Sprint(s.Run.PID), words.DetailOf(s, now), words.Prefixed("processes ", fmt.Sprint(s.Usage.Procs))))
 	}
-	line("Health", facts(string(s.Health.Phase), Latency(s.Health.Latency), s.Health.Problem))
+	line("Health", words.Facts(string(s.Health.Phase), words.Latency(s.Health.Latency), s.Health.Problem))
 	line("Crashes in a row", fmt.Sprint(s.Crashes))
 	if s.Last.Kind != "" {
-		line("Last end", facts(string(s.Last.Kind), s.Last.Summary, s.LastAt.UTC().Format(time.RFC3339)))
+		line("Last end", words.Facts(string(s.Last.Kind), s.Last.Summary, s.LastAt.UTC().Format(time.RFC3339)))
 		line("Its line", s.Last.Line)
 		line("Report", s.LastReport)
 	}
-	line("Port", facts(fmt.Sprint(s.Port), s.Owner.Name, s.Owner.Why))
-	line("Configuration", facts(s.ConfigProblem, chosen(s.ConfigChanged, "changed since the start", "")))
+	line("Port", words.Facts(fmt.Sprint(s.Port), s.Owner.Name, s.Owner.Why))
+	line("Configuration", words.Facts(s.ConfigProblem, words.Chosen(s.ConfigChanged, "changed since the start", "")))
 	line("Missing variables", strings.Join(s.Missing, ", "))
 	if s.Semaphores > 0 {
 		line("Semaphores left behind", fmt.Sprint(s.Semaphores))
@@ -123,7 +124,7 @@ func (x BackendReport) crashLines() []string {
 		if v.Unset {
 			value = "(unset)"
 		}
-		out = append(out, fmt.Sprintf("%s=%s%s", v.Name, value, prefixed("  # ", v.From)))
+		out = append(out, fmt.Sprintf("%s=%s%s", v.Name, value, words.Prefixed("  # ", v.From)))
 	}
 	return out
 }
@@ -179,7 +180,7 @@ func examine(s supervisor.Snapshot, home string) BackendReport {
 	x.Command, x.Python, x.Applied = p.Spec.Argv, p.Python.Path, p.Applied
 	for _, pair := range p.Spec.Env {
 		if name, _, ok := strings.Cut(pair, "="); ok {
-			x.Names = append(x.Names, Plain(name))
+			x.Names = append(x.Names, words.Plain(name))
 		}
 	}
 	slices.Sort(x.Names)

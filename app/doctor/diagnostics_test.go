@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"crypto/rand"
@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
@@ -86,7 +87,7 @@ func TestAMaskedLineIsOnePrintableLineOfBearableLength(t *testing.T) {
 	require.Equal(t, 500, utf8.RuneCountInString(Mask(strings.Repeat("a b ", 1000))))
 	require.Equal(t, "a…", Mask("a "+strings.Repeat("x", 4<<10)), "no piece of a word that is cut")
 	require.Equal(t, "…", Mask(strings.Repeat("x", 4<<10+1)))
-	for _, s := range nasty {
+	for _, s := range testkit.Nasty {
 		got := Mask(s)
 		require.True(t, utf8.ValidString(got))
 		require.NotContains(t, got, "\n")
@@ -145,14 +146,14 @@ func TestShortPasswordsAreMaskedWhereTheirNameIsThere(t *testing.T) {
 }
 
 func TestDiagnosticsSayWhatHelpsAndNothingElse(t *testing.T) {
-	s := in(supervisor.Healthy, time.Hour, crashed, with(func(s *supervisor.Snapshot) {
+	s := testkit.In(supervisor.Healthy, time.Hour, testkit.Crashed, testkit.With(func(s *supervisor.Snapshot) {
 		s.Note = "the token=hunter2 was refused"
 		s.Last.Line = "openai.AuthenticationError: sk-proj-AbCdEf123456"
 		s.LastReport = "/home/ada/.local/state/vivarium/b/1/crashes/one.html"
 		s.Missing = []string{"OMP_NUM_THREADS"}
 	}))
 	r := Report{
-		Version: "1.0", System: "linux/amd64", Home: "/home/ada", State: "/home/ada/.local/state/vivarium", Now: noon,
+		Version: "1.0", System: "linux/amd64", Home: "/home/ada", State: "/home/ada/.local/state/vivarium", Now: testkit.Noon,
 		Log: []string{"level=INFO msg=started"},
 		Backends: []BackendReport{{
 			Snapshot: s, Command: []string{"/home/ada/backend/.venv/bin/python", "serve.py", "--api-key", "hunter3", "a b"},
@@ -192,19 +193,19 @@ db postgres://[masked]@db/x
 -- Vivarium's own log --
 level=INFO msg=started
 `
-	require.Equal(t, want, Diagnostics(r))
+	require.Equal(t, want, Text(r))
 }
 
 func TestASecretIsMaskedBeforeItsLineIsCut(t *testing.T) {
-	s := in(supervisor.GaveUp, 0, with(func(s *supervisor.Snapshot) {
+	s := testkit.In(supervisor.GaveUp, 0, testkit.With(func(s *supervisor.Snapshot) {
 		s.Last = crash.Verdict{Kind: "x", Summary: strings.Repeat("w", 60) + " postgres://ada:hunter2hunter2@db"}
 	}))
-	require.NotContains(t, Diagnostics(Report{Now: noon, Backends: []BackendReport{{Snapshot: s}}}), "hunter2")
+	require.NotContains(t, Text(Report{Now: testkit.Noon, Backends: []BackendReport{{Snapshot: s}}}), "hunter2")
 }
 
 func TestDiagnosticsOfARealBackendShowNoValueOfItsEnvironment(t *testing.T) {
-	dir := realTemp(t)
-	state := realTemp(t)
+	dir := testkit.RealTemp(t)
+	state := testkit.RealTemp(t)
 	t.Setenv("SOME_INHERITED_THING", "inherited-value")
 	log := filepath.Join(dir, "server.log")
 	for name, text := range map[string]string{
@@ -215,7 +216,7 @@ func TestDiagnosticsOfARealBackendShowNoValueOfItsEnvironment(t *testing.T) {
 	} {
 		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	}
-	text := Diagnostics(Examine([]supervisor.Snapshot{{Backend: "b", Dir: dir, Log: log}}, state))
+	text := Text(Examine([]supervisor.Snapshot{{Backend: "b", Dir: dir, Log: log}}, state))
 	for _, secret := range []string{"inherited-value", "own-value", "file-value", "in-log", "in-command"} {
 		require.NotContains(t, text, secret)
 	}
@@ -225,15 +226,15 @@ func TestDiagnosticsOfARealBackendShowNoValueOfItsEnvironment(t *testing.T) {
 }
 
 func TestDiagnosticsOfABrokenConfigurationSayWhy(t *testing.T) {
-	dir := realTemp(t)
+	dir := testkit.RealTemp(t)
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "vivarium.toml"), []byte("port = \"x\"\n"), 0o600))
-	text := Diagnostics(Examine([]supervisor.Snapshot{{Dir: dir}, {Dir: filepath.Join(dir, "gone")}}, dir))
+	text := Text(Examine([]supervisor.Snapshot{{Dir: dir}, {Dir: filepath.Join(dir, "gone")}}, dir))
 	require.Contains(t, text, "vivarium.toml:1")
 	require.Contains(t, text, "there is no such folder")
 }
 
 func TestTheLastLinesAreTheLastOnes(t *testing.T) {
-	path := filepath.Join(realTemp(t), "log")
+	path := filepath.Join(testkit.RealTemp(t), "log")
 	require.Empty(t, lastLines(path, 5))
 	require.Empty(t, lastLines(filepath.Dir(path), 5))
 	var b strings.Builder

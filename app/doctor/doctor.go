@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"context"
@@ -9,6 +9,9 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/setup"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -93,7 +96,7 @@ type examiner struct {
 	state  string
 	config config.Config
 	plan   plan.Plan
-	row    Row // how the backend is
+	row    control.Row // how the backend is
 	goos   string
 }
 
@@ -111,7 +114,7 @@ func Diagnose(ctx context.Context, state, dir string, progress func(files int)) 
 		e.fail("VIV001", err.Error(), "")
 		return e.x, nil
 	}
-	e.row, _ = Look(ctx, state, cfg) // nobody who answers: it does not run
+	e.row, _ = control.Look(ctx, state, cfg) // nobody who answers: it does not run
 	e.configuration()
 	if e.python() {
 		if err := e.openMP(ctx, progress); err != nil {
@@ -137,7 +140,7 @@ func Diagnose(ctx context.Context, state, dir string, progress func(files int)) 
 
 func (e *examiner) add(state CheckState, code, text, remedy string) {
 	i := slices.IndexFunc(checkNames, func(c struct{ code, name, what string }) bool { return c.code == code })
-	e.x.Checks = append(e.x.Checks, Check{RowVersion, code, checkNames[i].name, state, Plain(text), Plain(remedy)})
+	e.x.Checks = append(e.x.Checks, Check{control.RowVersion, code, checkNames[i].name, state, words.Plain(text), words.Plain(remedy)})
 }
 
 func (e *examiner) pass(code, text string)         { e.add(Pass, code, text, "") }
@@ -154,7 +157,7 @@ func (e *examiner) configuration() {
 
 // python looks at the interpreter; false: there is none to go on with.
 func (e *examiner) python() bool {
-	_, plan, err := Planned(e.x.Dir, true)
+	_, plan, err := setup.Planned(e.x.Dir, true)
 	e.plan = plan
 	var python *python.Error
 	switch {
@@ -297,7 +300,7 @@ func (e *examiner) architecture(env openmp.Environment) {
 		foreign = append(foreign, m.Name+" ("+strings.Join(m.Archs, ", ")+")")
 	}
 	if len(foreign) > 0 {
-		e.fail("VIV004", "made for another architecture than "+p.Arch+": "+Short(strings.Join(foreign, ", "), 200), "install them again with this environment's own pip: "+e.plan.Python.Install+" --force-reinstall")
+		e.fail("VIV004", "made for another architecture than "+p.Arch+": "+words.Short(strings.Join(foreign, ", "), 200), "install them again with this environment's own pip: "+e.plan.Python.Install+" --force-reinstall")
 		return
 	}
 	if p.Translated {
@@ -327,5 +330,5 @@ func copiesText(env openmp.Environment) string {
 			names[i] = fmt.Sprintf("%s (%d)", name, n)
 		}
 	}
-	return Count(len(images), "runtime", "runtimes") + prefixed(": ", strings.Join(names, ", "))
+	return words.Count(len(images), "runtime", "runtimes") + words.Prefixed(": ", strings.Join(names, ", "))
 }

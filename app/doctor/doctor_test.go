@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import (
 	"net"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
@@ -72,7 +73,7 @@ func TestTheDoctorSaysOfEachThingWhetherItIsWell(t *testing.T) {
 			require.Contains(t, check.Text, c.text)
 			require.Equal(t, c.state == Fail || x.Failed(), x.Failed())
 			for i, k := range x.Checks {
-				require.Equal(t, RowVersion, k.V)
+				require.Equal(t, control.RowVersion, k.V)
 				require.NotEmpty(t, k.Name)
 				require.NotContains(t, k.Text+k.Remedy, "\n")
 				if i > 0 {

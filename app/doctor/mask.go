@@ -1,4 +1,4 @@
-package app
+package doctor
 
 import "github.com/vivarium-app/vivarium/supervisor/crash"
 

@@ -1,4 +1,4 @@
-package app
+package login
 
 import (
 	"bytes"
@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 const plistHeader = xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">` + "\n"
@@ -63,7 +65,7 @@ func encodePlist(e *xml.Encoder, value any) error {
 	case int:
 		return element("integer", v)
 	case bool:
-		return element(chosen(v, "true", "false"), "")
+		return element(words.Chosen(v, "true", "false"), "")
 	case []string:
 		return inside("array", func() error {
 			for _, s := range v {

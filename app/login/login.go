@@ -1,4 +1,4 @@
-package app
+package login
 
 import (
 	"errors"
@@ -9,14 +9,17 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 // BundleID names the app to macOS: in its Info.plist, and as the label of its launch agent.
 const BundleID = "io.github.vivarium-app.vivarium"
 
-// Login makes the app start when the person logs in: a launch agent on macOS, an XDG autostart entry elsewhere. On a Mac
+// Item makes the app start when the person logs in: a launch agent on macOS, an XDG autostart entry elsewhere. On a Mac
 // what is set takes effect at the next login: loading the agent now would start a second app at once.
-type Login struct {
+type Item struct {
 	GOOS    string
 	Home    string
 	Program string // absolute path of the program to start
@@ -27,28 +30,28 @@ type Login struct {
 	Run func(name string, args ...string) ([]byte, error)
 }
 
-// LoginStatus is what the login item is like.
-type LoginStatus struct {
+// Status is what the login item is like.
+type Status struct {
 	Enabled bool   // this program starts at login
 	Other   string // another program is what starts at login, or ""
 	Gone    bool   // Other is not there any more: the program moved
 	File    string // where it is written
 }
 
-// NewLogin is the login item of program for the person who runs this.
-func NewLogin(program, log string) (Login, error) {
+// New is the login item of program for the person who runs this.
+func New(program, log string) (Item, error) {
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return Login{}, errors.New("cannot find your home folder: set HOME")
+		return Item{}, errors.New("cannot find your home folder: set HOME")
 	}
 	if program, err = filepath.Abs(program); err != nil {
-		return Login{}, fmt.Errorf("finding the program: %w", err)
+		return Item{}, fmt.Errorf("finding the program: %w", err)
 	}
-	return Login{GOOS: runtime.GOOS, Home: home, Program: program, Log: log, UID: os.Getuid(), Getenv: os.Getenv}, nil
+	return Item{GOOS: runtime.GOOS, Home: home, Program: program, Log: log, UID: os.Getuid(), Getenv: os.Getenv}, nil
 }
 
 // File is where the login item is written.
-func (l Login) File() string {
+func (l Item) File() string {
 	if l.GOOS == "darwin" {
 		return filepath.Join(l.Home, "Library", "LaunchAgents", BundleID+".plist")
 	}
@@ -63,9 +66,9 @@ func (l Login) File() string {
 }
 
 // On makes the program start at login.
-func (l Login) On() error {
-	if isTranslocated(l.Program) {
-		return errTranslocated
+func (l Item) On() error {
+	if desktop.IsTranslocated(l.Program) {
+		return desktop.ErrTranslocated
 	}
 	text, err := l.text()
 	if err != nil {
@@ -74,21 +77,21 @@ func (l Login) On() error {
 	if err := os.MkdirAll(filepath.Dir(l.File()), 0o755); err != nil {
 		return fmt.Errorf("making the login item: %w", err)
 	}
-	if err := writeWhole(l.File(), text, 0o644); err != nil {
+	if err := desktop.WriteWhole(l.File(), text, 0o644); err != nil {
 		return fmt.Errorf("making the login item: %w", err)
 	}
 	if l.GOOS != "darwin" {
 		return nil
 	}
 	if out, err := l.run("launchctl", "enable", l.target()); err != nil { // a person may have switched it off in the system's settings
-		return fmt.Errorf("enabling the login item: %w: %s", err, Plain(string(out)))
+		return fmt.Errorf("enabling the login item: %w: %s", err, words.Plain(string(out)))
 	}
 	return nil
 }
 
 // Off undoes On. This app goes on if launchd has started it: nobody who unticks "Launch at Login" wants it ended. What launchd runs
 // under our label and is another program, as a copy of the app that lies elsewhere, is unloaded with it.
-func (l Login) Off() error {
+func (l Item) Off() error {
 	if err := os.Remove(l.File()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing the login item: %w", err)
 	}
@@ -100,14 +103,14 @@ func (l Login) Off() error {
 		return nil
 	}
 	if out, err := l.run("launchctl", "bootout", l.target()); err != nil {
-		return fmt.Errorf("unloading the login item: %w: %s", err, Plain(string(out)))
+		return fmt.Errorf("unloading the login item: %w: %s", err, words.Plain(string(out)))
 	}
 	return nil
 }
 
 // Status reads the login item back.
-func (l Login) Status() (LoginStatus, error) {
-	st := LoginStatus{File: l.File()}
+func (l Item) Status() (Status, error) {
+	st := Status{File: l.File()}
 	text, err := os.ReadFile(st.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, nil
@@ -130,7 +133,7 @@ func (l Login) Status() (LoginStatus, error) {
 
 // Mend writes the login item anew if it starts a program that is not there any more, because the app was moved or updated, or
 // if an older version wrote it. One that starts another Vivarium, which is there, is left alone. It tells whether it wrote.
-func (l Login) Mend() (bool, error) {
+func (l Item) Mend() (bool, error) {
 	st, err := l.Status()
 	if err != nil || !st.Enabled && !st.Gone {
 		return false, err
@@ -146,7 +149,7 @@ func (l Login) Mend() (bool, error) {
 	return true, l.On()
 }
 
-func (l Login) text() ([]byte, error) {
+func (l Item) text() ([]byte, error) {
 	if l.GOOS == "darwin" {
 		return LaunchAgent(BundleID, l.Program, l.Log)
 	}
@@ -154,7 +157,7 @@ func (l Login) text() ([]byte, error) {
 }
 
 // read gives the program that a login item starts, and whether it is switched on.
-func (l Login) read(text []byte) (program string, on bool, err error) {
+func (l Item) read(text []byte) (program string, on bool, err error) {
 	if l.GOOS != "darwin" {
 		return readAutostartEntry(text)
 	}
@@ -165,13 +168,13 @@ func (l Login) read(text []byte) (program string, on bool, err error) {
 	return program, err != nil || !launchdDisabled(string(out), BundleID), nil
 }
 
-func (l Login) target() string { return fmt.Sprintf("gui/%d/%s", l.UID, BundleID) }
+func (l Item) target() string { return fmt.Sprintf("gui/%d/%s", l.UID, BundleID) }
 
-func (l Login) run(name string, args ...string) ([]byte, error) {
+func (l Item) run(name string, args ...string) ([]byte, error) {
 	if l.Run != nil {
 		return l.Run(name, args...)
 	}
-	return runSystem(name, args...)
+	return desktop.RunSystem(name, args...)
 }
 
 // launchdRuns: `launchctl print` shows a process of the job, and that is ours: it has this PID, or runs this program.

@@ -1,4 +1,4 @@
-package app
+package login
 
 import (
 	"errors"
@@ -13,6 +13,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"howett.net/plist"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/testkit"
 )
 
 // recorded is a runner that remembers, and answers as told.
@@ -30,16 +33,16 @@ func (r *recorded) run(name string, args ...string) ([]byte, error) {
 	return []byte(out), err
 }
 
-func linuxLogin(t *testing.T, program string) Login {
+func linuxLogin(t *testing.T, program string) Item {
 	t.Helper()
-	config := filepath.Join(realTemp(t), "config")
+	config := filepath.Join(testkit.RealTemp(t), "config")
 	r := &recorded{answer: func([]string) (string, error) { return "", errors.New("nothing is to be run on Linux") }}
 	t.Cleanup(func() {
 		if len(r.ran) > 0 {
 			t.Errorf("ran %q", r.ran)
 		}
 	})
-	return Login{GOOS: "linux", Home: "/nowhere", Program: program, Run: r.run, Getenv: func(name string) string {
+	return Item{GOOS: "linux", Home: "/nowhere", Program: program, Run: r.run, Getenv: func(name string) string {
 		if name == "XDG_CONFIG_HOME" {
 			return config
 		}
@@ -47,7 +50,7 @@ func linuxLogin(t *testing.T, program string) Login {
 	}}
 }
 
-func loginStatus(t *testing.T, l Login) LoginStatus {
+func loginStatus(t *testing.T, l Item) Status {
 	t.Helper()
 	st, err := l.Status()
 	require.NoError(t, err)
@@ -56,15 +59,15 @@ func loginStatus(t *testing.T, l Login) LoginStatus {
 
 func TestTheLoginItemLiesWhereItsSystemLooks(t *testing.T) {
 	getenv := func(v string) func(string) string { return func(string) string { return v } }
-	require.Equal(t, "/home/a/.config/autostart/vivarium.desktop", Login{GOOS: "linux", Home: "/home/a"}.File())
-	require.Equal(t, "/home/a/.config/autostart/vivarium.desktop", Login{GOOS: "linux", Home: "/home/a", Getenv: getenv("relative")}.File())
-	require.Equal(t, "/cfg/autostart/vivarium.desktop", Login{GOOS: "linux", Home: "/home/a", Getenv: getenv("/cfg")}.File())
-	require.Equal(t, "/Users/a/Library/LaunchAgents/"+BundleID+".plist", Login{GOOS: "darwin", Home: "/Users/a", Getenv: getenv("/cfg")}.File())
+	require.Equal(t, "/home/a/.config/autostart/vivarium.desktop", Item{GOOS: "linux", Home: "/home/a"}.File())
+	require.Equal(t, "/home/a/.config/autostart/vivarium.desktop", Item{GOOS: "linux", Home: "/home/a", Getenv: getenv("relative")}.File())
+	require.Equal(t, "/cfg/autostart/vivarium.desktop", Item{GOOS: "linux", Home: "/home/a", Getenv: getenv("/cfg")}.File())
+	require.Equal(t, "/Users/a/Library/LaunchAgents/"+BundleID+".plist", Item{GOOS: "darwin", Home: "/Users/a", Getenv: getenv("/cfg")}.File())
 }
 
 func TestOnAndOffAreReallyWrittenAndReallyReadBack(t *testing.T) {
 	l := linuxLogin(t, "/opt/vivarium/vivarium-menubar")
-	require.Equal(t, LoginStatus{File: l.File()}, loginStatus(t, l))
+	require.Equal(t, Status{File: l.File()}, loginStatus(t, l))
 	require.NoError(t, l.On())
 	require.True(t, loginStatus(t, l).Enabled)
 	require.NoError(t, l.On(), "twice is once")
@@ -96,7 +99,7 @@ func TestAnEntryThatADesktopSwitchedOffIsOff(t *testing.T) {
 		_, err = f.WriteString(change)
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
-		require.Equal(t, LoginStatus{File: l.File()}, loginStatus(t, l), change)
+		require.Equal(t, Status{File: l.File()}, loginStatus(t, l), change)
 		wrote, err := l.Mend()
 		require.NoError(t, err)
 		require.False(t, wrote, "what a person switched off stays off")
@@ -113,22 +116,22 @@ func TestKeysOfOtherGroupsAndCommentsDoNotCount(t *testing.T) {
 }
 
 func TestAProgramThatMovedIsNoticedAndMended(t *testing.T) {
-	dir := realTemp(t)
+	dir := testkit.RealTemp(t)
 	old, moved := filepath.Join(dir, "old"), filepath.Join(dir, "new")
 	require.NoError(t, os.WriteFile(old, nil, 0o755))
 	l := linuxLogin(t, old)
 	require.NoError(t, l.On())
 	l.Program = moved
-	require.Equal(t, LoginStatus{File: l.File(), Other: old}, loginStatus(t, l))
+	require.Equal(t, Status{File: l.File(), Other: old}, loginStatus(t, l))
 	wrote, err := l.Mend()
 	require.NoError(t, err)
 	require.False(t, wrote, "another Vivarium that is there is left alone")
 	require.NoError(t, os.Rename(old, moved))
-	require.Equal(t, LoginStatus{File: l.File(), Other: old, Gone: true}, loginStatus(t, l))
+	require.Equal(t, Status{File: l.File(), Other: old, Gone: true}, loginStatus(t, l))
 	wrote, err = l.Mend()
 	require.NoError(t, err)
 	require.True(t, wrote)
-	require.Equal(t, LoginStatus{File: l.File(), Enabled: true}, loginStatus(t, l))
+	require.Equal(t, Status{File: l.File(), Enabled: true}, loginStatus(t, l))
 	wrote, err = l.Mend()
 	require.NoError(t, err)
 	require.False(t, wrote, "there is nothing left to mend")
@@ -228,7 +231,7 @@ func TestADesktopStartsWhatTheEntryNames(t *testing.T) {
 		t.Skip("gio is not installed: no second reader of the entry")
 	}
 	for _, name := range awkward {
-		dir := filepath.Join(realTemp(t), name)
+		dir := filepath.Join(testkit.RealTemp(t), name)
 		require.NoError(t, os.Mkdir(dir, 0o755))
 		program, mark := filepath.Join(dir, "start me"), filepath.Join(dir, "started")
 		require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\n: > \"${0%/*}/started\"\n"), 0o755))
@@ -236,7 +239,7 @@ func TestADesktopStartsWhatTheEntryNames(t *testing.T) {
 		require.NoError(t, l.On())
 		out, err := exec.Command(gio, "launch", l.File()).CombinedOutput()
 		require.NoError(t, err, "%s: %s", name, out)
-		require.Eventually(t, func() bool { return exists(mark) }, time.Minute, 5*time.Millisecond, name)
+		require.Eventually(t, func() bool { return desktop.Exists(mark) }, time.Minute, 5*time.Millisecond, name)
 	}
 }
 
@@ -267,10 +270,10 @@ func TestTheLaunchAgentIsWhatLaunchdWants(t *testing.T) {
 	require.NotContains(t, string(without), "StandardOutPath")
 }
 
-func macLogin(t *testing.T, answer func(args []string) (string, error)) (Login, *recorded) {
+func macLogin(t *testing.T, answer func(args []string) (string, error)) (Item, *recorded) {
 	t.Helper()
 	r := &recorded{answer: answer}
-	return Login{GOOS: "darwin", Home: realTemp(t), Program: "/Applications/Vivarium.app/Contents/MacOS/Vivarium", UID: 501, Run: r.run}, r
+	return Item{GOOS: "darwin", Home: testkit.RealTemp(t), Program: "/Applications/Vivarium.app/Contents/MacOS/Vivarium", UID: 501, Run: r.run}, r
 }
 
 func TestOnAMacOnWritesTheAgentAndLoadsNothing(t *testing.T) {
@@ -337,7 +340,7 @@ func TestOnAMacAnErrorOfLaunchctlIsTold(t *testing.T) {
 }
 
 func TestTheLoginItemOfThisProgramIsAbsolute(t *testing.T) {
-	l, err := NewLogin("vivarium-menubar", "")
+	l, err := New("vivarium-menubar", "")
 	require.NoError(t, err)
 	require.True(t, filepath.IsAbs(l.Program))
 	require.True(t, filepath.IsAbs(l.File()))

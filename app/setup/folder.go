@@ -1,4 +1,4 @@
-package app
+package setup
 
 import (
 	"fmt"
@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-func realFolder(dir string) (string, error) {
+func RealFolder(dir string) (string, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return "", fmt.Errorf("finding %s: %w", dir, err)

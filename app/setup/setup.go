@@ -1,4 +1,4 @@
-package app
+package setup
 
 import (
 	"fmt"
@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
@@ -55,7 +56,7 @@ func (e Export) Shown() string {
 	if looksSecret(e.Name) {
 		return e.Name + "=(not shown)"
 	}
-	return e.Name + "=" + Short(e.Value, 60)
+	return e.Name + "=" + words.Short(e.Value, 60)
 }
 
 var secretName = lazily(`(?i)(key|token|secret|pass|pwd|credential|private|auth|dsn|_pat$|cookie|session)`)
@@ -75,7 +76,7 @@ var startScripts = []string{"start", "scripts/start.sh", "start.sh", "run.sh", "
 
 // Inspect looks at a folder. Nothing in it is run, and nothing is written.
 func Inspect(dir string) (Found, error) {
-	real, err := realFolder(dir)
+	real, err := RealFolder(dir)
 	if err != nil {
 		return Found{}, err
 	}
@@ -326,9 +327,9 @@ func (f Found) Lines() []string {
 	lines := []string{"Folder: " + f.Dir}
 	switch {
 	case f.Python == "":
-		lines = append(lines, "Interpreter: none found. "+Plain(f.PythonProblem))
+		lines = append(lines, "Interpreter: none found. "+words.Plain(f.PythonProblem))
 	default:
-		lines = append(lines, "Interpreter: "+f.Python+prefixed(" · ", Plain(f.PythonProblem)))
+		lines = append(lines, "Interpreter: "+f.Python+words.Prefixed(" · ", words.Plain(f.PythonProblem)))
 	}
 	switch {
 	case f.App != "":
@@ -338,7 +339,7 @@ func (f Found) Lines() []string {
 	default:
 		lines = append(lines, "Server: none found. Say which one with command in vivarium.toml.")
 	}
-	lines = append(lines, fmt.Sprintf("Port: %d%s", f.Port, prefixed(", from ", f.PortFrom)))
+	lines = append(lines, fmt.Sprintf("Port: %d%s", f.Port, words.Prefixed(", from ", f.PortFrom)))
 	if f.Health != "" {
 		lines = append(lines, "Health: "+f.Health)
 	}

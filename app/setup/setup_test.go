@@ -1,4 +1,4 @@
-package app
+package setup
 
 import (
 	"os"
@@ -9,12 +9,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 func inspect(t *testing.T, files map[string]string) Found {
 	t.Helper()
-	f, err := Inspect(folder(t, files))
+	f, err := Inspect(testkit.Folder(t, files))
 	require.NoError(t, err)
 	return f
 }
@@ -25,21 +26,21 @@ func TestTheAppIsFoundWhereItUsuallyIs(t *testing.T) {
 		app     string
 		command string
 	}{
-		"main.py":                {map[string]string{"main.py": fastAPI}, "main:app", "-m uvicorn main:app --host 127.0.0.1 --port {port}"},
+		"main.py":                {map[string]string{"main.py": testkit.FastAPI}, "main:app", "-m uvicorn main:app --host 127.0.0.1 --port {port}"},
 		"another name":           {map[string]string{"server.py": "import fastapi\napi = fastapi.FastAPI(title='x')\n"}, "server:api", "-m uvicorn server:api"},
 		"with a type":            {map[string]string{"asgi.py": "application: FastAPI = FastAPI(\n)"}, "asgi:application", "-m uvicorn asgi:application"},
-		"a package":              {map[string]string{"app/main.py": fastAPI, "app/__init__.py": ""}, "app.main:app", "-m uvicorn app.main:app"},
+		"a package":              {map[string]string{"app/main.py": testkit.FastAPI, "app/__init__.py": ""}, "app.main:app", "-m uvicorn app.main:app"},
 		"a package itself":       {map[string]string{"app/__init__.py": "app = Starlette(routes=[])\n"}, "app:app", "-m uvicorn app:app"},
-		"src without a package":  {map[string]string{"src/main.py": fastAPI}, "main:app", "-m uvicorn --app-dir src main:app"},
-		"src as a package":       {map[string]string{"src/main.py": fastAPI, "src/__init__.py": ""}, "src.main:app", "-m uvicorn src.main:app"},
-		"a package below src":    {map[string]string{"src/brain/server.py": fastAPI}, "brain.server:app", "-m uvicorn --app-dir src brain.server:app"},
-		"a folder of any name":   {map[string]string{"brain/main.py": fastAPI, "tests/main.py": fastAPI}, "brain.main:app", "-m uvicorn brain.main:app"},
+		"src without a package":  {map[string]string{"src/main.py": testkit.FastAPI}, "main:app", "-m uvicorn --app-dir src main:app"},
+		"src as a package":       {map[string]string{"src/main.py": testkit.FastAPI, "src/__init__.py": ""}, "src.main:app", "-m uvicorn src.main:app"},
+		"a package below src":    {map[string]string{"src/brain/server.py": testkit.FastAPI}, "brain.server:app", "-m uvicorn --app-dir src brain.server:app"},
+		"a folder of any name":   {map[string]string{"brain/main.py": testkit.FastAPI, "tests/main.py": testkit.FastAPI}, "brain.main:app", "-m uvicorn brain.main:app"},
 		"Flask":                  {map[string]string{"app.py": "from flask import Flask\napp = Flask(__name__)\n"}, "app:app", "-m flask --app app:app run --host 127.0.0.1 --port {port}"},
 		"Quart":                  {map[string]string{"app.py": "app = Quart(__name__)\n"}, "app:app", "-m uvicorn app:app"},
 		"a factory":              {map[string]string{"main.py": "def create_app() -> FastAPI:\n    return FastAPI()\n"}, "main:create_app", "-m uvicorn --factory main:create_app"},
-		"what the script says":   {map[string]string{"main.py": fastAPI, "other.py": "x = FastAPI()\n", "start": "#!/bin/sh\nexec uvicorn other:x --reload\n"}, "other:x", "-m uvicorn other:x"},
-		"a script that is wrong": {map[string]string{"main.py": fastAPI, "start": "#!/bin/sh\nexec uvicorn gone:x\n"}, "main:app", "-m uvicorn main:app"},
-		"a comment in a script":  {map[string]string{"main.py": fastAPI, "other.py": "x = 1\n", "start": "#!/bin/sh\n# uvicorn other:x\n"}, "main:app", "-m uvicorn main:app"},
+		"what the script says":   {map[string]string{"main.py": testkit.FastAPI, "other.py": "x = FastAPI()\n", "start": "#!/bin/sh\nexec uvicorn other:x --reload\n"}, "other:x", "-m uvicorn other:x"},
+		"a script that is wrong": {map[string]string{"main.py": testkit.FastAPI, "start": "#!/bin/sh\nexec uvicorn gone:x\n"}, "main:app", "-m uvicorn main:app"},
+		"a comment in a script":  {map[string]string{"main.py": testkit.FastAPI, "other.py": "x = 1\n", "start": "#!/bin/sh\n# uvicorn other:x\n"}, "main:app", "-m uvicorn main:app"},
 		"a plain script":         {map[string]string{"server.py": "import http.server\n\nif __name__ == '__main__':\n    serve()\n"}, "", "server.py"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -65,13 +66,13 @@ func TestThePortIsTheOneThatWasUsedSoFar(t *testing.T) {
 		port  int
 		from  string
 	}{
-		"the default":       {map[string]string{"main.py": fastAPI}, 8000, ""},
-		"./start":           {map[string]string{"start": "#!/bin/sh\nuvicorn main:app --port 8123\n", "main.py": fastAPI}, 8123, "start"},
+		"the default":       {map[string]string{"main.py": testkit.FastAPI}, 8000, ""},
+		"./start":           {map[string]string{"start": "#!/bin/sh\nuvicorn main:app --port 8123\n", "main.py": testkit.FastAPI}, 8123, "start"},
 		"./start before":    {map[string]string{"start": "#!/bin/sh\nexec x --port=8123\n", ".env": "PORT=9000\n"}, 8123, "start"},
 		"scripts/start.sh":  {map[string]string{"scripts/start.sh": "PORT=8200\nuvicorn --port $PORT\n"}, 8200, "scripts/start.sh"},
 		"a shell's default": {map[string]string{"start.sh": "uvicorn --port ${PORT:-8300}\n"}, 8300, "start.sh"},
 		".env":              {map[string]string{".env": "# PORT=1111\nexport PORT=\"8400\"\n"}, 8400, ".env"},
-		"uvicorn.run":       {map[string]string{"main.py": fastAPI + "if __name__ == '__main__':\n    uvicorn.run(app, host='0.0.0.0',\n  port=8500)\n"}, 8500, "main.py"},
+		"uvicorn.run":       {map[string]string{"main.py": testkit.FastAPI + "if __name__ == '__main__':\n    uvicorn.run(app, host='0.0.0.0',\n  port=8500)\n"}, 8500, "main.py"},
 		"Flask's default":   {map[string]string{"app.py": "app = Flask(__name__)\n"}, 5000, ""},
 		"nonsense":          {map[string]string{"start": "#!/bin/sh\nuvicorn --port 99999\n"}, 8000, ""},
 		"a comment":         {map[string]string{"start": "#!/bin/sh\n# uvicorn --port 8123\n"}, 8000, ""},
@@ -85,7 +86,7 @@ func TestThePortIsTheOneThatWasUsedSoFar(t *testing.T) {
 }
 
 func TestTheHealthRouteIsFoundAlsoInAFileBesideTheApp(t *testing.T) {
-	require.Equal(t, "/health", inspect(t, map[string]string{"main.py": fastAPI}).Health)
+	require.Equal(t, "/health", inspect(t, map[string]string{"main.py": testkit.FastAPI}).Health)
 	require.Equal(t, "/healthz", inspect(t, map[string]string{"main.py": "app = FastAPI()\n", "routes/misc.py": `@r.get("/healthz")`}).Health)
 	f := inspect(t, map[string]string{"main.py": "app = FastAPI()\n", ".venv/lib/x.py": `"/health"`})
 	require.Empty(t, f.Health)
@@ -111,7 +112,7 @@ cd backend && exec uvicorn main:app --reload --port $PORT
 `
 
 func TestTheExportsOfAStartScriptAreOffered(t *testing.T) {
-	f := inspect(t, map[string]string{"main.py": fastAPI, "scripts/start.sh": userScript})
+	f := inspect(t, map[string]string{"main.py": testkit.FastAPI, "scripts/start.sh": userScript})
 	require.Equal(t, []string{"KMP_DUPLICATE_LIB_OK", "DYLD_INSERT_LIBRARIES", "KMP_AFFINITY", "PYTHONWARNINGS"}, f.Covered)
 	got := map[string]string{}
 	for _, e := range f.Environment {
@@ -130,7 +131,7 @@ func TestTheExportsOfAStartScriptAreOffered(t *testing.T) {
 }
 
 func TestSecretsAreNotPrintedAndTheirFileIsForTheOwnerAlone(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": fastAPI, "scripts/start.sh": userScript})
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "scripts/start.sh": userScript})
 	f, err := Inspect(dir)
 	require.NoError(t, err)
 	for _, text := range []string{f.Question(), strings.Join(f.Lines(), "\n")} {
@@ -173,13 +174,13 @@ func FuzzShellWord(f *testing.F) {
 
 func TestWhatIsWrittenIsWhatWasFound(t *testing.T) {
 	for _, files := range []map[string]string{
-		{"main.py": fastAPI},
+		{"main.py": testkit.FastAPI},
 		{"app.py": "app = Flask(__name__)\n"},
-		{"src/brain/server.py": fastAPI},
+		{"src/brain/server.py": testkit.FastAPI},
 		{"server.py": "if __name__ == '__main__':\n  pass\n"},
-		{"main.py": fastAPI, "start.sh": userScript + "export ODD='quo\"te \\ ta\tb é'\n"},
+		{"main.py": testkit.FastAPI, "start.sh": userScript + "export ODD='quo\"te \\ ta\tb é'\n"},
 	} {
-		dir := folder(t, files)
+		dir := testkit.Folder(t, files)
 		f, err := Inspect(dir)
 		require.NoError(t, err)
 		done, err := f.Write(WriteOptions{Environment: true})
@@ -199,12 +200,12 @@ func TestWhatIsWrittenIsWhatWasFound(t *testing.T) {
 }
 
 func TestWritingTwiceChangesNothing(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": fastAPI})
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
 	f, err := Inspect(dir)
 	require.NoError(t, err)
 	_, err = f.Write(WriteOptions{})
 	require.NoError(t, err)
-	before := contents(t, dir)
+	before := testkit.Contents(t, dir)
 	f, err = Inspect(dir)
 	require.NoError(t, err)
 	require.True(t, f.Configured)
@@ -212,39 +213,39 @@ func TestWritingTwiceChangesNothing(t *testing.T) {
 	done, err := f.Write(WriteOptions{Force: true, Environment: true})
 	require.NoError(t, err)
 	require.Empty(t, done)
-	require.Equal(t, before, contents(t, dir))
+	require.Equal(t, before, testkit.Contents(t, dir))
 }
 
 func TestAnExistingStartIsKeptUnderAnotherNameOnlyWithConsent(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": fastAPI, "start": "#!/bin/sh\necho mine\n", "start.before-vivarium": "older"})
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "start": "#!/bin/sh\necho mine\n", "start.before-vivarium": "older"})
 	f, err := Inspect(dir)
 	require.NoError(t, err)
-	before := contents(t, dir)
+	before := testkit.Contents(t, dir)
 	var exists *StartExistsError
 	_, err = f.Write(WriteOptions{})
 	require.ErrorAs(t, err, &exists)
-	require.Equal(t, before, contents(t, dir), "nothing at all was written")
+	require.Equal(t, before, testkit.Contents(t, dir), "nothing at all was written")
 	done, err := f.Write(WriteOptions{Force: true})
 	require.NoError(t, err)
 	require.Equal(t, "start.before-vivarium-2", done.Kept)
-	after := contents(t, dir)
+	after := testkit.Contents(t, dir)
 	require.Equal(t, "older", after["start.before-vivarium"])
 	require.Equal(t, "#!/bin/sh\necho mine\n", after["start.before-vivarium-2"])
 	require.Equal(t, startScript, after["start"])
 }
 
 func TestAnExistingConfigurationIsKept(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": fastAPI, config.FileName: "port = 1234\n"})
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, config.FileName: "port = 1234\n"})
 	f, err := Inspect(dir)
 	require.NoError(t, err)
 	done, err := f.Write(WriteOptions{Force: true, Environment: true})
 	require.NoError(t, err)
 	require.Equal(t, []string{"start"}, done.Files)
-	require.Equal(t, "port = 1234\n", contents(t, dir)[config.FileName])
+	require.Equal(t, "port = 1234\n", testkit.Contents(t, dir)[config.FileName])
 }
 
 func TestALinkInPlaceOfAFileIsNeverWrittenThrough(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": fastAPI})
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
 	elsewhere := filepath.Join(filepath.Dir(dir), "elsewhere")
 	require.NoError(t, os.Symlink(elsewhere, filepath.Join(dir, "start")))
 	f, err := Inspect(dir)
@@ -256,7 +257,7 @@ func TestALinkInPlaceOfAFileIsNeverWrittenThrough(t *testing.T) {
 }
 
 func TestOnlyAFolderCanBeLookedAt(t *testing.T) {
-	file := filepath.Join(shortDir(t), "file")
+	file := filepath.Join(testkit.ShortDir(t), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
 	_, err := Inspect(file)
 	require.ErrorContains(t, err, "not a folder")
@@ -265,7 +266,7 @@ func TestOnlyAFolderCanBeLookedAt(t *testing.T) {
 }
 
 func TestAPersonsChoiceOfTheAppCounts(t *testing.T) {
-	f := inspect(t, map[string]string{"main.py": fastAPI, "deep/in/it.py": "svc = make()\n"})
+	f := inspect(t, map[string]string{"main.py": testkit.FastAPI, "deep/in/it.py": "svc = make()\n"})
 	require.NoError(t, f.Choose("deep.in.it:svc"))
 	require.Equal(t, "deep.in.it:svc", f.App)
 	require.Error(t, f.Choose("gone:app"))
@@ -280,7 +281,7 @@ func installed(t *testing.T, at string) {
 }
 
 func TestTheStartScriptFindsItsFolderHoweverItIsCalled(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": fastAPI})
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
 	f, err := Inspect(dir)
 	require.NoError(t, err)
 	_, err = f.Write(WriteOptions{})
@@ -327,7 +328,7 @@ func runScript(t *testing.T, cwd string, env []string, argv ...string) string {
 }
 
 func TestTheStartScriptLooksInTheHomesApplicationsToo(t *testing.T) {
-	dir := folder(t, map[string]string{"start": startScript})
+	dir := testkit.Folder(t, map[string]string{"start": startScript})
 	require.NoError(t, os.Chmod(filepath.Join(dir, "start"), 0o755))
 	home := filepath.Join(filepath.Dir(dir), "home")
 	exe := filepath.Join(home, "Applications/Vivarium.app/Contents/Helpers/vivarium")
@@ -337,7 +338,7 @@ func TestTheStartScriptLooksInTheHomesApplicationsToo(t *testing.T) {
 }
 
 func TestTheStartScriptSaysInOneLineHowToInstall(t *testing.T) {
-	dir := folder(t, map[string]string{"start": startScript})
+	dir := testkit.Folder(t, map[string]string{"start": startScript})
 	require.NoError(t, os.Chmod(filepath.Join(dir, "start"), 0o755))
 	cmd := exec.Command("./start")
 	cmd.Dir, cmd.Env = dir, []string{"PATH=/usr/bin:/bin"}

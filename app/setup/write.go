@@ -1,4 +1,4 @@
-package app
+package setup
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
@@ -118,7 +119,7 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 	}
 	var b strings.Builder
 	section := ""
-	for line := range strings.Lines(ConfigTemplate()) {
+	for line := range strings.Lines(desktop.ConfigTemplate()) {
 		if name, ok := strings.CutPrefix(line, "["); ok {
 			section = name[:strings.IndexByte(name, ']')] + "."
 		}

@@ -1,4 +1,4 @@
-package app
+package testkit
 
 import (
 	"bufio"
@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// sessionBus starts a real bus for this test alone.
-func sessionBus(t *testing.T) *dbus.Conn {
+// SessionBus starts a real bus for this test alone.
+func SessionBus(t *testing.T) *dbus.Conn {
 	t.Helper()
 	if _, err := exec.LookPath("dbus-daemon"); err != nil {
 		t.Skip("dbus-daemon is not installed: nothing to send a real notice over")

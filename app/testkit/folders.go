@@ -1,4 +1,4 @@
-package app
+package testkit
 
 import (
 	"os"
@@ -10,18 +10,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// realTemp is a folder as the kernel names it.
-func realTemp(t *testing.T) string {
+// RealTemp is a folder as the kernel names it.
+func RealTemp(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	return dir
 }
 
-// folder makes a backend's folder of files.
-func folder(t *testing.T, files map[string]string) string {
+// Folder makes a backend's folder of files.
+func Folder(t *testing.T, files map[string]string) string {
 	t.Helper()
-	dir := filepath.Join(shortDir(t), "my backend")
+	dir := filepath.Join(ShortDir(t), "my backend")
 	require.NoError(t, os.MkdirAll(dir, 0o755))
 	for name, text := range files {
 		path := filepath.Join(dir, name)
@@ -35,7 +35,7 @@ func folder(t *testing.T, files map[string]string) string {
 	return dir
 }
 
-func contents(t *testing.T, dir string) map[string]string {
+func Contents(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	entries, err := os.ReadDir(dir)
@@ -50,6 +50,6 @@ func contents(t *testing.T, dir string) map[string]string {
 	return all
 }
 
-const fastAPI = "from fastapi import FastAPI\n\napp = FastAPI()\n\n@app.get('/health')\ndef health(): return 'ok'\n"
+const FastAPI = "from fastapi import FastAPI\n\napp = FastAPI()\n\n@app.get('/health')\ndef health(): return 'ok'\n"
 
-const isMac = runtime.GOOS == "darwin"
+const IsMac = runtime.GOOS == "darwin"

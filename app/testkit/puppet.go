@@ -1,4 +1,4 @@
-package app
+package testkit
 
 import (
 	"context"
@@ -14,23 +14,23 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
-// patience is how long anything may take that should take much less: the machine may be slow and busy.
-const patience = 20 * time.Second
+// Patience is how long anything may take that should take much less: the machine may be slow and busy.
+const Patience = 20 * time.Second
 
-func eventually(t *testing.T, what string, ok func() bool) {
+func Eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(Patience); ; time.Sleep(2 * time.Millisecond) {
 		if ok() {
 			return
 		}
 		if time.Now().After(deadline) {
-			require.FailNow(t, "not within "+patience.String()+": "+what)
+			require.FailNow(t, "not within "+Patience.String()+": "+what)
 		}
 	}
 }
 
-// shortDir is a temporary folder whose path leaves room for a socket's name.
-func shortDir(t *testing.T) string {
+// ShortDir is a temporary folder whose path leaves room for a socket's name.
+func ShortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "viv")
 	require.NoError(t, err)
@@ -40,73 +40,73 @@ func shortDir(t *testing.T) string {
 	return dir
 }
 
-// puppet is a Supervision that does what a test says. Told to start it is healthy at once, told to stop it is stopped, unless slow.
-type puppet struct {
+// Puppet is a Supervision that does what a test says. Told to start it is healthy at once, told to stop it is stopped, unless slow.
+type Puppet struct {
 	changed chan supervisor.Snapshot
-	events  chan supervisor.Event
-	slow    bool // a stop is begun, and never done
+	Told    chan supervisor.Event
+	Slow    bool // a stop is begun, and never done
 
-	mu    sync.Mutex
-	now   supervisor.Snapshot
+	Mu    sync.Mutex
+	Shown supervisor.Snapshot
 	heard []string
 }
 
-func newPuppet(dir string) *puppet {
-	return &puppet{
-		changed: make(chan supervisor.Snapshot, 1), events: make(chan supervisor.Event, 16),
-		now: supervisor.Snapshot{Backend: filepath.Base(dir), Dir: dir, Log: filepath.Join(dir, "logs", "server.log"), Port: 8000, URL: "http://127.0.0.1:8000"},
+func NewPuppet(dir string) *Puppet {
+	return &Puppet{
+		changed: make(chan supervisor.Snapshot, 1), Told: make(chan supervisor.Event, 16),
+		Shown: supervisor.Snapshot{Backend: filepath.Base(dir), Dir: dir, Log: filepath.Join(dir, "logs", "server.log"), Port: 8000, URL: "http://127.0.0.1:8000"},
 	}
 }
 
-func (p *puppet) become(f func(*supervisor.Snapshot)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f(&p.now)
+func (p *Puppet) Become(f func(*supervisor.Snapshot)) {
+	p.Mu.Lock()
+	defer p.Mu.Unlock()
+	f(&p.Shown)
 	select {
 	case <-p.changed:
 	default:
 	}
-	p.changed <- p.now
+	p.changed <- p.Shown
 }
 
-func (p *puppet) hear(what string) {
-	p.mu.Lock()
+func (p *Puppet) hear(what string) {
+	p.Mu.Lock()
 	p.heard = append(p.heard, what)
-	p.mu.Unlock()
+	p.Mu.Unlock()
 }
 
-func (p *puppet) has(what string) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (p *Puppet) Has(what string) bool {
+	p.Mu.Lock()
+	defer p.Mu.Unlock()
 	return slices.Contains(p.heard, what)
 }
 
-func (p *puppet) run() {
-	p.become(func(s *supervisor.Snapshot) { s.State, s.Want, s.Run.PID = supervisor.Healthy, true, 4711 })
+func (p *Puppet) BecomeHealthy() {
+	p.Become(func(s *supervisor.Snapshot) { s.State, s.Want, s.Run.PID = supervisor.Healthy, true, 4711 })
 }
 
-func (p *puppet) end(want bool) {
-	p.become(func(s *supervisor.Snapshot) {
+func (p *Puppet) end(want bool) {
+	p.Become(func(s *supervisor.Snapshot) {
 		s.State, s.Want = supervisor.Stopping, want
-		if !p.slow {
+		if !p.Slow {
 			s.State, s.Run.PID = supervisor.Stopped, 0
 		}
 	})
 }
 
-func (p *puppet) Start()    { p.hear("start"); p.run() }
-func (p *puppet) TakeOver() { p.hear("take-over"); p.run() }
-func (p *puppet) Restart()  { p.hear("restart"); p.run() }
-func (p *puppet) Stop()     { p.hear("stop"); p.end(false) }
-func (p *puppet) Quit()     { p.hear("quit"); p.end(true) }
-func (p *puppet) Hurry()    { p.hear("hurry"); p.slow = false; p.end(false) }
-func (p *puppet) Look()     { p.hear("look") }
+func (p *Puppet) Start()    { p.hear("start"); p.BecomeHealthy() }
+func (p *Puppet) TakeOver() { p.hear("take-over"); p.BecomeHealthy() }
+func (p *Puppet) Restart()  { p.hear("restart"); p.BecomeHealthy() }
+func (p *Puppet) Stop()     { p.hear("stop"); p.end(false) }
+func (p *Puppet) Quit()     { p.hear("quit"); p.end(true) }
+func (p *Puppet) Hurry()    { p.hear("hurry"); p.Slow = false; p.end(false) }
+func (p *Puppet) Look()     { p.hear("look") }
 
-func (p *puppet) Changed() <-chan supervisor.Snapshot { return p.changed }
-func (p *puppet) Events() <-chan supervisor.Event     { return p.events }
+func (p *Puppet) Changed() <-chan supervisor.Snapshot { return p.changed }
+func (p *Puppet) Events() <-chan supervisor.Event     { return p.Told }
 
-func (p *puppet) Run(ctx context.Context) error {
-	p.become(func(*supervisor.Snapshot) {})
+func (p *Puppet) Run(ctx context.Context) error {
+	p.Become(func(*supervisor.Snapshot) {})
 	<-ctx.Done()
 	return nil
 }

@@ -1,4 +1,4 @@
-package app
+package words
 
 import (
 	"fmt"
@@ -17,54 +17,54 @@ func Sentence(e supervisor.Event) string {
 	var line string
 	switch e.What {
 	case supervisor.EventStarted:
-		line = facts("started", prefixed("process ", pid(e)), s.Note)
+		line = Facts("started", Prefixed("process ", PID(e)), s.Note)
 	case supervisor.EventHealthy:
-		line = facts(chosen(e.Recovery, "healthy again", "healthy"), s.URL, Latency(s.Health.Latency))
+		line = Facts(Chosen(e.Recovery, "healthy again", "healthy"), s.URL, Latency(s.Health.Latency))
 	case supervisor.EventUnhealthy:
-		line = facts("unhealthy: hung", e.Text)
+		line = Facts("unhealthy: hung", e.Text)
 	case supervisor.EventBusy:
-		line = facts("busy: it works, but does not answer", e.Text)
+		line = Facts("busy: it works, but does not answer", e.Text)
 	case supervisor.EventCrashed:
-		line = facts("crashed"+ended(e)+prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+		line = Facts("crashed"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventAmended:
-		line = facts("the cause is clearer now"+prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+		line = Facts("the cause is clearer now"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventWorkerDied:
-		line = facts("a worker died"+prefixed(": ", e.Verdict.Summary), e.Text, e.Verdict.Remedy)
+		line = Facts("a worker died"+Prefixed(": ", e.Verdict.Summary), e.Text, e.Verdict.Remedy)
 	case supervisor.EventRestarting:
-		line = facts("restarting", nextStart(e))
+		line = Facts("restarting", nextStart(e))
 	case supervisor.EventGaveUp:
-		line = facts("gave up"+prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+		line = Facts("gave up"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventStopping:
-		line = chosen(e.Asked, "stopping", "stopping: it does not answer")
+		line = Chosen(e.Asked, "stopping", "stopping: it does not answer")
 	case supervisor.EventStopped:
-		line = chosen(e.Asked, "stopped", "ended by itself"+ended(e)+prefixed(": ", e.Verdict.Summary))
+		line = Chosen(e.Asked, "stopped", "ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary))
 	case supervisor.EventAttached:
-		line = facts("found running, attached", prefixed("process ", pid(e)), prefixed("up ", lasting(s.Run.Started, e.At)))
+		line = Facts("found running, attached", Prefixed("process ", PID(e)), Prefixed("up ", lasting(s.Run.Started, e.At)))
 	case supervisor.EventTookOver:
-		line = "took over from " + orElse(e.Text, "a copy that was started by hand")
+		line = "took over from " + OrElse(e.Text, "a copy that was started by hand")
 	case supervisor.EventPortTaken:
-		line = facts(portHeld(s), e.Text)
+		line = Facts(portHeld(s), e.Text)
 	case supervisor.EventKeeperLost:
-		line = facts("its keeper died"+prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+		line = Facts("its keeper died"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventEnvMissing:
-		line = "part of the crash environment did not arrive in Python: " + orElse(e.Text, "names unknown")
+		line = "part of the crash environment did not arrive in Python: " + OrElse(e.Text, "names unknown")
 	default: // of a newer Vivarium
-		line = facts(string(e.What), e.Text)
+		line = Facts(string(e.What), e.Text)
 	}
 	if e.Away {
-		line = facts(line, away(e))
+		line = Facts(line, Away(e))
 	}
 	return Plain(line)
 }
 
-func chosen(yes bool, a, b string) string {
+func Chosen(yes bool, a, b string) string {
 	if yes {
 		return a
 	}
 	return b
 }
 
-func orElse(s, otherwise string) string { return chosen(s != "", s, otherwise) }
+func OrElse(s, otherwise string) string { return Chosen(s != "", s, otherwise) }
 
 // ended is how the process ended, as far as the verdict does not say it: " (SIGSEGV)", " (exit code 3)".
 func ended(e supervisor.Event) string {
@@ -90,17 +90,17 @@ func nextStart(e supervisor.Event) string {
 
 func portHeld(s supervisor.Snapshot) string {
 	if s.Owner.Copy {
-		return fmt.Sprintf("%s (PID %d)", wordWithoutEnv, s.Owner.PID)
+		return fmt.Sprintf("%s (PID %d)", WithoutEnv, s.Owner.PID)
 	}
 	return fmt.Sprintf("port %d is taken", s.Port)
 }
 
-// neverRan: the verdict is on a start that was refused, not on a death.
-func neverRan(k crash.Kind) bool {
+// NeverRan: the verdict is on a start that was refused, not on a death.
+func NeverRan(k crash.Kind) bool {
 	return k == crash.KindPortTaken || k == crash.KindCannotStart || k == crash.KindConfig
 }
 
-func away(e supervisor.Event) string {
+func Away(e supervisor.Event) string {
 	if !e.Away {
 		return ""
 	}
@@ -110,7 +110,7 @@ func away(e supervisor.Event) string {
 	return "It happened at " + Clock(e.Exit.At, e.At) + ", while Vivarium was not running"
 }
 
-func pid(e supervisor.Event) string {
+func PID(e supervisor.Event) string {
 	if e.Snapshot.Run.PID == 0 {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package app
+package words
 
 import (
 	"fmt"
@@ -14,13 +14,13 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
-// status is what is said of one backend: a line that always has something, and up to two more that may be empty.
-type status struct{ line, detail, note string }
+// StatusText is what is said of one backend: a line that always has something, and up to two more that may be empty.
+type StatusText struct{ Line, Detail, Note string }
 
-// statusOf says how a backend is, and what to do if that is not well. room is what its line may hold beside the name.
-func statusOf(s supervisor.Snapshot, now time.Time, room int) status {
+// StatusOf says how a backend is, and what to do if that is not well. room is what its line may hold beside the name.
+func StatusOf(s supervisor.Snapshot, now time.Time, room int) StatusText {
 	switch {
-	case misconfigured(s) && !active(s):
+	case Misconfigured(s) && !Active(s):
 		return configStatus(s, room)
 	case s.HeldBy != 0:
 		return heldStatus(s, now)
@@ -29,20 +29,20 @@ func statusOf(s supervisor.Snapshot, now time.Time, room int) status {
 	case s.State == supervisor.Stopped && s.Owner != (port.Owner{}):
 		return ownerStatus(s, now)
 	}
-	return status{line: stateLine(s, now), detail: detailOf(s, now), note: noteOf(s, now)}
+	return StatusText{Line: stateLine(s, now), Detail: DetailOf(s, now), Note: noteOf(s, now)}
 }
 
 // StatusLine says in one line how a backend is, without its name.
 func StatusLine(s supervisor.Snapshot, now time.Time) string {
-	st := statusOf(s, now, maxTitle)
-	return Short(facts(st.line), maxTitle)
+	st := StatusOf(s, now, MaxTitle)
+	return Short(Facts(st.Line), MaxTitle)
 }
 
-// misconfigured: the configuration cannot be used.
-func misconfigured(s supervisor.Snapshot) bool { return Plain(s.ConfigProblem) != "" }
+// Misconfigured: the configuration cannot be used.
+func Misconfigured(s supervisor.Snapshot) bool { return Plain(s.ConfigProblem) != "" }
 
-// active: a process of the backend is there, or about to be.
-func active(s supervisor.Snapshot) bool {
+// Active: a process of the backend is there, or about to be.
+func Active(s supervisor.Snapshot) bool {
 	switch s.State {
 	case supervisor.Starting, supervisor.Healthy, supervisor.Unhealthy, supervisor.Stopping, supervisor.Restarting:
 		return true
@@ -50,33 +50,33 @@ func active(s supervisor.Snapshot) bool {
 	return false
 }
 
-// alive: there is a process that was not told to end.
-func alive(s supervisor.Snapshot) bool {
-	return active(s) && s.State != supervisor.Stopping && s.State != supervisor.Restarting
+// Alive: there is a process that was not told to end.
+func Alive(s supervisor.Snapshot) bool {
+	return Active(s) && s.State != supervisor.Stopping && s.State != supervisor.Restarting
 }
 
 func stateLine(s supervisor.Snapshot, now time.Time) string {
 	word := StateWord(s)
 	switch s.State {
 	case supervisor.Starting, supervisor.Stopping:
-		return facts(word, lasting(s.Since, now))
+		return Facts(word, lasting(s.Since, now))
 	case supervisor.Healthy:
-		return facts(word, Latency(s.Health.Latency))
+		return Facts(word, Latency(s.Health.Latency))
 	case supervisor.Unhealthy:
 		quiet := s.Health.Good
 		if quiet.IsZero() {
 			quiet = s.Since
 		}
-		return facts(word, prefixed("no answer for ", lasting(quiet, now)))
+		return Facts(word, Prefixed("no answer for ", lasting(quiet, now)))
 	case supervisor.Restarting:
 		again := ""
 		if s.Retry.After(now) { // a moment, not a countdown: an open menu must not change under the pointer
 			again = "next start at " + clockSeconds(s.Retry, now)
 		}
 		if s.Crashes > 1 {
-			return facts(word, again, fmt.Sprintf("%d crashes in a row", s.Crashes))
+			return Facts(word, again, fmt.Sprintf("%d crashes in a row", s.Crashes))
 		}
-		return facts(word, again)
+		return Facts(word, again)
 	}
 	return word
 }
@@ -88,16 +88,16 @@ func lasting(since, now time.Time) string {
 	return Duration(now.Sub(since))
 }
 
-func prefixed(prefix, s string) string {
+func Prefixed(prefix, s string) string {
 	if s == "" {
 		return ""
 	}
 	return prefix + s
 }
 
-// detailOf is "Up 3 h 12 min · 1.2 GB · 4 % CPU · OpenMP: 2 runtimes (faiss, torch)".
-func detailOf(s supervisor.Snapshot, now time.Time) string {
-	if !alive(s) || s.Run.PID == 0 {
+// DetailOf is "Up 3 h 12 min · 1.2 GB · 4 % CPU · OpenMP: 2 runtimes (faiss, torch)".
+func DetailOf(s supervisor.Snapshot, now time.Time) string {
+	if !Alive(s) || s.Run.PID == 0 {
 		return ""
 	}
 	memory, cpu := "", ""
@@ -108,7 +108,7 @@ func detailOf(s supervisor.Snapshot, now time.Time) string {
 	if s.State == supervisor.Starting { // its age is in the status already
 		up = ""
 	}
-	return facts(prefixed("Up ", up), memory, cpu, OpenMPText(s.OpenMP))
+	return Facts(Prefixed("Up ", up), memory, cpu, OpenMPText(s.OpenMP))
 }
 
 // OpenMPText says which runtimes are loaded, given their paths: "OpenMP: 1 runtime", "OpenMP: 2 runtimes (faiss, torch)"; "" for none.
@@ -132,10 +132,10 @@ func OpenMPText(paths []string) string {
 func noteOf(s supervisor.Snapshot, now time.Time) string {
 	var missing, changed, semaphores, problem string
 	if len(s.Missing) > 0 {
-		missing = wordMissingShort + ": " + strings.Join(s.Missing, ", ") + " missing"
+		missing = MissingShort + ": " + strings.Join(s.Missing, ", ") + " missing"
 	}
 	if s.ConfigChanged {
-		changed = wordChanged
+		changed = Changed
 	}
 	if s.State == supervisor.Unhealthy {
 		problem = s.Health.Problem
@@ -143,18 +143,18 @@ func noteOf(s supervisor.Snapshot, now time.Time) string {
 	if s.Semaphores > 0 {
 		semaphores = Count(s.Semaphores, "named semaphore", "named semaphores") + " left behind by ended runs"
 	}
-	return facts(missing, problem, changed, s.Note, semaphores, TallyLine(s.Tally, now))
+	return Facts(missing, problem, changed, s.Note, semaphores, TallyLine(s.Tally, now))
 }
 
-func heldStatus(s supervisor.Snapshot, now time.Time) status {
+func heldStatus(s supervisor.Snapshot, now time.Time) StatusText {
 	kept := fmt.Sprintf("kept by vivarium run (PID %d)", s.HeldBy)
 	if s.State == supervisor.Stopped { // nothing is known of it but its holder
-		return status{line: kept}
+		return StatusText{Line: kept}
 	}
-	return status{line: facts(StateWord(s), kept), detail: detailOf(s, now), note: noteOf(s, now)}
+	return StatusText{Line: Facts(StateWord(s), kept), Detail: DetailOf(s, now), Note: noteOf(s, now)}
 }
 
-func ownerStatus(s supervisor.Snapshot, now time.Time) status {
+func ownerStatus(s supervisor.Snapshot, now time.Time) StatusText {
 	o := s.Owner
 	who := "a process of another user"
 	if o.PID != 0 {
@@ -162,40 +162,40 @@ func ownerStatus(s supervisor.Snapshot, now time.Time) status {
 	}
 	switch {
 	case o.Copy:
-		return status{line: fmt.Sprintf("%s (PID %d)", wordWithoutEnv, o.PID), detail: "Take Over ends it and starts it properly", note: noteOf(s, now)}
+		return StatusText{Line: fmt.Sprintf("%s (PID %d)", WithoutEnv, o.PID), Detail: "Take Over ends it and starts it properly", Note: noteOf(s, now)}
 	case o.Ours:
-		return status{line: facts("Stopped", fmt.Sprintf("an earlier server still runs (PID %d)", o.PID)), detail: o.Why, note: noteOf(s, now)}
+		return StatusText{Line: Facts("Stopped", fmt.Sprintf("an earlier server still runs (PID %d)", o.PID)), Detail: o.Why, Note: noteOf(s, now)}
 	}
-	return status{line: facts("Stopped", fmt.Sprintf("port %d is taken by %s", s.Port, who)), detail: o.Why, note: noteOf(s, now)}
+	return StatusText{Line: Facts("Stopped", fmt.Sprintf("port %d is taken by %s", s.Port, who)), Detail: o.Why, Note: noteOf(s, now)}
 }
 
 // reasonStatus puts a reason and its remedy in the status line, or the remedy below it where both are too long.
-func reasonStatus(word, reason, remedy string, room int, note string) status {
-	line := facts(word, Plain(reason))
-	if full := facts(line, Plain(remedy)); remedy != "" && len([]rune(full)) <= room {
-		return status{line: full, note: note}
+func reasonStatus(word, reason, remedy string, room int, note string) StatusText {
+	line := Facts(word, Plain(reason))
+	if full := Facts(line, Plain(remedy)); remedy != "" && len([]rune(full)) <= room {
+		return StatusText{Line: full, Note: note}
 	}
-	rest := wrap(remedy, maxTitle, 2)
+	rest := wrap(remedy, MaxTitle, 2)
 	switch len(rest) {
 	case 0:
-		return status{line: line, note: note}
+		return StatusText{Line: line, Note: note}
 	case 1:
-		return status{line: line, detail: rest[0], note: note}
+		return StatusText{Line: line, Detail: rest[0], Note: note}
 	}
-	return status{line: line, detail: rest[0], note: rest[1]}
+	return StatusText{Line: line, Detail: rest[0], Note: rest[1]}
 }
 
 // configStatus shows a mistake in the configuration by the file's name and line, as short as a menu needs it.
-func configStatus(s supervisor.Snapshot, room int) status {
-	problem, remedy := configProblem(s)
+func configStatus(s supervisor.Snapshot, room int) StatusText {
+	problem, remedy := ConfigProblem(s)
 	if Plain(problem) == "" {
 		problem, remedy = remedy, ""
 	}
-	return reasonStatus("", orElse(Plain(problem), "the configuration cannot be used"), remedy, room, "")
+	return reasonStatus("", OrElse(Plain(problem), "the configuration cannot be used"), remedy, room, "")
 }
 
-// configProblem takes the one line of a configuration error apart: "vivarium.toml:3: port: wants …", "write it like this: …".
-func configProblem(s supervisor.Snapshot) (problem, remedy string) {
+// ConfigProblem takes the one line of a configuration error apart: "vivarium.toml:3: port: wants …", "write it like this: …".
+func ConfigProblem(s supervisor.Snapshot) (problem, remedy string) {
 	problem = s.ConfigProblem
 	if i := strings.LastIndex(problem, "; "); i > 0 {
 		problem, remedy = problem[:i], problem[i+2:]
@@ -211,16 +211,16 @@ func configProblem(s supervisor.Snapshot) (problem, remedy string) {
 	return problem, remedy
 }
 
-// lastOf is "Last crash: two OpenMP runtimes · 14:02", or "" when there was none, or when the status says it already.
-func lastOf(s supervisor.Snapshot, now time.Time) string {
+// LastOf is "Last crash: two OpenMP runtimes · 14:02", or "" when there was none, or when the status says it already.
+func LastOf(s supervisor.Snapshot, now time.Time) string {
 	if s.Last.Kind == "" || s.LastAt.IsZero() {
 		return ""
 	}
 	word := "Last crash: "
 	switch {
-	case neverRan(s.Last.Kind) && !active(s): // the status says it
+	case NeverRan(s.Last.Kind) && !Active(s): // the status says it
 		return ""
-	case neverRan(s.Last.Kind):
+	case NeverRan(s.Last.Kind):
 		word = "Last problem: "
 	case s.Last.Kind == crash.KindCleanExit:
 		word = "Last end: "
@@ -231,13 +231,13 @@ func lastOf(s supervisor.Snapshot, now time.Time) string {
 		name = string(s.Last.Kind)
 	}
 	if s.State == supervisor.GaveUp { // the reason is in the status
-		return facts(word+at, chosen(s.Crashes > 1, fmt.Sprintf("%d in a row", s.Crashes), ""))
+		return Facts(word+at, Chosen(s.Crashes > 1, fmt.Sprintf("%d in a row", s.Crashes), ""))
 	}
-	return word + Short(name, maxTitle-len([]rune(word))-len(between)-len(at)) + between + at
+	return word + Short(name, MaxTitle-len([]rune(word))-len(Between)-len(at)) + Between + at
 }
 
-// summaryOf counts several backends: "3 backends: 2 healthy, 1 stopped".
-func summaryOf(all []supervisor.Snapshot) string {
+// SummaryOf counts several backends: "3 backends: 2 healthy, 1 stopped".
+func SummaryOf(all []supervisor.Snapshot) string {
 	order := []string{"misconfigured", "gave up", "hung", "without the crash environment", "restarting", "busy", "starting", "stopping", "healthy", "stopped"}
 	n := map[string]int{}
 	for _, s := range all {
@@ -250,16 +250,16 @@ func summaryOf(all []supervisor.Snapshot) string {
 		}
 	}
 	line := Count(len(all), "backend", "backends") + ": " + strings.Join(parts, ", ")
-	if over := len(all) - maxBackends; over > 0 {
-		line = Short(line, maxTitle-25) + between + fmt.Sprintf("%d not shown", over)
+	if over := len(all) - MaxBackends; over > 0 {
+		line = Short(line, MaxTitle-25) + Between + fmt.Sprintf("%d not shown", over)
 	}
-	return Short(line, maxTitle)
+	return Short(line, MaxTitle)
 }
 
 // briefOf is a backend's state as one word of a summary.
 func briefOf(s supervisor.Snapshot) string {
 	switch {
-	case misconfigured(s) && !active(s):
+	case Misconfigured(s) && !Active(s):
 		return "misconfigured"
 	case s.State == supervisor.Stopped && s.Owner.Copy:
 		return "without the crash environment"
@@ -269,6 +269,6 @@ func briefOf(s supervisor.Snapshot) string {
 	return strings.ToLower(StateWord(s))
 }
 
-// maxBackends is how many backends the menu has room for: systray cannot remove items, so the slots are built at start and
+// MaxBackends is how many backends the menu has room for: systray cannot remove items, so the slots are built at start and
 // unused ones stay hidden.
-const maxBackends = 8
+const MaxBackends = 8

@@ -1,4 +1,4 @@
-package app
+package words
 
 import (
 	"fmt"
@@ -14,19 +14,19 @@ import (
 
 // Words that a status line and a menu item share.
 const (
-	wordTakeOver     = "Take Over"
-	wordTryAgain     = "Try Again"
-	wordChanged      = "configuration changed: restart to apply"
-	wordWithoutEnv   = "running without the crash environment"
-	wordUnnamed      = "backend"
-	wordMissingShort = "crash environment incomplete"
+	TakeOver     = "Take Over"
+	TryAgain     = "Try Again"
+	Changed      = "configuration changed: restart to apply"
+	WithoutEnv   = "running without the crash environment"
+	Unnamed      = "backend"
+	MissingShort = "crash environment incomplete"
 )
 
-// maxTitle is how many characters a menu line may have before it is cut: a menu must not cover the screen.
-const maxTitle = 90
+// MaxTitle is how many characters a menu line may have before it is cut: a menu must not cover the screen.
+const MaxTitle = 90
 
-// between stands between two facts of one line.
-const between = " · "
+// Between stands between two facts of one line.
+const Between = " · "
 
 // StateWord is a state as a person reads it.
 func StateWord(s supervisor.Snapshot) string {
@@ -190,8 +190,8 @@ func wrap(s string, n, lines int) []string {
 	return out
 }
 
-// sentence ends a text with a full stop, so that another one can follow.
-func sentence(s string) string {
+// EndSentence ends a text with a full stop, so that another one can follow.
+func EndSentence(s string) string {
 	s = strings.TrimSpace(s)
 	if s == "" || strings.HasSuffix(s, "…") {
 		return s
@@ -202,32 +202,32 @@ func sentence(s string) string {
 	return s + "."
 }
 
-// sentences joins what there is of them.
-func sentences(parts ...string) string {
+// Sentences joins what there is of them.
+func Sentences(parts ...string) string {
 	var out []string
 	for _, p := range parts {
-		if p = sentence(Plain(p)); p != "" {
+		if p = EndSentence(Plain(p)); p != "" {
 			out = append(out, p)
 		}
 	}
 	return strings.Join(out, " ")
 }
 
-// facts joins what there is of them in one line.
-func facts(parts ...string) string {
+// Facts joins what there is of them in one line.
+func Facts(parts ...string) string {
 	var out []string
 	for _, p := range parts {
 		if p != "" {
 			out = append(out, p)
 		}
 	}
-	return strings.Join(out, between)
+	return strings.Join(out, Between)
 }
 
-// nameOf is a backend's name for a line that has more to say.
-func nameOf(s supervisor.Snapshot) string {
+// NameOf is a backend's name for a line that has more to say.
+func NameOf(s supervisor.Snapshot) string {
 	if n := Short(s.Backend, 40); n != "" {
 		return n
 	}
-	return wordUnnamed
+	return Unnamed
 }

@@ -1,4 +1,4 @@
-package app
+package words
 
 import (
 	"math"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
@@ -47,13 +48,13 @@ func TestSharesAndLatencies(t *testing.T) {
 
 func TestAMomentHasItsDateWhenItIsNotToday(t *testing.T) {
 	for at, want := range map[time.Time]string{
-		noon:                            "14:02",
-		noon.Add(-14 * time.Hour):       "00:02",
-		noon.Add(-15 * time.Hour):       "13 Mar 23:02",
-		noon.AddDate(-1, 0, 0):          "14 Mar 2025 14:02",
-		noon.In(time.FixedZone("", -9)): "14:02", // said in the time zone of now
+		testkit.Noon:                            "14:02",
+		testkit.Noon.Add(-14 * time.Hour):       "00:02",
+		testkit.Noon.Add(-15 * time.Hour):       "13 Mar 23:02",
+		testkit.Noon.AddDate(-1, 0, 0):          "14 Mar 2025 14:02",
+		testkit.Noon.In(time.FixedZone("", -9)): "14:02", // said in the time zone of now
 	} {
-		require.Equal(t, want, Clock(at, noon))
+		require.Equal(t, want, Clock(at, testkit.Noon))
 	}
 }
 
@@ -74,14 +75,14 @@ func TestShortCutsAtCharactersAndSaysSo(t *testing.T) {
 }
 
 func FuzzShortIsAlwaysPrintableAndNeverTooLong(f *testing.F) {
-	for _, s := range nasty {
+	for _, s := range testkit.Nasty {
 		f.Add(s, 5)
 	}
 	f.Fuzz(func(t *testing.T, s string, n int) {
-		requireFit(t, Short(s, n), max(n, 0))
+		testkit.RequireFit(t, Short(s, n), max(n, 0))
 		require.LessOrEqual(t, len(wrap(s, max(n, 1), 3)), 3)
 		for _, line := range wrap(s, max(n, 1), 3) {
-			requireFit(t, line, max(n, 1))
+			testkit.RequireFit(t, line, max(n, 1))
 		}
 	})
 }
@@ -94,15 +95,15 @@ func TestWrapBreaksAtSpaces(t *testing.T) {
 }
 
 func TestSentencesEndBeforeTheNextBegins(t *testing.T) {
-	require.Equal(t, "One. Two! Three.", sentences("One", "", "Two!", " Three. "))
-	require.Empty(t, sentences("", " "))
+	require.Equal(t, "One. Two! Three.", Sentences("One", "", "Two!", " Three. "))
+	require.Empty(t, Sentences("", " "))
 }
 
 func TestEveryEventHasASentence(t *testing.T) {
-	s := in(supervisor.Healthy, time.Hour)
-	exit := &keeper.Exit{Run: s.Run, At: ago(time.Minute), Known: true, Signal: syscall.SIGSEGV}
-	retry := in(supervisor.Restarting, 0, with(func(s *supervisor.Snapshot) { s.Retry = noon.Add(2 * time.Second) }))
-	byHand := in(supervisor.Stopped, 0, with(func(s *supervisor.Snapshot) { s.Owner = port.Owner{PID: 7, Copy: true} }))
+	s := testkit.In(supervisor.Healthy, time.Hour)
+	exit := &keeper.Exit{Run: s.Run, At: testkit.Ago(time.Minute), Known: true, Signal: syscall.SIGSEGV}
+	retry := testkit.In(supervisor.Restarting, 0, testkit.With(func(s *supervisor.Snapshot) { s.Retry = testkit.Noon.Add(2 * time.Second) }))
+	byHand := testkit.In(supervisor.Stopped, 0, testkit.With(func(s *supervisor.Snapshot) { s.Owner = port.Owner{PID: 7, Copy: true} }))
 	for _, c := range []struct {
 		e    supervisor.Event
 		want string
@@ -112,16 +113,16 @@ func TestEveryEventHasASentence(t *testing.T) {
 		{supervisor.Event{What: supervisor.EventHealthy, Snapshot: s, Recovery: true}, "healthy again · http://127.0.0.1:8000 · 12 ms"},
 		{supervisor.Event{What: supervisor.EventUnhealthy, Text: "no answer"}, "unhealthy: hung · no answer"},
 		{supervisor.Event{What: supervisor.EventBusy}, "busy: it works, but does not answer"},
-		{supervisor.Event{What: supervisor.EventCrashed, Verdict: openMP, Exit: exit}, "crashed (SIGSEGV): two OpenMP runtimes in one process · " + openMP.Remedy},
-		{supervisor.Event{What: supervisor.EventCrashed, At: noon, Away: true, Exit: &keeper.Exit{At: ago(time.Hour), Known: true, Code: 3}},
+		{supervisor.Event{What: supervisor.EventCrashed, Verdict: testkit.OpenMP, Exit: exit}, "crashed (SIGSEGV): two OpenMP runtimes in one process · " + testkit.OpenMP.Remedy},
+		{supervisor.Event{What: supervisor.EventCrashed, At: testkit.Noon, Away: true, Exit: &keeper.Exit{At: testkit.Ago(time.Hour), Known: true, Code: 3}},
 			"crashed (exit code 3) · It happened at 13:02, while Vivarium was not running"},
-		{supervisor.Event{What: supervisor.EventWorkerDied, Verdict: openMP, Text: "process 9"}, "a worker died: two OpenMP runtimes in one process · process 9 · " + openMP.Remedy},
-		{supervisor.Event{What: supervisor.EventRestarting, At: noon, Snapshot: retry}, "restarting · next start in 2 s"},
-		{supervisor.Event{What: supervisor.EventGaveUp, Verdict: openMP}, "gave up: two OpenMP runtimes in one process · " + openMP.Remedy},
+		{supervisor.Event{What: supervisor.EventWorkerDied, Verdict: testkit.OpenMP, Text: "process 9"}, "a worker died: two OpenMP runtimes in one process · process 9 · " + testkit.OpenMP.Remedy},
+		{supervisor.Event{What: supervisor.EventRestarting, At: testkit.Noon, Snapshot: retry}, "restarting · next start in 2 s"},
+		{supervisor.Event{What: supervisor.EventGaveUp, Verdict: testkit.OpenMP}, "gave up: two OpenMP runtimes in one process · " + testkit.OpenMP.Remedy},
 		{supervisor.Event{What: supervisor.EventStopping, Asked: true}, "stopping"},
 		{supervisor.Event{What: supervisor.EventStopped, Asked: true}, "stopped"},
 		{supervisor.Event{What: supervisor.EventStopped, Exit: &keeper.Exit{Known: true}}, "ended by itself (exit code 0)"},
-		{supervisor.Event{What: supervisor.EventAttached, At: noon, Snapshot: s}, "found running, attached · process 4711 · up 1 h"},
+		{supervisor.Event{What: supervisor.EventAttached, At: testkit.Noon, Snapshot: s}, "found running, attached · process 4711 · up 1 h"},
 		{supervisor.Event{What: supervisor.EventTookOver, Text: "python3.12 (PID 7)"}, "took over from python3.12 (PID 7)"},
 		{supervisor.Event{What: supervisor.EventPortTaken, Snapshot: byHand}, "running without the crash environment (PID 7)"},
 		{supervisor.Event{What: supervisor.EventKeeperLost, Exit: &keeper.Exit{}}, "its keeper died"},
@@ -136,10 +137,10 @@ func TestWordsForPeopleAreWhole(t *testing.T) {
 	require.Equal(t, "1 crash", Count(1, "crash", "crashes"))
 	require.Equal(t, "0 crashes", Count(0, "crash", "crashes"))
 	for s := supervisor.Stopped; s <= supervisor.GaveUp; s++ {
-		word := StateWord(in(s, 0))
+		word := StateWord(testkit.In(s, 0))
 		require.NotEmpty(t, word)
 		require.Equal(t, strings.ToUpper(word[:1]), word[:1])
 		require.True(t, utf8.ValidString(word))
 	}
-	require.Equal(t, "Healthy · 12 ms", StatusLine(in(supervisor.Healthy, 0), noon))
+	require.Equal(t, "Healthy · 12 ms", StatusLine(testkit.In(supervisor.Healthy, 0), testkit.Noon))
 }

@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
@@ -62,14 +63,14 @@ type deathRow struct {
 
 func printDeaths(w io.Writer, name, dir string, deaths []record.Kept, asJSON bool) error {
 	if len(deaths) == 0 && !asJSON {
-		_, err := fmt.Fprintf(w, "%s: no crash on record\n", app.Plain(name))
+		_, err := fmt.Fprintf(w, "%s: no crash on record\n", words.Plain(name))
 		return err
 	}
 	for _, d := range deaths {
 		var err error
 		if asJSON {
 			err = printJSON(w, deathRow{
-				V: app.RowVersion, At: d.At, Backend: name, Dir: dir, Run: d.Run, Uptime: d.Uptime.Seconds(), Healthy: d.Healthy, Signal: d.Signal,
+				V: control.RowVersion, At: d.At, Backend: name, Dir: dir, Run: d.Run, Uptime: d.Uptime.Seconds(), Healthy: d.Healthy, Signal: d.Signal,
 				Code: exitCodeOf(d.Death), Verdict: d.Verdict, First: d.First, Worker: d.Worker, Record: d.File, Report: d.Page,
 			})
 		} else {
@@ -92,7 +93,7 @@ func exitCodeOf(d record.Death) *int {
 
 // deathLines is a death as one line for a person, and where to read more about it in another.
 func deathLines(name string, d record.Kept) string {
-	line := fmt.Sprintf("%s  %s: %s", d.At.Local().Format("2006-01-02 15:04:05"), app.Plain(name), app.Plain(d.Verdict.Summary))
+	line := fmt.Sprintf("%s  %s: %s", d.At.Local().Format("2006-01-02 15:04:05"), words.Plain(name), words.Plain(d.Verdict.Summary))
 	how := d.Signal
 	if code := exitCodeOf(d.Death); code != nil {
 		how = fmt.Sprintf("exit code %d", *code)
@@ -101,14 +102,14 @@ func deathLines(name string, d record.Kept) string {
 		line += " (" + how + ")"
 	}
 	if d.Worker == 0 {
-		line += ", after " + app.Duration(d.Uptime)
+		line += ", after " + words.Duration(d.Uptime)
 	}
 	line += "\n"
 	switch {
 	case d.Page != "":
-		line += "    report  " + app.Plain(d.Page) + "\n"
+		line += "    report  " + words.Plain(d.Page) + "\n"
 	case d.File != "":
-		line += "    record  " + app.Plain(d.File) + "\n"
+		line += "    record  " + words.Plain(d.File) + "\n"
 	}
 	return line
 }

@@ -14,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
@@ -289,12 +291,12 @@ func TestLoginIsSwitchedForTheProgramBesideThisOne(t *testing.T) {
 	atHome(t)
 	_, told, code := do(t, "login", "status")
 	require.Equal(t, codeFailed, code)
-	require.Contains(t, told, app.MenubarProgram)
+	require.Contains(t, told, desktop.MenubarProgram)
 }
 
 func TestAnErrorKeepsItsCodeHoweverItIsWrapped(t *testing.T) {
 	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", usage("y"))))
-	require.Equal(t, codeNotRunning, codeOf(fmt.Errorf("x: %w", app.ErrNotHeld)))
+	require.Equal(t, codeNotRunning, codeOf(fmt.Errorf("x: %w", control.ErrNotHeld)))
 	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", &config.Error{})))
 	require.Equal(t, codeFailed, codeOf(errors.New("x")))
 }

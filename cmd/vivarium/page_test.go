@@ -11,7 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
@@ -118,7 +118,7 @@ func TestTheDoctorsPageIsWrittenWhereTheStateIs(t *testing.T) {
 }
 
 func TestADoctorsPageMarksWhatWouldMeet(t *testing.T) {
-	x := app.Examination{Backend: "brain", Checks: []app.Check{{Code: "VIV001", State: app.Pass, Text: "a"}, {Code: "VIV014", State: app.Fail, Text: "b", Remedy: "do c"}}}
+	x := doctor.Examination{Backend: "brain", Checks: []doctor.Check{{Code: "VIV001", State: doctor.Pass, Text: "a"}, {Code: "VIV014", State: doctor.Fail, Text: "b", Remedy: "do c"}}}
 	d := doctorOf(x, time.Now())
 	require.Equal(t, "fail", d.Checks[1].State)
 	require.Empty(t, d.Copies.Together)

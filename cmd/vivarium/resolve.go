@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
@@ -47,7 +48,7 @@ func (h home) kept(ctx context.Context) []string {
 	var dirs []string
 	for _, s := range sockets {
 		one, cancel := context.WithTimeout(ctx, 2*time.Second)
-		if c, err := app.Dial(one, filepath.Dir(s)); err == nil {
+		if c, err := control.Dial(one, filepath.Dir(s)); err == nil {
 			if row, err := c.Status(one); err == nil && row.Dir != "" {
 				dirs = append(dirs, row.Dir)
 			}

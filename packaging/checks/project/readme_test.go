@@ -13,7 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
@@ -50,7 +50,7 @@ func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
 func TestTheReadmeNamesEveryCheckOfTheDoctor(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("\n| code | name | what it looks at |\n|---|---|---|\n")
-	for _, c := range app.CheckCodes() {
+	for _, c := range doctor.CheckCodes() {
 		b.WriteString("| `" + c[0] + "` | " + c[1] + " | " + c[2] + " |\n")
 	}
 	written(t, "<!-- checks: written by `go test ./packaging/checks/project -update` -->", "<!-- end of checks -->", b.String())
