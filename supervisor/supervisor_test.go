@@ -121,7 +121,7 @@ func (k *fakeKeeper) Forget(run string) error {
 
 func (k *fakeKeeper) Close() error { k.mu.Lock(); defer k.mu.Unlock(); k.note("close"); return nil }
 
-// stage is a Supervisor in a world of fakes, inside a synctest bubble.
+// stage is a Supervisor in a system of fakes, inside a synctest bubble.
 type stage struct {
 	*Supervisor
 	k       *fakeKeeper
