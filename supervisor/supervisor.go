@@ -309,8 +309,8 @@ type message struct {
 
 // mailbox never blocks a sender: intents come from a UI loop, and results from goroutines that must not pile up.
 type mailbox struct {
-	ping    chan struct{}
-	mu      sync.Mutex
+	ping     chan struct{}
+	mu       sync.Mutex
 	messages []message
 }
 

@@ -1,3 +1,5 @@
+// Package probe asks a backend for its health, once. Begin with Backend. It knows nothing of phases, of failures in a row, or of what
+// follows from an answer: the supervisor decides that.
 package probe
 
 import (
