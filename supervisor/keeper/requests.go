@@ -56,7 +56,7 @@ func (s *server) spawn(r request) error {
 	}
 	s.spawning = true
 	go func() {
-		c, err := s.nest.spawn(context.Background(), *r.Spec)
+		c, err := s.spawner.spawn(context.Background(), *r.Spec)
 		s.spawned <- spawnResult{client: r.from, id: r.ID, child: c, err: err}
 	}()
 	return nil
@@ -120,7 +120,7 @@ func (s *server) climb(r Run, l Ladder) {
 	}
 	hurry := make(chan struct{})
 	s.stop = &stopping{run: r.ID, hurry: hurry}
-	k := s.nest.kin(r)
+	k := s.spawner.descendantsOf(r)
 	go func() { s.stopped <- l.climb(context.Background(), k, hurry) }()
 }
 
@@ -128,7 +128,7 @@ func (s *server) forget(run string) error {
 	if s.exit == nil || !s.exit.told || s.exit.run.ID != run {
 		return fmt.Errorf("%w: %s", ErrUnknownRun, run)
 	}
-	if err := s.nest.records.forget(s.exit.run); err != nil {
+	if err := s.spawner.records.forget(s.exit.run); err != nil {
 		return err
 	}
 	s.exit = nil
