@@ -30,6 +30,7 @@ type Keeper interface {
 	Stop(run string, l keeper.Ladder) error
 	Wait(ctx context.Context) (keeper.Exit, error)
 	Forget(run string) error
+	Goodbye(ctx context.Context)
 	Close() error
 }
 
@@ -207,8 +208,10 @@ func (s *Supervisor) finish() {
 	case <-done:
 	case <-t.C:
 	}
-	if s.conn != nil {
-		_ = s.conn.Close()
+	if s.conn != nil { // a keeper with nothing to keep is not left behind
+		ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+		defer cancel()
+		s.conn.Goodbye(ctx)
 	}
 }
 

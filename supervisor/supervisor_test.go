@@ -119,6 +119,8 @@ func (k *fakeKeeper) Forget(run string) error {
 	return nil
 }
 
+func (k *fakeKeeper) Goodbye(context.Context) { _ = k.Close() }
+
 func (k *fakeKeeper) Close() error { k.mu.Lock(); defer k.mu.Unlock(); k.note("close"); return nil }
 
 // stage is a Supervisor in a system of fakes, inside a synctest bubble.

@@ -17,7 +17,8 @@ func (s *server) handle(r request) {
 		s.detach()
 		return
 	}
-	if r.ID == 0 { // no request: hello, or what a newer app has to say
+	if r.ID == 0 { // no request: hello, goodbye, or what a newer app has to say
+		r.from.parting = r.from.parting || r.Type == typeGoodbye
 		return
 	}
 	answer := message{Type: typeOK, ID: r.ID}

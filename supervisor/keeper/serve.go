@@ -137,7 +137,7 @@ func (s *server) loop(ctx context.Context) error {
 		tidy.Reset(tidyTime)
 		if !s.unneeded() || s.clearing {
 			idle.Stop()
-		} else if s.leaving {
+		} else if s.leaving || s.client != nil && s.client.parting {
 			s.leave()
 		} else {
 			idle.Reset(s.idle)
@@ -165,9 +165,10 @@ func problem(doing string, err error) {
 	}
 }
 
-// unneeded: there is no child and no client, nor are they about to be.
+// unneeded: there is no child and no client, nor are they about to be. A client that said goodbye waits for the end, and is none.
 func (s *server) unneeded() bool {
-	return s.run == nil && !s.spawning && s.waiting == nil && s.stop == nil && (s.client == nil && s.nextClient == nil || s.leaving)
+	alone := s.nextClient == nil && (s.client == nil || s.client.parting)
+	return s.run == nil && !s.spawning && s.waiting == nil && s.stop == nil && (alone || s.leaving)
 }
 
 // leave ends the remains of the last run, and then the loop. They could not write any more without us.
@@ -205,6 +206,9 @@ func (s *server) accept(ln net.Listener) {
 // attach makes c the client, unless there is one. One that has hung up is still there until all it said is read; a next client that
 // has hung up has not said anything yet.
 func (s *server) attach(c *client) {
+	if s.client != nil && s.client.parting { // whoever comes meanwhile needs us
+		s.detach()
+	}
 	switch {
 	case s.client != nil && !s.client.gone():
 		c.refuse(s.client.pid)
