@@ -15,6 +15,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // Intents are what a person wants of one backend. They never block and never fail; what comes of them is told by a Snapshot.
@@ -94,8 +95,11 @@ func New(o Options) (*App, error) {
 		}
 		a.state = state
 	}
-	if err := os.MkdirAll(a.state, 0o700); err != nil {
+	if err := safefile.Folder(a.state); err != nil {
 		return nil, fmt.Errorf("making the state folder: %w", err)
+	}
+	if err := keeper.CheckState(a.state); err != nil {
+		return nil, err
 	}
 	bell, err := hangDoorbell(a.state)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -138,7 +139,7 @@ func realFolder(dir string) (string, error) {
 
 // change rewrites the list while no other program does.
 func (b *Backends) change(f func([]string) []string) error {
-	if err := os.MkdirAll(filepath.Dir(b.Path), 0o700); err != nil {
+	if err := safefile.Folder(filepath.Dir(b.Path)); err != nil {
 		return fmt.Errorf("making the state folder: %w", err)
 	}
 	unlock, err := b.lock()

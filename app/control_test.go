@@ -28,7 +28,7 @@ type host struct {
 
 func hold(t *testing.T) *host {
 	t.Helper()
-	h := &host{folder: filepath.Join(shortDir(t), "b"), puppet: newPuppet("/srv/brain")}
+	h := &host{folder: filepath.Join(shortDir(t), "b", "x"), puppet: newPuppet("/srv/brain")}
 	held, err := Hold(h.folder)
 	require.NoError(t, err)
 	h.Held = held
@@ -107,7 +107,7 @@ func TestWithoutAHolderThereIsNobodyToReach(t *testing.T) {
 }
 
 func TestASocketPathThatIsTooLongNamesThePathAndTheRemedy(t *testing.T) {
-	folder := filepath.Join(shortDir(t), strings.Repeat("x", 120))
+	folder := filepath.Join(shortDir(t), "b", strings.Repeat("x", 120))
 	_, err := Hold(folder)
 	require.ErrorContains(t, err, folder)
 	require.ErrorContains(t, err, "VIVARIUM_HOME")

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // home is this person's Vivarium: the state folder, and the backends in it.
@@ -24,6 +25,9 @@ func openHome() (home, error) {
 	}
 	if state, err = filepath.Abs(state); err != nil {
 		return home{}, fmt.Errorf("finding the state folder: %w", err)
+	}
+	if err := keeper.CheckState(state); err != nil {
+		return home{}, &codeError{codeFailed, err}
 	}
 	return home{state}, nil
 }

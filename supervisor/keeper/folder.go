@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"syscall"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // The files of a keeper in its folder. The supervisor keeps files of its own beside them.
@@ -41,6 +43,33 @@ type records struct{ dir string }
 
 func (r records) path(name string) string { return filepath.Join(r.dir, name) }
 
+// MakeFolder makes the folder of a backend, <state>/b/<name>, with what it lies in. A state folder that somebody else can have prepared or
+// can write into is refused before anything is made in it: see CheckState.
+func MakeFolder(dir string) error {
+	b := filepath.Dir(filepath.Clean(dir))
+	state := filepath.Dir(b)
+	if err := CheckState(state); err != nil {
+		return err
+	}
+	for _, folder := range []string{state, b, dir} {
+		if err := safefile.Folder(folder); err != nil {
+			return fmt.Errorf("making the state folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// CheckState refuses a state folder, and the folders in it that hold sockets and programs, with a *safefile.OwnerError if another user owns
+// one or can write into it. What is not there yet is no error.
+func CheckState(state string) error {
+	for _, folder := range []string{state, filepath.Join(state, "b"), filepath.Join(state, "bin")} {
+		if err := safefile.CheckFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("opening the state folder: %w", err)
+		}
+	}
+	return nil
+}
+
 // started writes run.json: before the fork with the ID alone, again with PID and Stamp.
 func (r records) started(run Run) error { return r.save(record{Run: run, Boot: bootID()}) }
 
@@ -56,7 +85,7 @@ func (r records) failed(last Run) error {
 // to fill one. It returns the descriptor for ended, noFile if there is none.
 func (r records) begin() int {
 	_ = syscall.Unlink(r.path(exitFile)) // to replace it would take longer than all the rest of ended
-	fd, err := syscall.Open(r.path(exitFile+".tmp"), syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC, 0o600)
+	fd, err := createNew(r.path(exitFile + ".tmp"))
 	if err != nil {
 		return noFile // ended tries again, and tells
 	}
@@ -67,15 +96,17 @@ func (r records) begin() int {
 func (r records) ended(fd int, exit []byte) error {
 	tmp := r.path(exitFile + ".tmp")
 	var err error
-	if fd == noFile {
-		err = writeFile(tmp, exit, syscall.O_TRUNC)
-	} else {
+	given := fd != noFile
+	if !given {
+		fd, err = createNew(tmp)
+	}
+	if err == nil {
 		err = fill(fd, exit)
 	}
 	if err == nil {
 		err = syscall.Rename(tmp, r.path(exitFile))
 	}
-	if err == syscall.ENOENT && fd != noFile { // somebody cleaned up
+	if err == syscall.ENOENT && given { // somebody cleaned up
 		return r.ended(noFile, exit)
 	}
 	if err != nil {
@@ -146,7 +177,7 @@ func (r records) save(rec record) error {
 	b, err := json.Marshal(rec)
 	if err == nil {
 		b = append(b, bytes.Repeat([]byte{' '}, max(0, recordSize-1-len(b)))...)
-		err = writeFile(r.path(runFile), append(b, '\n'), 0)
+		err = writeInPlace(r.path(runFile), append(b, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", runFile, err)
@@ -154,13 +185,32 @@ func (r records) save(rec record) error {
 	return nil
 }
 
-// writeFile is os.WriteFile without the detour through the netpoller, which has no use for files.
-func writeFile(path string, b []byte, flags int) error {
-	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_CLOEXEC|flags, 0o600)
+// writeInPlace writes over a file's beginning, and makes the file if there is none. It goes without the detour through the netpoller,
+// which has no use for files, and neither follows a link nor waits at a named pipe.
+func writeInPlace(path string, b []byte) error {
+	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
 	return fill(fd, b)
+}
+
+// createNew makes a file that was not there before, in place of whatever is left of an earlier attempt.
+func createNew(path string) (fd int, err error) {
+	for range 3 {
+		fd, err = syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o600)
+		if err != syscall.EEXIST {
+			break
+		}
+		if err = syscall.Unlink(path); err != nil && err != syscall.ENOENT {
+			break
+		}
+		err = syscall.EEXIST
+	}
+	if err != nil {
+		return noFile, err
+	}
+	return fd, nil
 }
 
 // fill writes a file, and closes it.
@@ -185,9 +235,9 @@ func writeAll(fd int, p []byte) (n int, err error) {
 }
 
 // Lock takes the lock at path without waiting, or returns ErrLocked. It is released by closing the file, and by the kernel
-// when the process ends; no child inherits it.
+// when the process ends; no child inherits it. A link at path is refused, and a file of another user.
 func Lock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := safefile.OpenState(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("locking: %w", err)
 	}
