@@ -2,7 +2,7 @@
 // environment that came from elsewhere, a state folder that somebody else may have prepared.
 //
 // Open and Read are for files that a person or another program wrote: links are followed, but only regular files are read, and only so
-// much of them. OpenState, Replace and Folder are for the program's own state: nothing is reached through a link, and what belongs to
+// much of them. OpenState, ReadState, Replace and Folder are for the program's own state: nothing is reached through a link, and what belongs to
 // somebody else is refused. The variants with In work below an *os.Root. The package imports the standard
 // library alone, because the keeper links it.
 package safefile
@@ -153,6 +153,11 @@ func OpenState(path string, flags int) (*os.File, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// ReadState reads a whole file of the program's own state, as OpenState and Read.
+func ReadState(path string, limit int64) ([]byte, error) {
+	return all(limit)(OpenState(path, os.O_RDONLY))
 }
 
 // Replace puts a whole file of mode 0600 in place of what is there, by a new file beside it and a rename: whoever reads the path sees the
