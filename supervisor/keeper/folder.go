@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
@@ -36,6 +37,9 @@ type record struct {
 // recordSize is what run.json is filled up to. It is written in place, always as long and within one page, because a kill of
 // the keeper cannot tear such a write, and because replacing a file costs 250 µs on ext4, three times in each restart.
 const recordSize = 1024
+
+// maxStateFile is the most that is read of run.json and exit.json, in bytes. An exit has the tail of a log in it.
+const maxStateFile = 16 << 20
 
 // records is the folder's memory: what a keeper leaves behind for whoever comes after it. Nothing is synced: it is for the
 // death of a process, not of the machine; another boot makes it void.
@@ -141,12 +145,12 @@ func (r records) news() *Exit {
 }
 
 func (r records) exit() *Exit {
-	b, err := os.ReadFile(r.path(exitFile))
+	b, err := safefile.ReadState(r.path(exitFile), maxStateFile)
 	if err != nil {
 		return nil
 	}
 	e := new(Exit)
-	if json.Unmarshal(b, e) != nil {
+	if json.Unmarshal(b, e) != nil || !possible(e.Run) {
 		return nil
 	}
 	return e
@@ -162,16 +166,23 @@ func (r records) last() (Run, bool) {
 }
 
 func (r records) load() (record, bool) {
-	b, err := os.ReadFile(r.path(runFile))
+	b, err := safefile.ReadState(r.path(runFile), maxStateFile)
 	if err != nil {
 		return record{}, false
 	}
 	var rec record
-	if json.Unmarshal(b, &rec) != nil || rec.Run.ID == "" {
+	if json.Unmarshal(b, &rec) != nil || !possible(rec.Run) {
 		return record{}, false
 	}
 	return rec, true
 }
+
+// possible: a keeper can have written this. Its ID becomes part of files' names, and its PID may be sent signals.
+func possible(run Run) bool {
+	return len(run.ID) <= 64 && run.ID != "" && strings.Trim(run.ID, idLetters) == "" && run.PID >= 0 && run.PID != 1
+}
+
+const idLetters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
 
 func (r records) save(rec record) error {
 	b, err := json.Marshal(rec)

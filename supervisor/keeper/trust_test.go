@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -156,4 +157,55 @@ func TestARecordThatIsANamedPipeIsNotWaitedFor(t *testing.T) {
 	go func() { done <- records{dir}.started(Run{ID: "a"}) }()
 	eventually(t, func() bool { return len(done) == 1 })
 	require.Error(t, <-done)
+}
+
+func TestARecordThatCannotBeReadIsNoRecordAndNothingIsWaitedFor(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"a named pipe":   func(path string) error { return syscall.Mkfifo(path, 0o600) },
+		"a device":       func(path string) error { return os.Symlink("/dev/zero", path) },
+		"a folder":       func(path string) error { return os.Mkdir(path, 0o700) },
+		"without an end": func(path string) error { return errors.Join(os.WriteFile(path, nil, 0o600), os.Truncate(path, 1<<40)) },
+		"garbage":        func(path string) error { return os.WriteFile(path, []byte("{\"run\":"), 0o600) },
+		"the first PID": func(path string) error {
+			return os.WriteFile(path, []byte(`{"run":{"id":"a","pid":1,"stamp":"1"}}`), 0o600)
+		},
+		"a negative PID":  func(path string) error { return os.WriteFile(path, []byte(`{"run":{"id":"a","pid":-1}}`), 0o600) },
+		"a path as an ID": func(path string) error { return os.WriteFile(path, []byte(`{"run":{"id":"../../x"}}`), 0o600) },
+		"a long ID": func(path string) error {
+			return os.WriteFile(path, []byte(`{"run":{"id":"`+strings.Repeat("a", 300)+`"}}`), 0o600)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := stateDir(t)
+			require.NoError(t, os.MkdirAll(dir, 0o700))
+			require.NoError(t, put(filepath.Join(dir, runFile)))
+			_, err := Attach(soon(t), dir)
+			require.ErrorIs(t, err, ErrNone)
+			_, ok := records{dir}.last()
+			require.False(t, ok)
+
+			require.NoError(t, os.RemoveAll(filepath.Join(dir, runFile)))
+			require.NoError(t, records{dir}.started(Run{ID: "a", PID: 4194303, Stamp: "1"}))
+			require.NoError(t, put(filepath.Join(dir, exitFile)))
+			c, err := Attach(soon(t), dir)
+			require.NoError(t, err)
+			e, err := c.Wait(soon(t))
+			require.NoError(t, err)
+			require.False(t, e.Known, "it is not known how it ended")
+			require.Equal(t, 4194303, e.Run.PID)
+		})
+	}
+}
+
+func TestALockThatIsALinkOrAPipeIsAnErrorOfAttachAndNotWaitedFor(t *testing.T) {
+	for name, put := range map[string]func(path string) error{
+		"a link":       func(path string) error { return os.Symlink("/etc/hostname", path) },
+		"a named pipe": func(path string) error { return syscall.Mkfifo(path, 0o600) },
+	} {
+		dir := stateDir(t)
+		require.NoError(t, os.MkdirAll(dir, 0o700))
+		require.NoError(t, put(filepath.Join(dir, lockFile)))
+		_, err := Attach(soon(t), dir)
+		require.ErrorContains(t, err, "not a regular file", name)
+	}
 }
