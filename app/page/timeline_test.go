@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func TestAnAxisBeginsAtZeroHasRoundLinesAndHoldsTheHighestValue(t *testing.T) {
@@ -44,14 +44,14 @@ func TestAnAxisOfAnyValueIsFinite(t *testing.T) {
 	}
 }
 
-func timelineOf(t *testing.T, uptime time.Duration, samples ...supervisor.Sample) *timeline {
+func timelineOf(t *testing.T, uptime time.Duration, samples ...record.Sample) *timeline {
 	t.Helper()
-	return newTimeline(supervisor.Record{Death: supervisor.Death{At: died, Uptime: uptime}, Samples: samples}, plainWords)
+	return newTimeline(record.Record{Death: record.Death{At: died, Uptime: uptime}, Samples: samples}, plainWords)
 }
 
 // at is a sample some seconds before the death.
-func at(seconds int, rss uint64, latency time.Duration) supervisor.Sample {
-	return supervisor.Sample{At: died.Add(-time.Duration(seconds) * time.Second), RSS: rss, CPU: 0.5, Latency: latency, OK: latency > 0}
+func at(seconds int, rss uint64, latency time.Duration) record.Sample {
+	return record.Sample{At: died.Add(-time.Duration(seconds) * time.Second), RSS: rss, CPU: 0.5, Latency: latency, OK: latency > 0}
 }
 
 func TestWhereNothingWasMeasuredThereIsAGapAndNoLine(t *testing.T) {
@@ -68,7 +68,7 @@ func TestWhereNothingWasMeasuredThereIsAGapAndNoLine(t *testing.T) {
 
 func TestSamplesAtTheUsualDistanceHaveNoGaps(t *testing.T) {
 	for _, step := range []int{1, 5, 14, 60} { // a health interval may be long
-		var samples []supervisor.Sample
+		var samples []record.Sample
 		for s := 10 * step; s > 0; s -= step {
 			samples = append(samples, at(s, 1e9, 1e6))
 		}

@@ -92,12 +92,12 @@ func TestARuntimeWithoutAnEndIsNotHashedAndNamed(t *testing.T) {
 }
 
 func TestWhatIsReadOfAllFilesTogetherHasAnEnd(t *testing.T) {
-	a := newAllowance()
+	a := &allowance{}
 	for range maxContents / maxLibrary {
 		require.NoError(t, a.take("x", maxLibrary))
 	}
 	require.ErrorIs(t, a.take("x", 1), errContents)
-	require.ErrorContains(t, newAllowance().take("x", maxLibrary+1), "x is larger than")
+	require.ErrorContains(t, new(allowance).take("x", maxLibrary+1), "x is larger than")
 }
 
 // What took the square of a number took minutes here, and took half an hour for a hostile file.
