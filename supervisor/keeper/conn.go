@@ -23,6 +23,7 @@ type Conn struct {
 	mu       sync.Mutex
 	run      *Run
 	stopping bool
+	parts    bool // the keeper knows what a goodbye is
 	exit     *Exit
 	calls    map[uint64]chan message
 	next     uint64
@@ -147,6 +148,10 @@ func (c *Conn) Goodbye(ctx context.Context) {
 		return
 	}
 	c.mu.Lock()
+	if !c.parts {
+		c.mu.Unlock()
+		return
+	}
 	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
 	_, err := c.conn.Write(message{Type: typeGoodbye}.encode())
 	c.mu.Unlock()
@@ -290,7 +295,7 @@ func (c *Conn) take(m message) error {
 	defer c.mu.Unlock()
 	switch m.Type {
 	case typeHello:
-		c.run, c.stopping = m.Run, m.Stopping
+		c.run, c.stopping, c.parts = m.Run, m.Stopping, m.Goodbye
 		if exit != nil {
 			c.exit = exit
 		}

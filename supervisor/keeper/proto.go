@@ -10,7 +10,7 @@ import (
 // The protocol, for whoever reads this package first. A keeper listens on the Unix socket DIR/sock. Both sides send JSON
 // objects, one a line:
 //
-//	both      hello {proto, version, pid}      the first line of each side; the keeper's also tells run, exit, stopping
+//	both      hello {proto, version, pid}      the first line of each side; the keeper's also tells run, exit, stopping, goodbye
 //	keeper    busy {pid}                       instead of hello, and the end: another client is attached
 //	client    spawn {id, spec}                 answered by ok {id, run}, when the run's program has started
 //	client    stop {id, run_id, ladder}        answered by ok {id} once accepted; the end comes as an exit
@@ -55,6 +55,7 @@ type message struct {
 	Ladder   *Ladder         `json:"ladder,omitempty"`
 	Exit     json.RawMessage `json:"exit,omitempty"` // encoded once: for the file and for the wire
 	Stopping bool            `json:"stopping,omitempty"`
+	Goodbye  bool            `json:"goodbye,omitempty"` // in the keeper's hello: it knows that word
 	Error    *wireError      `json:"error,omitempty"`
 }
 
