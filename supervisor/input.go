@@ -35,6 +35,12 @@ type (
 		saved   *record.Saved // nil after a clean quit, or the first time
 		found   found
 		report  string // the page about the last unasked end, "" none
+		missed  []missed
+	}
+	// missed is a death that an app has forgotten at the keeper and did not live to write down.
+	missed struct {
+		exit    keeper.Exit
+		verdict crash.Verdict
 	}
 	// unreachable comes before began, as often as the keeper that is there cannot be reached.
 	unreachable struct {
@@ -47,6 +53,7 @@ type (
 		ending  bool         // a stop of it is under way
 		exit    *keeper.Exit // it ended while nobody was attached
 		verdict crash.Verdict
+		dead    bool   // the exit is the last word of a keeper that is dead
 		problem string // the keeper is there but cannot be reached: said, and tried again
 	}
 	launched struct {
@@ -140,7 +147,7 @@ type (
 		runID  string
 		ladder keeper.Ladder
 	}
-	doEndStale struct { // end what a lost keeper left behind
+	doEndStale struct { // let the keeper go, if there is one, and end what is left of the run
 		run    keeper.Run
 		ladder keeper.Ladder
 	}

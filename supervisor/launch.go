@@ -216,7 +216,7 @@ func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, e
 	if err != nil {
 		return keeper.Run{}, false, nil
 	}
-	if !exit.Known {
+	if !exit.Known || !conn.Live() {
 		if err := l.s.system.EndStale(ctx, exit.Run, keeper.Ladder{}); err != nil {
 			return keeper.Run{}, false, fmt.Errorf("ending what a lost keeper left behind: %w", err)
 		}

@@ -57,6 +57,14 @@ func (p *play) crash(kind crash.Kind) *play {
 	return p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true, Signal: 11}, crash.Verdict{Kind: kind, Summary: string(kind)}})
 }
 
+// woundUp says that nothing is left of what was stopped.
+func (p *play) woundUp() *play {
+	p.t.Helper()
+	require.Equal(p.t, Stopping, p.m.State)
+	require.True(p.t, has[doEndStale](p.last), "nobody looks for what is left")
+	return p.feed(staleEnded{runID: p.m.Run.ID})
+}
+
 // bad lets n health intervals pass in which nobody answers, with what the tree used and logged meanwhile.
 func (p *play) bad(n int, cpu time.Duration, logSize func(i int) int64) *play {
 	for i := range n {
@@ -165,9 +173,13 @@ func TestGiveUpAfterZeroNeverGivesUp(t *testing.T) {
 
 func TestAStopDuringBackOffSticksAndIsRemembered(t *testing.T) {
 	p := newPlay(t, in("restarting")).feed(stop{})
-	require.Equal(t, Stopped, p.m.State)
 	require.False(t, p.m.Want)
 	require.False(t, p.m.savedIn(p.last).Want)
+	require.Equal(t, []What{EventStopping}, p.events(), "what is left of the run that crashed may still be there")
+	require.Equal(t, "r0", p.m.Run.ID)
+	p.woundUp()
+	require.Equal(t, Stopped, p.m.State)
+	require.Equal(t, []What{EventStopped}, p.events())
 	p.after(time.Hour).feed(due{})
 	require.Equal(t, Stopped, p.m.State)
 }
@@ -188,11 +200,11 @@ func TestAStopDuringALaunchCancelsItAndEndsWhatItStarted(t *testing.T) {
 	require.True(t, has[doCancel](p.last))
 	p.launch()
 	require.True(t, has[doStop](p.last), "the launch won the race: its run is stopped")
-	p.crash("segfault")
+	p.crash("segfault").woundUp()
 	require.Equal(t, Stopped, p.m.State)
 	require.NotContains(t, p.events(), EventCrashed, "a stop that a person asked for is never news")
 
-	p = newPlay(t, in("launching")).feed(stop{}).feed(launchFailed{attempt: 1, canceled: true})
+	p = newPlay(t, in("launching")).feed(stop{}).feed(launchFailed{attempt: 1, canceled: true}).woundUp()
 	require.Equal(t, Stopped, p.m.State)
 }
 
@@ -200,7 +212,7 @@ func TestAStartDuringAStopStartsAgainAfterIt(t *testing.T) {
 	p := newPlay(t, in("healthy")).feed(stop{}).feed(start{}).crash("x")
 	require.Equal(t, Starting, p.m.State)
 	require.True(t, p.m.launching)
-	p = newPlay(t, in("healthy")).feed(restart{}).feed(stop{}).crash("x")
+	p = newPlay(t, in("healthy")).feed(restart{}).feed(stop{}).crash("x").woundUp()
 	require.Equal(t, Stopped, p.m.State, "the last word counts")
 }
 
@@ -270,7 +282,7 @@ func TestARunThatWasToldToStopIsLetGo(t *testing.T) {
 	c.Autostart = false
 	p := newPlay(t, &machine{}).feed(began{config: c, saved: &record.Saved{Want: false}, found: found{run: run}})
 	require.Equal(t, Stopping, p.m.State)
-	p.crash("x")
+	p.crash("x").woundUp()
 	require.Equal(t, Stopped, p.m.State)
 	p = newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Quit: true}, found: found{run: run}})
 	p.crash("x")

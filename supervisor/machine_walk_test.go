@@ -22,7 +22,7 @@ import (
 )
 
 // situations are the states, and the two that have a launch under way.
-var situations = []string{"stopped", "launching", "starting", "healthy", "unhealthy", "stopping", "stopping a launch", "restarting", "gave-up"}
+var situations = []string{"stopped", "launching", "starting", "healthy", "unhealthy", "stopping", "stopping a launch", "winding up", "winding up alone", "restarting", "gave-up", "unreachable"}
 
 // in gives a machine in that situation, at noon, with run r1 where something runs.
 func in(situation string) *machine {
@@ -56,12 +56,25 @@ func in(situation string) *machine {
 	case "stopping":
 		run(Stopping)
 		m.Want = false
+	case "winding up":
+		run(Healthy)
+		m.Want = false
+		m.windUp(testkit.Noon, false, false)
+	case "winding up alone":
+		run(Healthy)
+		m.Want = false
+		m.windUp(testkit.Noon, false, true)
+	case "unreachable":
+		run(Stopping)
+		m.Want = false
+		m.cannotReach(testkit.Noon, "the keeper cannot be reached: it is silent")
 	case "stopping a launch":
 		m.Want = true
 		m.launch(testkit.Noon, doLaunch{})
 		m.onStop(testkit.Noon)
 	case "restarting":
 		m.Want = true
+		m.lastRun = "r0"
 		m.record(testkit.Noon, record.Death{Run: "r0", At: testkit.Noon, Verdict: crash.Verdict{Kind: "segfault"}})
 		m.enter(testkit.Noon, Restarting)
 		m.Retry = testkit.Noon.Add(time.Second)

@@ -20,11 +20,12 @@ const (
 	Healthy
 	Unhealthy
 	Stopping
-	Restarting // between a crash and the next start
-	GaveUp     // waits for a person
+	Restarting  // between a crash and the next start
+	GaveUp      // waits for a person
+	Unreachable // the keeper is there and does not answer: its run may be alive, and cannot be told to stop
 )
 
-var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "stopping", "restarting", "gave-up"}
+var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "stopping", "restarting", "gave-up", "unreachable"}
 
 func (s State) String() string { return stateNames[s] }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -50,8 +51,25 @@ func (s *Supervisor) begin(ctx context.Context) {
 			return
 		}
 	}
+	in.missed = s.missed(in, out.good.evidence())
 	out.in = in
 	s.post(ctx, out)
+}
+
+// missed are the deaths that the keeper has forgotten and want.json does not know: the app that forgot them, for a start without delay, died
+// before it had written them down.
+func (s *Supervisor) missed(in began, known crash.Evidence) []missed {
+	if in.saved == nil {
+		return nil // nothing is remembered: nothing is missing
+	}
+	var all []missed
+	for _, e := range keeper.Forgotten(s.folder) {
+		recorded := slices.ContainsFunc(in.saved.Deaths, func(d record.Death) bool { return d.Run == e.Run.ID })
+		if !recorded && e.Known && !e.Asked && e.Run.ID != in.saved.Ended {
+			all = append(all, missed{e, judge(e, known)})
+		}
+	}
+	return all
 }
 
 // Waits between two attempts to reach a keeper.
@@ -89,7 +107,7 @@ func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, 
 	defer cancel()
 	exit, err := conn.Wait(wait)
 	if err == nil {
-		return conn, found{exit: &exit, verdict: judge(exit, known)}
+		return conn, found{exit: &exit, verdict: judge(exit, known), dead: !conn.Live()}
 	}
 	if run, ok := conn.Current(); ok && conn.Live() { // it was being started as we came
 		return conn, found{run: run, ending: conn.Stopping()}

@@ -70,7 +70,7 @@ func (m *machine) arm(now time.Time) {
 		if m.fresh(now) && !m.looking {
 			sooner(m.portAt)
 		}
-	case Stopping: // the keeper climbs, and tells
+	case Stopping, Unreachable: // the keeper climbs, and tells
 	}
 }
 
@@ -98,7 +98,7 @@ func (m *machine) onDue(now time.Time) {
 			m.lookAtPort(now, time.Second)
 		}
 		m.tick(now)
-	case Stopping:
+	case Stopping, Unreachable:
 		m.ignore("the keeper climbs its ladder alone")
 	}
 }
@@ -174,7 +174,7 @@ func (m *machine) onLook(now time.Time) {
 	case Stopped, GaveUp:
 		m.portAt = now
 		m.lookAtPort(now, portEvery)
-	case Stopping, Restarting:
+	case Stopping, Restarting, Unreachable:
 		m.ignore("nothing to measure")
 	}
 }
@@ -342,20 +342,29 @@ func (m *machine) onReattached(now time.Time, in reattached) {
 		m.ignore("stale: not the present run")
 		return
 	}
+	if m.stale {
+		m.ignore("its end is known")
+		return
+	}
 	switch f := in.found; {
 	case f.exit != nil:
-		m.ended(now, *f.exit, f.verdict, false)
+		m.ended(now, *f.exit, f.verdict, false, f.dead)
 	case f.run.ID == m.Run.ID:
 		m.Note = ""
+		if m.State == Unreachable {
+			m.enter(now, Stopping)
+		}
 		if m.State == Stopping { // the request may have been lost with the connection; a climb that is under way only goes on
 			m.do(doStop{m.Run.ID, m.ladder()})
 			return
 		}
 		m.ignore("it runs on")
+	case f.problem != "" && m.stopping(): // it was asked to stop, and nobody hears of it
+		m.cannotReach(now, f.problem)
 	case f.problem != "":
 		m.Note = f.problem
 	default: // the lock is free and nothing is recorded: nobody knows how it ended
 		e := keeper.Exit{Run: m.Run, At: now}
-		m.ended(now, e, judge(e, crash.Evidence{}), false)
+		m.ended(now, e, judge(e, crash.Evidence{}), false, true)
 	}
 }

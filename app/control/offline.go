@@ -22,8 +22,12 @@ func Look(ctx context.Context, state string, c config.Config) (Row, error) {
 	for {
 		client, err := Dial(ctx, folder)
 		if err == nil {
-			defer client.Close()
-			return client.Status(ctx)
+			row, err := client.Status(ctx)
+			client.Close()
+			if !errors.Is(err, ErrHolderGone) || ctx.Err() != nil {
+				return row, err
+			}
+			continue // it ended before it answered
 		}
 		if !errors.Is(err, ErrNotHeld) {
 			return Row{}, err
@@ -72,7 +76,7 @@ func unwatched(ctx context.Context, folder string, c config.Config) (supervisor.
 			return nil
 		}
 		if err != nil {
-			s.Note = err.Error()
+			s.State, s.Note = supervisor.Unreachable, "the keeper cannot be reached: "+err.Error()
 			return nil
 		}
 		defer conn.Close()
@@ -107,7 +111,7 @@ func ask(ctx context.Context, c config.Config) record.Health {
 }
 
 // EndUnwatched ends what runs in a backend's state folder while no Vivarium program keeps it, and sees to it that the next one
-// does not start it again. It returns once nothing is left; stopped is false if nothing ran. A *HeldError means: ask its holder.
+// does not start it again. It returns once nothing is left, and no keeper either; stopped is false if nothing ran. A *HeldError means: ask its holder.
 func EndUnwatched(ctx context.Context, folder string, l keeper.Ladder) (stopped bool, err error) {
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -117,15 +121,18 @@ func EndUnwatched(ctx context.Context, folder string, l keeper.Ladder) (stopped 
 			return err
 		}
 		conn, err := keeper.Attach(ctx, folder)
-		if errors.Is(err, keeper.ErrNone) {
-			return nil
+		if errors.Is(err, keeper.ErrNone) { // the last keeper may have died before it had ended what its run left
+			return keeper.EndLast(ctx, folder, l)
 		}
 		if err != nil {
 			return err
 		}
 		defer conn.Close()
-		stopped, err = endRun(ctx, conn, l)
-		return err
+		if stopped, err = endRun(ctx, conn, l); err != nil {
+			return err
+		}
+		conn.Goodbye(ctx)
+		return keeper.EndLast(ctx, folder, l)
 	})
 	return stopped, err
 }
@@ -145,7 +152,7 @@ func endRun(ctx context.Context, conn *keeper.Conn, l keeper.Ladder) (stopped bo
 	if err != nil {
 		return stopped, fmt.Errorf("waiting for the end of the run: %w", err)
 	}
-	if !exit.Known {
+	if !exit.Known || !conn.Live() { // there is nobody else who would end what is left
 		if err := keeper.End(ctx, exit.Run, l); err != nil {
 			return stopped, fmt.Errorf("ending what a lost keeper left: %w", err)
 		}

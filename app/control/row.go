@@ -240,7 +240,7 @@ func (v *RowVerdict) verdict() crash.Verdict {
 
 // stateOf gives Stopped for a word of a newer version that this one does not know.
 func stateOf(name string) supervisor.State {
-	for s := supervisor.Stopped; s <= supervisor.GaveUp; s++ {
+	for s := supervisor.Stopped; s <= supervisor.Unreachable; s++ {
 		if s.String() == name {
 			return s
 		}

@@ -24,6 +24,8 @@ func StatusOf(s supervisor.Snapshot, now time.Time, room int) StatusText {
 		return configStatus(s, room)
 	case s.HeldBy != 0:
 		return heldStatus(s, now)
+	case s.State == supervisor.Unreachable:
+		return StatusText{Line: Facts(StateWord(s), "the server may be running"), Detail: Plain(s.Note)}
 	case s.State == supervisor.GaveUp:
 		return reasonStatus("Gave up", s.Last.Summary, s.Last.Remedy, room, noteOf(s, now))
 	case s.State == supervisor.Stopped && s.Owner != (port.Owner{}):
@@ -44,7 +46,7 @@ func Misconfigured(s supervisor.Snapshot) bool { return Plain(s.ConfigProblem) !
 // Active: a process of the backend is there, or about to be.
 func Active(s supervisor.Snapshot) bool {
 	switch s.State {
-	case supervisor.Starting, supervisor.Healthy, supervisor.Unhealthy, supervisor.Stopping, supervisor.Restarting:
+	case supervisor.Starting, supervisor.Healthy, supervisor.Unhealthy, supervisor.Stopping, supervisor.Restarting, supervisor.Unreachable:
 		return true
 	}
 	return false
@@ -52,7 +54,7 @@ func Active(s supervisor.Snapshot) bool {
 
 // Alive: there is a process that was not told to end.
 func Alive(s supervisor.Snapshot) bool {
-	return Active(s) && s.State != supervisor.Stopping && s.State != supervisor.Restarting
+	return Active(s) && s.State != supervisor.Stopping && s.State != supervisor.Restarting && s.State != supervisor.Unreachable
 }
 
 func stateLine(s supervisor.Snapshot, now time.Time) string {

@@ -50,6 +50,8 @@ func StateWord(s supervisor.Snapshot) string {
 		return "Restarting"
 	case supervisor.GaveUp:
 		return "Gave up"
+	case supervisor.Unreachable:
+		return "Unreachable"
 	}
 	return "Unknown"
 }

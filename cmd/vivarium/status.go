@@ -44,7 +44,7 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 	if len(dirs) == 0 {
 		return &codeError{codeNotRunning, errors.New("there is no backend")}
 	}
-	runs := false
+	runs, unknown := false, false
 	var troubles []error
 	for _, dir := range dirs {
 		row, err := h.look(ctx, dir)
@@ -52,7 +52,7 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 			troubles = append(troubles, fmt.Errorf("%s: %w", nameOf(dir), err))
 			continue
 		}
-		runs = runs || running(row)
+		runs, unknown = runs || running(row), unknown || row.State == supervisor.Unreachable.String()
 		if asJSON {
 			err = printJSON(c.out, row)
 		} else {
@@ -64,6 +64,9 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 	}
 	if err := errors.Join(troubles...); err != nil {
 		return err
+	}
+	if unknown {
+		return &codeError{code: codeFailed}
 	}
 	if !runs {
 		return &codeError{code: codeNotRunning}

@@ -47,6 +47,7 @@ type Saved struct {
 	Last    crash.Verdict `json:"last,omitzero"`
 	LastAt  time.Time     `json:"last_at,omitzero"`
 	With    *RanWith      `json:"with,omitempty"`
+	Ended   string        `json:"ended,omitempty"`  // the last run that ended as it was asked to, which is no death
 	Deaths  []Death       `json:"deaths,omitempty"` // the last maxDeaths, oldest first
 }
 
