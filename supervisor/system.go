@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // begin finds out what is there, and tells the machine. A keeper that is there and does not answer is waited for: a decision that does
@@ -264,7 +265,7 @@ func (s *Supervisor) lookAtPort(ctx context.Context, c config.Config, mine port.
 // shorter than that: then all of it is the present run's.
 func lastLines(path string, from int64) []string {
 	const size = 64 << 10
-	f, err := os.Open(path)
+	f, err := safefile.Open(path)
 	if err != nil {
 		return nil
 	}

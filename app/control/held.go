@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -77,7 +78,7 @@ func Hold(folder string) (*Held, error) {
 
 // holderOf reads who holds a lock that was found held.
 func holderOf(path string) int {
-	text, err := os.ReadFile(path)
+	text, err := safefile.ReadState(path, 64)
 	if err != nil {
 		return 0
 	}

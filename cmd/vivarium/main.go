@@ -30,7 +30,7 @@ const (
 )
 
 func main() {
-	os.Exit(execute(console{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:]))
+	os.Exit(execute(console{os.Stdin, safe(os.Stdout), safe(os.Stderr)}, os.Args[1:]))
 }
 
 // console is where a command reads and writes.

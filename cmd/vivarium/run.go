@@ -83,7 +83,7 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 		Config: config, State: h.state, Keeper: exe, JSON: asJSON, Colour: colourful(c.out), Out: c.out, Signals: signals,
 		Log: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: logLevel(verbose)})),
 	}
-	if f, ok := c.out.(*os.File); ok {
+	if f := fileOf(c.out); f != nil {
 		o.Closed = terminal.Closed(f)
 	}
 	// It idles for days beside a server that needs the memory: a small heap collected often costs nothing at one probe in 5 s.

@@ -5,11 +5,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -102,7 +103,7 @@ func (l *rotated) create() error {
 	l.fixed = false
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
-		if !made && st.Size > 0 && !isLogName(l.path) { // somebody's program or data, which a typing error has named
+		if !made && st.Size > 0 && !safefile.IsLogName(l.path) { // somebody's program or data, which a typing error has named
 			l.fixed = true
 		}
 	case syscall.S_IFCHR: // /dev/null and its like
@@ -144,17 +145,6 @@ func openForAppending(path string) (fd int, made bool, err error) {
 	// A link to nowhere is both there and not: the log is made where it leads.
 	fd, err = ignoringEINTR(func() (int, error) { return syscall.Open(path, flags|syscall.O_CREAT, 0o600) })
 	return fd, false, err
-}
-
-// isLogName: a file of that name is a log, whoever made it. What is named otherwise and has something in it is never rotated, because to
-// rotate is to rename it away, or to remove it.
-func isLogName(path string) bool {
-	name := strings.ToLower(filepath.Base(path))
-	switch filepath.Ext(name) {
-	case "", ".log", ".out", ".err", ".txt", ".jsonl", ".ndjson":
-		return true
-	}
-	return strings.Contains(name, "log") || strings.Contains(name, "stdout") || strings.Contains(name, "stderr")
 }
 
 // refresh notices that the file at path is not ours any more, or that somebody truncated it.

@@ -75,12 +75,13 @@ func (w *RanWith) Apply(c config.Config) config.Config {
 const (
 	MaxDeaths = 100
 	wantFile  = "want.json"
+	maxState  = 16 << 20 // bytes of a file of ours; a hundred deaths have far less
 )
 
 // ReadWant gives nil when nothing was saved. A broken file is set aside, never trusted and never lost.
 func ReadWant(folder string) (*Saved, error) {
 	path := filepath.Join(folder, wantFile)
-	text, err := os.ReadFile(path)
+	text, err := safefile.ReadState(path, maxState)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
