@@ -9,11 +9,7 @@ import (
 // arrange brings the lines of several sources into an order in which each traceback is in one piece. Containers are programs of their own:
 // each keeps its lines together, the one that ended last. Processes of one program tell one story: only the tracebacks are kept together.
 func arrange(ls []line, dead string) []line {
-	mixed := false
-	for i := 1; i < len(ls) && !mixed; i++ {
-		mixed = ls[i].Source != ls[0].Source
-	}
-	if !mixed {
+	if !isMixed(ls) {
 		return ls
 	}
 	ranks := ranks(ls, dead)

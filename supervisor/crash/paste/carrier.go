@@ -194,7 +194,7 @@ func bracketed(s string) (p prefix, rest string, ok bool) {
 	if !is || left != "" || isLevel(n) || rest != "" && rest[0] != ' ' || strings.HasPrefix(rest, "  ") && allDigits(n) {
 		return p, s, false
 	}
-	if _, _, _, _, dated := stamp(inside); dated || len(inside) > 2 && allDigits(inside) {
+	if isDigit(n[0]) && (!allDigits(n) || len(n) > 2) {
 		return p, s, false
 	}
 	return prefix{kind: container, source: n}, oneSpace(rest), true

@@ -16,6 +16,8 @@ type fields struct {
 	frames               []frame
 	more                 []exception // the rest of a chain
 	stack                []string    // lines of a traceback as a list
+	group                []exception // the exceptions of a group
+	within               bool        // the traceback stood in the message
 	raw                  bool        // "log": the message is a line as the program printed it
 	other                bool        // a key of a conversation or a request: not a log record
 }
@@ -98,10 +100,7 @@ func (f *fields) lines(l line) []line {
 	}
 	trace := f.exception()
 	message := f.message
-	if strings.Contains(message, traceHeader) && trace != "" {
-		message, _, _ = strings.Cut(message, traceHeader)
-	}
-	if isQuiet(f.level) && strings.Contains(message, traceHeader) && !strings.HasPrefix(message, traceHeader) { // a conversation that was logged
+	if isQuiet(f.level) && f.within && f.message != "" { // a conversation that was logged
 		return []line{l}
 	}
 	add(message)
@@ -154,8 +153,35 @@ func (f *fields) exception() string {
 		written(&b, f.more[i])
 		b.WriteString("\nThe above exception was the direct cause of the following exception:\n\n")
 	}
+	if len(f.group) > 0 {
+		writtenGroup(&b, exception{f.kind, f.value, f.frames}, f.group)
+		return b.String()
+	}
 	written(&b, exception{f.kind, f.value, f.frames})
 	return b.String()
+}
+
+// writtenGroup writes a group as Python does, with the exceptions in it below.
+func writtenGroup(b *strings.Builder, e exception, group []exception) {
+	b.WriteString("  + Exception Group ")
+	indented(b, e, "  | ")
+	for i, inner := range group {
+		head := "    +---------------- "
+		if i == 0 {
+			head = "  +-+---------------- "
+		}
+		b.WriteString(head + strconv.Itoa(i+1) + " ----------------\n    | ")
+		indented(b, inner, "    | ")
+	}
+	b.WriteString("    +------------------------------------\n")
+}
+
+// indented writes an exception with a mark before all of its lines but the first.
+func indented(b *strings.Builder, e exception, mark string) {
+	var own strings.Builder
+	written(&own, e)
+	b.WriteString(strings.ReplaceAll(strings.TrimSuffix(own.String(), "\n"), "\n", "\n"+mark))
+	b.WriteByte('\n')
 }
 
 func written(b *strings.Builder, e exception) {
@@ -163,6 +189,9 @@ func written(b *strings.Builder, e exception) {
 		b.WriteString(traceHeader + ":\n")
 	}
 	for _, fr := range e.frames {
+		if fr.file == "" {
+			continue
+		}
 		b.WriteString(`  File "` + fr.file + `", line ` + orElse(fr.line, "0"))
 		if fr.name != "" {
 			b.WriteString(", in " + fr.name)
@@ -187,12 +216,13 @@ func escaped(l line) ([]line, bool) {
 	at := strings.Index(l.Text, traceHeader)
 	before := strings.TrimRight(l.Text[:at], " ")
 	quote := byte(0)
-	if n := len(before); n > 0 && (before[n-1] == '"' || before[n-1] == '\'') {
-		quote = before[n-1]
-		if !isTraceField(strings.TrimRight(before[:n-1], ` \`)) {
+	if q := strings.LastIndexAny(before, `"'`); q >= 0 && strings.Count(before[q:], " ") < 40 {
+		quote = before[q]
+		if !isTraceField(strings.TrimRight(before[:q], ` \`)) {
 			return nil, false
 		}
 	}
+	before = strings.TrimSuffix(before, `\n`)
 	body := l.Text[at:]
 	for i := 0; quote != 0 && i < len(body); i++ {
 		if body[i] == '\\' {
@@ -209,32 +239,28 @@ func escaped(l line) ([]line, bool) {
 		}
 		text = shorter
 	}
-	f := fields{trace: text, message: before[:len(before)-min(len(before), b2i(quote != 0))]}
+	f := fields{trace: text, message: unescape(strings.TrimRight(before, `"'`))}
 	r, _ := parseRecord(l.Text)
 	f.level, f.time = r.level, r.time
+	if _, after, ok := strings.Cut(l.Text[:at], "level="); ok && f.level == "" {
+		f.level, _, _ = strings.Cut(after, " ")
+	}
 	if isQuiet(f.level) && quote == 0 {
 		return nil, false
 	}
 	return f.lines(l), true
 }
 
-func b2i(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 // isTraceField reports whether a text ends with the name of a field that holds tracebacks: `exc_info=`, `"stack_trace": `.
 func isTraceField(s string) bool {
 	s = strings.TrimRight(s, `=: "'\`)
 	key := s[strings.LastIndexAny(s, " \t,{[(\"'|")+1:]
-	return traceKey(key) || messageKey(key) || key == "error" || key == "err"
+	return traceKey(key) || messageKey(key)
 }
 
 func traceKey(k string) bool {
 	switch k[strings.LastIndexByte(k, '.')+1:] {
-	case "exc_info", "exception", "exc_text", "stack_trace", "stackTrace", "stacktrace", "stack", "traceback", "trace", "error_stack", "stack_info", "exc", "errorStack", "exceptionStackTrace", "backtrace", "tb":
+	case "exc_info", "exception", "exc_text", "stack_trace", "stackTrace", "stacktrace", "stack", "traceback", "trace", "error_stack", "stack_info", "exc", "error", "err", "errorStack", "exceptionStackTrace", "backtrace", "tb":
 		return true
 	}
 	return false

@@ -1,6 +1,9 @@
 package paste
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // reader goes over a JSON text that may be cut off anywhere; it builds nothing but what is asked for.
 type reader struct {
@@ -10,7 +13,10 @@ type reader struct {
 	at   []int // the number of the element in each list above
 }
 
-const deepestJSON = 24
+const (
+	deepestJSON = 24
+	mostFrames  = 1000 // of one exception
+)
 
 // readFields reads a record's fields, as far as they go.
 func readFields(s string) (f fields) {
@@ -132,17 +138,20 @@ func (r *reader) field(key, raw string, text bool) {
 		if depth > 3 || f.other {
 			return
 		}
-		if !traceKey(key) && depth == 1 { // the message itself goes over to a traceback
-			f.message = unescape(raw)
-			if t := unescape(f.message); strings.Contains(f.message, traceHeader+`:\n`) {
-				f.message = t
-			}
-			f.raw = f.raw || key == "log"
+		whole := unescape(raw)
+		for strings.Contains(whole, traceHeader+`:\n`) {
+			whole = unescape(whole)
+		}
+		if key == "log" {
+			f.message, f.raw = whole, true
 			return
 		}
-		f.trace = unescape(raw)
-		for strings.Contains(f.trace, traceHeader+`:\n`) {
-			f.trace = unescape(f.trace)
+		at := strings.Index(whole, traceHeader)
+		if f.trace == "" || traceKey(key) {
+			f.trace, f.within = whole[at:], !traceKey(key)
+		}
+		if before := strings.TrimSpace(whole[:at]); before != "" && f.message == "" {
+			f.message = before
 		}
 	case key == "" && traceKey(above) && text && depth <= 3:
 		f.stack = append(f.stack, unescape(raw))
@@ -153,9 +162,9 @@ func (r *reader) field(key, raw string, text bool) {
 	case text && (key == "exc_type" || key == "errorType" || (key == "type" || key == "kind" || key == "class") && isExceptionField(above) || key == "error.kind" || key == "error.type" || key == "exception.type"):
 		r.exceptionType(unescape(raw))
 	case text && (key == "exc_value" || key == "errorMessage" || (key == "message" || key == "value" || key == "msg") && isExceptionField(above) || key == "error.message" || key == "exception.message"):
-		if n := len(f.more); n > 0 && r.inChain() {
-			f.more[n-1].value = unescape(raw)
-		} else {
+		if e := r.other(); e != nil {
+			e.value = unescape(raw)
+		} else if f.value == "" {
 			f.value = unescape(raw)
 		}
 	case text && messageKey(key) && (depth == 1 || depth == 2 && (above == "jsonPayload" || above == "record")):
@@ -180,8 +189,28 @@ func (r *reader) inChain() bool {
 	return false
 }
 
+// inGroup reports whether the reader is in an exception of a group.
+func (r *reader) inGroup() bool {
+	return slices.Contains(r.path, "exceptions")
+}
+
+// other is the exception that is read, if it is another than the record's own; nil if it is that one.
+func (r *reader) other() *exception {
+	switch f := r.f; {
+	case r.inGroup() && len(f.group) > 0:
+		return &f.group[len(f.group)-1]
+	case !r.inGroup() && r.inChain() && len(f.more) > 0:
+		return &f.more[len(f.more)-1]
+	}
+	return nil
+}
+
 func (r *reader) exceptionType(kind string) {
-	if r.inChain() {
+	switch {
+	case r.inGroup():
+		r.f.group = append(r.f.group, exception{kind: kind})
+		return
+	case r.inChain():
 		r.f.more = append(r.f.more, exception{kind: kind})
 		return
 	}
@@ -203,8 +232,11 @@ func (r *reader) frame(key, raw string) bool {
 		return false
 	}
 	to := &r.f.frames
-	if n := len(r.f.more); n > 0 && r.inChain() {
-		to = &r.f.more[n-1].frames
+	if e := r.other(); e != nil {
+		to = &e.frames
+	}
+	if r.at[list] >= mostFrames {
+		return true
 	}
 	for len(*to) <= r.at[list] {
 		*to = append(*to, frame{})

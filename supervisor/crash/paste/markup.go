@@ -143,6 +143,9 @@ func fences(ls []line) []line {
 			inside[i] = true
 		default:
 			inside[i] = open != ""
+			if open == "`" && strings.HasSuffix(l.Text, "```") {
+				open = ""
+			}
 		}
 	}
 	if !any {

@@ -44,7 +44,7 @@ func Parse(data []byte) Text {
 	ls, found := reports(text, ls)
 	ls = records(text, carriers(ls))
 	s, ls, dead := status(text, ls)
-	ls = tracebacks(arrange(ls, dead))
+	ls = arrange(tracebacks(ls), dead)
 	t := Text{Lines: make([]Line, len(ls)), Status: s, Reports: found}
 	for i, l := range ls {
 		t.Lines[i] = l.Line

@@ -90,7 +90,7 @@ type spoken struct {
 // speak reads a shell's words for a signal at the head of a text, with what may stand behind them: ": 11", "(core dumped)".
 func speak(s string) (w spoken, ok bool) {
 	known := words()
-	if len(s) < headBytes || !known.heads[s[:headBytes]] {
+	if len(s) < headBytes || !known.heads[s[:headBytes]] && (s[1] < 'A' || s[1] > 'Z' || !known.heads[strings.ToLower(s[:headBytes])]) {
 		return w, false
 	}
 	low := strings.ToLower(s[:min(len(s), known.longest+8)])

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"unicode"
 )
 
 const longestStatement = 600 // bytes: what is longer is no tool's sentence about an exit
@@ -28,7 +29,7 @@ func statements(text string, ls []line) []statement {
 		if t == "" || len(t) > longestStatement {
 			continue
 		}
-		if st, ok := shellWords(t); ok {
+		if st, ok := shellWords(t); ok && (!st.unsure || endsOutput(ls[i+1:])) {
 			add(st, i)
 			continue
 		}
@@ -38,7 +39,7 @@ func statements(text string, ls []line) []statement {
 			continue
 		}
 		for _, r := range live {
-			if !strings.Contains(t, r.mark) || isOfWorker(t) {
+			if !strings.Contains(t, r.mark) || r.kind != manager && isOfWorker(t) {
 				continue
 			}
 			if st, ok := r.read(t, darwin); ok {
@@ -53,6 +54,16 @@ func statements(text string, ls []line) []statement {
 		}
 	}
 	return found
+}
+
+// endsOutput reports whether nothing of a program follows: the text ends, or a prompt comes.
+func endsOutput(ls []line) bool {
+	for _, l := range ls[:min(len(ls), 8)] {
+		if t := strings.TrimSpace(l.Text); t != "" {
+			return prompt(t) != "" || strings.HasSuffix(t, "$") || strings.HasSuffix(t, "%")
+		}
+	}
+	return len(ls) < 8
 }
 
 // isStatement reports whether a line is one of those that statements finds.
@@ -148,7 +159,7 @@ func (r rule) read(t string, darwin bool) (st statement, ok bool) {
 // isNobody: the name is a word for some process, and says nothing of which.
 func isNobody(who string) bool {
 	switch strings.ToLower(who) {
-	case "process", "command", "task", "job", "it", "child", "subprocess", "ffmpeg", "git":
+	case "worker", "process", "command", "task", "job", "it", "child", "subprocess", "ffmpeg", "git":
 		return true
 	}
 	return false
@@ -242,7 +253,7 @@ func scriptWords(t string) (st statement, ok bool) {
 			continue
 		}
 		w, spoke := speak(strings.TrimLeft(after, " "))
-		if !spoke || w.rest != "" && w.rest[0] != ' ' && !w.core {
+		if !spoke || !w.core && !isApart(w.rest, w.local) || strings.IndexFunc(t[:i], unicode.IsLetter) < 0 {
 			continue
 		}
 		st.By = "bash"
@@ -251,6 +262,11 @@ func scriptWords(t string) (st statement, ok bool) {
 		return st, true
 	}
 	return st, false
+}
+
+// isApart reports whether what follows bash's words is set off from them, as its columns are, or nothing follows.
+func isApart(rest string, local bool) bool {
+	return rest == "" || strings.HasPrefix(rest, "  ") || local && rest[0] == ' '
 }
 
 // endsInNumber reports whether a text ends with the number of a line: "line 3", "3 行", "第 3 行", "3. sor".
@@ -269,9 +285,10 @@ func bareWords(t string) (st statement, ok bool) {
 	if !ok || strings.TrimSpace(w.rest) != "" {
 		return st, false
 	}
-	if w.local && !w.core && w.signal != "SIGSEGV" && w.signal != "SIGBUS" && w.signal != "SIGILL" && w.signal != "SIGFPE" && w.signal != "SIGKILL" && w.signal != "SIGABRT" {
+	if w.local && w.signal != "SIGSEGV" && w.signal != "SIGBUS" && w.signal != "SIGILL" && w.signal != "SIGFPE" && w.signal != "SIGKILL" && w.signal != "SIGABRT" {
 		return st, false
 	}
+	st.unsure = w.local && !w.core && !strings.ContainsAny(t, " -") // "Abandon", "Morto": words like any other
 	if w.signal == "SIGALRM" || w.signal == "SIGPIPE" && w.number == "" || w.signal == "SIGQUIT" && !w.core && w.number == "" {
 		return st, false
 	}

@@ -7,10 +7,11 @@ import (
 // statement is one line that says how a program ended.
 type statement struct {
 	Status
-	who   string // the container, unit or program that it names
-	index int
-	kind  kind
-	keep  bool // the line is evidence as well and stays among the program's
+	who    string // the container, unit or program that it names
+	index  int
+	kind   kind
+	unsure bool // it counts only where the program's output ends
+	keep   bool // the line is evidence as well and stays among the program's
 }
 
 type kind int8
@@ -104,6 +105,9 @@ func decide(found []statement, ls []line) (Status, string) {
 func follow(a, b statement) statement {
 	switch {
 	case b.kind == wrapper && a.kind != wrapper && (a.Signal != 0 || a.Code > 128 || a.OOMKilled):
+		return a
+	case b.By == "shell" && a.Signal != 0 && a.kind == shell: // somebody asked for $?, too
+		a.Code = b.Code
 		return a
 	case a.By == b.By && b.index-a.index <= mostLinesBetween:
 		merged := b

@@ -1,6 +1,7 @@
 package paste
 
 import (
+	"bytes"
 	"strings"
 	"unicode/utf8"
 )
@@ -10,6 +11,7 @@ type line struct {
 	Line
 	carrier carrier // what carried it, none if it stood bare
 	quoted  bool    // it stood in a Markdown quote
+	at      int     // where it stood, while the lines are in another order
 	record  string  // what the logging form leaves of it, if it has one
 }
 
@@ -150,7 +152,8 @@ func csi(s string) int {
 
 // withoutOrphans drops colours whose escape character got lost on the way, or was written out: "[31m", "^[[0m", "#033[1m", "\x1b[0m".
 func withoutOrphans(s string) string {
-	var b strings.Builder
+	var out []byte
+	found := false
 	for {
 		open := strings.IndexByte(s, '[')
 		if open < 0 {
@@ -161,23 +164,21 @@ func withoutOrphans(s string) string {
 			end++
 		}
 		if end >= len(s) || s[end] != 'm' || end-open > 16 || end-open < 2 {
-			b.WriteString(s[:end])
+			out = append(out, s[:end]...)
 			s = s[end:]
 			continue
 		}
-		head := s[:open]
+		out, found = append(out, s[:open]...), true
 		for _, written := range []string{"^[", "#033", `\x1b`, `\033`, `\u001b`, `\e`, "\ufffd", "␛"} {
-			if cut, ok := strings.CutSuffix(head, written); ok {
-				head = cut
+			if cut, ok := bytes.CutSuffix(out, []byte(written)); ok {
+				out = cut
 				break
 			}
 		}
-		b.WriteString(head)
 		s = s[end+1:]
 	}
-	if b.Len() == 0 {
+	if len(out) == 0 && !found {
 		return s
 	}
-	b.WriteString(s)
-	return b.String()
+	return string(append(out, s...))
 }

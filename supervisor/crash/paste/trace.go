@@ -1,6 +1,10 @@
 package paste
 
-import "strings"
+import (
+	"cmp"
+	"slices"
+	"strings"
+)
 
 const (
 	traceHeader = "Traceback (most recent call last)"
@@ -20,9 +24,29 @@ func tracebacks(ls []line) []line {
 			}
 		}
 	}
+	mixed := isMixed(ls)
+	if mixed { // each source by itself
+		for i := range ls {
+			ls[i].at = i
+		}
+		slices.SortStableFunc(ls, func(a, b line) int { return cmp.Compare(a.Source, b.Source) })
+	}
 	ls = separate(ls)
 	indentation(ls)
+	if mixed {
+		slices.SortStableFunc(ls, func(a, b line) int { return cmp.Compare(a.at, b.at) })
+	}
 	return ls
+}
+
+// isMixed reports whether the lines are of several sources.
+func isMixed(ls []line) bool {
+	for i := 1; i < len(ls); i++ {
+		if ls[i].Source != ls[0].Source {
+			return true
+		}
+	}
+	return false
 }
 
 // separate takes what stands before a traceback's lines off, or gives it a line of its own.
