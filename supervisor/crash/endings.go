@@ -324,7 +324,7 @@ func (s *scene) farewell() int {
 	return i
 }
 
-var boxEdge = regexp.MustCompile(`^\s*[╰╭─+│|=_-]*\s*$`)
+var boxEdge = regexp.MustCompile(`^\s*[╰╭╮╯─+│|=_-]*\s*$`)
 
 func unknown(s *scene) (Verdict, bool) {
 	return Verdict{

@@ -49,7 +49,7 @@ var frameForms = []struct {
 }{
 	{pattern("frame #\\d+: 0x[0-9a-f]+ ([^`\\s]+)`(.+?)(?: \\+ \\d+)?(?: at \\S+)?$"), 1, 2},
 	{pattern(`^\s*\d+\s+(\S+)\s+0x[0-9a-fA-F]+ (.+?) \+ \d+$`), 1, 2},
-	{pattern(`^\s*(?:PC: )?@\s+0x[0-9a-fA-F]+\s+(?:\d+\s+)?(.+)$`), 0, 1},
+	{pattern(`(?:^|logging\.cc:\d+: )\s*(?:PC: )?@\s+0x[0-9a-fA-F]+\s+(?:(?:\d+|\(unknown\))\s+)?(\S.*)$`), 0, 1},
 	{pattern(`^\s*(?:\d+\s+)?(/\S+?\.so[\d.]*)\(([^)+]*)(?:\+0x[0-9a-f]+)?\)\s?\[0x[0-9a-f]+\]`), 1, 2},
 	{pattern(`^#\d+\s+(?:0x[0-9a-f]+ in )?(.+?) \(.*\) from (\S+)$`), 2, 1},
 	{pattern(`^#\d+\s+(?:0x[0-9a-f]+ in )?(\S.*?) \(`), 0, 1},
@@ -69,8 +69,8 @@ func (s *scene) nativeStack() *nativeStack {
 	found := &nativeStack{line: -1}
 	s.stack = found
 	for _, h := range heads {
-		i := s.said(h.hint)
-		if i < found.line || i < 0 {
+		i := s.last(h.hint)
+		if i < found.line || i < 0 || quotedSaying(s.lines[i]) {
 			continue
 		}
 		m := h.form().FindStringSubmatch(s.lines[i])

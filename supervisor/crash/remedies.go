@@ -112,8 +112,10 @@ func askedFor(text string) string {
 		return "The model is not on this computer yet, and huggingface.co could not be reached: check the network and its proxy, or download the model first and set HF_HUB_OFFLINE=1."
 	case strings.Contains(text, "GatedRepoError") || strings.Contains(text, "Access to model") && strings.Contains(text, "restricted"):
 		return "The model's page at huggingface.co asks for your consent: give it there, and log in with `hf auth login`."
-	case strings.Contains(text, "invalid interpreter: "):
-		return "The script's first line names a Python that is gone."
+	case strings.Contains(text, "CUDA error: "):
+		return cudaRemedy(text)
+	case strings.Contains(text, "Cannot re-initialize CUDA in forked subprocess"):
+		return `Start processes anew instead of forking: multiprocessing.set_start_method("spawn") at the top of your main module.`
 	}
 	return ""
 }

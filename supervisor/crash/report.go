@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -96,7 +97,7 @@ func ParseExcerpt(text string) (*Report, error) {
 	for l := range strings.Lines(text[:min(len(text), maxReport)]) {
 		t.line(strings.TrimRight(l[:min(len(l), maxLineLength)], "\r\n"))
 	}
-	if t.keys == 0 || t.r.how() == "" && len(t.r.Said) == 0 && len(t.r.Frames) == 0 && len(t.r.Reasons) == 0 {
+	if t.keys == 0 && len(t.r.Frames) < 2 || t.r.how() == "" && len(t.r.Said) == 0 && len(t.r.Frames) == 0 && len(t.r.Reasons) == 0 {
 		return nil, ErrNoReport
 	}
 	return t.result(), nil
@@ -187,6 +188,12 @@ func (r *Report) how() string {
 	if r.Exception == "" && r.Namespace == "" && len(r.Said) > 0 && r.says("abort() called")+r.says("terminating ") != "" {
 		return "SIGABRT" // of the report only these words were copied
 	}
+	if r.Exception == "" && r.Namespace == "" && len(r.Frames) > 0 { // only the stack was copied
+		if slices.ContainsFunc(r.Frames[:min(len(r.Frames), 4)], func(f Frame) bool { return f.Symbol == "abort" || f.Symbol == "__abort" }) {
+			return "SIGABRT"
+		}
+		return "SIGSEGV" // as most of them are
+	}
 	return map[string]string{
 		"EXC_BAD_ACCESS": "SIGSEGV", "EXC_BAD_INSTRUCTION": "SIGILL", "EXC_ARITHMETIC": "SIGFPE", "EXC_BREAKPOINT": "SIGTRAP",
 		"EXC_GUARD": "SIGKILL", "EXC_RESOURCE": "SIGKILL",
@@ -252,6 +259,9 @@ func ofTheSystem(image string) bool {
 func (f Frame) text() string {
 	if f.Symbol == "" || strings.HasPrefix(strings.TrimLeft(f.Symbol, "_"), "Z") { // a mangled name says nothing
 		return f.Image
+	}
+	if f.Image == "" {
+		return f.Symbol
 	}
 	return fmt.Sprintf("%s (%s)", f.Image, f.Symbol)
 }

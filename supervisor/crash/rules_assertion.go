@@ -62,11 +62,14 @@ var sayings = []saying{
 const fewerThreads = "\x00OMP_NUM_THREADS"
 
 func cudaGaveUp(m []string) Verdict {
-	v := Verdict{Summary: "the graphics card gave up: " + m[1], Remedy: "CUDA_LAUNCH_BLOCKING=1 in the server's environment makes the stack show the call that did it."}
-	if strings.Contains(m[1], "device-side assert") {
-		v.Remedy = "Mostly an index is out of range (a token, a label): run it once on the CPU, which names the line. " + v.Remedy
+	return Verdict{Summary: "the graphics card gave up: " + m[1], Remedy: cudaRemedy(m[1])}
+}
+
+func cudaRemedy(said string) string {
+	if strings.Contains(said, "device-side assert") {
+		return "Mostly an index is out of range (a token, a label): run it once on the CPU, which names the line."
 	}
-	return v
+	return "CUDA_LAUNCH_BLOCKING=1 in the server's environment makes the stack show the call that did it."
 }
 
 // gaveUp is the verdict on a library that gave up for a reason, at a place in its source.
@@ -80,7 +83,7 @@ func gaveUp(reason, where string) Verdict {
 
 // heapWords are what C's allocators say when they find their own data broken.
 var heapWords = []string{
-	"malloc: *** error for object", "double free or corruption", "free(): invalid", "free(): double free", "malloc(): ", "corrupted size vs. prev_size",
+	"*** error for object", "double free or corruption", "free(): invalid", "free(): double free", "malloc(): ", "corrupted size vs. prev_size",
 	"munmap_chunk(): invalid", "realloc(): invalid", "malloc_consolidate(): ", "malloc: Incorrect checksum for freed object",
 	"*** stack smashing detected ***", "*** buffer overflow detected ***",
 }
@@ -133,7 +136,11 @@ func (s *scene) assertionAt(i int) (Verdict, bool) {
 		} else if strings.Contains(v.Line, "terminate called") {
 			below = ""
 		}
-		if more, ok := gpuIn(below); ok {
+		more, ok := gpuIn(below)
+		if !ok && strings.Contains(below, "Watchdog caught") {
+			more, ok = assertionIn(below)
+		}
+		if ok {
 			more.Line = v.Line
 			return more, true
 		}

@@ -237,13 +237,15 @@ func codeSignature(s *scene) (Verdict, bool) {
 			v.Remedy = "macOS has it in quarantine, or it is not signed: `xattr -d com.apple.quarantine FILE`, then `codesign --force --sign - FILE`; or reinstall its package with pip."
 		}
 		if strings.Contains(text, "different Team IDs") {
-			v.Remedy = "This Python takes libraries of its own maker only: make the environment with one from Homebrew, conda, uv or python.org."
+			v.Remedy = ownMaker
 		}
 		return v, true
 	}
 	if line := s.refusedPage(); line != "" {
 		v.Line, v.Remedy = line, changedFile
-		if m := signedFile().FindStringSubmatch(line); m != nil {
+		if strings.Contains(line, "different Team IDs") {
+			v.Remedy = ownMaker
+		} else if m := signedFile().FindStringSubmatch(line); m != nil {
 			v.Summary += ": " + path.Base(m[1])
 			if owner := packageOf(m[1]); owner != "" {
 				v.Remedy = "Reinstall it: " + s.pip("--force-reinstall --no-cache-dir "+distribution(owner)) + ". A file of it was changed after it was signed."
@@ -266,6 +268,8 @@ func codeSignature(s *scene) (Verdict, bool) {
 	}
 	return v, true
 }
+
+const ownMaker = "This Python takes libraries of its own maker only: make the environment with one from Homebrew, conda, uv or python.org."
 
 const changedFile = "A file of Python or of a package was changed after it was signed, mostly by an upgrade while it ran. If it comes back, reinstall the packages."
 

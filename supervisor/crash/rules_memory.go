@@ -129,6 +129,29 @@ func outOfMemoryText(s *scene) (Verdict, bool) {
 	return v, true
 }
 
+// engines are the words with which the lines of engines begin that tell of their memory and live on to fail by it.
+var engines = pattern(`^(?:ggml|llama|llm|whisper|clip|cuda|metal|alloc|\[metal|E llama)\w*|^.{0,40}cudaMalloc failed`)
+
+// outOfMemoryNative: an engine in native code said that it got no memory, and failed right after that: by an exception that says less, or by a fault.
+func outOfMemoryNative(s *scene) (Verdict, bool) {
+	if !s.failed() && !s.ended("SIGABRT") && !s.ended("SIGSEGV") && !s.ended("SIGTRAP") {
+		return Verdict{}, false
+	}
+	const near = 80
+	for i := len(s.lines) - 1; i >= max(0, len(s.lines)-near); i-- {
+		if !strings.Contains(s.lines[i], "alloc") && !strings.Contains(s.lines[i], "memory") || !engines().MatchString(s.lines[i]) {
+			continue
+		}
+		v, ok := memoryIn(s.lines[i])
+		if !ok || s.wentOn(i) || s.assumed && !s.atEnd(i) {
+			continue
+		}
+		v.Line = s.lines[i]
+		return v, true
+	}
+	return Verdict{}, false
+}
+
 // kernelKill are the kernel's lines about a process that it ended for want of memory: Linux's, and a Mac's.
 var kernelKill = pattern(`(?:Out of memory: Killed process|Memory cgroup out of memory: Kill(?:ed)? process|oom-kill:constraint=|oom_reaper: reaped process|killing_specific_process pid|memorystatus: killing (?:largest|top|idle)|low swap: killing)`)
 
@@ -145,7 +168,7 @@ func killedByKernel(s *scene) (Verdict, bool) {
 		return Verdict{Line: s.lines[i], Summary: "memory ran out, and the system ended Python (SIGKILL)", Remedy: lessMemory}, true
 	}
 	if s.status.OOMKilled {
-		return Verdict{Line: s.statusLine(), Summary: "memory ran out, and the container's system ended Python (SIGKILL)", Remedy: lessMemory + " Or raise the limit of its container or service."}, true
+		return Verdict{Line: s.statusLine(), Summary: "memory ran out, and the system ended Python (SIGKILL)", Remedy: lessMemory + " Or raise the limit of its container or service."}, true
 	}
 	return Verdict{}, false
 }

@@ -18,7 +18,7 @@ var initWords = []string{
 func brokenPython(s *scene) (Verdict, bool) {
 	for _, words := range initWords[:len(initWords)-1] {
 		i := s.said(words)
-		if i < 0 || s.wentOn(i) || !s.assumed && !s.failed() && !s.ended("SIGABRT") || len(s.lines)-i > 60 {
+		if i < 0 || s.wentOn(i) || !s.assumed && !s.failed() && !s.ended("SIGABRT") || len(s.lines)-i > 60 || s.last("[Errno 1] Operation not permitted") > i {
 			continue
 		}
 		if !strings.Contains(s.text, "Python runtime state: ") && !strings.Contains(s.lines[i], "Fatal Python error") && !strings.Contains(s.text, "Python path configuration:") && !strings.Contains(s.text, "Fatal Python error: ") {
@@ -143,8 +143,8 @@ func permission(s *scene) (Verdict, bool) {
 	}
 	if noRoute().MatchString(text) {
 		where := private().FindString(text)
-		if where == "" && !s.Foreign {
-			return Verdict{}, false
+		if e := s.exceptionAt(i); where == "" && e != nil && e.Start < e.Line {
+			where = private().FindString(strings.Join(s.lines[e.Start:e.Line], "\n"))
 		}
 		v := Verdict{Line: s.lines[i], Confidence: probably, Summary: "macOS " + probably + " does not let Python into the local network (No route to host)"}
 		if where == "" {
@@ -159,6 +159,9 @@ func permission(s *scene) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	file := m[1] + m[2] + m[3]
+	if !strings.HasPrefix(file, "/") && s.Dir != "" {
+		file = s.Dir + "/" + file
+	}
 	for _, w := range walls {
 		if !strings.Contains(file+"/", w.part) {
 			continue

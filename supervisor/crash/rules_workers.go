@@ -191,7 +191,7 @@ func (s *scene) workerRemedy(d workerDeath) string {
 	case "SIGKILL":
 		return "If nobody ended it, it needs less memory: fewer workers, or a smaller model."
 	case "SIGSEGV", "SIGABRT", "SIGBUS", "SIGTRAP", "SIGILL":
-		if fork := s.forker(); fork != "" {
+		if fork := s.forker(); fork != "" && s.OS != "linux" {
 			return "On a Mac a forked worker often dies in this way: " + fork + ". PYTHONFAULTHANDLER=1 in its environment shows the Python stack."
 		}
 		return "Set PYTHONFAULTHANDLER=1 in its environment: then the log shows the Python stack of it."

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash/traceback"
@@ -88,6 +89,11 @@ func (s *scene) isLogged(e *traceback.Exception) bool {
 		return false
 	}
 	above := traceback.Filled(s.lines, e.Start)
+	for i := range s.found { // what is above is the end of another exception
+		if o := &s.found[i]; o.Start <= above && above < max(o.End, o.Line+1) && o.Start != e.Start {
+			return false
+		}
+	}
 	return above >= 0 && s.logged[above] && !strings.Contains(e.Intro, "DEBUG") && belongs(s.lines[above], e)
 }
 
@@ -202,6 +208,24 @@ func (t *thrown) leaves() []traceback.Exception {
 		return nil
 	}
 	return t.Leaves
+}
+
+// elsewhere are the words of an exception that only points to another one, which was printed before.
+var elsewhere = regexp.MustCompile(`(?i)root cause above|see (?:the )?(?:stack ?trace|traceback|logs?|errors?|output|details)\b.{0,20}\babove|(?:engine|worker|scheduler|server|child)\b.{0,30}\b(?:initialization failed|failed to (?:start|initialize)|died during)`)
+
+// pointedTo are the exceptions above one that only points to them, the last one first.
+func (s *scene) pointedTo() []*traceback.Exception {
+	end := s.ending()
+	if end.Exception == nil || !elsewhere.MatchString(end.text) {
+		return nil
+	}
+	var all []*traceback.Exception
+	for i := len(s.found) - 1; i >= 0 && len(all) < 8; i-- {
+		if e := &s.found[i]; e.End <= end.Start && !holdsOne(e.Intro, afterwards) && !elsewhere.MatchString(e.Text) && !quotedTraceback(s.reading, e) && !s.wentOn(e.Line) {
+			all = append(all, e)
+		}
+	}
+	return all
 }
 
 // others are the exceptions besides the one that ended the process that may say why: those in its group, and those it was raised from.

@@ -87,6 +87,7 @@ var rules = []rule{
 	{kind: KindLibrary, match: libraryNotLoaded, text: true},
 	{kind: KindSymbol, match: symbolNotFound, text: true},
 	{kind: KindOutOfMemory, match: outOfMemoryText, text: true},
+	{kind: KindOutOfMemory, match: outOfMemoryNative, text: true},
 	{kind: KindOutOfMemory, match: killedByKernel},
 	{kind: KindAssertion, match: gpuFailed, text: true},
 	{kind: KindTooManyFiles, match: tooManyFiles, text: true},
@@ -164,7 +165,8 @@ func judge(e Evidence, r *reading) Verdict {
 // behind is the verdict on an exception that was raised from another one, or that is a group of others: one of them may be known.
 func (s *scene) behind(v Verdict) Verdict {
 	end := s.ending()
-	for _, e := range end.others() {
+	pointed := s.pointedTo()
+	for _, e := range append(end.others(), pointed...) {
 		inner := *s
 		inner.end = newThrown(e, end.logged)
 		w, ok := inner.first(rules, func(r rule) bool { return r.text && r.kind != KindException && r.kind != KindStartupFailed })
@@ -172,11 +174,15 @@ func (s *scene) behind(v Verdict) Verdict {
 			return w
 		}
 	}
-	if len(end.leaves()) == 0 {
+	inner := *s
+	switch {
+	case len(end.leaves()) > 0:
+		inner.end = newThrown(&end.leaves()[0], end.logged)
+	case len(pointed) > 0:
+		inner.end = newThrown(pointed[0], end.logged)
+	default:
 		return v
 	}
-	inner := *s
-	inner.end = newThrown(&end.leaves()[0], end.logged)
 	if w, ok := uncaughtException(&inner); ok {
 		w.Kind = v.Kind
 		return w

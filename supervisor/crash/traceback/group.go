@@ -18,8 +18,13 @@ func (r *reader) group(i int) int {
 	for n := i; n < end; {
 		header := strings.Index(inner[n], Header)
 		next := 0
-		if header >= 0 && strings.HasSuffix(inner[n], Header+":") {
+		switch {
+		case header >= 0 && strings.HasSuffix(inner[n], Header+":"):
 			next = sub.plain(n, header)
+		case n > i && inner[n-1] == "" && len(sub.found) > 0 && Strong(inner[n]): // one that was never raised has no traceback
+			e := Exception{Start: n, Line: n}
+			sub.message(&e)
+			next = sub.keep(e, e.End)
 		}
 		n = max(next, n+1)
 	}
