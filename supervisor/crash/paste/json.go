@@ -35,8 +35,9 @@ func records(text string, ls []line) []line {
 		return ls
 	}
 	var out []line
+	escapes := strings.Contains(text, traceHeader+`:\`)
 	for i, l := range ls {
-		parts, ok := unwrap(l)
+		parts, ok := unwrap(l, escapes)
 		if !ok {
 			if out != nil {
 				out = append(out, l)
@@ -54,8 +55,8 @@ func records(text string, ls []line) []line {
 	return out
 }
 
-// unwrap takes one line apart; ok is false if it is no record.
-func unwrap(l line) (parts []line, ok bool) {
+// unwrap takes one line apart; ok is false if it is no record. escapes says that a traceback with its line ends written out is in the text.
+func unwrap(l line, escapes bool) (parts []line, ok bool) {
 	t := strings.TrimSpace(l.Text)
 	if open := strings.IndexByte(t, '{'); open >= 0 && open+1 < len(t) && (open == 0 || open < 80 && t[open-1] == ' ' && strings.HasPrefix(t[open:], `{"`)) {
 		if next := strings.TrimLeft(t[open+1:], " "); strings.HasPrefix(next, `"`) {
@@ -64,7 +65,7 @@ func unwrap(l line) (parts []line, ok bool) {
 			}
 		}
 	}
-	if strings.Contains(t, traceHeader+`:\n`) || strings.Contains(t, traceHeader+`:\\n`) {
+	if escapes && (strings.Contains(t, traceHeader+`:\n`) || strings.Contains(t, traceHeader+`:\\n`)) {
 		return escaped(l)
 	}
 	return nil, false

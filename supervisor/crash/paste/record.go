@@ -190,13 +190,13 @@ func loggerAt(s string, levelled bool) (number bool, rest string, ok bool) {
 
 // separator skips what stands between two fields: spaces, a bar, a dash, a colon.
 func separator(s string) string {
-	t := strings.TrimLeft(s, " \t")
+	t := s[indent(s):]
 	for _, mark := range []string{"|", "- ", "-- ", ":", "– "} {
 		if after, ok := strings.CutPrefix(t, mark); ok {
 			if mark == ":" && after != "" && after[0] != ' ' && !isLetter(after[0]) {
 				break
 			}
-			return strings.TrimLeft(after, " \t")
+			return after[indent(after):]
 		}
 	}
 	return t

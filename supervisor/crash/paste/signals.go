@@ -50,12 +50,14 @@ type signalWords struct {
 	english, all map[string]string // by the words in lower case: the signal's name
 	core         []string
 	longest      int             // bytes
-	heads        map[string]bool // the first bytes of all, as they stand and in lower case: most texts begin with none
+	first        [256]bool       // the first byte of all, and
+	heads        map[string]bool // the first bytes, as they stand and in lower case: most texts begin with none
 }
 
 const headBytes = 3
 
-var words = sync.OnceValue(func() (w signalWords) {
+var words = sync.OnceValue(func() *signalWords {
+	w := new(signalWords)
 	w.english, w.all, w.heads = map[string]string{}, map[string]string{}, map[string]bool{}
 	for l := range strings.Lines(wordList) {
 		head, list, _ := strings.Cut(strings.TrimSpace(l), "|")
@@ -68,6 +70,7 @@ var words = sync.OnceValue(func() (w signalWords) {
 			}
 			w.heads[stands[:headBytes]], w.heads[text[:headBytes]] = true, true
 			w.heads[strings.ToUpper(text[:1])+text[1:headBytes]] = true
+			w.first[stands[0]], w.first[text[0]], w.first[strings.ToUpper(text[:1])[0]] = true, true, true
 			if language == "en" {
 				w.english[text] = name
 			}
@@ -90,7 +93,7 @@ type spoken struct {
 // speak reads a shell's words for a signal at the head of a text, with what may stand behind them: ": 11", "(core dumped)".
 func speak(s string) (w spoken, ok bool) {
 	known := words()
-	if len(s) < headBytes || !known.heads[s[:headBytes]] && (s[1] < 'A' || s[1] > 'Z' || !known.heads[strings.ToLower(s[:headBytes])]) {
+	if len(s) < headBytes || !known.first[s[0]] || !known.heads[s[:headBytes]] && (s[1] < 'A' || s[1] > 'Z' || !known.heads[strings.ToLower(s[:headBytes])]) {
 		return w, false
 	}
 	low := strings.ToLower(s[:min(len(s), known.longest+8)])

@@ -3,6 +3,7 @@ package paste
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode"
 )
@@ -11,13 +12,7 @@ const longestStatement = 600 // bytes: what is longer is no tool's sentence abou
 
 // statements finds the lines that say how a program ended.
 func statements(text string, ls []line) []statement {
-	var live []rule // those that may be in this text at all
-	for _, r := range rules {
-		if strings.Contains(text, r.mark) {
-			live = append(live, r)
-		}
-	}
-	darwin := isDarwin(text)
+	darwin := sync.OnceValue(func() bool { return isDarwin(text) })
 	asked := strings.Contains(text, "echo $?") || strings.Contains(text, "echo $status") || strings.Contains(text, "LASTEXITCODE")
 	var found []statement
 	add := func(st statement, i int) {
@@ -33,12 +28,21 @@ func statements(text string, ls []line) []statement {
 			add(st, i)
 			continue
 		}
+		if cut, st, ok := behindBar(ls[i].Text); ok {
+			st.keep = true
+			add(st, i)
+			ls[i].Text = cut
+			continue
+		}
 		if asked && i > 0 && allDigits(t) && isQuestion(ls[:i]) {
 			code, _ := strconv.Atoi(t)
 			add(statement{Status: Status{Code: code, By: "shell"}}, i)
 			continue
 		}
-		for _, r := range live {
+		if !hasStem(t) {
+			continue
+		}
+		for _, r := range rules {
 			if !strings.Contains(t, r.mark) || r.kind != manager && isOfWorker(t) {
 				continue
 			}
@@ -46,11 +50,6 @@ func statements(text string, ls []line) []statement {
 				add(st, i)
 				break
 			}
-		}
-		if cut, st, ok := behindBar(ls[i].Text); ok {
-			add(st, i)
-			found[len(found)-1].keep = true
-			ls[i].Text = cut
 		}
 	}
 	return found
@@ -64,6 +63,52 @@ func endsOutput(ls []line) bool {
 		}
 	}
 	return len(ls) < 8
+}
+
+// hasStem reports whether a line holds a part of a word that is in every line that a rule reads: most lines have none, and one look at
+// their bytes tells it.
+func hasStem(t string) bool {
+	for i := range len(t) {
+		found := false
+		switch t[i] {
+		case 'x':
+			found = strings.HasPrefix(t[i:], "xit")
+		case 'G':
+			found = i >= 2 && t[i-2] == 'S' && t[i-1] == 'I'
+		case 'g':
+			found = strings.HasPrefix(t[i:], "gnal")
+		case 'k', 'K':
+			found = strings.HasPrefix(t[i+1:], "illed")
+		case 'O':
+			found = strings.HasPrefix(t[i:], "OOM") || strings.HasPrefix(t[i:], "OS_REASON")
+		case 'o':
+			found = strings.HasPrefix(t[i:], "oom")
+		case 'm':
+			found = strings.HasPrefix(t[i:], "minated ") || strings.HasPrefix(t[i:], "m error ") || strings.HasPrefix(t[i:], "m ERR!")
+		case '=':
+			found = strings.HasSuffix(t[:i], "(code") || strings.HasSuffix(t[:i], " code") || strings.HasSuffix(t[:i], "(rc")
+		case 'y':
+			found = strings.HasPrefix(t[i:], "y limit of ")
+		case 'f':
+			found = strings.HasPrefix(t[i:], "fault at ") || strings.HasPrefix(t[i:], "failed with")
+		case 'F':
+			found = strings.HasPrefix(t[i:], "Failed with result")
+		case 'p':
+			found = strings.HasPrefix(t[i:], "p reason = ")
+		case '*':
+			found = strings.HasPrefix(t[i:], "*** [")
+		case 'h':
+			found = strings.HasPrefix(t[i:], "h code") || strings.HasPrefix(t[i:], "h status")
+		case 's':
+			found = i == 0 && strings.HasPrefix(t, "srun: error")
+		case 0xe9:
+			found = strings.HasPrefix(t[i:], "退出")
+		}
+		if found {
+			return true
+		}
+	}
+	return false
 }
 
 // isStatement reports whether a line is one of those that statements finds.
@@ -103,7 +148,7 @@ func isQuestion(above []line) bool {
 }
 
 // read takes a rule's form from a line.
-func (r rule) read(t string, darwin bool) (st statement, ok bool) {
+func (r rule) read(t string, darwin func() bool) (st statement, ok bool) {
 	form := r.form()
 	m := form.FindStringSubmatch(t)
 	if m == nil {
@@ -126,7 +171,7 @@ func (r rule) read(t string, darwin bool) (st statement, ok bool) {
 		case "code":
 			st.Code, _ = strconv.Atoi(v)
 		case "signal", "name":
-			if n := signalNumber(v, darwin); n != 0 {
+			if n := signalNumber(v, darwin()); n != 0 {
 				st.Signal = n
 			}
 		case "words":
@@ -134,7 +179,7 @@ func (r rule) read(t string, darwin bool) (st statement, ok bool) {
 			if !spoke {
 				return st, false
 			}
-			st.Signal, st.CoreDumped = signalNumber(w.signal, darwin), st.CoreDumped || w.core
+			st.Signal, st.CoreDumped = signalNumber(w.signal, darwin()), st.CoreDumped || w.core
 		case "core":
 			st.CoreDumped = true
 		case "oom":
@@ -299,8 +344,11 @@ func bareWords(t string) (st statement, ok bool) {
 
 // behindBar takes bash's words off the end of a progress bar, which had not ended its line.
 func behindBar(t string) (rest string, st statement, ok bool) {
-	end := strings.LastIndexByte(t, ']')
-	if end < 0 || end == len(t)-1 || len(t)-end > 60 || !strings.Contains(t[:end], "%|") {
+	end := strings.LastIndexByte(t[max(0, len(t)-60):], ']')
+	if end >= 0 {
+		end += max(0, len(t)-60)
+	}
+	if end < 0 || end == len(t)-1 || !strings.Contains(t[:end], "%|") {
 		return "", st, false
 	}
 	st, ok = bareWords(strings.TrimSpace(t[end+1:]))

@@ -26,7 +26,12 @@ func split(text string) []line {
 		raw, rest, _ := strings.Cut(text, "\n")
 		text = rest
 		raw = strings.TrimRight(raw, "\r")
-		for _, t := range shown(raw, orphans) {
+		t, parts := shown(raw, orphans)
+		if parts == nil {
+			ls = append(ls, line{Line: Line{Text: t, Raw: raw}})
+			continue
+		}
+		for _, t := range parts {
 			ls = append(ls, line{Line: Line{Text: t, Raw: raw}})
 		}
 	}
@@ -35,8 +40,8 @@ func split(text string) []line {
 
 // shown is what a terminal shows of a line in the end. A line in whose course a traceback was printed gives all its parts: a carriage
 // return does not wipe out what is longer.
-func shown(raw string, orphans bool) []string {
-	s := raw
+func shown(raw string, orphans bool) (s string, parts []string) {
+	s = raw
 	if isControlled(s) {
 		s = plain(s)
 	}
@@ -44,19 +49,19 @@ func shown(raw string, orphans bool) []string {
 		s = withoutOrphans(s)
 	}
 	if strings.IndexByte(s, '\r') < 0 {
-		return []string{s}
+		return s, nil
 	}
-	parts := strings.Split(s, "\r")
+	parts = strings.Split(s, "\r")
 	last := ""
 	for _, p := range parts {
 		if strings.Contains(p, traceHeader) || strings.Contains(p, `File "`) {
-			return parts
+			return "", parts
 		}
 		if strings.TrimSpace(p) != "" {
 			last = p
 		}
 	}
-	return []string{last}
+	return last, nil
 }
 
 // isControlled reports whether a line holds anything but what is printed as it stands.
