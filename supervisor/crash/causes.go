@@ -25,6 +25,9 @@ func portTaken(s *scene) (Verdict, bool) {
 	const near = 15
 	for i := len(s.lines) - 1; i >= max(0, len(s.lines)-near); i-- {
 		l := s.lines[i]
+		if !strings.Contains(l, "in use") && !strings.Contains(l, "range: ") && !strings.Contains(l, "not available") {
+			continue
+		}
 		said := inUse.MatchString(l) && (s.logged[i] || strings.HasPrefix(l, "ERROR") || strings.HasPrefix(l, "[Errno ")) ||
 			strings.Contains(l, "Connection in use: (") || strings.HasPrefix(l, "Port ") && strings.Contains(l, " is in use by another program") ||
 			portBusy.MatchString(l)

@@ -86,11 +86,21 @@ var (
 	installs   = regexp.MustCompile(`-m (?:pip|venv|ensurepip)\b|--version|-V\b|\bdocker (?:build|pull|ps|images)`)
 )
 
+// mayPrompt: the line holds what a prompt ends with.
+func mayPrompt(l string) bool {
+	for _, end := range []string{"% ", "$ ", "# ", "> ", "❯", "➜", "➤"} {
+		if strings.Contains(l, end) {
+			return true
+		}
+	}
+	return false
+}
+
 // lastRun is the line at which the last program was started from a shell, -1 if the output shows no such line, or only one that begins it.
 func (r *reading) lastRun() int {
 	for i := len(r.lines) - 1; i > 0; i-- {
 		l := r.lines[i]
-		if len(l) > 400 || !strings.ContainsAny(l, "%$#>❯➜➤") {
+		if len(l) > 400 || len(l) < 3 || !mayPrompt(l) {
 			continue
 		}
 		if m := promptForm.FindStringSubmatch(l); m != nil && runs.MatchString(m[1]) && !installs.MatchString(m[1]) {

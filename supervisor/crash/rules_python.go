@@ -78,7 +78,7 @@ func portDenied(s *scene) (Verdict, bool) {
 	}
 	const near = 15
 	for i := len(s.lines) - 1; i >= max(0, len(s.lines)-near); i-- {
-		if l := s.lines[i]; bindDenied.MatchString(l) && !s.wentOn(i) && !quotedSaying(l) {
+		if l := s.lines[i]; (strings.Contains(l, "ermission") || strings.Contains(l, "EACCES")) && bindDenied.MatchString(l) && !s.wentOn(i) && !quotedSaying(l) {
 			return s.denied(l, l), true
 		}
 	}

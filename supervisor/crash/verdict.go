@@ -144,8 +144,10 @@ func judge(e Evidence, r *reading) Verdict {
 	}
 	e = e.withReport(r).settled(r)
 	var before *reading
-	if begin := r.lastRun(); e.Foreign && begin > 0 {
-		before, r = r.part(0, begin), r.from(begin)
+	if e.Foreign {
+		if begin := r.lastRun(); begin > 0 {
+			before, r = r.part(0, begin), r.from(begin)
+		}
 	}
 	if !e.Known && e.Foreign {
 		return judgeOutput(e, r, before)
