@@ -18,6 +18,9 @@ type reading struct {
 	found   []traceback.Exception
 	status  paste.Status
 	reports []string
+
+	served     int // the first line with which it served, len(lines) for none; once it was asked for
+	servedSeen bool
 }
 
 const mostLines = 4000 // looked at; more of them in 64 KiB are a progress bar, or noise
@@ -195,13 +198,17 @@ func (s *scene) wentOn(i int) bool {
 }
 
 // servedBefore reports whether the server had begun to serve above line i.
-func (s *scene) servedBefore(i int) bool {
-	for _, l := range s.lines[:max(0, min(i, len(s.lines)))] {
-		if holdsOne(l, servedSigns) {
-			return true
+func (r *reading) servedBefore(i int) bool {
+	if !r.servedSeen {
+		r.served, r.servedSeen = len(r.lines), true
+		for n, l := range r.lines {
+			if holdsOne(l, servedSigns) {
+				r.served = n
+				break
+			}
 		}
 	}
-	return false
+	return r.served < i
 }
 
 // atEnd reports whether nothing of a life stands below line i: no record but those of leaving.

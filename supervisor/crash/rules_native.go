@@ -23,14 +23,14 @@ const forkSafetyOff = "OBJC_DISABLE_INITIALIZE_FORK_SAFETY"
 func forkSafety(s *scene) (Verdict, bool) {
 	v := Verdict{
 		Summary: "a process that was forked used Apple's frameworks, which macOS does not allow",
-		Remedy:  s.noFork(`Start processes anew instead of forking: multiprocessing.set_start_method("spawn") at the top of your main module` + s.preload() + "."),
+		Remedy:  `Start processes anew instead of forking: multiprocessing.set_start_method("spawn") at the top of your main module.`,
 	}
 	for _, text := range forkWords {
 		i := s.said(text)
 		if i < 0 || s.wentOn(i) || len(s.lines)-i > forkLines || !s.ended("SIGABRT") && !s.ended("SIGTRAP") && !s.ended("SIGILL") && !s.ended("SIGSEGV") {
 			continue
 		}
-		v.Line = s.lines[i]
+		v.Line, v.Remedy = s.lines[i], s.noFork(v.Remedy)
 		if m := objcFork().FindStringSubmatch(v.Line); m != nil {
 			v.Summary = "a process was forked while Apple's " + m[1] + " was starting, and macOS ended it"
 			if slices.Contains(s.Missing, forkSafetyOff) {
@@ -47,6 +47,7 @@ func forkSafety(s *scene) (Verdict, bool) {
 	if r == nil {
 		return Verdict{}, false
 	}
+	v.Remedy = s.noFork(v.Remedy)
 	if l := r.says("initialize] may have been in progress"); l != "" || r.Namespace == "OBJC" {
 		return v, true
 	}
@@ -56,13 +57,6 @@ func forkSafety(s *scene) (Verdict, bool) {
 		return v, true
 	}
 	return Verdict{}, false
-}
-
-func (s *scene) preload() string {
-	if strings.Contains(s.text, "gunicorn") {
-		return ", and no --preload for gunicorn"
-	}
-	return ""
 }
 
 // stackOverflow: calls that go ever deeper, in Python or below it.
