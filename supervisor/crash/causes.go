@@ -28,7 +28,7 @@ func portTaken(s *scene) (Verdict, bool) {
 		if !strings.Contains(l, "in use") && !strings.Contains(l, "range: ") && !strings.Contains(l, "not available") {
 			continue
 		}
-		said := inUse.MatchString(l) && (s.logged[i] || strings.HasPrefix(l, "ERROR") || strings.HasPrefix(l, "[Errno ")) ||
+		said := inUse.MatchString(l) && (s.logged[i] || strings.HasPrefix(l, "ERROR") || strings.HasPrefix(l, "[Errno ") || strings.Contains(l, "listen tcp ") || strings.Contains(l, "(os error ")) ||
 			strings.Contains(l, "Connection in use: (") || strings.HasPrefix(l, "Port ") && strings.Contains(l, " is in use by another program") ||
 			portBusy.MatchString(l)
 		if said && !s.wentOn(i) && !quotedBefore(l[:max(0, strings.Index(l, "in use"))]) {

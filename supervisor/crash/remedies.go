@@ -106,12 +106,12 @@ func askedFor(text string) string {
 		return "Set " + variable[1] + " in the server's environment or its .env file."
 	}
 	switch {
+	case strings.Contains(text, "GatedRepoError") || strings.Contains(text, "Access to model") && strings.Contains(text, "restricted"):
+		return "The model's page at huggingface.co asks for your consent: give it there, and log in with `hf auth login`."
 	case strings.Contains(text, "CERTIFICATE_VERIFY_FAILED"):
 		return "The certificate of the other side is not trusted: behind a company's proxy name its certificate with SSL_CERT_FILE and REQUESTS_CA_BUNDLE."
 	case strings.Contains(text, "huggingface.co") && connecting().MatchString(text):
 		return "The model is not on this computer yet, and huggingface.co could not be reached: check the network and its proxy, or download the model first and set HF_HUB_OFFLINE=1."
-	case strings.Contains(text, "GatedRepoError") || strings.Contains(text, "Access to model") && strings.Contains(text, "restricted"):
-		return "The model's page at huggingface.co asks for your consent: give it there, and log in with `hf auth login`."
 	case strings.Contains(text, "CUDA error: "):
 		return cudaRemedy(text)
 	case strings.Contains(text, "Cannot re-initialize CUDA in forked subprocess"):

@@ -243,7 +243,9 @@ func codeSignature(s *scene) (Verdict, bool) {
 	}
 	if line := s.refusedPage(); line != "" {
 		v.Line, v.Remedy = line, changedFile
-		if strings.Contains(line, "different Team IDs") {
+		if strings.Contains(line, "Launch Constraint") {
+			v.Summary, v.Remedy = constrained, anotherPython
+		} else if strings.Contains(line, "different Team IDs") {
 			v.Remedy = ownMaker
 		} else if m := signedFile().FindStringSubmatch(line); m != nil {
 			v.Summary += ": " + path.Base(m[1])
@@ -259,8 +261,7 @@ func codeSignature(s *scene) (Verdict, bool) {
 	}
 	v.Remedy = changedFile
 	if strings.Contains(r.Indicator, "Launch Constraint") {
-		v.Summary = "macOS does not allow this Python to be started in this way (a launch constraint)"
-		v.Remedy = "Make the environment with a Python from Homebrew, conda, uv or python.org, not with one out of another app."
+		v.Summary, v.Remedy = constrained, anotherPython
 		return v, true
 	}
 	if f, ok := r.culprit(); ok {
@@ -268,6 +269,11 @@ func codeSignature(s *scene) (Verdict, bool) {
 	}
 	return v, true
 }
+
+const (
+	constrained   = "macOS does not allow this Python to be started in this way (a launch constraint)"
+	anotherPython = "Make the environment with a Python from Homebrew, conda, uv or python.org, not with one out of another app."
+)
 
 const ownMaker = "This Python takes libraries of its own maker only: make the environment with one from Homebrew, conda, uv or python.org."
 

@@ -54,7 +54,7 @@ func (s *scene) workerDeath() workerDeath {
 	for _, w := range workerWords {
 		i := s.said(w.hint)
 		for n := 0; i >= 0 && i > d.line && n < 50; n++ {
-			if m := w.form().FindStringSubmatch(s.lines[i]); m != nil {
+			if m := w.form().FindStringSubmatch(strings.Join(s.lines[i:min(len(s.lines), i+4)], "\n")); m != nil { // joblib's words are of several lines
 				d = workerDeath{line: i, who: w.who, times: 1}
 				d.signal, d.code = groupOf(w.form(), m, "sig"), groupOf(w.form(), m, "code")
 				break

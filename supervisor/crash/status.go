@@ -134,7 +134,25 @@ func judgeOutput(e Evidence, r *reading, before *reading) Verdict {
 	if at >= 0 {
 		return best
 	}
+	if s := newScene(e, r); s.asked() >= 0 {
+		return Verdict{Kind: KindEnded, Line: r.lines[s.asked()], Summary: "somebody ended the server, by Ctrl-C or a signal, and it left in good order", Remedy: "Nothing is known to be wrong with it."}
+	}
 	return Verdict{Kind: KindUnknown, Summary: "what is there does not say why it ended", Remedy: "Say how it ended with --exit or --signal."}
+}
+
+var askedWords = pattern(`^\^C|Handling signal: (?:int|term|quit|hup)\b|(?i)\b(?:received|got|caught) (?:signal )?SIG(?:INT|TERM|HUP|QUIT)\b|keyboard ?interrupt received`)
+
+// asked is the line that says that somebody asked the server to end, with nothing but its leaving below; -1 if there is none.
+func (s *scene) asked() int {
+	for i := len(s.lines) - 1; i >= max(0, len(s.lines)-30); i-- {
+		if askedWords().MatchString(s.lines[i]) && !quotedSaying(s.lines[i]) {
+			if s.atEnd(i) {
+				return i
+			}
+			return -1
+		}
+	}
+	return -1
 }
 
 // index is the last line with this text, -1 if there is none.

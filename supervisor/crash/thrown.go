@@ -57,7 +57,7 @@ func (s *scene) fatal() *thrown {
 		if s.wentOn(e.Line) || len(s.lines)-e.Line > followLimit && !s.Worker {
 			break
 		}
-		if holdsOne(e.Intro, afterwards) || holdsOne(e.Intro, caught) || s.ofAChild(e) && !s.Worker || quotedTraceback(s.reading, e) {
+		if holdsOne(e.Intro, afterwards) || holdsOne(e.Intro, caught) || s.ofAChild(e) && !s.Worker && !s.assumed || quotedTraceback(s.reading, e) {
 			continue
 		}
 		logged := s.isLogged(e)
@@ -159,12 +159,23 @@ func (s *scene) badSyntax() *thrown {
 
 // alone is an exception whose line is the last of the output, and whose traceback nobody copied.
 func (s *scene) alone() *thrown {
+	if len(s.found) > 0 || s.Worker {
+		return nil
+	}
 	i := filled(s.lines, len(s.lines))
-	if i < 0 || len(s.found) > 0 || s.Worker || s.logged[i] || !traceback.Strong(s.lines[i]) || s.servedBefore(i) {
+	first := 0
+	for first < len(s.lines) && strings.TrimSpace(s.lines[first]) == "" {
+		first++
+	}
+	if first < i && i-first < followLimit && traceback.Strong(s.lines[first]) { // it is all that was copied, with its whole message
+		i = first
+	}
+	if i < 0 || s.logged[i] || !traceback.Strong(s.lines[i]) || s.servedBefore(len(s.lines)) || !s.atEnd(i) {
 		return nil
 	}
 	name, _, _ := strings.Cut(s.lines[i], ":")
-	return newThrown(&traceback.Exception{Start: i, Line: i, End: i + 1, Name: name, Text: s.lines[i], Form: traceback.Cut}, false)
+	text := strings.TrimSpace(strings.Join(s.lines[i:], "\n"))
+	return newThrown(&traceback.Exception{Start: i, Line: i, End: len(s.lines), Name: name, Text: text, Form: traceback.Cut}, false)
 }
 
 // filled is the last line above i with something on it, -1 if there is none.
