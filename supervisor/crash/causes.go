@@ -174,6 +174,9 @@ func startupFailed(s *scene) (Verdict, bool) {
 	if said < 0 {
 		return Verdict{}, false
 	}
+	if s.end != nil && s.end.Exception != nil { // one in its group, or behind it
+		e = s.end.Exception
+	}
 	v := Verdict{Summary: "the application failed while it started", Line: s.lines[said],
 		Remedy: "The log's last lines show why."}
 	if e != nil {

@@ -18,9 +18,7 @@ type reading struct {
 	found   []traceback.Exception
 	status  paste.Status
 	reports []string
-
-	served     int // the first line with which it served, len(lines) for none; once it was asked for
-	servedSeen bool
+	signs   signs
 }
 
 const mostLines = 4000 // looked at; more of them in 64 KiB are a progress bar, or noise
@@ -186,30 +184,38 @@ func holdsOne(l string, signs []string) bool {
 // leaving are the words of a process that ends, and of who waits for it: whoever writes them does not go on.
 var leaving = regexp.MustCompile(`(?i)\b(?:shut(?:ting)?[ -]?down|stopp(?:ed|ing)|exit(?:ed|ing)?|quit(?:ting)?|leaving|clos(?:ed|ing)|clean(?:ing)? ?up|terminat\w*|died|killed|finished|abort\w*|giving up|bye|goodbye|failed|fatal|unhandled|uncaught|waiting for (?:application|child|background))\b`)
 
+// signs are the lines that tell of a server's life, found once.
+type signs struct {
+	found                 bool
+	firstServed           int // len(lines) for none
+	lastServed, lastStart int // -1 for none
+}
+
+func (r *reading) lifeSigns() *signs {
+	if r.signs.found {
+		return &r.signs
+	}
+	r.signs = signs{found: true, firstServed: len(r.lines), lastServed: -1, lastStart: -1}
+	for i, l := range r.lines {
+		if holdsOne(l, servedSigns) {
+			r.signs.firstServed, r.signs.lastServed = min(r.signs.firstServed, i), i
+		}
+		if holdsOne(l, startSigns) {
+			r.signs.lastStart = i
+		}
+	}
+	return &r.signs
+}
+
 // wentOn reports whether the server evidently worked on after line i: then that line is not why it ended. Of a worker it only
 // says that a whole new server began: its brothers work on.
 func (s *scene) wentOn(i int) bool {
-	for _, l := range s.lines[i+1:] {
-		if holdsOne(l, startSigns) || !s.Worker && holdsOne(l, servedSigns) {
-			return true
-		}
-	}
-	return false
+	life := s.lifeSigns()
+	return life.lastStart > i || !s.Worker && life.lastServed > i
 }
 
 // servedBefore reports whether the server had begun to serve above line i.
-func (r *reading) servedBefore(i int) bool {
-	if !r.servedSeen {
-		r.served, r.servedSeen = len(r.lines), true
-		for n, l := range r.lines {
-			if holdsOne(l, servedSigns) {
-				r.served = n
-				break
-			}
-		}
-	}
-	return r.served < i
-}
+func (r *reading) servedBefore(i int) bool { return r.lifeSigns().firstServed < i }
 
 // atEnd reports whether nothing of a life stands below line i: no record but those of leaving.
 func (s *scene) atEnd(i int) bool {

@@ -185,7 +185,11 @@ func (s *scene) behind(v Verdict) Verdict {
 	default:
 		return v
 	}
-	if w, ok := uncaughtException(&inner); ok {
+	again := uncaughtException
+	if v.Kind == KindStartupFailed {
+		again = startupFailed
+	}
+	if w, ok := again(&inner); ok {
 		w.Kind = v.Kind
 		return w
 	}

@@ -1,8 +1,9 @@
 package traceback
 
-import (
-	"strings"
-)
+import "strings"
+
+// separator stands for what separates the parts of a group: no message goes on below it.
+const separator = "\x00"
 
 // group reads an exception group: every line has a margin that says how deep it is. Below the margin are ordinary tracebacks.
 func (r *reader) group(i int) int {
@@ -11,7 +12,9 @@ func (r *reader) group(i int) int {
 		end++
 	}
 	inner := make([]string, end)
-	for n := i; n < end; n++ {
+	prefix, _, _ := strings.Cut(r.lines[i], "+ Exception Group ")
+	inner[i] = Header + ":"
+	for n := i + 1; n < end; n++ {
 		inner[n] = withoutMargin(r.lines[n])
 	}
 	sub := reader{lines: inner}
@@ -21,7 +24,7 @@ func (r *reader) group(i int) int {
 		switch {
 		case header >= 0 && strings.HasSuffix(inner[n], Header+":"):
 			next = sub.plain(n, header)
-		case n > i && inner[n-1] == "" && len(sub.found) > 0 && Strong(inner[n]): // one that was never raised has no traceback
+		case n > i && inner[n-1] == separator && len(sub.found) > 0 && Strong(inner[n]): // one that was never raised has no traceback
 			e := Exception{Start: n, Line: n}
 			sub.message(&e)
 			next = sub.keep(e, e.End)
@@ -32,7 +35,7 @@ func (r *reader) group(i int) int {
 		return end
 	}
 	e := sub.found[0]
-	e.Prefix, e.Start, e.End = "", i, end
+	e.Prefix, e.Start, e.End = strings.TrimSpace(prefix), i, end
 	e.Leaves = leaves(sub.found)
 	above := Filled(r.lines, i)
 	e.Intro = ""
@@ -53,12 +56,12 @@ func leaves(found []Exception) (all []Exception) {
 	return all
 }
 
-// withoutMargin is a line of a group as it would stand outside of it. What separates its parts becomes empty.
+// withoutMargin is a line of a group as it would stand outside of it. What separates its parts is one of a kind.
 func withoutMargin(l string) string {
 	t := strings.TrimLeft(l, " ")
 	switch {
 	case strings.HasPrefix(t, "+-"):
-		return ""
+		return separator
 	case strings.HasPrefix(t, "+ Exception Group "):
 		return t[len("+ Exception Group "):]
 	case strings.HasPrefix(t, "| "):

@@ -60,7 +60,7 @@ var (
 	frameForm = regexp.MustCompile(`^[>\s]*File "([^"]+)", line (\d+)(?:, in(?: (.+))?)?$`)
 	nameForm  = regexp.MustCompile(`^(?:[A-Za-z_][\w-]*(?:\.<locals>)?\.)*[A-Za-z_]\w*$`)
 	strong    = regexp.MustCompile(`^(?:[A-Za-z_]\w*(?:\.<locals>)?\.)*_?[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Group|Warning|Timeout|Failure|Failed|Died|Refused|Iteration|Full|Empty)(?::|$)|^(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*: \S`)
-	groupMark = regexp.MustCompile(`^\s*\+ Exception Group ` + regexp.QuoteMeta(Header) + `:$`)
+	groupMark = regexp.MustCompile(`(?:^|\s)\+ Exception Group ` + regexp.QuoteMeta(Header) + `:$`)
 	margin    = regexp.MustCompile(`^\s*(?:\| ?|\+-[+-]*(?: \d+ |.*\bexceptions? ?)?-*$)`)
 	carets    = regexp.MustCompile(`^[\s^~]+$`)
 )
@@ -209,7 +209,7 @@ func (r *reader) message(e *Exception) {
 // ends: line i does not belong to the message above it.
 func ends(lines []string, i int) bool {
 	l := lines[i]
-	if strings.Contains(l, Header) || isChain(l) || IsRecord(l) || strings.HasPrefix(l, "Exception ignored in") || strings.HasPrefix(l, "{\"") {
+	if l == separator || strings.Contains(l, Header) || isChain(l) || IsRecord(l) || strings.HasPrefix(l, "Exception ignored in") || strings.HasPrefix(l, "{\"") {
 		return true
 	}
 	return strings.TrimSpace(l) == "" && i+1 < len(lines) && (isChain(lines[i+1]) || IsRecord(lines[i+1]) || strings.TrimSpace(lines[i+1]) == "")
