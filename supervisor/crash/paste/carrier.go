@@ -63,13 +63,13 @@ func peel(ls []line) bool {
 			t := common[k]
 			t.lines++
 			rest := l.Text[p.length:]
-			t.evidence = t.evidence || strings.HasPrefix(rest, "  ") || strings.HasPrefix(rest, traceHeader) || strings.HasPrefix(rest, `File "`)
+			t.evidence = t.evidence || strings.HasPrefix(rest, "  ") && p.source != plainClock || strings.HasPrefix(rest, traceHeader) || strings.HasPrefix(rest, `File "`) || strings.HasPrefix(rest, `  File "`) || strings.HasPrefix(rest, fatalHeader)
 			common[k] = t
 		}
 	}
 	accepted := func(p prefix) bool {
 		t := common[prefix{kind: p.kind, source: p.source}]
-		return p.certain || t.lines >= 2 && (t.evidence || t.lines*3 >= filled)
+		return p.certain || t.lines >= 2 && (t.evidence || t.lines*3 >= filled && p.source != plainClock)
 	}
 	for _, p := range found {
 		if p.column > 0 && accepted(p) {
@@ -87,7 +87,7 @@ func peel(ls []line) bool {
 		if p.time != "" && l.Time == "" {
 			l.Time = p.time
 		}
-		if p.source != "" && (l.Source == "" || p.kind == process) {
+		if p.source != "" && p.source != plainClock && (l.Source == "" || p.kind == process) {
 			l.Source = p.source
 		}
 		if l.carrier == none || l.carrier == clock || p.kind == process {
@@ -187,6 +187,11 @@ func bracketed(s string) (p prefix, rest string, ok bool) {
 			}
 		}
 	}
+	if after, is := digits(inside, 1, 9); is && strings.HasPrefix(rest, " ") { // seconds since the start
+		if left, n := fraction(after); n > 0 && left == "" {
+			return ident(rest[1:])
+		}
+	}
 	if strings.HasPrefix(inside, "pod/") {
 		return prefix{kind: container, source: inside, certain: true}, oneSpace(rest), true
 	}
@@ -207,11 +212,17 @@ func allDigits(s string) bool {
 
 func oneSpace(s string) string { return strings.TrimPrefix(s, " ") }
 
+// plainClock marks a time that logging writes as well: it counts only where a program's own lines stand behind it.
+const plainClock = "\x00"
+
 // timed reads prefixes that begin with a date: Kubernetes' CRI, GitLab, Heroku, short-iso of journald, Docker's and GitHub's times.
 func timed(s string) (p prefix, rest string, ok bool) {
 	at, rest, frac, zoned, ok := stamp(s)
-	if !ok || !zoned || at[10] != 'T' {
+	if !ok {
 		return p, s, false
+	}
+	if !zoned || at[10] != 'T' {
+		return prefix{kind: clock, source: plainClock, time: at}, oneSpace(rest), strings.HasPrefix(rest, " ") && strings.IndexByte(at, ',') < 0
 	}
 	p = prefix{kind: clock, time: at, certain: frac >= 7}
 	if rest == "" {
