@@ -24,7 +24,10 @@ type prefix struct {
 	partial bool // the line goes on in the next of its source
 }
 
-const mostLayers = 3 // compose with times, of a journal
+const (
+	mostLayers   = 3  // compose with times, of a journal
+	shortestHang = 12 // columns of a prefix below which an indentation may be anything
+)
 
 // carriers takes the prefixes off, layer by layer.
 func carriers(ls []line) []line {
@@ -33,7 +36,30 @@ func carriers(ls []line) []line {
 			break
 		}
 	}
-	return joinPartial(ls)
+	return inherit(joinPartial(ls))
+}
+
+// inherit gives the lines of a traceback of which only the first has a prefix that line's source.
+func inherit(ls []line) []line {
+	open := -1
+	for i := range ls {
+		l := &ls[i]
+		if l.carrier != none {
+			open = -1
+			if strings.Contains(l.Text, traceHeader) || strings.Contains(l.Text, fatalHeader) || isFrame(l.Text) {
+				open = i
+			}
+			continue
+		}
+		if open < 0 {
+			continue
+		}
+		l.Source, l.carrier = ls[open].Source, ls[open].carrier
+		if t := l.Text; !isBlank(t) && t[0] != ' ' && t[0] != '\t' && !isFrame(t) {
+			open = -1 // the exception's line
+		}
+	}
+	return ls
 }
 
 // tally is what the lines of one uncertain source have in common.
@@ -77,10 +103,17 @@ func peel(ls []line) bool {
 		}
 	}
 	peeled := false
+	above := prefix{} // of the last line that has one
 	for i, p := range found {
 		if p.kind == none || !accepted(p) && !columns[p.column] {
+			if l := &ls[i]; above.length >= shortestHang && indent(l.Text) >= above.length { // it goes on with the line above, as journalctl prints it
+				l.Text, l.Source, l.carrier = l.Text[above.length:], ls[i-1].Source, ls[i-1].carrier
+			} else if !isBlank(l.Text) {
+				above = prefix{}
+			}
 			continue
 		}
+		above = p
 		peeled = true
 		l := &ls[i]
 		l.Text = l.Text[p.length:]

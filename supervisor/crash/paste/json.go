@@ -246,6 +246,9 @@ func escaped(l line) ([]line, bool) {
 		text = shorter
 	}
 	f := fields{trace: text, message: unescape(strings.TrimRight(before, `"'`))}
+	if f.message == "b" { // a literal of bytes
+		f.message = ""
+	}
 	r, _ := parseRecord(l.Text)
 	f.level, f.time = r.level, r.time
 	if _, after, ok := strings.Cut(l.Text[:at], "level="); ok && f.level == "" {

@@ -14,6 +14,12 @@ func markup(text string, ls []line) []line {
 			}
 		}
 	}
+	if strings.Contains(text, "”, line ") { // a program for letters set the quotation marks
+		straight := strings.NewReplacer("“", `"`, "”", `"`, "‘", "'", "’", "'")
+		for i := range ls {
+			ls[i].Text = straight.Replace(ls[i].Text)
+		}
+	}
 	ls = quotes(ls)
 	ls = unnumbered(ls)
 	if strings.Contains(text, "`") || strings.Contains(text, "**") {
