@@ -24,7 +24,10 @@ type prefix struct {
 	partial bool // the line goes on in the next of its source
 }
 
-const mostLayers = 3 // compose with times, of a journal
+const (
+	mostLayers   = 3  // compose with times, of a journal
+	shortestHang = 12 // columns of a prefix below which an indentation may be anything
+)
 
 // carriers takes the prefixes off, layer by layer.
 func carriers(ls []line) []line {
@@ -33,7 +36,30 @@ func carriers(ls []line) []line {
 			break
 		}
 	}
-	return joinPartial(ls)
+	return inherit(joinPartial(ls))
+}
+
+// inherit gives the lines of a traceback of which only the first has a prefix that line's source.
+func inherit(ls []line) []line {
+	open := -1
+	for i := range ls {
+		l := &ls[i]
+		if l.carrier != none {
+			open = -1
+			if strings.Contains(l.Text, traceHeader) || strings.Contains(l.Text, fatalHeader) || isFrame(l.Text) {
+				open = i
+			}
+			continue
+		}
+		if open < 0 {
+			continue
+		}
+		l.Source, l.carrier = ls[open].Source, ls[open].carrier
+		if t := l.Text; !isBlank(t) && t[0] != ' ' && t[0] != '\t' && !isFrame(t) {
+			open = -1 // the exception's line
+		}
+	}
+	return ls
 }
 
 // tally is what the lines of one uncertain source have in common.
@@ -63,13 +89,13 @@ func peel(ls []line) bool {
 			t := common[k]
 			t.lines++
 			rest := l.Text[p.length:]
-			t.evidence = t.evidence || strings.HasPrefix(rest, "  ") || strings.HasPrefix(rest, traceHeader) || strings.HasPrefix(rest, `File "`)
+			t.evidence = t.evidence || strings.HasPrefix(rest, "  ") && p.source != plainClock || strings.HasPrefix(rest, traceHeader) || strings.HasPrefix(rest, `File "`) || strings.HasPrefix(rest, `  File "`) || strings.HasPrefix(rest, fatalHeader)
 			common[k] = t
 		}
 	}
 	accepted := func(p prefix) bool {
 		t := common[prefix{kind: p.kind, source: p.source}]
-		return p.certain || t.lines >= 2 && (t.evidence || t.lines*3 >= filled)
+		return p.certain || t.lines >= 2 && (t.evidence || t.lines*3 >= filled && p.source != plainClock)
 	}
 	for _, p := range found {
 		if p.column > 0 && accepted(p) {
@@ -77,17 +103,24 @@ func peel(ls []line) bool {
 		}
 	}
 	peeled := false
+	above := prefix{} // of the last line that has one
 	for i, p := range found {
 		if p.kind == none || !accepted(p) && !columns[p.column] {
+			if l := &ls[i]; above.length >= shortestHang && indent(l.Text) >= above.length { // it goes on with the line above, as journalctl prints it
+				l.Text, l.Source, l.carrier = l.Text[above.length:], ls[i-1].Source, ls[i-1].carrier
+			} else if !isBlank(l.Text) {
+				above = prefix{}
+			}
 			continue
 		}
+		above = p
 		peeled = true
 		l := &ls[i]
 		l.Text = l.Text[p.length:]
 		if p.time != "" && l.Time == "" {
 			l.Time = p.time
 		}
-		if p.source != "" && (l.Source == "" || p.kind == process) {
+		if p.source != "" && p.source != plainClock && (l.Source == "" || p.kind == process) {
 			l.Source = p.source
 		}
 		if l.carrier == none || l.carrier == clock || p.kind == process {
@@ -187,6 +220,11 @@ func bracketed(s string) (p prefix, rest string, ok bool) {
 			}
 		}
 	}
+	if after, is := digits(inside, 1, 9); is && strings.HasPrefix(rest, " ") { // seconds since the start
+		if left, n := fraction(after); n > 0 && left == "" {
+			return ident(rest[1:])
+		}
+	}
 	if strings.HasPrefix(inside, "pod/") {
 		return prefix{kind: container, source: inside, certain: true}, oneSpace(rest), true
 	}
@@ -207,11 +245,17 @@ func allDigits(s string) bool {
 
 func oneSpace(s string) string { return strings.TrimPrefix(s, " ") }
 
+// plainClock marks a time that logging writes as well: it counts only where a program's own lines stand behind it.
+const plainClock = "\x00"
+
 // timed reads prefixes that begin with a date: Kubernetes' CRI, GitLab, Heroku, short-iso of journald, Docker's and GitHub's times.
 func timed(s string) (p prefix, rest string, ok bool) {
 	at, rest, frac, zoned, ok := stamp(s)
-	if !ok || !zoned || at[10] != 'T' {
+	if !ok {
 		return p, s, false
+	}
+	if !zoned || at[10] != 'T' {
+		return prefix{kind: clock, source: plainClock, time: at}, oneSpace(rest), strings.HasPrefix(rest, " ") && strings.IndexByte(at, ',') < 0
 	}
 	p = prefix{kind: clock, time: at, certain: frac >= 7}
 	if rest == "" {

@@ -12,6 +12,10 @@ func indentation(ls []line) {
 		switch rest := t[k:]; {
 		case k > 0 && (rest == traceHeader+":" || strings.HasPrefix(rest, fatalHeader)):
 			dedentBlock(ls[i:], k)
+		case k == 0 && strings.HasSuffix(rest, "(most recent call last):") || strings.HasSuffix(rest, "(most recent call first):"):
+			if hang := hanging(ls[i+1:]); hang > 0 {
+				dedentBlock(ls[i+1:], hang)
+			}
 		case k == 2 || !isFrame(rest):
 			continue
 		case k != 0 && (i == 0 || !reindents(ls[:i])):
@@ -21,6 +25,27 @@ func indentation(ls []line) {
 			i += frames(ls[i:]) - 1
 		}
 	}
+}
+
+// hanging is the indentation by which the lines below a header stand below what was before it on its line, as journalctl prints an
+// entry of several lines: the exception has it as well. 0 if there is none.
+func hanging(ls []line) int {
+	if len(ls) == 0 || !isFrame(ls[0].Text) {
+		return 0
+	}
+	k := indent(ls[0].Text)
+	if k <= 2 || ls[0].Text[0] == '\t' {
+		return 0
+	}
+	for _, l := range ls[1:min(len(ls), 400)] {
+		if n := indent(l.Text); n < k && !isBlank(l.Text) {
+			if n == k-2 {
+				return n
+			}
+			return 0
+		}
+	}
+	return 0
 }
 
 // reindents reports whether a frame after these lines belongs to a traceback whose header stands at the margin.

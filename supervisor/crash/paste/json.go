@@ -31,7 +31,7 @@ type exception struct {
 
 // records takes the JSON log records of a text apart: the message, and the traceback on lines of its own.
 func records(text string, ls []line) []line {
-	if !strings.Contains(text, `"`) || !strings.Contains(text, "{") && !strings.Contains(text, `\n`) {
+	if !strings.Contains(text, "{") && !strings.Contains(text, `\n`) && !strings.Contains(text, "#012") {
 		return ls
 	}
 	var out []line
@@ -64,6 +64,11 @@ func unwrap(l line, escapes bool) (parts []line, ok bool) {
 				return f.lines(l), true
 			}
 		}
+	}
+	if strings.Contains(t, traceHeader+":#012") { // rsyslog
+		l.Text = strings.ReplaceAll(strings.ReplaceAll(l.Text, "#012", "\n"), "#011", "\t")
+		f := fields{message: l.Text, level: l.Level, time: l.Time, raw: true}
+		return f.lines(l), true
 	}
 	if escapes && (strings.Contains(t, traceHeader+`:\n`) || strings.Contains(t, traceHeader+`:\\n`)) {
 		return escaped(l)
@@ -219,7 +224,7 @@ func escaped(l line) ([]line, bool) {
 	quote := byte(0)
 	if q := strings.LastIndexAny(before, `"'`); q >= 0 && strings.Count(before[q:], " ") < 40 {
 		quote = before[q]
-		if !isTraceField(strings.TrimRight(before[:q], ` \`)) {
+		if field := strings.TrimRight(before[:q], ` \`); field != "" && field != "b" && !isTraceField(field) {
 			return nil, false
 		}
 	}
@@ -241,6 +246,9 @@ func escaped(l line) ([]line, bool) {
 		text = shorter
 	}
 	f := fields{trace: text, message: unescape(strings.TrimRight(before, `"'`))}
+	if f.message == "b" { // a literal of bytes
+		f.message = ""
+	}
 	r, _ := parseRecord(l.Text)
 	f.level, f.time = r.level, r.time
 	if _, after, ok := strings.Cut(l.Text[:at], "level="); ok && f.level == "" {
@@ -256,11 +264,12 @@ func escaped(l line) ([]line, bool) {
 func isTraceField(s string) bool {
 	s = strings.TrimRight(s, `=: "'\`)
 	key := s[strings.LastIndexAny(s, " \t,{[(\"'|")+1:]
-	return traceKey(key) || messageKey(key)
+	return traceKey(key) || messageKey(key) || strings.Contains(key, "exc") || strings.Contains(key, "trace") || strings.Contains(key, "err") || strings.Contains(key, "output")
 }
 
 func traceKey(k string) bool {
-	switch k[strings.LastIndexByte(k, '.')+1:] {
+	k = k[strings.LastIndexByte(k, '.')+1:]
+	switch k {
 	case "exc_info", "exception", "exc_text", "stack_trace", "stackTrace", "stacktrace", "stack", "traceback", "trace", "error_stack", "stack_info", "exc", "error", "err", "errorStack", "exceptionStackTrace", "backtrace", "tb":
 		return true
 	}

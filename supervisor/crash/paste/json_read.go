@@ -134,8 +134,9 @@ func (r *reader) field(key, raw string, text bool) {
 	switch {
 	case key == "role" || key == "content" || key == "prompt" || key == "messages" || key == "choices":
 		f.other = f.other || depth <= 4
-	case text && (traceKey(key) || (key == "text" || messageKey(key)) && strings.Contains(raw, traceHeader)) && strings.Contains(raw, traceHeader):
-		if depth > 3 || f.other {
+	case text && strings.Contains(raw, traceHeader) && isTraceField(key):
+		own := !messageKey(key)
+		if depth > 3 || f.other && !own {
 			return
 		}
 		whole := unescape(raw)
@@ -147,10 +148,10 @@ func (r *reader) field(key, raw string, text bool) {
 			return
 		}
 		at := strings.Index(whole, traceHeader)
-		if f.trace == "" || traceKey(key) {
-			f.trace, f.within = whole[at:], !traceKey(key)
+		if at >= 0 && (f.trace == "" || own) {
+			f.trace, f.within = whole[at:], !own
 		}
-		if before := strings.TrimSpace(whole[:at]); before != "" && f.message == "" {
+		if before := strings.TrimSpace(whole[:max(at, 0)]); before != "" && f.message == "" {
 			f.message = before
 		}
 	case key == "" && traceKey(above) && text && depth <= 3:

@@ -14,7 +14,19 @@ func markup(text string, ls []line) []line {
 			}
 		}
 	}
+	if strings.Contains(text, "”, line ") { // a program for letters set the quotation marks
+		straight := strings.NewReplacer("“", `"`, "”", `"`, "‘", "'", "’", "'")
+		for i := range ls {
+			ls[i].Text = straight.Replace(ls[i].Text)
+		}
+	}
 	ls = quotes(ls)
+	ls = unnumbered(ls)
+	if strings.Contains(text, "`") || strings.Contains(text, "**") {
+		for i := range ls {
+			ls[i].Text = unmarked(ls[i].Text)
+		}
+	}
 	if strings.Contains(text, "</") || strings.Contains(text, "&lt;/") || strings.Contains(text, "<details") || strings.Contains(text, "<pre") || strings.Contains(text, "<br") {
 		ls = tags(ls)
 	}
@@ -22,6 +34,61 @@ func markup(text string, ls []line) []line {
 		ls = fences(ls)
 	}
 	return ls
+}
+
+// unmarked takes the marks of code and of emphasis off a line that stands in them as a whole.
+func unmarked(s string) string {
+	for _, mark := range []string{"`", "**"} {
+		if t, ok := strings.CutPrefix(strings.TrimSpace(s), mark); ok {
+			if t, ok = strings.CutSuffix(t, mark); ok && t != "" && !strings.Contains(t, mark) {
+				return t
+			}
+		}
+	}
+	return s
+}
+
+// unnumbered takes the numbers off lines that are counted from the first to the last, as pages show them.
+func unnumbered(ls []line) []line {
+	last, n := -1, 0
+	for _, l := range ls {
+		if isBlank(l.Text) {
+			continue
+		}
+		at, _, ok := lineNumber(l.Text)
+		if !ok || last >= 0 && at != last+1 {
+			return ls
+		}
+		last = at
+		n++
+	}
+	if n < 3 {
+		return ls
+	}
+	for i := range ls {
+		if _, rest, ok := lineNumber(ls[i].Text); ok {
+			ls[i].Text = rest
+		}
+	}
+	return ls
+}
+
+// lineNumber reads "12  ", "12: ", "12<tab>", "12 | ".
+func lineNumber(s string) (n int, rest string, ok bool) {
+	s = s[indent(s):]
+	rest, ok = digits(s, 1, 6)
+	if !ok {
+		return 0, s, false
+	}
+	for _, c := range s[:len(s)-len(rest)] {
+		n = n*10 + int(c-'0')
+	}
+	for _, mark := range []string{" | ", " │ ", ": ", "\t", " "} {
+		if after, is := strings.CutPrefix(rest, mark); is {
+			return n, after, true
+		}
+	}
+	return n, rest, rest == "" || rest == " |" || rest == ":"
 }
 
 const deepestQuote = 6
@@ -68,11 +135,23 @@ var pageTags = []string{
 
 // tags drops the tags, and lines of nothing else; what a summary says is no output.
 func tags(ls []line) []line {
-	out := ls[:0]
+	out := make([]line, 0, len(ls))
 	for _, l := range ls {
 		if strings.IndexByte(l.Text, '<') < 0 {
 			out = append(out, l)
 			continue
+		}
+		for _, br := range []string{"<br>", "<br/>", "<br />"} {
+			for {
+				before, after, is := strings.Cut(l.Text, br)
+				if !is || strings.TrimSpace(after) == "" {
+					break
+				}
+				first := l
+				first.Text, _ = untag(before)
+				out = append(out, first)
+				l.Text = after
+			}
 		}
 		t, found := untag(l.Text)
 		if found && strings.TrimSpace(t) == "" {

@@ -19,6 +19,9 @@ func parseRecord(s string) (r record, ok bool) {
 	}
 	named := false
 	for range 6 { // the fields of a head
+		if rest == "" {
+			break
+		}
 		next, field := recordField(rest, &r, named)
 		if next == rest {
 			break

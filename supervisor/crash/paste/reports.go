@@ -115,13 +115,15 @@ func readReport(ls []line) textReport {
 		case t == "":
 			r.free = false
 			continue
+		case r.repeats(t):
+			return r
 		case r.take(t):
 			lost = 0
 			r.end = i + 1
 		case r.free:
 			r.end = i + 1
-		case r.keys["Binary Images"] && isTable(t):
-			r.end = i + 1
+		case r.keys["VM Region Summary"] && isTable(t):
+			r.end, lost = i+1, 0
 		default:
 			if lost++; lost > mostLost || strings.HasPrefix(t, traceHeader) || strings.HasPrefix(t, "{") || isStatement(t) || !r.goesOn(ls[i:]) {
 				return r
@@ -129,6 +131,16 @@ func readReport(ls []line) textReport {
 		}
 	}
 	return r
+}
+
+// repeats reports whether a line begins another report.
+func (r *textReport) repeats(t string) bool {
+	for _, once := range []string{"Process:", "Exception Type:", "Incident Identifier:", "Report Version:"} {
+		if strings.HasPrefix(t, once) {
+			return r.keys[once[:len(once)-1]]
+		}
+	}
+	return t == "Translated Report (Full Report Below)" && len(r.keys) > 0
 }
 
 // goesOn reports whether one of the next lines is the report's again.
@@ -165,8 +177,9 @@ func (r *textReport) take(t string) bool {
 		r.free = false
 	case isReportFrame(t):
 		r.frames++
-	case t == "Translated Report (Full Report Below)", t == "Full Report":
+	case t == "Translated Report (Full Report Below)":
 		r.strong++
+	case t == "Full Report":
 	case strings.HasPrefix(t, "--->") || strings.HasPrefix(t, "UNUSED SPACE") || strings.HasPrefix(t, "REGION TYPE"):
 	case strings.HasPrefix(t, "Calls made by") || strings.HasPrefix(t, "ReadOnly portion") || strings.HasPrefix(t, "TOTAL"):
 	default:
@@ -251,8 +264,16 @@ func isRegister(t string) bool {
 	return n > 1 && n < len(t) && strings.HasPrefix(t[n:], ": 0x")
 }
 
-// isTable reports whether a line is of the tables at a report's end, which have anybody's words in capitals and sizes.
+// isTable reports whether a line is of the table at a report's end: its head, its rules, or words with a size and a count behind them.
 func isTable(t string) bool {
-	return strings.Contains(t, "=====") || strings.HasSuffix(t, "]") || strings.Contains(t, "K  ") || strings.Contains(t, "M  ") || strings.Contains(t, "task_for_pid") ||
-		strings.Contains(t, "thread_create") || strings.Contains(t, "thread_set_state") || strings.Contains(t, "%")
+	if strings.HasPrefix(t, "=====") || strings.HasPrefix(t, "VIRTUAL ") || strings.HasPrefix(t, "REGION TYPE") || strings.Contains(t, "(non-coalesced)") {
+		return true
+	}
+	f := strings.Fields(t[:min(len(t), 120)])
+	for i, size := range f {
+		if n := len(size); i > 0 && n > 1 && strings.IndexByte("KMGT", size[n-1]) >= 0 && isDigit(size[0]) {
+			return i+1 == len(f) || isDigit(f[i+1][0])
+		}
+	}
+	return false
 }

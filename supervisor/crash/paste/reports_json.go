@@ -2,11 +2,13 @@ package paste
 
 import "strings"
 
-// ipsMarks are keys of an .ips file. Two of them in one JSON value make it a report.
+// ipsMarks are keys of an .ips file. Two of them in one JSON value make it a report, if one is of the first few.
 var ipsMarks = []string{
-	`"bug_type"`, `"usedImages"`, `"captureTime"`, `"faultingThread"`, `"procPath"`, `"termination"`, `"incident_id"`, `"slice_uuid"`, `"exception"`, `"procName"`,
-	`"largestProcess"`, `"lastExceptionBacktrace"`, `"asi"`, `"imageOffset"`,
+	`"bug_type"`, `"usedImages"`, `"faultingThread"`, `"imageOffset"`, `"slice_uuid"`, `"procPath"`, `"largestProcess"`,
+	`"captureTime"`, `"termination"`, `"incident_id"`, `"exception"`, `"procName"`, `"lastExceptionBacktrace"`, `"asi"`,
 }
+
+const ownMarks = 7 // of ipsMarks: nothing else has them
 
 const mostCutOff = 8 // values without an end that are tried: each costs a look at the rest
 
@@ -57,13 +59,14 @@ func jsonReports(text string, ls []line) (rest []line, found []string) {
 }
 
 func isIPS(value string) bool {
-	n := 0
-	for _, m := range ipsMarks {
+	n, own := 0, false
+	for i, m := range ipsMarks {
 		if strings.Contains(value, m) {
 			n++
+			own = own || i < ownMarks
 		}
 	}
-	return n >= 2
+	return n >= 2 && own
 }
 
 func joined(ls []line) string {

@@ -43,6 +43,7 @@ var rules = []rule{
 	newRule("kubernetes", manager, "Exit Code:", `^Exit Code: +(?P<code>[1-9]\d*)$`),
 	newRule("kubernetes", manager, "exitCode", `^"?exitCode"?: (?P<code>[1-9]\d*),?$`),
 	newRule("kubernetes", manager, "terminated with ", `^command terminated with (?:non-zero )?exit code:?(?: .*?)? ?(?P<code>\d+)$`),
+	newRule("kubernetes", manager, "terminated with exit code '", `[Cc]ontainer '?(?P<who>[\w.-]+)'? was terminated with exit code '(?P<code>\d+)'`),
 	newRule("ecs", manager, "OutOfMemoryError: Container killed", `(?P<oom>OutOfMemoryError: Container killed)`),
 	newRule("nomad", manager, "Exit Code: ", `Exit Code: (?P<code>\d+)(?:, Signal: (?P<signal>[1-9]\d*))?`),
 
@@ -79,6 +80,8 @@ var rules = []rule{
 
 	// The kernel's own lines are evidence, too.
 	newRule("kernel", manager, "Killed process ", `(?P<oom>[Oo]ut of memory|oom-kill|oom_reaper|Memory cgroup out of memory).*Killed process \d+ \((?:python|uvicorn|gunicorn|hypercorn|celery|granian|ray|fastapi|streamlit|vllm)[^)]*\)`).kept(),
+	newRule("kernel", manager, "oom-kill:", `(?P<oom>oom-kill:).*task=(?:python|uvicorn|gunicorn|hypercorn|celery|granian|ray|fastapi|streamlit|vllm)`).kept(),
+	newRule("kernel", manager, "killing", `(?P<oom>memorystatus: killing|low swap: killing).*[\[(](?:[Pp]ython|uvicorn|gunicorn|celery)`).kept(),
 	newRule("kernel", manager, ": segfault at ", `(?:python|uvicorn|gunicorn|celery)[\w.-]*\[\d+\](?P<segv>: segfault at )`).kept(),
 
 	// Editors, debuggers, tracers
@@ -87,6 +90,8 @@ var rules = []rule{
 	newRule("pycharm", shell, "进程已结束", `进程已结束[,，]\s*退出代码(?:为)?\s*(?P<code>-?\d+)`),
 	newRule("vscode", shell, "The terminal process ", `The terminal process .*(?:terminated with|launch \() ?exit code: (?P<code>-?\d+)`),
 	newRule("vscode", shell, "[Done] exited with code=", `\[Done\] exited with code=(?P<code>-?\d+)`),
+	newRule("xcode", shell, "Program ended with exit code: ", `^Program ended with exit code: (?P<code>-?\d+)`),
+	newRule("tmux", shell, "Pane is dead (", `Pane is dead \((?:status (?P<code>\d+)|signal (?P<signal>\w+))`),
 	newRule("lldb", shell, " exited with status = ", `^Process \d+ exited with status = (?P<code>-?\d+) \(0x`),
 	newRule("lldb", shell, "stop reason = signal ", `stop reason = signal `+signalName).kept(),
 	newRule("lldb", shell, "stop reason = EXC_BAD_ACCESS", `(?P<segv>stop reason = EXC_BAD_ACCESS)`).kept(),
@@ -128,5 +133,6 @@ var rules = []rule{
 	newRule("rust", wrapper, "signal: ", `\bsignal: \d+ \(`+signalName+`\)(?P<core> \(core dumped\))?`),
 	newRule("rust", wrapper, "exit status: ", `\bexit status: (?P<code>\d+)\)?$`),
 	newRule("launcher", wrapper, "exited with code ", `^`+programs+` exited with code (?:(?P<code>-?\d+)|`+signalName+`)\.?$`),
+	newRule("launcher", wrapper, " with ", `^(?i:\[?(?:the )?(?:process|program|script|command|server|app|application|service|kernel)(?: \S+)? (?:has |was )?(?:exited|ended|finished|terminated|stopped|crashed|died|failed|closed|killed)(?: unexpectedly)?(?: by| with)(?: an?)?(?: non-zero)?(?: exit)? ?(?:(?:code|status):? ?(?P<code>-?\d+)|signal:? ?(?P<signal>SIG[A-Z]+|\d+)))`),
 	newRule("launcher", wrapper, " with ", `(?i:(?:python|backend|server|sidecar|api|child)(?: process)? (?:exited|terminated|closed|stopped|crashed|died|quit|ended)(?: unexpectedly)? with (?:exit )?(?:code|status)[ :=]+(?:null|(?P<code>-?\d+))(?:[,;]? *(?:and |\()?signal[ :=]+(?:null|'?)(?P<signal>SIG[A-Z]+)?)?)`),
 }

@@ -78,11 +78,11 @@ func hasStem(t string) bool {
 		case 'g':
 			found = strings.HasPrefix(t[i:], "gnal")
 		case 'k', 'K':
-			found = strings.HasPrefix(t[i+1:], "illed")
+			found = strings.HasPrefix(t[i+1:], "illed") || strings.HasPrefix(t[i+1:], "illing")
 		case 'O':
 			found = strings.HasPrefix(t[i:], "OOM") || strings.HasPrefix(t[i:], "OS_REASON")
 		case 'o':
-			found = strings.HasPrefix(t[i:], "oom")
+			found = strings.HasPrefix(t[i:], "oom") || strings.HasPrefix(t[i:], "on-zero status")
 		case 'm':
 			found = strings.HasPrefix(t[i:], "minated ") || strings.HasPrefix(t[i:], "m error ") || strings.HasPrefix(t[i:], "m ERR!")
 		case '=':
@@ -95,10 +95,12 @@ func hasStem(t string) bool {
 			found = strings.HasPrefix(t[i:], "Failed with result")
 		case 'p':
 			found = strings.HasPrefix(t[i:], "p reason = ")
+		case 'P':
+			found = strings.HasPrefix(t[i:], "Pane is dead")
 		case '*':
 			found = strings.HasPrefix(t[i:], "*** [")
 		case 'h':
-			found = strings.HasPrefix(t[i:], "h code") || strings.HasPrefix(t[i:], "h status")
+			found = strings.HasPrefix(t[i:], "h code") || strings.HasPrefix(t[i:], "h status") || strings.HasPrefix(t[i:], "h signal")
 		case 's':
 			found = i == 0 && strings.HasPrefix(t, "srun: error")
 		case 0xe9:

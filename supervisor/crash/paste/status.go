@@ -44,6 +44,7 @@ func status(text string, ls []line) (s Status, rest []line, dead string) {
 			continue
 		}
 		if ls[st.index].quoted && outside {
+			delete(drop, st.index)
 			continue
 		}
 		valid = append(valid, st)
@@ -116,6 +117,9 @@ func follow(a, b statement) statement {
 			if !b.OOMKilled || a.Line != "" && a.Code+a.Signal != 0 {
 				merged.Line = a.Line
 			}
+		}
+		if a.OOMKilled && !b.OOMKilled {
+			merged.Line = a.Line
 		}
 		merged.OOMKilled = a.OOMKilled || b.OOMKilled
 		merged.CoreDumped = a.CoreDumped || b.CoreDumped

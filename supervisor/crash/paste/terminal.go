@@ -136,8 +136,14 @@ func escape(s string) int {
 		}
 		return len(s)
 	case '(', ')', '*', '+', '#', '%', ' ':
-		return min(3, len(s))
+		if len(s) > 2 && s[2] < utf8.RuneSelf {
+			return 3
+		}
+		return 2
 	case 0x1b:
+		return 1
+	}
+	if s[1] >= utf8.RuneSelf {
 		return 1
 	}
 	return 2

@@ -152,6 +152,9 @@ func sharedPrefix(ls []line, i int, before string, header bool) string {
 // likePrefix takes a prefix off that is like another: the same but for the numbers in it.
 func likePrefix(s, like string) (rest string, ok bool) {
 	i, j := 0, 0
+	if k, n := indent(s), indent(like); k != n && k < len(s) && n < len(like) && isDigit(s[k]) && isDigit(like[n]) { // numbers set to the right
+		i, j = k, n
+	}
 	for j < len(like) {
 		switch {
 		case i >= len(s):
