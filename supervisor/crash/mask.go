@@ -27,11 +27,11 @@ var (
 		`dop_v1_[a-f0-9]{16,}`, `shpat_[A-Za-z0-9]{16,}`, `lsv2_[A-Za-z0-9_]{16,}`, `tvly-[A-Za-z0-9-]{8,}`,
 	}, "|") + `)[A-Za-z0-9_-]*`)
 	// named is a name with what stands between it and its value; whether it names a secret is for namesSecret.
-	named  = regexp.MustCompile(`([A-Za-z0-9_.-]+)(["'\]]*\s*(?:=>|:=|==|[:=])\s*)`)
+	named  = regexp.MustCompile(`([A-Za-z0-9_.-]+)([\\"'\]]*\s*(?:=>|:=|==|[:=])\s*)`)
 	option = regexp.MustCompile(`(^|[\s"'\[,])(--?[A-Za-z][A-Za-z0-9_-]*)(["']?,?\s+["']?)([^\s"',\]]+|"[^"]*"?)`)
 	long   = regexp.MustCompile(`[A-Za-z0-9+/_-]{32,}={0,2}`)
 	// words of a name that belong to a secret
-	secretWord = regexp.MustCompile(`(?i)secret|token|passw|passphrase|passcode|api_?key|access_?key|private_?key|signing_?key|encryption_?key|credential|authori[sz]ation|cookie|session_?(?:id|key)|auth_?key|bearer|(?:^|_)(?:auth|dsn|pwd|pass|pin|otp|key|salt)$`)
+	secretWord = regexp.MustCompile(`(?i)secret|token|passw|passphrase|passcode|api_?key|access_?key|private_?key|signing_?key|encryption_?key|credential|authori[sz]ation|cookie|session_?(?:id|key)|sessid|connect_sid|csrf|xsrf|auth_?key|bearer|(?:^|_)(?:auth|dsn|pwd|pass|pin|otp|key|salt|sid)$`)
 	harmless   = regexp.MustCompile(`(?i)^(?:pwd|oldpwd)$|tokeni[sz]|token_?(?:s$|count|limit|len|type|classification)|tokens|public_?key|primary_?key|foreign_?key|ssh_auth_sock`)
 	keyBegin   = regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----`)
 	keyEnd     = regexp.MustCompile(`-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----`)
@@ -53,7 +53,7 @@ func Mask(line string) string {
 	}
 	folded := foldASCII(s)
 	if holds(folded, nameHints) {
-		s = maskFlags(maskNamed(s))
+		s = maskNames(s)
 	}
 	if holds(folded, schemeHints) {
 		s = scheme.ReplaceAllString(s, "${1}${2}"+masked)
@@ -63,7 +63,7 @@ func Mask(line string) string {
 	}
 	if hasLongRun(s) {
 		s = long.ReplaceAllStringFunc(s, func(run string) string {
-			if random(run) {
+			if looksSecret(run) {
 				return masked
 			}
 			return run
@@ -94,7 +94,7 @@ func printable(s string) string {
 // MaskLines masks lines that belong together: a private key is several of them.
 func MaskLines(lines []string) []string {
 	out := make([]string, 0, len(lines))
-	inKey := false
+	inKey, asked := false, false
 	for _, line := range lines {
 		begins, ends := keyBegin.MatchString(line), keyEnd.MatchString(line)
 		switch {
@@ -115,7 +115,15 @@ func MaskLines(lines []string) []string {
 			continue
 		case inKey:
 			continue
+		case asked && strings.TrimSpace(line) == "":
+			out = append(out, "")
+			continue
+		case asked: // the value of the name that the line above ends with
+			asked = false
+			out = append(out, maskValue(line))
+			continue
 		}
+		asked = asksForValue(line)
 		out = append(out, Mask(line))
 	}
 	return out
@@ -135,7 +143,8 @@ func maskNamed(s string) string {
 	done := 0
 	for _, m := range named.FindAllStringSubmatchIndex(s, -1) {
 		begin, end := m[2], m[1]
-		if begin < done || !namesSecret(s[begin:m[3]]) { // what is inside a value is gone with it
+		name := s[begin:m[3]]
+		if begin < done || !namesSecret(name) && !(strings.EqualFold(name, "pwd") && ofConnection(s, begin)) { // what is inside a value is gone with it
 			continue
 		}
 		b.WriteString(s[done:end] + masked)
@@ -143,6 +152,8 @@ func maskNamed(s string) string {
 		switch {
 		case rest != "" && (rest[0] == '"' || rest[0] == '\''):
 			done = end + closing(rest)
+		case escapedQuote(rest) != "":
+			done = end + escapedClosing(rest)
 		case begin > 0 && (s[begin-1] == '?' || s[begin-1] == '&'):
 			done = len(s) - len(strings.TrimLeftFunc(rest, func(r rune) bool { return !strings.ContainsRune("& \"'", r) }))
 		default:

@@ -6,7 +6,7 @@ import "strings"
 // cannot do without. A hint may say yes for nothing; it never says no to a line that its expression would match.
 
 // hints of a secret's name: each alternative of secretWord holds one of them.
-var nameHints = []string{"secret", "token", "pass", "key", "credential", "authori", "cookie", "session", "bearer", "auth", "dsn", "pwd", "pin", "otp", "salt"}
+var nameHints = []string{"secret", "token", "pass", "key", "credential", "authori", "cookie", "session", "bearer", "auth", "dsn", "pwd", "pin", "otp", "salt", "sid", "sessid", "csrf", "xsrf"}
 
 // hints of a key in the form of a well-known service: each alternative of known begins with one of them, or holds it.
 var keyHints = []string{

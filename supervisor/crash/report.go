@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 )
@@ -51,6 +52,8 @@ type Frame struct {
 	UUID   string `json:"uuid,omitempty"`  // of the image: two copies of a library have one name
 	Symbol string `json:"symbol,omitempty"`
 	Offset uint64 `json:"offset,omitempty"` // bytes into the image; of the text form 0
+	// Address is where the frame is in memory, of the text form alone: it tells two images of one name apart where they are not listed.
+	Address uint64 `json:"-"`
 }
 
 // Image is a library or a program that was loaded.
@@ -84,6 +87,21 @@ const (
 
 // ErrNoReport: the text is no crash report of any kind that is known.
 var ErrNoReport = errors.New("this is no crash report of macOS")
+
+// ParseExcerpt reads a report of which only a part may have been copied, from any of its lines on.
+func ParseExcerpt(text string) (*Report, error) {
+	if r, err := ParseReport(strings.NewReader(text)); err == nil || r != nil {
+		return r, err
+	}
+	t := newTextReader()
+	for l := range strings.Lines(text[:min(len(text), maxReport)]) {
+		t.line(strings.TrimRight(l[:min(len(l), maxLineLength)], "\r\n"))
+	}
+	if t.keys == 0 && len(t.r.Frames) < 2 || t.r.how() == "" && len(t.r.Said) == 0 && len(t.r.Frames) == 0 && len(t.r.Reasons) == 0 {
+		return nil, ErrNoReport
+	}
+	return t.result(), nil
+}
 
 // ParseReport reads a report: .ips of any age, JetsamEvent, and the text that older systems wrote and people paste. It reads 8 MiB at most.
 // io.ErrUnexpectedEOF means that it is not complete, because the system is still writing it; ErrNoReport, that it is something else.
@@ -167,6 +185,15 @@ func (r *Report) how() string {
 			return name
 		}
 	}
+	if r.Exception == "" && r.Namespace == "" && len(r.Said) > 0 && r.says("abort() called")+r.says("terminating ") != "" {
+		return "SIGABRT" // of the report only these words were copied
+	}
+	if r.Exception == "" && r.Namespace == "" && len(r.Frames) > 0 { // only the stack was copied
+		if slices.ContainsFunc(r.Frames[:min(len(r.Frames), 4)], func(f Frame) bool { return f.Symbol == "abort" || f.Symbol == "__abort" }) {
+			return "SIGABRT"
+		}
+		return "SIGSEGV" // as most of them are
+	}
 	return map[string]string{
 		"EXC_BAD_ACCESS": "SIGSEGV", "EXC_BAD_INSTRUCTION": "SIGILL", "EXC_ARITHMETIC": "SIGFPE", "EXC_BREAKPOINT": "SIGTRAP",
 		"EXC_GUARD": "SIGKILL", "EXC_RESOURCE": "SIGKILL",
@@ -232,6 +259,9 @@ func ofTheSystem(image string) bool {
 func (f Frame) text() string {
 	if f.Symbol == "" || strings.HasPrefix(strings.TrimLeft(f.Symbol, "_"), "Z") { // a mangled name says nothing
 		return f.Image
+	}
+	if f.Image == "" {
+		return f.Symbol
 	}
 	return fmt.Sprintf("%s (%s)", f.Image, f.Symbol)
 }

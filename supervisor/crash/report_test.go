@@ -120,6 +120,9 @@ func TestWhatIsNoReportIsCalledSo(t *testing.T) {
 func TestNoOutputOfAServerIsTakenForAReport(t *testing.T) {
 	for _, path := range fixtures(t) {
 		e, _ := readFixture(t, path)
+		if e.Foreign { // a text of elsewhere may have a report in it
+			continue
+		}
 		text := strings.Join(e.Tail, "\n")
 		require.False(t, IsReport([]byte(text)), path)
 		_, err := ParseReport(strings.NewReader(text))

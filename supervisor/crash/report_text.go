@@ -37,7 +37,7 @@ type textReader struct {
 const maxLineLength = 8 << 10 // bytes of a line of a report that are looked at
 
 func parseText(in *bufio.Reader) (*Report, error) {
-	t := textReader{r: new(Report), thread: -1, crashed: -1}
+	t := newTextReader()
 	for {
 		line, err := in.ReadSlice('\n')
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line that is too long says nothing
@@ -54,9 +54,15 @@ func parseText(in *bufio.Reader) (*Report, error) {
 	if t.keys < 2 || t.r.Exception == "" && t.r.Namespace == "" && t.r.PID == 0 {
 		return nil, ErrNoReport
 	}
+	return t.result(), nil
+}
+
+func newTextReader() *textReader { return &textReader{r: new(Report), thread: -1, crashed: -1} }
+
+func (t *textReader) result() *Report {
 	t.r.Said, t.r.Reasons = atMost(t.r.Said), atMost(t.r.Reasons)
 	t.placeFrames()
-	return t.r, nil
+	return t.r
 }
 
 // placeFrames says of each frame which image it is in.
@@ -100,7 +106,7 @@ func (t *textReader) line(l string) {
 		return
 	case t.section == "thread":
 		if m := p.frame.FindStringSubmatch(l); m != nil {
-			t.r.Frames = append(t.r.Frames, Frame{Image: m[1], Symbol: symbolOf(m[3])})
+			t.r.Frames = append(t.r.Frames, Frame{Image: m[1], Symbol: symbolOf(m[3]), Address: address(m[2])})
 			t.at = append(t.at, address(m[2]))
 		}
 		return
