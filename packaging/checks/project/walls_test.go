@@ -80,7 +80,10 @@ func TestTheWallsStand(t *testing.T) {
 			})
 			t.Run("what is known of crashes and of OpenMP starts nothing and reaches no network", func(t *testing.T) {
 				own := map[string][]string{
-					"/supervisor/crash":  {module + "/supervisor/crash", module + "/supervisor/crash/paste", module + "/supervisor/crash/traceback", module + "/supervisor/openmp"},
+					"/supervisor/crash": {
+						module + "/supervisor/crash", module + "/supervisor/crash/mask", module + "/supervisor/crash/paste", module + "/supervisor/crash/report",
+						module + "/supervisor/crash/traceback", module + "/supervisor/openmp",
+					},
 					"/supervisor/openmp": {module + "/supervisor/openmp"},
 				}
 				for pure, allowed := range own {
