@@ -61,7 +61,7 @@ func (q *question) answer(in io.Reader) (v crash.Verdict, about string, err erro
 	}
 	e := crash.Evidence{OS: systemOf(w.tail)}
 	if w.report != nil {
-		e, about = w.report.Evidence(q.pid), aboutReport(w.report)
+		e, about = crash.OfReport(w.report, q.pid), aboutReport(w.report)
 		if !e.Known && w.report.Jetsam != nil && q.signal == "" && !q.hasExit {
 			return notAmong(w.report.Jetsam, q.pid), about, nil
 		}

@@ -63,8 +63,8 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 		if s.Worker && (i < 0 || !strings.Contains(s.lines[i], f.handler)) {
 			return Verdict{}, false
 		}
-		if s.Report != nil && s.Report.sender() != "" {
-			return Verdict{Kind: KindEnded, Summary: "Python was ended by " + signal + " from " + s.Report.sender(),
+		if s.Report != nil && s.Report.Sender() != "" {
+			return Verdict{Kind: KindEnded, Summary: "Python was ended by " + signal + " from " + s.Report.Sender(),
 				Remedy: "Nothing is known to be wrong with your server: that process sent the signal."}, true
 		}
 		v := Verdict{Summary: f.words + " (" + signal + ")"}
@@ -131,18 +131,18 @@ func (s *scene) faultRemedy(f fault, i int) string {
 // faultIn is the native library that faulted: by the system's report, or by the C stack that Python 3.14 prints.
 func (s *scene) faultIn() string {
 	if s.Report != nil {
-		if f, ok := s.Report.culprit(); ok {
-			return f.text()
+		if f, ok := s.Report.Culprit(); ok {
+			return f.Text()
 		}
 	}
 	file, symbol := s.cStack()
 	if file == "" {
 		if f, ok := s.nativeStack().culprit(); ok {
-			return f.text()
+			return f.Text()
 		}
 		return ""
 	}
-	where := Frame{Image: path.Base(file), Symbol: symbol}.text()
+	where := Frame{Image: path.Base(file), Symbol: symbol}.Text()
 	if owner := packageOf(file); owner != "" && !strings.HasPrefix(where, owner) {
 		where = owner + "'s " + where
 	}
@@ -153,8 +153,8 @@ func (s *scene) faultIn() string {
 // faulthandler lists an extension module. "" if nothing tells.
 func (s *scene) suspect(i int) string {
 	if s.Report != nil { // its paths are redacted: it may name the library and not the package
-		f, _ := s.Report.culprit()
-		if owner := packageOf(s.Report.image(f).Path); owner != "" {
+		f, _ := s.Report.Culprit()
+		if owner := packageOf(s.Report.ImageOf(f).Path); owner != "" {
 			return distribution(owner)
 		}
 	}
@@ -280,7 +280,7 @@ func cleanExit(s *scene) (Verdict, bool) {
 
 func exitCode(s *scene) (Verdict, bool) {
 	v := Verdict{Summary: fmt.Sprintf("Python exited with code %d", s.Code), Remedy: "The log's last lines are all that is known."}
-	if i := s.farewell(); i >= 0 {
+	if i := s.lastWords(); i >= 0 {
 		v.Summary += ": " + strings.TrimSpace(s.lines[i])
 		v.Line = s.lines[i]
 		if s.Code == 2 {
@@ -305,8 +305,8 @@ func exitCode(s *scene) (Verdict, bool) {
 // parting are the words with which programs say why they leave, as sys.exit and the readers of options print them.
 var parting = regexp.MustCompile(`(?i)^(?:[\w./-]+: )?(?:error|fatal|usage|failed|missing|please|cannot|can't|could not|couldn't|unable|invalid|unknown|no such|unrecognized|❌|✗|abort)|\b(?:not set|not found|is required|are required|must be set|not defined|does not exist|no such file|not configured|is missing|not installed)\b`)
 
-// farewell is the last line of a program that left without having served, in which it says why; -1 if it says nothing of the kind.
-func (s *scene) farewell() int {
+// lastWords is the last line of a program that left without having served, in which it says why; -1 if it says nothing of the kind.
+func (s *scene) lastWords() int {
 	i := filled(s.lines, len(s.lines))
 	for ; i > 0 && boxEdge.MatchString(s.lines[i]); i-- {
 	}

@@ -5,6 +5,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
 // The stacks that others than Python print of a fault: debuggers, and the handlers that libraries bring: TensorFlow's, glog's and Abseil's, Ray's,
@@ -23,7 +25,8 @@ var heads = []struct {
 	form func() *regexp.Regexp
 }{
 	{"Received signal", pattern(`^\W*Received signal (\d+)\b`)},
-	{"*** SIG", pattern(`\*\*\* (SIG[A-Z]+) (?:\(@0x[0-9a-f]+\)|received at time=)`)},
+	{" received at time=", pattern(`\*+ (SIG[A-Z]+) received at time=`)},
+	{" (@0x", pattern(`\*+ (SIG[A-Z]+) \(@0x[0-9a-f]+\)`)},
 	{"stop reason = ", pattern(`stop reason = (?:signal )?(EXC_\w+|SIG[A-Z]+)`)},
 	{"received signal SIG", pattern(`(?:^Program|^Thread .*) received signal (SIG[A-Z]+)[,.]`)},
 	{"terminated with signal", pattern(`^Program terminated with signal (SIG[A-Z]+|\d+)[,.]`)},
@@ -147,7 +150,7 @@ func isHandler(symbol string) bool {
 // culprit is the innermost frame that is neither of the system nor of the interpreter.
 func (n *nativeStack) culprit() (Frame, bool) {
 	for _, f := range n.frames {
-		if f.Image != "" && !ofTheSystem(f.Image) && !strings.HasPrefix(f.Image, "libc.so") && !strings.HasPrefix(f.Image, "libpthread") {
+		if f.Image != "" && !report.OfTheSystem(f.Image) && !strings.HasPrefix(f.Image, "libc.so") && !strings.HasPrefix(f.Image, "libpthread") {
 			return f, true
 		}
 		if f.Image == "" && f.Symbol != "" && !ofTheInterpreter(f.Symbol) {

@@ -74,7 +74,7 @@ func cudaRemedy(said string) string {
 
 // gaveUp is the verdict on a library that gave up for a reason, at a place in its source.
 func gaveUp(reason, where string) Verdict {
-	v := Verdict{Summary: "a native library gave up: " + reason, Remedy: upgradeIt + "; its own issues may know that line."}
+	v := Verdict{Summary: "a native library gave up: " + strings.TrimSpace(reason), Remedy: upgradeIt + "; its own issues may know that line."}
 	if where != "" {
 		v.Summary += " (" + path.Base(where) + ")"
 	}
@@ -267,8 +267,8 @@ func (s *scene) thrownByStack() (Verdict, bool) {
 		v := Verdict{Summary: "a native library threw an exception that nobody caught", Remedy: upgradeIt + "; its own issues may know that place."}
 		below := *s.Report
 		below.Frames = s.Report.Frames[i+1:]
-		if c, ok := below.culprit(); ok {
-			v.Summary += ", in " + c.text()
+		if c, ok := below.Culprit(); ok {
+			v.Summary += ", in " + c.Text()
 		}
 		return v, true
 	}
@@ -284,8 +284,8 @@ func (s *scene) heapByStack() (Verdict, bool) {
 			continue
 		}
 		v := Verdict{Kind: KindHeap, Summary: "a native library damaged Python's memory, as the system's allocator found", Remedy: damagedEarlier}
-		if c, ok := s.Report.culprit(); ok {
-			v.Summary += " when " + c.text() + " used it"
+		if c, ok := s.Report.Culprit(); ok {
+			v.Summary += " when " + c.Text() + " used it"
 		}
 		return s.placed(v), true
 	}

@@ -29,7 +29,7 @@ func (s *scene) loader(text string) (line, whole string) {
 		}
 	}
 	if s.Report != nil && s.Report.Namespace == "DYLD" {
-		if l := s.Report.says(text); l != "" {
+		if l := s.Report.Says(text); l != "" {
 			return l, strings.Join(append(s.Report.Reasons, s.Report.Said...), "\n")
 		}
 	}
@@ -264,7 +264,7 @@ func codeSignature(s *scene) (Verdict, bool) {
 		v.Summary, v.Remedy = constrained, anotherPython
 		return v, true
 	}
-	if f, ok := r.culprit(); ok {
+	if f, ok := r.Culprit(); ok {
 		v.Summary += ", in " + f.Image
 	}
 	return v, true

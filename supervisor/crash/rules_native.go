@@ -48,10 +48,10 @@ func forkSafety(s *scene) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	v.Remedy = s.noFork(v.Remedy)
-	if l := r.says("initialize] may have been in progress"); l != "" || r.Namespace == "OBJC" {
+	if l := r.Says("initialize] may have been in progress"); l != "" || r.Namespace == "OBJC" {
 		return v, true
 	}
-	if r.says("crashed on child side of fork pre-exec") != "" || r.says("multi-threaded process forked") != "" {
+	if r.Says("crashed on child side of fork pre-exec") != "" || r.Says("multi-threaded process forked") != "" {
 		v.Confidence = almostCertainly
 		v.Summary = "a forked process crashed, almost certainly because threads ran when it was forked"
 		return v, true

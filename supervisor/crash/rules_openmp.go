@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
@@ -204,7 +205,7 @@ func openMPFault(s *scene) (Verdict, bool) {
 		for _, f := range s.Report.Frames {
 			registers = registers || strings.HasPrefix(f.Symbol, "__kmp_register_library_startup")
 		}
-		if f, ok := s.Report.culprit(); ok {
+		if f, ok := s.Report.Culprit(); ok {
 			innermost = isOpenMPImage(f.Image)
 		}
 	} else if file, _ := s.cStack(); file != "" {
@@ -305,7 +306,7 @@ func (s *scene) cStack() (file, symbol string) {
 			break
 		}
 		name := path.Base(m[1])
-		if strings.HasPrefix(name, "libc.so") || strings.HasPrefix(name, "libpthread") || strings.HasPrefix(name, "ld-linux") || ofTheSystem(name) {
+		if strings.HasPrefix(name, "libc.so") || strings.HasPrefix(name, "libpthread") || strings.HasPrefix(name, "ld-linux") || report.OfTheSystem(name) {
 			continue
 		}
 		return m[1], cmp.Or(m[2], "")

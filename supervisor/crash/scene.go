@@ -2,6 +2,7 @@ package crash
 
 import (
 	"path"
+	"path/filepath"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash/traceback"
@@ -27,8 +28,8 @@ type thrown struct {
 
 func newScene(e Evidence, r *reading) *scene {
 	s := &scene{Evidence: e, reading: r}
-	if !e.Known && e.Report != nil && e.Report.how() != "" { // nobody but the system saw the end
-		s.Known, s.Signal = true, e.Report.how()
+	if !e.Known && e.Report != nil && e.Report.Ended() != "" { // nobody but the system saw the end
+		s.Known, s.Signal = true, e.Report.Ended()
 	}
 	return s
 }
@@ -140,4 +141,17 @@ func (s *scene) where(file, line, function string) string {
 		text += ", in " + function
 	}
 	return text
+}
+
+// Own reports whether a file that Python names is the person's own code: below dir, the backend's folder, or named without a folder, as
+// Python does with the script it runs, and neither a package's nor Python's own.
+func Own(dir, file string) bool {
+	if file == "" || foreign(file) {
+		return false
+	}
+	if !filepath.IsAbs(file) {
+		return true
+	}
+	below, err := filepath.Rel(dir, file)
+	return dir != "" && err == nil && below != ".." && !strings.HasPrefix(below, "../")
 }

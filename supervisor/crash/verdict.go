@@ -3,6 +3,8 @@ package crash
 import (
 	"cmp"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
 // The kinds of verdict. A kind is a promise to whoever reads the JSON: it keeps its name.
@@ -202,11 +204,11 @@ func (e Evidence) withReport(r *reading) Evidence {
 		return e
 	}
 	for i := len(r.reports) - 1; i >= 0; i-- {
-		report, err := ParseExcerpt(r.reports[i])
-		if report == nil || err != nil && report.how() == "" {
+		read, err := report.Excerpt(r.reports[i])
+		if read == nil || err != nil && read.Ended() == "" {
 			continue
 		}
-		found := report.Evidence(0)
+		found := OfReport(read, 0)
 		if found.Report == nil { // a JetsamEvent
 			continue
 		}

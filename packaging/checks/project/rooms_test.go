@@ -18,12 +18,14 @@ import (
 // own line, so that no arrow runs upwards and there is no circle.
 const rooms = `
 assets
+supervisor/crash/mask
 supervisor/crash/paste
+supervisor/crash/report
 supervisor/crash/traceback
 supervisor/safefile
 supervisor/keeper          <- supervisor/safefile
 supervisor/openmp          <- supervisor/safefile
-supervisor/crash           <- supervisor/crash/paste supervisor/crash/traceback supervisor/openmp
+supervisor/crash           <- supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
 supervisor/python          <- supervisor/crash
 supervisor/config          <- supervisor/keeper supervisor/python
 supervisor/port            <- supervisor/config supervisor/keeper

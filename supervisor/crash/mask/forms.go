@@ -1,4 +1,4 @@
-package crash
+package mask
 
 import (
 	"regexp"
@@ -100,12 +100,12 @@ var (
 // maskValue is a line that is the value of what the line above names, or that says what is wrong with it.
 func maskValue(line string) string {
 	if spoken.MatchString(line) || given.MatchString(line) {
-		return Mask(given.ReplaceAllString(line, "${1}"+masked+"${2}"))
+		return Line(given.ReplaceAllString(line, "${1}"+masked+"${2}"))
 	}
 	word := strings.TrimLeft(printable(line), " \t")
 	indent := line[:len(line)-len(strings.TrimLeft(line, " \t"))]
 	if strings.HasPrefix(word, "File \"") || strings.HasPrefix(word, "Traceback") || strings.HasPrefix(word, "at ") {
-		return Mask(line)
+		return Line(line)
 	}
 	return printable(indent) + masked
 }

@@ -1,25 +1,27 @@
-package crash
+package report
 
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 )
+
+// update writes what is read of the reports beside them, to be read by a person before it is committed.
+var update = flag.Bool("update", false, "write the files beside testdata's reports anew")
 
 func reports(t testing.TB) []string {
 	t.Helper()
 	var files []string
 	for _, form := range []string{"*.ips", "*.txt"} {
-		found, err := filepath.Glob(filepath.Join("testdata/reports", form))
+		found, err := filepath.Glob(filepath.Join("testdata", form))
 		require.NoError(t, err)
 		files = append(files, found...)
 	}
@@ -29,7 +31,7 @@ func reports(t testing.TB) []string {
 
 func reportText(t testing.TB, name string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("testdata/reports", name))
+	text, err := os.ReadFile(filepath.Join("testdata", name))
 	require.NoError(t, err)
 	return string(text)
 }
@@ -40,8 +42,8 @@ func TestEveryReportIsReadAsTheFileBesideItSays(t *testing.T) {
 		t.Run(filepath.Base(path), func(t *testing.T) {
 			text, err := os.ReadFile(path)
 			require.NoError(t, err)
-			require.True(t, IsReport(text[:min(len(text), 4<<10)]), "it is not seen to be a report")
-			r, err := ParseReport(strings.NewReader(string(text)))
+			require.True(t, Is(text[:min(len(text), 4<<10)]), "it is not seen to be a report")
+			r, err := Parse(strings.NewReader(string(text)))
 			require.NoError(t, err)
 			read, err := json.MarshalIndent(r, "", "  ")
 			require.NoError(t, err)
@@ -61,9 +63,9 @@ func TestAReportMayBeginWithAByteOrderMarkOrEmptyLines(t *testing.T) {
 		for _, path := range reports(t) {
 			text, err := os.ReadFile(path)
 			require.NoError(t, err)
-			plain, err := ParseReport(strings.NewReader(string(text)))
+			plain, err := Parse(strings.NewReader(string(text)))
 			require.NoError(t, err)
-			r, err := ParseReport(strings.NewReader(before + string(text)))
+			r, err := Parse(strings.NewReader(before + string(text)))
 			require.NoError(t, err, "%q before %s", before, path)
 			require.Equal(t, plain, r, path)
 		}
@@ -74,9 +76,9 @@ func TestWindowsLineEndsChangeNothing(t *testing.T) {
 	for _, path := range reports(t) {
 		text, err := os.ReadFile(path)
 		require.NoError(t, err)
-		plain, err := ParseReport(strings.NewReader(string(text)))
+		plain, err := Parse(strings.NewReader(string(text)))
 		require.NoError(t, err)
-		r, err := ParseReport(strings.NewReader(strings.ReplaceAll(string(text), "\n", "\r\n")))
+		r, err := Parse(strings.NewReader(strings.ReplaceAll(string(text), "\n", "\r\n")))
 		require.NoError(t, err)
 		require.Equal(t, plain, r, path)
 	}
@@ -87,7 +89,7 @@ func TestAReportThatIsHalfWrittenIsNotRead(t *testing.T) {
 	for _, name := range []string{"openmp-two-images.ips", "code-signature.ips", "jetsam.ips"} {
 		text := strings.TrimSpace(reportText(t, name))
 		for n := 1; n < len(text); n += 1 + n/50 {
-			_, err := ParseReport(strings.NewReader(text[:n]))
+			_, err := Parse(strings.NewReader(text[:n]))
 			require.ErrorIs(t, err, io.ErrUnexpectedEOF, "%s, its first %d bytes", name, n)
 		}
 	}
@@ -110,32 +112,17 @@ func TestWhatIsNoReportIsCalledSo(t *testing.T) {
 		"an iOS report of another kind": `{"bug_type":"202"}` + "\nProcess: x\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ParseReport(strings.NewReader(text))
+			_, err := Parse(strings.NewReader(text))
 			require.Error(t, err)
 			require.ErrorIs(t, err, ErrNoReport)
 		})
 	}
 }
 
-func TestNoOutputOfAServerIsTakenForAReport(t *testing.T) {
-	for _, path := range fixtures(t) {
-		e, _ := readFixture(t, path)
-		if e.Foreign { // a text of elsewhere may have a report in it
-			continue
-		}
-		text := strings.Join(e.Tail, "\n")
-		require.False(t, IsReport([]byte(text)), path)
-		_, err := ParseReport(strings.NewReader(text))
-		require.ErrorIs(t, err, ErrNoReport, path)
-	}
-	require.False(t, IsReport(nil))
-	require.False(t, IsReport([]byte(`{"level":"info","message":"\"bug_type\" was asked for"}`)))
-}
-
 func TestAnErrorOfTheReaderIsHandedOn(t *testing.T) {
 	for _, name := range []string{"openmp-two-images.ips", "text-macos-26.txt"} {
 		text := reportText(t, name)
-		_, err := ParseReport(io.MultiReader(strings.NewReader(text[:len(text)/2]), broken{}))
+		_, err := Parse(io.MultiReader(strings.NewReader(text[:len(text)/2]), broken{}))
 		require.ErrorIs(t, err, os.ErrPermission, name)
 	}
 }
@@ -189,7 +176,7 @@ func (c *counted) Read(p []byte) (int, error) {
 }
 
 func TestALongReportIsReadWhole(t *testing.T) {
-	r, err := ParseReport(huge(t, 4<<20))
+	r, err := Parse(huge(t, 4<<20))
 	require.NoError(t, err)
 	require.Len(t, r.Frames, 10)
 	require.Equal(t, "__kmp_suspend_initialize_thread", r.Frames[0].Symbol)
@@ -201,7 +188,7 @@ func TestAHugeReportIsReadInPartAndTakesLittleMemory(t *testing.T) {
 	c := &counted{Reader: huge(t, 50<<20)}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	r, err := ParseReport(c)
+	r, err := Parse(c)
 	runtime.ReadMemStats(&after)
 	require.NoError(t, err)
 	require.LessOrEqual(t, c.n, maxReport)
@@ -212,62 +199,17 @@ func TestAHugeReportIsReadInPartAndTakesLittleMemory(t *testing.T) {
 
 	lines := &counted{Reader: io.MultiReader(strings.NewReader(reportText(t, "text-macos-26.txt")),
 		&repeated{text: "       0x185d62000 -        0x185d9afff libsystem_kernel.dylib (*) <0a1b2c3d-0000-3000-8000-00000000dcba> /usr/lib/system/libsystem_kernel.dylib\n", n: 500_000})}
-	r, err = ParseReport(lines)
+	r, err = Parse(lines)
 	require.NoError(t, err)
 	require.LessOrEqual(t, lines.n, maxReport)
 	require.Len(t, r.Images, maxImages)
 }
 
 func TestALineWithoutAnEndIsCut(t *testing.T) {
-	r, err := ParseReport(io.MultiReader(strings.NewReader(reportText(t, "text-macos-26.txt")+"\nApplication Specific Information:\n"), &repeated{text: "x", n: 1 << 20}))
+	r, err := Parse(io.MultiReader(strings.NewReader(reportText(t, "text-macos-26.txt")+"\nApplication Specific Information:\n"), &repeated{text: "x", n: 1 << 20}))
 	require.NoError(t, err)
 	for _, s := range r.Said {
 		require.LessOrEqual(t, len(s), maxLineLength)
-	}
-}
-
-func TestAReportAloneIsEvidence(t *testing.T) {
-	parse := func(name string) *Report {
-		r, err := ParseReport(strings.NewReader(reportText(t, name)))
-		require.NoError(t, err)
-		return r
-	}
-	e := parse("openmp-two-images.ips").Evidence(0)
-	require.Equal(t, "SIGSEGV", e.Signal)
-	require.True(t, e.Known)
-	require.Equal(t, "darwin", e.OS)
-	require.Equal(t, time.Hour, e.Uptime.Round(time.Second))
-
-	require.Equal(t, "SIGKILL", parse("code-signature.ips").Evidence(0).Signal, "the prose behind it is no part of the signal")
-
-	jetsam := parse("jetsam.ips")
-	for _, pid := range []int{0, 4711} { // 0: the only Python in it
-		e = jetsam.Evidence(pid)
-		require.Equal(t, "SIGKILL", e.Signal)
-		require.Equal(t, Memory{OOM: true, Source: "JetsamEvent", Peak: 490000 * 16384}, e.Memory)
-		require.Equal(t, KindOutOfMemory, Judge(e).Kind)
-	}
-	require.False(t, jetsam.Evidence(12).Known, "another process was ended, not this one")
-	require.False(t, jetsam.Evidence(462).Known, "a process without a reason lives on")
-}
-
-// A report without a signal is no proof of a clean exit.
-func TestAReportThatDoesNotNameASignalIsStillRead(t *testing.T) {
-	for text, want := range map[string]string{
-		`"exception":{"type":"EXC_BAD_ACCESS"}`:                                             "SIGSEGV",
-		`"exception":{"type":"EXC_CRASH"},"termination":{"namespace":"SIGNAL","code":6}`:    "SIGABRT",
-		`"exception":{"type":"EXC_CRASH"},"termination":{"namespace":"SIGNAL","code":10}`:   "SIGBUS",
-		`"exception":{"type":"EXC_GUARD"},"termination":{"namespace":"GUARD","code":1}`:     "SIGKILL",
-		`"exception":{"type":"EXC_BREAKPOINT","signal":"SIGTRAP"}`:                          "SIGTRAP",
-		`"exception":{"type":"EXC_CRASH"},"termination":{"namespace":"SIGNAL","code":1234}`: "",
-		`"captureTime":"2026-03-01 12:00:01.6368 +0100"`:                                    "",
-	} {
-		r, err := ParseReport(strings.NewReader(`{"bug_type":"309"}{` + text + `}`))
-		require.NoError(t, err)
-		e := r.Evidence(0)
-		require.Equal(t, want, e.Signal, text)
-		require.Equal(t, want != "", e.Known, text)
-		require.NotEqual(t, KindCleanExit, Judge(e).Kind, text)
 	}
 }
 
@@ -280,17 +222,17 @@ func TestTheCulpritIsTheInnermostImageThatIsNotTheSystems(t *testing.T) {
 		"library-missing-macos-13.ips":      "",
 		"text-macos-14-library-missing.txt": "",
 	} {
-		r, err := ParseReport(strings.NewReader(reportText(t, name)))
+		r, err := Parse(strings.NewReader(reportText(t, name)))
 		require.NoError(t, err)
-		f, ok := r.culprit()
+		f, ok := r.Culprit()
 		require.Equal(t, want != "", ok, name)
 		if ok {
-			require.Equal(t, want, f.text(), name)
+			require.Equal(t, want, f.Text(), name)
 		}
 	}
 	r := Report{Frames: []Frame{{Image: "libsystem_platform.dylib", Symbol: "_platform_strlen"}, {Image: "Python"}, {Image: "libffi.dylib", Symbol: "ffi_call_SYSV"},
 		{Image: "_ctypes.cpython-311-darwin.so"}, {Image: "python3.11"}}}
-	_, ok := r.culprit()
+	_, ok := r.Culprit()
 	require.False(t, ok, "ctypes only calls what it is told to")
 }
 
@@ -315,7 +257,7 @@ func FuzzJSONStream(f *testing.F) {
 	})
 }
 
-func FuzzParseReport(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, path := range reports(f) {
 		text, err := os.ReadFile(path)
 		require.NoError(f, err)
@@ -324,8 +266,8 @@ func FuzzParseReport(f *testing.F) {
 	f.Add(`{"bug_type":"309"}{"threads":[{"triggered":true,"frames":[{"imageIndex":-1}]}],"usedImages":[{}]}`)
 	f.Add(`{"bug_type":"298"}{"memoryStatus":{"pageSize":18446744073709551615},"processes":[{"lifetimeMax":18446744073709551615,"reason":"x","name":"Python"}]}`)
 	f.Fuzz(func(t *testing.T, text string) {
-		IsReport([]byte(text))
-		r, err := ParseReport(strings.NewReader(text))
+		Is([]byte(text))
+		r, err := Parse(strings.NewReader(text))
 		if err != nil {
 			if r != nil {
 				t.Fatalf("an error and a report: %v", err)
@@ -338,30 +280,46 @@ func FuzzParseReport(f *testing.F) {
 		if _, err := json.Marshal(r); err != nil {
 			t.Fatal(err)
 		}
-		if v := Judge(r.Evidence(0)); v.Kind == "" || v.Summary == "" {
-			t.Fatalf("%+v", v)
-		}
+		_ = r.Ended() + r.Sender() + r.Says("x")
+		r.Culprit()
 	})
 }
 
-// The budgets: 5 ms with a report of 100 KB, 30 ms with one of 1 MB.
-func BenchmarkVerdictWithAReport(b *testing.B) {
-	line := `INFO:     127.0.0.1:52344 - "GET /health HTTP/1.1" 200 OK of some length`
-	tail := strings.Split(strings.Repeat(line+"\n", (64<<10)/(len(line)+1)), "\n")
-	for _, size := range []int{100 << 10, 1 << 20} {
-		text, err := io.ReadAll(huge(b, size))
-		require.NoError(b, err)
-		b.Run(fmt.Sprintf("%d KB", size>>10), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				r, err := ParseReport(strings.NewReader(string(text)))
-				require.NoError(b, err)
-				e := r.Evidence(0)
-				e.Tail = tail
-				if v := Judge(e); v.Kind != KindOpenMP {
-					b.Fatalf("%+v", v)
-				}
-			}
-		})
+func TestAPartOfAReportIsRead(t *testing.T) {
+	for text, want := range map[string]string{
+		"Exception Type:    EXC_BAD_ACCESS (SIGSEGV)\nThread 0 Crashed:\n0   libx.dylib  0x11883ee0b f() + 91\n":                          "SIGSEGV",
+		"Application Specific Information:\nterminating with uncaught exception of type std::runtime_error: no\nabort() called\n":         "SIGABRT",
+		"Thread 3 Crashed:\n0   libsystem_kernel.dylib  0x19ba06388 __pthread_kill + 8\n1   libsystem_c.dylib  0x19b9489e4 abort + 124\n": "SIGABRT",
+		"Thread 3 Crashed:\n0   libx.dylib  0x11883ee0b f() + 91\n1   liby.dylib  0x21883ee0b g() + 91\n":                                 "SIGSEGV",
+	} {
+		r, err := Excerpt(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, r.Ended(), text)
 	}
+	for _, text := range []string{"", "nothing", "Thread 3 Crashed:", "Path: /usr/bin/python3\n", "Exception Type: \n"} {
+		_, err := Excerpt(text)
+		require.ErrorIs(t, err, ErrNoReport, text)
+	}
+}
+
+func TestFramesOfATextKnowWhereTheyAre(t *testing.T) {
+	r, err := Excerpt("Exception Type: EXC_BAD_ACCESS (SIGSEGV)\nThread 0 Crashed:\n0   libx.dylib  0x11883ee0b f() + 91\n1   libx.dylib  0x31883ee0b g() + 91\n")
+	require.NoError(t, err)
+	require.Equal(t, uint64(0x11883ee0b), r.Frames[0].Address)
+	require.Equal(t, uint64(0x31883ee0b), r.Frames[1].Address)
+}
+
+func FuzzExcerpt(f *testing.F) {
+	f.Add("Exception Type: EXC_CRASH (SIGABRT)\nApplication Specific Information:\nabort() called\n")
+	f.Add("Thread 0 Crashed:\n0   libx.dylib  0x11883ee0b f() + 91\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := Excerpt(text)
+		if err != nil {
+			return
+		}
+		_ = r.Ended() + r.Sender() + r.Says("x")
+		for _, frame := range r.Frames {
+			_ = frame.Text()
+		}
+	})
 }

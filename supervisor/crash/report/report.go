@@ -1,4 +1,7 @@
-package crash
+// Package report reads the crash reports of macOS: .ips of any age, JetsamEvents, and the text form that older systems wrote and people paste, also
+// where only a part of it was copied. It knows what a report says and nothing of causes or of Vivarium: it imports the standard library alone.
+// Begin with Parse.
+package report
 
 import (
 	"bufio"
@@ -88,25 +91,25 @@ const (
 // ErrNoReport: the text is no crash report of any kind that is known.
 var ErrNoReport = errors.New("this is no crash report of macOS")
 
-// ParseExcerpt reads a report of which only a part may have been copied, from any of its lines on.
-func ParseExcerpt(text string) (*Report, error) {
-	if r, err := ParseReport(strings.NewReader(text)); err == nil || r != nil {
+// Excerpt reads a report of which only a part may have been copied, from any of its lines on.
+func Excerpt(text string) (*Report, error) {
+	if r, err := Parse(strings.NewReader(text)); err == nil || r != nil {
 		return r, err
 	}
 	t := newTextReader()
 	for l := range strings.Lines(text[:min(len(text), maxReport)]) {
 		t.line(strings.TrimRight(l[:min(len(l), maxLineLength)], "\r\n"))
 	}
-	if t.keys == 0 && len(t.r.Frames) < 2 || t.r.how() == "" && len(t.r.Said) == 0 && len(t.r.Frames) == 0 && len(t.r.Reasons) == 0 {
+	if t.keys == 0 && len(t.r.Frames) < 2 || t.r.Ended() == "" && len(t.r.Said) == 0 && len(t.r.Frames) == 0 && len(t.r.Reasons) == 0 {
 		return nil, ErrNoReport
 	}
 	return t.result(), nil
 }
 
-// ParseReport reads a report: .ips of any age, JetsamEvent, and the text that older systems wrote and people paste. It reads 8 MiB at most.
+// Parse reads a report: .ips of any age, JetsamEvent, and the text that older systems wrote and people paste. It reads 8 MiB at most.
 // io.ErrUnexpectedEOF means that it is not complete, because the system is still writing it; ErrNoReport, that it is something else.
 // It reads a megabyte in a few milliseconds, and takes little more memory than what it returns.
-func ParseReport(r io.Reader) (*Report, error) {
+func Parse(r io.Reader) (*Report, error) {
 	limit := &io.LimitedReader{R: r, N: maxReport}
 	b := bufio.NewReader(limit)
 	for {
@@ -125,8 +128,8 @@ func ParseReport(r io.Reader) (*Report, error) {
 	return parseText(b)
 }
 
-// IsReport says whether a text begins as a crash report does.
-func IsReport(head []byte) bool {
+// Is says whether a text begins as a crash report does.
+func Is(head []byte) bool {
 	head = bytes.TrimLeft(head, " \t\r\n\ufeff")
 	if bytes.HasPrefix(head, []byte("{")) {
 		line, _, _ := bytes.Cut(head, []byte("\n"))
@@ -140,27 +143,8 @@ func IsReport(head []byte) bool {
 	return false
 }
 
-// Evidence is what a report alone tells of an end: the signal, how long it lived, and of a JetsamEvent that memory ran out. pid is the
-// process that is asked about, 0 for the only Python that a JetsamEvent names.
-func (r *Report) Evidence(pid int) Evidence {
-	e := Evidence{Signal: r.how(), OS: "darwin", Report: r}
-	e.Known = e.Signal != ""
-	if r.Captured.After(r.Launched) && !r.Launched.IsZero() {
-		e.Uptime = r.Captured.Sub(r.Launched)
-	}
-	if r.Jetsam == nil {
-		return e
-	}
-	e.Report, e.Known = nil, false
-	if p, ok := r.Jetsam.process(pid); ok {
-		e.Known, e.Signal = true, "SIGKILL"
-		e.Memory = Memory{OOM: true, Source: "JetsamEvent", Peak: p.Peak}
-	}
-	return e
-}
-
-// process is the one of that PID, or if it is 0 the only Python, among those that the system ended.
-func (j *Jetsam) process(pid int) (found JetsamProcess, ok bool) {
+// Process is the one of that PID, or if it is 0 the only Python, among those that the system ended.
+func (j *Jetsam) Process(pid int) (found JetsamProcess, ok bool) {
 	for _, p := range j.Ended {
 		switch {
 		case pid != 0 && p.PID == pid:
@@ -175,8 +159,8 @@ func (j *Jetsam) process(pid int) (found JetsamProcess, ok bool) {
 	return found, ok
 }
 
-// how is the end in the words of Evidence: the bare signal; "" if the report does not say it, not even by another word.
-func (r *Report) how() string {
+// Ended is the end in the words of Evidence: the bare signal; "" if the report does not say it, not even by another word.
+func (r *Report) Ended() string {
 	if name, _, _ := strings.Cut(r.Signal, " "); name != "" {
 		return name
 	}
@@ -185,7 +169,7 @@ func (r *Report) how() string {
 			return name
 		}
 	}
-	if r.Exception == "" && r.Namespace == "" && len(r.Said) > 0 && r.says("abort() called")+r.says("terminating ") != "" {
+	if r.Exception == "" && r.Namespace == "" && len(r.Said) > 0 && r.Says("abort() called")+r.Says("terminating ") != "" {
 		return "SIGABRT" // of the report only these words were copied
 	}
 	if r.Exception == "" && r.Namespace == "" && len(r.Frames) > 0 { // only the stack was copied
@@ -200,16 +184,16 @@ func (r *Report) how() string {
 	}[r.Exception]
 }
 
-// sender is the process that sent the signal, "" if it was the process itself, or its fault.
-func (r *Report) sender() string {
+// Sender is the process that sent the signal, "" if it was the process itself, or its fault.
+func (r *Report) Sender() string {
 	if r.Namespace != "SIGNAL" || r.By == "exc handler" || r.ByPID == 0 || r.ByPID == r.PID {
 		return ""
 	}
 	return fmt.Sprintf("%s (PID %d)", r.By, r.ByPID)
 }
 
-// says is the first of the system's own words that hold the text, "" if none does.
-func (r *Report) says(text string) string {
+// Says is the first of the system's own words that hold the text, "" if none does.
+func (r *Report) Says(text string) string {
 	for _, s := range [][]string{r.Said, r.Reasons, {r.Message, r.Indicator, r.Subtype}} {
 		for _, l := range s {
 			if strings.Contains(l, text) {
@@ -220,19 +204,19 @@ func (r *Report) says(text string) string {
 	return ""
 }
 
-// culprit is the innermost frame that is neither of the system nor of the interpreter: it called them with what they cannot bear.
-func (r *Report) culprit() (Frame, bool) {
+// Culprit is the innermost frame that is neither of the system nor of the interpreter: it called them with what they cannot bear.
+func (r *Report) Culprit() (Frame, bool) {
 	for _, f := range r.Frames {
-		path := r.image(f).Path
-		if f.Image != "" && !ofTheSystem(f.Image) && !strings.HasPrefix(path, "/usr/lib/") && !strings.HasPrefix(path, "/System/") {
+		path := r.ImageOf(f).Path
+		if f.Image != "" && !OfTheSystem(f.Image) && !strings.HasPrefix(path, "/usr/lib/") && !strings.HasPrefix(path, "/System/") {
 			return f, true
 		}
 	}
 	return Frame{}, false
 }
 
-// image is the one that a frame is in, the zero Image if the report does not list it.
-func (r *Report) image(f Frame) Image {
+// ImageOf is the one that a frame is in, the zero Image if the report does not list it.
+func (r *Report) ImageOf(f Frame) Image {
 	for _, i := range r.Images {
 		if i.Name == f.Image && (f.UUID == "" || i.UUID == f.UUID) {
 			return i
@@ -241,8 +225,8 @@ func (r *Report) image(f Frame) Image {
 	return Image{}
 }
 
-// ofTheSystem: the image is a part of the system, of Python itself, or of the way in which ctypes calls.
-func ofTheSystem(image string) bool {
+// OfTheSystem: the image is a part of the system, of Python itself, or of the way in which ctypes calls.
+func OfTheSystem(image string) bool {
 	switch image {
 	case "dyld", "libdyld.dylib", "CoreFoundation", "Foundation", "Python", "org.python.python", "???":
 		return true
@@ -255,8 +239,8 @@ func ofTheSystem(image string) bool {
 	return false
 }
 
-// text is a frame for a person.
-func (f Frame) text() string {
+// Text is a frame for a person.
+func (f Frame) Text() string {
 	if f.Symbol == "" || strings.HasPrefix(strings.TrimLeft(f.Symbol, "_"), "Z") { // a mangled name says nothing
 		return f.Image
 	}

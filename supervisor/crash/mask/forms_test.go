@@ -1,4 +1,4 @@
-package crash
+package mask
 
 import (
 	"strings"
@@ -24,11 +24,11 @@ func TestASecretIsMaskedInEveryFormInWhichItIsPrinted(t *testing.T) {
 		`answered 302 to http://kim:hunter2abc@127.0.0.1:8000/login?token=hunter2abc&next=/`,
 		`GET /health?api_key=hunter2abc HTTP/1.1`,
 	} {
-		require.NotContains(t, Mask(line), "hunter2abc", line)
+		require.NotContains(t, Line(line), "hunter2abc", line)
 	}
-	require.Contains(t, Mask(`[(b'host', b'localhost'), (b'x-api-key', b'hunter2abc'), (b'accept', b'*/*')]`), "accept", "what is no secret stays")
-	require.Contains(t, Mask(`{\"password\": \"hunter2abc\", \"user\": \"kim\"}`), "kim")
-	require.Contains(t, Mask("<user>kim</user><password>hunter2abc</password>"), "kim")
+	require.Contains(t, Line(`[(b'host', b'localhost'), (b'x-api-key', b'hunter2abc'), (b'accept', b'*/*')]`), "accept", "what is no secret stays")
+	require.Contains(t, Line(`{\"password\": \"hunter2abc\", \"user\": \"kim\"}`), "kim")
+	require.Contains(t, Line("<user>kim</user><password>hunter2abc</password>"), "kim")
 }
 
 func TestASecretOnTheLineBelowItsNameIsMasked(t *testing.T) {
@@ -37,13 +37,13 @@ func TestASecretOnTheLineBelowItsNameIsMasked(t *testing.T) {
 		{`  "client_secret",`, `  "hunter2abc"`}, {"openai_api_key", "  String should match [type=string, input_value='hunter2abc', input_type=str]"},
 		{"password:", "hunter2abc", "next line"},
 	} {
-		out := strings.Join(MaskLines(lines), "\n")
+		out := strings.Join(Lines(lines), "\n")
 		require.NotContains(t, out, "hunter2abc", "%q", lines)
 	}
-	require.Equal(t, []string{"password:[masked]", "[masked]", "next line"}, MaskLines([]string{"password:", "hunter2abc", "next line"}))
+	require.Equal(t, []string{"password:[masked]", "[masked]", "next line"}, Lines([]string{"password:", "hunter2abc", "next line"}))
 	require.Equal(t, []string{"openai_api_key", "  Field required [type=missing, input_value=[masked], input_type=dict]"},
-		MaskLines([]string{"openai_api_key", "  Field required [type=missing, input_value={}, input_type=dict]"}))
-	require.Equal(t, []string{"loading tokens:", "  12 of 40"}, MaskLines([]string{"loading tokens:", "  12 of 40"}))
+		Lines([]string{"openai_api_key", "  Field required [type=missing, input_value={}, input_type=dict]"}))
+	require.Equal(t, []string{"loading tokens:", "  12 of 40"}, Lines([]string{"loading tokens:", "  12 of 40"}))
 }
 
 // The line that decided can be found again in the log only if it stands as it was.
@@ -58,10 +58,10 @@ func TestWhatOnlyLooksRandomIsLeftAlone(t *testing.T) {
 		"PWD=/home/kim/chat", "OLDPWD=/",
 		"<module>main</module>", `['GET', '/health']`,
 	} {
-		require.Equal(t, line, Mask(line))
+		require.Equal(t, line, Line(line))
 	}
 	for _, line := range []string{"key 5617a9f61b028005a4858fdac845db406aefb181", "Zk93jdLq0PxY72mNvB4tRw8sHc5uGf1eD6aJ", "a0b1c2d3e4f5a6b7c8d9e0f1a2b3c4d5e6f7"} {
-		require.Contains(t, Mask(line), masked, line)
+		require.Contains(t, Line(line), masked, line)
 	}
 }
 
@@ -70,7 +70,7 @@ func FuzzMask(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		for _, l := range MaskLines(strings.Split(text, "\n")) {
+		for _, l := range Lines(strings.Split(text, "\n")) {
 			if strings.ContainsAny(l, "\x1b\r\n\x00") {
 				t.Fatalf("%q", l)
 			}

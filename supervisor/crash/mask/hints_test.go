@@ -1,4 +1,4 @@
-package crash
+package mask
 
 import (
 	"fmt"
@@ -51,7 +51,7 @@ func TestAHintNeverSaysNoToASecret(t *testing.T) {
 	for _, line := range []string{"BEARER abc", "Proxy-Authorization: Basic dXNlcg==", "baſic abc", "to\u212aen=abc", "postgres://u:p@h/db", strings.Repeat("a", 31), strings.Repeat("Z9", 16)} {
 		agrees(t, line)
 	}
-	files, err := filepath.Glob("testdata/verdicts/*.txt")
+	files, err := filepath.Glob("../testdata/verdicts/*.txt")
 	require.NoError(t, err)
 	for _, f := range files {
 		text, err := os.ReadFile(f)
@@ -73,6 +73,6 @@ func FuzzAHintNeverSaysNoToASecret(f *testing.F) {
 func BenchmarkMask(b *testing.B) {
 	b.SetBytes(95)
 	for b.Loop() {
-		_ = Mask(`INFO:     127.0.0.1:40123 - "GET /search?k=10&q=lorem+ipsum+dolor HTTP/1.1" 200 OK in 12.3 ms`)
+		_ = Line(`INFO:     127.0.0.1:40123 - "GET /search?k=10&q=lorem+ipsum+dolor HTTP/1.1" 200 OK in 12.3 ms`)
 	}
 }

@@ -1,4 +1,7 @@
-package crash
+// Package mask takes secrets out of lines before anybody is shown them: passwords, keys and tokens, by the names that stand before them and by
+// the forms that services give them. It errs on the side of silence, and leaves alone what only looks random: UUIDs, and paths of builds and caches.
+// It knows nothing of Vivarium and imports the standard library alone. Begin with Line.
+package mask
 
 import (
 	"regexp"
@@ -37,9 +40,9 @@ var (
 	keyEnd     = regexp.MustCompile(`-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----`)
 )
 
-// Mask makes one printable line of a line of output, with what looks like a secret taken out. It errs on the side of silence: what
+// Line makes one printable line of a line of output, with what looks like a secret taken out. It errs on the side of silence: what
 // is masked by mistake can be asked for, what is sent cannot be called back.
-func Mask(line string) string {
+func Line(line string) string {
 	s, more := line, ""
 	if len(s) > maxMask { // not in the middle of a word: half of a secret looks like none
 		s, more = s[:strings.LastIndexByte(s[:maxMask], ' ')+1], "…"
@@ -91,8 +94,8 @@ func printable(s string) string {
 	return strings.TrimRight(s, " ")
 }
 
-// MaskLines masks lines that belong together: a private key is several of them.
-func MaskLines(lines []string) []string {
+// Lines masks lines that belong together: a private key is several of them.
+func Lines(lines []string) []string {
 	out := make([]string, 0, len(lines))
 	inKey, asked := false, false
 	for _, line := range lines {
@@ -124,7 +127,7 @@ func MaskLines(lines []string) []string {
 			continue
 		}
 		asked = asksForValue(line)
-		out = append(out, Mask(line))
+		out = append(out, Line(line))
 	}
 	return out
 }
