@@ -65,6 +65,8 @@ func inherit(ls []line) []line {
 // tally is what the lines of one uncertain source have in common.
 type tally struct {
 	lines    int
+	first    int  // the index of the first
+	spoiled  bool // a time is part of a logging form, which would be none without it
 	evidence bool // behind the prefix stands what only a program prints: a traceback, an indented line
 }
 
@@ -87,15 +89,27 @@ func peel(ls []line) bool {
 		if !p.certain {
 			k := prefix{kind: p.kind, source: p.source}
 			t := common[k]
-			t.lines++
+			if t.lines++; t.lines == 1 {
+				t.first = i
+			}
+			t.spoiled = t.spoiled || p.source == plainClock && spoils(l.Text, l.Text[p.length:])
 			rest := l.Text[p.length:]
 			t.evidence = t.evidence || strings.HasPrefix(rest, "  ") && p.source != plainClock || strings.HasPrefix(rest, traceHeader) || strings.HasPrefix(rest, `File "`) || strings.HasPrefix(rest, `  File "`) || strings.HasPrefix(rest, fatalHeader)
 			common[k] = t
 		}
 	}
+	for k, t := range common {
+		if t.lines == 1 && isTelling(ls[t.first].Text[found[t.first].length:]) {
+			t.lines, t.evidence = 2, true
+			common[k] = t
+		}
+	}
 	accepted := func(p prefix) bool {
 		t := common[prefix{kind: p.kind, source: p.source}]
-		return p.certain || t.lines >= 2 && (t.evidence || t.lines*3 >= filled && p.source != plainClock)
+		if p.source == plainClock {
+			return !t.spoiled && t.lines >= 2 && (t.evidence || t.lines == filled)
+		}
+		return p.certain || t.lines >= 2 && (t.evidence || t.lines*3 >= filled)
 	}
 	for _, p := range found {
 		if p.column > 0 && accepted(p) {
@@ -131,6 +145,19 @@ func peel(ls []line) bool {
 		}
 	}
 	return peeled
+}
+
+// spoils reports whether a line is a record of logging with its time, and none without.
+func spoils(s, rest string) bool {
+	if strings.HasPrefix(rest, "|") || strings.HasPrefix(rest, "- ") || strings.HasPrefix(rest, ": ") {
+		return true
+	}
+	r, ok := parseRecord(s)
+	if !ok || r.level == "" || isStatement(rest) {
+		return false
+	}
+	r, ok = parseRecord(rest)
+	return !ok || r.level == ""
 }
 
 const partialMark = "\x00partial"
@@ -346,7 +373,7 @@ func ident(s string) (p prefix, rest string, ok bool) {
 	if !ok || isLevel(n) {
 		return p, s, false
 	}
-	if left != "" && left[0] != '[' && !strings.HasPrefix(left, " (") && left != ")" && left[0] != ')' {
+	if left != "" && left[0] != '[' && left[0] != ')' {
 		return p, s, false
 	}
 	if left == "" && n != "kernel" && n != "systemd" && n != "launchd" && n != "sudo" {

@@ -62,7 +62,7 @@ func unnumbered(ls []line) []line {
 		last = at
 		n++
 	}
-	if n < 3 {
+	if n == 0 || n < 3 && (last != n || !anyTelling(ls)) {
 		return ls
 	}
 	for i := range ls {
@@ -71,6 +71,15 @@ func unnumbered(ls []line) []line {
 		}
 	}
 	return ls
+}
+
+func anyTelling(ls []line) bool {
+	for _, l := range ls[:min(len(ls), 4)] {
+		if _, rest, ok := lineNumber(l.Text); ok && isTelling(strings.TrimLeft(rest, " ")) {
+			return true
+		}
+	}
+	return false
 }
 
 // lineNumber reads "12  ", "12: ", "12<tab>", "12 | ".
@@ -102,7 +111,7 @@ func quotes(ls []line) []line {
 			for end < len(ls) && isQuote(ls[end].Text) {
 				end++
 			}
-			if end-i >= 2 {
+			if end-i >= 2 || end-i == 1 && isTelling(unquote(ls[i].Text)) {
 				found = true
 				for j := range ls[i:end] {
 					l := &ls[i+j]
@@ -238,7 +247,7 @@ func fences(ls []line) []line {
 		if r, ok := parseRecord(l.Text); ok && r.level != "" || strings.Contains(l.Text, `HTTP/1.`) {
 			return ls
 		}
-		evident = evident || strings.Contains(l.Text, traceHeader) || strings.Contains(l.Text, `File "`) || isStatement(l.Text)
+		evident = evident || isEvident(l.Text)
 	}
 	out := ls[:0]
 	for i, l := range ls {
@@ -256,6 +265,23 @@ func fences(ls []line) []line {
 		out = append(out, l)
 	}
 	return out
+}
+
+// isEvident reports whether a line outside of the fences may be more than prose.
+func isEvident(s string) bool {
+	for _, word := range []string{traceHeader, `File "`, "rror", "abort", "erminat", "panic", "ssert", "Fatal", "illed", "OMP:", "rash", "0x"} {
+		if strings.Contains(s, word) {
+			return !isProse(s)
+		}
+	}
+	key, known := reportKey(strings.TrimSpace(s))
+	return known && reportKeys[key] || isStatement(s)
+}
+
+// isProse reports whether a line is a sentence of somebody's, or a heading.
+func isProse(s string) bool {
+	s = strings.TrimSpace(s)
+	return strings.HasPrefix(s, "#") || strings.Count(s, " ") >= 3 && !strings.ContainsAny(s, `:"=(/`) || strings.HasSuffix(s, "?")
 }
 
 // fence is the kind of mark that a line is: "`", "~", "{"; "" if it is none.

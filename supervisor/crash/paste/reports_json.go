@@ -15,7 +15,7 @@ const mostCutOff = 8 // values without an end that are tried: each costs a look 
 // jsonReports takes reports in the form of .ips files out of a text: two JSON values, or the second alone, on one line or on many, perhaps cut.
 func jsonReports(text string, ls []line) (rest []line, found []string) {
 	marked := false
-	for _, m := range []string{`"bug_type"`, `"usedImages"`, `"captureTime"`, `"faultingThread"`} {
+	for _, m := range []string{"bug_type", "usedImages", "captureTime", "faultingThread"} {
 		marked = marked || strings.Contains(text, m)
 	}
 	if !marked {

@@ -118,6 +118,24 @@ func isStatement(text string) bool {
 	return len(text) <= longestStatement && len(statements(text, []line{{Line: Line{Text: text}}})) > 0
 }
 
+// isTelling reports whether a line says of itself that it is a program's, or what is said of one: a mark before it is no part of it.
+func isTelling(s string) bool {
+	if s == "" {
+		return false
+	}
+	if strings.HasPrefix(s, traceHeader) || strings.HasPrefix(s, fatalHeader) || isFrame(s) || isException(s) && strings.Contains(s, ": ") || isStatement(s) {
+		return true
+	}
+	if key, known := reportKey(s); known && reportKeys[key] {
+		return true
+	}
+	if p, ok := parsePrefix(s); ok && p.certain {
+		return true
+	}
+	r, ok := parseRecord(s)
+	return ok && (strings.EqualFold(r.level, "ERROR") || strings.EqualFold(r.level, "CRITICAL"))
+}
+
 // isDarwin tells whose numbers of signals a text has in it.
 func isDarwin(text string) bool {
 	for _, sign := range []string{"/Users/", "/opt/homebrew/", "zsh: ", "libc++abi", ".dylib", "launchd"} {
