@@ -168,7 +168,7 @@ func TestATextOfAnySortIsReadInTimeThatGrowsWithItsLengthAlone(t *testing.T) {
 		}
 		return best
 	}
-	short, long := hostile(32<<10), hostile(256<<10)
+	short, long := hostile(16<<10), hostile(128<<10)
 	for name := range long {
 		t.Run(name, func(t *testing.T) {
 			a, b := took(short[name]), took(long[name])
