@@ -252,6 +252,14 @@ func bracketed(s string) (p prefix, rest string, ok bool) {
 			return ident(rest[1:])
 		}
 	}
+	if at, left, _, _, is := stamp(inside); is && left == "" && strings.HasPrefix(rest, " ") {
+		return prefix{kind: clock, source: plainClock, time: at}, rest[1:], true
+	}
+	if left, is := form(inside, "99:99:99"); is && strings.HasPrefix(rest, " ") {
+		if left, _ = fraction(left); left == "" {
+			return prefix{kind: clock, source: plainClock, time: inside}, rest[1:], true
+		}
+	}
 	if strings.HasPrefix(inside, "pod/") {
 		return prefix{kind: container, source: inside, certain: true}, oneSpace(rest), true
 	}
@@ -352,6 +360,11 @@ func syslog(s string) (p prefix, rest string, ok bool) {
 	if !ok || rest == "" || rest[0] != ' ' {
 		return p, s, false
 	}
+	for _, half := range []string{" AM  ", " PM  "} { // Render
+		if after, is := strings.CutPrefix(rest, half); is {
+			return prefix{kind: clock, source: plainClock, time: at}, after, true
+		}
+	}
 	p, rest, ok = ident(rest[1:])
 	p.time = at
 	return p, rest, ok
@@ -388,7 +401,10 @@ func numbered(s string) (p prefix, rest string, ok bool) {
 		q, after, is := piped(rest[1:])
 		q.time = s[:8]
 		q.certain = true
-		return q, after, is
+		if is {
+			return q, after, true
+		}
+		return prefix{kind: clock, source: plainClock, time: s[:8]}, rest[1:], true
 	}
 	if rest, ok = digits(s, 1, 4); ok && strings.HasPrefix(rest, "|") {
 		n, after, is := name(rest[1:])

@@ -111,7 +111,7 @@ func quotes(ls []line) []line {
 			for end < len(ls) && isQuote(ls[end].Text) {
 				end++
 			}
-			if end-i >= 2 || end-i == 1 && isTelling(unquote(ls[i].Text)) {
+			if end-i >= 2 || end-i == 1 && isTelling(unquoteAll(ls[i].Text)) {
 				found = true
 				for j := range ls[i:end] {
 					l := &ls[i+j]
@@ -130,6 +130,16 @@ func quotes(ls []line) []line {
 func isQuote(s string) bool {
 	s = strings.TrimLeft(s, " ")
 	return strings.HasPrefix(s, ">") && !strings.HasPrefix(s, ">>> ") && s != ">>>" && !strings.HasPrefix(s, `> File "`)
+}
+
+func unquoteAll(s string) string {
+	for range deepestQuote {
+		if !isQuote(s) {
+			break
+		}
+		s = unquote(s)
+	}
+	return s
 }
 
 func unquote(s string) string {
