@@ -112,7 +112,7 @@ func assertion(s *scene) (Verdict, bool) {
 // assertionAt is the verdict on line i, with what stands around it.
 func (s *scene) assertionAt(i int) (Verdict, bool) {
 	l := s.lines[i]
-	if strings.HasPrefix(strings.TrimSpace(l), "what():") { // of the line above
+	if strings.HasPrefix(strings.TrimSpace(l), "what():") || pythonError().MatchString(l) { // of the line above; Python's, which the process may have survived
 		return Verdict{}, false
 	}
 	v, ok := assertionIn(l)
@@ -150,6 +150,8 @@ func (s *scene) assertionAt(i int) (Verdict, bool) {
 	}
 	return v, true
 }
+
+var pythonError = pattern(`^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): `)
 
 // quotedSaying: the line is advice or a chat, and not a library's word.
 func quotedSaying(l string) bool { return roleLine.MatchString(l) || urging.MatchString(l) }

@@ -17,6 +17,7 @@ var caught = []string{
 	"Exception in ASGI application", "Exception in thread", "Exception in callback",
 	"Task exception was never retrieved", "exception was never retrieved", "future: <", "handle: <", "--- Logging error ---",
 	"Unhandled exception in event loop", "Task was destroyed but it is pending", "Error handling request", "Internal Server Error",
+	"Exception during processing", "Exception on /", "Exception while", "Exception occurred while", "Ignoring exception", "rror while handling", "rror processing request",
 }
 
 // afterwards are lines above a traceback of what goes wrong while Python leaves: the exception that made it leave is above.

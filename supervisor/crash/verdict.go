@@ -71,6 +71,7 @@ var rules = []rule{
 	{kind: KindHung, match: hung},
 	{kind: KindKeeperLost, match: keeperLost},
 	{kind: KindBrokenPython, match: brokenPython, text: true},
+	{kind: KindBrokenPython, match: notLaunched},
 	{kind: KindSignature, match: codeSignature, text: true},
 	{kind: KindInserted, match: insertedLibrary, text: true},
 	{kind: KindOpenMP, match: openMPTwice, text: true},
