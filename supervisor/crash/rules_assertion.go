@@ -213,7 +213,7 @@ func assertionIn(l string) (Verdict, bool) {
 			}, true
 		}
 	}
-	if strings.Contains(l, "memory allocation of ") || strings.Contains(l, "failed assertion") || strings.Contains(l, "llocate") || strings.Contains(l, "Command buffer execution failed") || strings.Contains(l, "cudaMalloc") {
+	if !strings.Contains(l, "MPS backend out of memory") && (strings.Contains(l, "memory allocation of ") || strings.Contains(l, "failed assertion") || strings.Contains(l, "llocate") || strings.Contains(l, "Command buffer execution failed") || strings.Contains(l, "cudaMalloc")) {
 		if v, ok := memoryIn(l); ok {
 			return v, true
 		}
