@@ -115,7 +115,15 @@ func (s *scene) assertionAt(i int) (Verdict, bool) {
 	if strings.HasPrefix(strings.TrimSpace(l), "what():") || pythonError().MatchString(l) { // of the line above; Python's, which the process may have survived
 		return Verdict{}, false
 	}
-	v, ok := assertionIn(l)
+	known, asked := s.heard[l]
+	if !asked {
+		known.verdict, known.ok = assertionIn(l)
+		if s.heard == nil {
+			s.heard = map[string]heard{}
+		}
+		s.heard[l] = known
+	}
+	v, ok := known.verdict, known.ok
 	if !ok {
 		v, ok = s.bareTermination(i)
 	}
