@@ -120,21 +120,31 @@ func EndUnwatched(ctx context.Context, folder string, l keeper.Ladder) (stopped 
 		if err := record.Unwant(folder); err != nil {
 			return err
 		}
-		conn, err := keeper.Attach(ctx, folder)
-		if errors.Is(err, keeper.ErrNone) { // the last keeper may have died before it had ended what its run left
-			return keeper.EndLast(ctx, folder, l)
-		}
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		if stopped, err = endRun(ctx, conn, l); err != nil {
-			return err
-		}
-		conn.Goodbye(ctx)
-		return keeper.EndLast(ctx, folder, l)
+		for {
+			some, err := endWithKeeper(ctx, folder, l)
+			stopped = stopped || some
+			if !errors.Is(err, keeper.ErrLost) || ctx.Err() != nil {
+				return err
+			}
+		} // the keeper died in the middle of it: what it left is found the next time
 	})
 	return stopped, err
+}
+
+func endWithKeeper(ctx context.Context, folder string, l keeper.Ladder) (stopped bool, err error) {
+	conn, err := keeper.Attach(ctx, folder)
+	if errors.Is(err, keeper.ErrNone) { // the last keeper may have died before it had ended what its run left
+		return false, keeper.EndLast(ctx, folder, l)
+	}
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	if stopped, err = endRun(ctx, conn, l); err != nil {
+		return stopped, err
+	}
+	conn.Goodbye(ctx)
+	return stopped, keeper.EndLast(ctx, folder, l)
 }
 
 // endRun stops the keeper's run, or what a dead keeper left.

@@ -106,7 +106,7 @@ func TestWhatAnEnvFileExpandsToHasALimit(t *testing.T) {
 	for i := range 100 {
 		half += fmt.Sprintf("V%d=${A}${A}\n", i)
 	}
-	for says, text := range map[string]string{"N: has a value that is longer than 128 KiB": bomb, "B: has a value that is longer": quoted, "longer than 2 MiB together": half} {
+	for says, text := range map[string]string{"O: has a value that is longer than 128 KiB": bomb, "B: has a value that is longer": quoted, "longer than 2 MiB together": half} {
 		_, err := parseEnvFile("/b/.env", text, fixedEnv)
 		var e *Error
 		require.ErrorAs(t, err, &e)
