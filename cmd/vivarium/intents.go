@@ -171,7 +171,7 @@ func (s stopper) everything(ctx context.Context) error {
 
 // stop asks the holder, or stops what runs without one. name may be "".
 func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder) error {
-	for {
+	for begin := time.Now(); ; {
 		client, err := control.Dial(ctx, folder)
 		if err == nil {
 			left, err := s.ask(ctx, client, name)
@@ -179,6 +179,7 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 			if !left {
 				return err
 			}
+			begin = time.Now()
 			continue // the holder ended before the backend did: what is left is ours to end
 		}
 		if !errors.Is(err, control.ErrNotHeld) {
@@ -186,7 +187,7 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 		}
 		stopped, err := control.EndUnwatched(ctx, folder, l)
 		var held *control.HeldError
-		if errors.As(err, &held) {
+		if errors.As(err, &held) && time.Since(begin) < absentTime {
 			select { // its holder is on its way in or out
 			case <-ctx.Done():
 				return ctx.Err()
@@ -200,6 +201,9 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 		return s.tell(name, stopped)
 	}
 }
+
+// absentTime is how long a holder may hold a backend without answering for it: it is on its way in or out, or makes its socket again.
+const absentTime = 15 * time.Second
 
 func orFolder(name, folder string) string {
 	if name == "" {
