@@ -221,7 +221,8 @@ func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, e
 			return keeper.Run{}, false, fmt.Errorf("ending what a lost keeper left behind: %w", err)
 		}
 	}
-	if err := conn.Forget(exit.Run.ID); err != nil && !errors.Is(err, keeper.ErrUnknownRun) {
+	err = conn.Forget(exit.Run.ID) // one that was lost meanwhile is told again by the next keeper
+	if err != nil && !errors.Is(err, keeper.ErrUnknownRun) && !errors.Is(err, keeper.ErrLost) {
 		return keeper.Run{}, false, err
 	}
 	return keeper.Run{}, false, nil

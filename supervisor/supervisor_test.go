@@ -469,3 +469,32 @@ func TestTheDeathsAreOnDiskForThoseWhoAskLater(t *testing.T) {
 		require.NotEqual(t, crash.Kind(""), d[0].Verdict.Kind)
 	})
 }
+
+// lostKeeper is a connection whose keeper has told of an exit, and died before it was forgotten.
+type lostKeeper struct {
+	*fakeKeeper
+	exit keeper.Exit
+}
+
+func (k *lostKeeper) Live() bool { return false }
+
+func (k *lostKeeper) Wait(context.Context) (keeper.Exit, error) { return k.exit, nil }
+
+func (k *lostKeeper) Forget(string) error { return keeper.ErrLost }
+
+func TestAKeeperThatDiesBetweenTheExitAndTheNextStartIsFollowedByAnother(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, nil)
+		lost := &lostKeeper{newFakeKeeper(), keeper.Exit{Run: keeper.Run{ID: "r0"}, Known: true, Signal: 11}}
+		ended := ""
+		s.system.EndStale = func(_ context.Context, r keeper.Run, _ keeper.Ladder) error { ended = r.ID; return nil }
+		l := launch{s: s.Supervisor, doLaunch: doLaunch{forget: "r0"}, conn: lost, life: t.Context()}
+		got, conn, err := l.spawn(keeper.Spec{})
+		require.NoError(t, err)
+		require.NotEmpty(t, got.run.ID)
+		require.True(t, conn.Live())
+		require.Equal(t, "r0", ended, "what is left of it ends first")
+		s.leave(t)
+	})
+}

@@ -13,6 +13,9 @@ import (
 // answerTime is how long a keeper may take for what it does at once.
 const answerTime = 5 * time.Second
 
+// leaveTime is how long a keeper may take to end after its last word.
+const leaveTime = 2 * time.Second
+
 // Conn is attached to a keeper, or holds the records of one that is gone. Its methods may be called from several goroutines.
 type Conn struct {
 	dir     string
@@ -152,6 +155,7 @@ func (c *Conn) Goodbye(ctx context.Context) {
 		c.mu.Unlock()
 		return
 	}
+	process, perr := Find(c.pid) // it is there: it holds the other end
 	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
 	_, err := c.conn.Write(message{Type: typeGoodbye}.encode())
 	c.mu.Unlock()
@@ -159,7 +163,10 @@ func (c *Conn) Goodbye(ctx context.Context) {
 		c.mu.Lock()
 		over, changed := c.err != nil, c.changed
 		c.mu.Unlock()
-		if over {
+		if over { // its last words; it has its socket and its lock to give back
+			if perr == nil {
+				until(ctx, leaveTime, func() bool { return !alive(process) })
+			}
 			return
 		}
 		select {

@@ -193,7 +193,7 @@ func (b *backend) well(after string) bool {
 	for deadline := time.Now().Add(recoverTime); ; time.Sleep(20 * time.Millisecond) {
 		b.ensureApp()
 		r := b.run()
-		if before, ok := b.ledger(r.ID); ok && alive(r.PID) {
+		if before, ok := b.ledger(r.ID); ok && alive(r.PID) && b.keeperPID() != 0 {
 			time.Sleep(30 * time.Millisecond)
 			text, _ := b.do("status", "--json")
 			now, _ := b.ledger(r.ID)
@@ -309,10 +309,17 @@ func (b *backend) checkSemaphores() {
 	}
 }
 
-// kill signals a process that was just found by what only it can be.
+// kill signals a process that was just found by what only it can be, and, if that ends it, waits until it is gone.
 func kill(pid int, sig syscall.Signal) {
-	if pid > 1 {
-		_ = syscall.Kill(pid, sig)
+	if pid <= 1 {
+		return
+	}
+	_ = syscall.Kill(pid, sig)
+	for range 1000 {
+		if sig == syscall.SIGSTOP || sig == syscall.SIGCONT || !alive(pid) {
+			return
+		}
+		time.Sleep(time.Millisecond)
 	}
 }
 
