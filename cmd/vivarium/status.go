@@ -21,7 +21,7 @@ import (
 func statusCommand(c console) *cobra.Command {
 	var asJSON, all bool
 	cmd := &cobra.Command{
-		Use: "status [NAME|DIR]", Short: "Say how a backend is; exit code 3 if it does not run", Args: atMostOne("backend"),
+		Use: "status [NAME|DIR]", Short: "Say how a backend is; exit code 3 if it does not run, 1 if that cannot be told", Args: atMostOne("backend"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHome()
 			if err != nil {
