@@ -78,7 +78,10 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 		})
 	case doProbe:
 		c := s.m.config
-		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, e)}) })
+		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, conn, e)}) })
+	case doExplain:
+		c := s.m.config
+		s.background(func() { s.post(ctx, message{in: s.explain(ctx, c, e)}) })
 	case doUse:
 		c, before := s.m.config, s.measure
 		s.background(func() { s.post(ctx, s.use(c, e, before)) })

@@ -83,7 +83,13 @@ type (
 		runID   string
 		latency time.Duration
 		err     error
-		listens bool // the LISTEN socket belongs to this run; only meaningful without err
+		listens bool // the LISTEN socket belongs to this run; only meaningful where something answered
+	}
+	explained struct { // why a server that does not answer well does not
+		runID   string
+		answer  string // what is explained
+		problem string // "": nothing explains it
+		sure    bool   // one look is enough
 	}
 	used struct {
 		runID    string
@@ -148,6 +154,11 @@ type (
 	doProbe  struct {
 		run    keeper.Run
 		proven bool // its LISTEN socket was seen already
+	}
+	doExplain struct { // look why it does not answer well
+		run    keeper.Run
+		proven bool
+		err    error
 	}
 	doUse struct {
 		run    keeper.Run

@@ -109,6 +109,8 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onStaleEnded(now, in)
 	case probed:
 		m.onProbed(now, in)
+	case explained:
+		m.onExplained(now, in)
 	case used:
 		m.onUsed(now, in)
 	case workerDied:
@@ -175,12 +177,14 @@ func (m *machine) saved() record.Saved {
 	return record.Saved{
 		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared,
 		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)], With: m.with,
+		Dir: m.Dir, Name: m.Backend,
 	}
 }
 
-// clear is what a person's start does to the past.
+// clear is what a person's start does to the past: what was wrong is told no more, and stays among the recorded crashes.
 func (m *machine) clear(now time.Time) {
 	m.cleared, m.Crashes = now, 0
+	m.setLast(crash.Verdict{}, time.Time{})
 }
 
 // launch asks for a new run. The last one, if any, is forgotten and its remains are ended by whoever carries this out.
@@ -370,6 +374,7 @@ func (m *machine) keepsWith(s *record.Saved) {
 	changed := s.With.Sum != c.Sum()
 	m.setConfig(c)
 	m.with, m.ConfigChanged = s.With, changed
+	m.answers.well = s.With.Answered
 }
 
 func (m *machine) setConfig(c config.Config) {

@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -165,12 +166,17 @@ func (s *Supervisor) knownNow() crash.Evidence {
 	return e
 }
 
-func (s *Supervisor) probe(ctx context.Context, c config.Config, e doProbe) probed {
+func (s *Supervisor) probe(ctx context.Context, c config.Config, conn Keeper, e doProbe) probed {
 	in := probed{runID: e.run.ID, listens: e.proven}
-	in.latency, in.err = s.system.Probe(ctx, c)
-	if in.err == nil && !e.proven {
-		if in.listens, in.err = s.system.Listening(c.Port, e.run); in.err != nil {
-			s.log.Debug("looking for the run's socket", "error", in.err)
+	o := probe.Options{Run: e.run.ID}
+	if conn != nil && !c.Log.Probes {
+		o.Connected = func(port int) { conn.Probing(e.run.ID, port) }
+	}
+	in.latency, in.err = s.system.Probe(ctx, c, o)
+	if !e.proven && (in.err == nil || answerOf(in.err) != nil) {
+		listens, err := s.listens(c, e.run)
+		if in.listens = listens; err != nil {
+			in.err = err
 		}
 	}
 	return in

@@ -9,6 +9,7 @@ import (
 const (
 	KindStopped       Kind = "stopped"             // asked for; never news
 	KindHung          Kind = "hung"                // ended because it no longer answered
+	KindWrongAnswer   Kind = "wrong-answer"        // ended because its health path answered with errors, after it had answered well
 	KindKeeperLost    Kind = "keeper-lost"         // nobody saw the exit status
 	KindWorkerDied    Kind = "worker-died"         // a worker, not the run
 	KindEnvironment   Kind = "environment-missing" // it died of what the crash environment prevents, which did not reach it

@@ -15,6 +15,7 @@ import (
 //	client    spawn {id, spec}                 answered by ok {id, run}, when the run's program has started
 //	client    stop {id, run_id, ladder}        answered by ok {id} once accepted; the end comes as an exit
 //	client    forget {id, run_id}              answered by ok {id}
+//	client    probing {run_id, port}           no request: the local port of a health probe that is about to be made
 //	keeper    exit {exit}                      sent when a run ended; told again in each hello until it is forgotten
 //	keeper    error {id, error}                the answer that is not ok
 //	keeper    unsupported {id}                 the answer to a request that the keeper does not know
@@ -34,6 +35,7 @@ const (
 	typeSpawn       = "spawn"
 	typeStop        = "stop"
 	typeForget      = "forget"
+	typeProbing     = "probing"
 	typeOK          = "ok"
 	typeError       = "error"
 	typeUnsupported = "unsupported"
@@ -51,6 +53,7 @@ type message struct {
 	Run      *Run            `json:"run,omitempty"`
 	Spec     *Spec           `json:"spec,omitempty"`
 	Ladder   *Ladder         `json:"ladder,omitempty"`
+	Port     int             `json:"port,omitempty"`
 	Exit     json.RawMessage `json:"exit,omitempty"` // encoded once: for the file and for the wire
 	Stopping bool            `json:"stopping,omitempty"`
 	Error    *wireError      `json:"error,omitempty"`

@@ -17,6 +17,12 @@ func (s *server) handle(r request) {
 		s.detach()
 		return
 	}
+	if r.Type == typeProbing {
+		if s.run != nil && s.run.run.ID == r.RunID {
+			s.run.pump.probes.expect(r.Port)
+		}
+		return
+	}
 	if r.ID == 0 { // no request: hello, or what a newer app has to say
 		return
 	}

@@ -46,6 +46,8 @@ type Saved struct {
 	Last    crash.Verdict `json:"last,omitzero"`
 	LastAt  time.Time     `json:"last_at,omitzero"`
 	With    *RanWith      `json:"with,omitempty"`
+	Dir     string        `json:"dir,omitempty"`    // the backend's folder
+	Name    string        `json:"name,omitempty"`   // and its name: what is on record can be found by it
 	Deaths  []Death       `json:"deaths,omitempty"` // the last maxDeaths, oldest first
 }
 
@@ -59,6 +61,8 @@ type RanWith struct {
 	Health  config.Health `json:"health"`
 	Stop    config.Stop   `json:"stop"`
 	Log     config.Log    `json:"log"`
+	// Answered: its health path was answered well once.
+	Answered bool `json:"answered,omitempty"`
 }
 
 func NewRanWith(run keeper.Run, c config.Config) *RanWith {
