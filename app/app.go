@@ -31,7 +31,7 @@ type Options struct {
 	State   string       // the state folder. If empty, keeper.StateFolder()
 	Keeper  string       // the keeper's program. If empty, the one beside this program
 	Log     *slog.Logger // If nil, <state>/vivarium.log
-	Desktop Desktop      // the world around the menu; each function that is nil is the real one
+	Desktop Desktop      // what is around the menu; each function that is nil is the real one
 	Center  Center       // tells notices. If nil, the desktop's on Linux, where it has buttons, and none on a Mac
 	Pages   Pages        // makes pages. If nil, the command-line program does
 	// Supervise makes the supervisor of the backend in dir. If nil, the real one.
@@ -80,11 +80,11 @@ func New(o Options) (*App, error) {
 	if err := os.MkdirAll(a.state, 0o700); err != nil {
 		return nil, fmt.Errorf("making the state folder: %w", err)
 	}
-	bell, err := claimSingleInstance(a.state)
+	only, err := claimSingleInstance(a.state)
 	if err != nil {
 		return nil, err
 	}
-	a.single = bell
+	a.single = only
 	if err := a.prepare(); err != nil {
 		a.Close()
 		return nil, err

@@ -7,7 +7,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/desktop"
 )
 
-// Desktop is the world around the menu. Every function may block, and is never called from the loop; those that are nil are the
+// Desktop is the desktop around the menu. Every function may block, and is never called from the loop; those that are nil are the
 // real ones.
 type Desktop struct {
 	OpenLog    func(path string) error // in a program that follows it as it grows, where there is one

@@ -174,17 +174,17 @@ func TestNoticeTextIsNeverTakenForMarkupOrOptions(t *testing.T) {
 	require.Empty(t, daemonText("darwin", "\x00"))
 }
 
-// bell is a notification service on a bus.
-type bell struct{ got chan [3]string }
+// notificationService is a notification service on a bus.
+type notificationService struct{ got chan [3]string }
 
-func (b bell) Notify(app string, _ uint32, _, summary, body string, _ []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+func (b notificationService) Notify(app string, _ uint32, _, summary, body string, _ []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
 	b.got <- [3]string{app, summary, body}
 	return 1, nil
 }
 
 func TestANoticeArrivesOnARealBusAlsoIfTheServiceHasNoButtons(t *testing.T) {
 	conn := testkit.SessionBus(t)
-	b := bell{make(chan [3]string, 8)}
+	b := notificationService{make(chan [3]string, 8)}
 	require.NoError(t, conn.Export(b, "/org/freedesktop/Notifications", "org.freedesktop.Notifications"))
 	_, err := conn.RequestName("org.freedesktop.Notifications", dbus.NameFlagDoNotQueue)
 	require.NoError(t, err)

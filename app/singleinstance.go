@@ -53,12 +53,12 @@ func askToShow(path string) {
 	}
 }
 
-// serve calls rung for each ring until ctx ends.
-func (d *singleInstance) serve(ctx context.Context, rung func()) {
-	stop := context.AfterFunc(ctx, func() { _ = d.ln.SetDeadline(time.Now()) })
+// serve calls show each time a second instance asks, until ctx ends.
+func (s *singleInstance) serve(ctx context.Context, show func()) {
+	stop := context.AfterFunc(ctx, func() { _ = s.ln.SetDeadline(time.Now()) })
 	defer stop()
 	for ctx.Err() == nil {
-		conn, err := d.ln.AcceptUnix()
+		conn, err := s.ln.AcceptUnix()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {
 				return
@@ -69,12 +69,12 @@ func (d *singleInstance) serve(ctx context.Context, rung func()) {
 			}
 			continue
 		}
-		d.answer(conn, rung)
+		s.answer(conn, show)
 	}
 }
 
-// answer takes one ring at a time, with little patience.
-func (d *singleInstance) answer(conn *net.UnixConn, rung func()) {
+// answer takes one request at a time, with little patience.
+func (s *singleInstance) answer(conn *net.UnixConn, show func()) {
 	defer conn.Close()
 	if uid, err := keeper.PeerUID(conn); err != nil || uid != os.Getuid() {
 		return
@@ -82,11 +82,11 @@ func (d *singleInstance) answer(conn *net.UnixConn, rung func()) {
 	_ = conn.SetDeadline(time.Now().Add(time.Second))
 	said := make([]byte, len(showWord))
 	if n, _ := conn.Read(said); string(said[:n]) == showWord {
-		rung()
+		show()
 	}
 }
 
-func (d *singleInstance) close() {
-	_ = d.ln.Close()
-	_ = d.lock.Close()
+func (s *singleInstance) close() {
+	_ = s.ln.Close()
+	_ = s.lock.Close()
 }

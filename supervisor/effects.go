@@ -42,7 +42,7 @@ func (s *Supervisor) catchUp(ctx context.Context) {
 	}
 }
 
-// perform does what the machine wants. It runs in the loop, so whatever may block goes aside and comes back as a letter.
+// perform does what the machine wants. It runs in the loop, so whatever may block runs in the background and comes back as a message.
 func (s *Supervisor) perform(ctx context.Context, e effect) {
 	conn := s.conn
 	switch e := e.(type) {
@@ -132,7 +132,7 @@ func (s *Supervisor) post(ctx context.Context, l message) {
 	}
 }
 
-// tellKeeper sends the keeper a short request, in the order of the errands.
+// tellKeeper sends the keeper a short request, in the order in which they were asked for.
 func (s *Supervisor) tellKeeper(conn Keeper, what string, f func(Keeper) error) {
 	if conn == nil {
 		return
@@ -146,7 +146,7 @@ func (s *Supervisor) tellKeeper(conn Keeper, what string, f func(Keeper) error) 
 }
 
 // inOrder is done after those before it: what is wanted is written before the keeper hears of it. A keeper that does not answer holds
-// up the errands, and nothing else.
+// up what comes after it, and nothing else.
 func (s *Supervisor) inOrder(f func()) {
 	select {
 	case s.ordered <- f:

@@ -25,7 +25,7 @@ type (
 	look     struct{} // somebody looks: a fresh figure of the whole tree is worth its price
 )
 
-// What the world answers. Everything about a run carries its ID, everything about a launch its attempt: step drops the
+// What the system answers. Everything about a run carries its ID, everything about a launch its attempt: step drops the
 // stale.
 type (
 	// began is the first input: what was there when the app came.

@@ -38,7 +38,7 @@ type refusal struct{ launchFailed }
 
 func (r *refusal) Error() string { return r.verdict.Summary }
 
-// run answers with the letter for the loop.
+// run answers with the message for the loop.
 func (l launch) run(ctx context.Context) message {
 	out, err := l.try(ctx)
 	if err == nil {

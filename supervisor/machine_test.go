@@ -17,7 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
-// play drives a machine through time as the loop would, with a world that the test decides.
+// play drives a machine through time as the loop would, with answers that the test decides.
 type play struct {
 	t    *testing.T
 	m    *machine

@@ -32,6 +32,7 @@ type Keeper interface {
 	Wait(ctx context.Context) (keeper.Exit, error)
 	Forget(run string) error
 	Probing(run string, port int)
+	Goodbye(ctx context.Context)
 	Close() error
 }
 
@@ -114,7 +115,7 @@ func New(dir string, d Deps) *Supervisor {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Supervisor{
-		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: realWorld(d), log: d.Log,
+		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: realSystem(d), log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
 		changed: make(chan Snapshot, 1), events: make(chan Event), ordered: make(chan func(), 256),
 	}
@@ -166,7 +167,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		if len(s.queue) > 0 {
 			out, next = s.events, s.queue[0]
 		}
-		var letters []message
+		var messages []message
 		select {
 		case <-ctx.Done():
 			s.catchUp(ctx)
@@ -175,20 +176,20 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			s.queue = s.queue[1:]
 			continue
 		case <-s.box.ping:
-			letters = s.box.take()
+			messages = s.box.take()
 		case <-timer.C:
 			if len(s.later) > 0 {
 				s.catchUp(ctx)
 			} else {
-				letters = []message{{in: due{}}}
+				messages = []message{{in: due{}}}
 			}
 		}
 		now := time.Now()
 		if d := slept(now.Round(0).Sub(last.Round(0)), now.Sub(last)); d > 0 {
-			letters = append([]message{{in: woke{d}}}, letters...)
+			messages = append([]message{{in: woke{d}}}, messages...)
 		}
 		last = now
-		for _, l := range letters {
+		for _, l := range messages {
 			s.receive(ctx, now, l)
 		}
 		s.publish()
@@ -201,7 +202,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 }
 
-// finish lets what is under way end, within reason: the last errands are to be done, but an app that is told to quit does not wait
+// finish lets what is under way end, within reason: the last requests are to be sent, but an app that is told to quit does not wait
 // for a keeper or a system call that does not answer.
 func (s *Supervisor) finish() {
 	done := make(chan struct{})
@@ -212,8 +213,10 @@ func (s *Supervisor) finish() {
 	case <-done:
 	case <-t.C:
 	}
-	if s.conn != nil {
-		_ = s.conn.Close()
+	if s.conn != nil { // a keeper with nothing to keep is not left behind
+		ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+		defer cancel()
+		s.conn.Goodbye(ctx)
 	}
 }
 
@@ -269,7 +272,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 	}
 }
 
-// watched: this letter brought a run, or a connection to it, whose end is to be waited for.
+// watched: this message brought a run, or a connection to it, whose end is to be waited for.
 func (s *Supervisor) watched(l message) bool {
 	if s.conn == nil || s.m.Run.ID == "" {
 		return false
@@ -314,14 +317,14 @@ type message struct {
 
 // mailbox never blocks a sender: intents come from a UI loop, and results from goroutines that must not pile up.
 type mailbox struct {
-	ping    chan struct{}
-	mu      sync.Mutex
-	letters []message
+	ping     chan struct{}
+	mu       sync.Mutex
+	messages []message
 }
 
 func (b *mailbox) post(l message) {
 	b.mu.Lock()
-	b.letters = append(b.letters, l)
+	b.messages = append(b.messages, l)
 	b.mu.Unlock()
 	select {
 	case b.ping <- struct{}{}:
@@ -332,7 +335,7 @@ func (b *mailbox) post(l message) {
 func (b *mailbox) take() []message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.letters
-	b.letters = nil
+	l := b.messages
+	b.messages = nil
 	return l
 }

@@ -122,9 +122,11 @@ func (k *fakeKeeper) Forget(run string) error {
 
 func (k *fakeKeeper) Probing(string, int) {}
 
+func (k *fakeKeeper) Goodbye(context.Context) { _ = k.Close() }
+
 func (k *fakeKeeper) Close() error { k.mu.Lock(); defer k.mu.Unlock(); k.note("close"); return nil }
 
-// stage is a Supervisor in a world of fakes, inside a synctest bubble.
+// stage is a Supervisor in a system of fakes, inside a synctest bubble.
 type stage struct {
 	*Supervisor
 	k       *fakeKeeper

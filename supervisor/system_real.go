@@ -17,8 +17,8 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
-// realWorld is the world of everybody but the tests.
-func realWorld(d Deps) system {
+// realSystem is the system of everybody but the tests.
+func realSystem(d Deps) system {
 	parent := d.Parent
 	if parent == nil {
 		parent = os.Environ()

@@ -66,7 +66,7 @@ func (c *controlClient) write() {
 	}
 }
 
-// deadline bounds the next write, unless the farewell bounds it already.
+// deadline bounds the next write, unless the last words bound it already.
 func (c *controlClient) deadline() {
 	c.held.mu.Lock()
 	defer c.held.mu.Unlock()
@@ -114,7 +114,7 @@ func (c *controlClient) read(s Supervision) {
 	}
 }
 
-// leave ends the connection, but after a farewell only when the writer has said everything.
+// leave ends the connection, but after the last words only when the writer has said everything.
 func (c *controlClient) leave() {
 	c.held.mu.Lock()
 	drained := c.drained

@@ -1,3 +1,6 @@
+// Package control is the socket over which Vivarium programs speak of one backend: who supervises it serves, and any other program shows
+// the same state and passes on what a person wants. Begin with Hold, for the one who serves, and Dial, for the others; Row is what is
+// sent and what the command line prints as JSON. It must not know menus, notices or terminals. The protocol only grows.
 package control
 
 import (

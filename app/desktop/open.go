@@ -1,3 +1,5 @@
+// Package desktop is what Vivarium asks of the desktop around it: opening files, pages and addresses, the clipboard, the link to the
+// command-line tool, the setting for crash dialogs, and where our programs are. Begin with Opener. It must not know the app or a menu.
 package desktop
 
 import (

@@ -1,3 +1,5 @@
+// Package doctor examines a backend's setup with coded checks and predicts what will crash, and collects the diagnostics that are sent
+// with a report. Begin with Examine. It reads and asks; what it may change is the cure in supervisor/openmp, on request alone.
 package doctor
 
 import (

@@ -1,3 +1,5 @@
+// Package login starts the app when the person logs in: a LaunchAgent on a Mac, an autostart entry on Linux. Begin with New. It must not
+// know what the app does.
 package login
 
 import (

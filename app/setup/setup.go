@@ -1,3 +1,5 @@
+// Package setup finds out how the server in a folder is started, and writes vivarium.toml and ./start for it: `vivarium init` and Add
+// Backend. Begin with Inspect and Found.Write. Files are read and never run. It must not know a running backend.
 package setup
 
 import (

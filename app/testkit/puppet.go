@@ -1,3 +1,5 @@
+// Package testkit is for the tests of the packages beside it: a supervisor that does what a test says, snapshots, folders and a real
+// session bus. No code outside of tests may import it.
 package testkit
 
 import (

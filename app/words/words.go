@@ -1,3 +1,5 @@
+// Package words says things in the same words everywhere: states, durations, sizes, events, causes. Begin with StatusLine and Sentence.
+// Everything is a pure function of a value to one line of text that is safe to show; it must not know where that is shown.
 package words
 
 import (

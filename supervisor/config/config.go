@@ -1,3 +1,6 @@
+// Package config is a backend's vivarium.toml and env_file: what they may say, how they are read, and every mistake in them with its
+// file, line, key and remedy. Begin with Load and Config. It asks the disk and nothing else: it starts nothing, and it must not know
+// what a supervisor makes of a value.
 package config
 
 import (

@@ -1,3 +1,6 @@
+// Package plan turns a configuration into what the keeper is to start: the interpreter, the environment and the command. Begin with
+// Make. It runs before every start, also before one that follows a crash within milliseconds, so it asks the disk little and starts
+// nothing. It must not know why a start is made.
 package plan
 
 import (

@@ -1,3 +1,6 @@
+// Package postmortem gathers the evidence on one death after it happened: the kernel's word on memory, the system's crash report, the
+// owner of the port, the OpenMP copies in the environment, and amends the verdict. Begin with Examiner and Case. It is given all that it
+// needs in these two and tells by their functions; it must not know the supervisor's state.
 package postmortem
 
 import (

@@ -1,6 +1,5 @@
-// Package probe asks a server over HTTP how it is. It knows addresses, answers and their problems in words; what follows from an answer
-// is decided elsewhere. It must not know supervision, processes or the keeper. Begin with Get, and with Look for a server that
-// does not answer as it should.
+// Package probe asks a backend for its health, once, and looks around where it does not answer as it should. Begin with Backend; FindPath and
+// SpeaksTLS look around. It knows nothing of phases, of failures in a row, or of what follows from an answer: the supervisor decides that.
 package probe
 
 import (

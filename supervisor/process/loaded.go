@@ -63,7 +63,7 @@ func runtimesAmong(images []image, static []string) []string {
 }
 
 // isRuntime knows an OpenMP runtime by its name: "libomp.dylib", "libiomp5.so", and "libgomp-a34b3233.so.1.0.0" as auditwheel renames it. Its
-// kin, libomptarget and libompd, are none.
+// relatives, libomptarget and libompd, are none.
 func isRuntime(file string) bool {
 	name := path.Base(file)
 	for _, stem := range []string{"libomp", "libiomp5", "libgomp"} {

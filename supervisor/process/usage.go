@@ -1,3 +1,6 @@
+// Package process is what the operating system knows of a live process tree: CPU, memory, children, environment, mapped libraries, open
+// files, named semaphores. Begin with Measure. Everything here is a question to the system; nothing is ended or started, and nothing
+// here knows a backend or a supervisor.
 package process
 
 import (

@@ -1,3 +1,6 @@
+// Package python finds the interpreter of a backend, and reads from files what it is: its version, its environment, its folders of
+// packages, and what would mend a broken one. Begin with Find. It never starts Python; the one program that it runs is the person's
+// login shell, for variables that are named in vivarium.toml. It must not know vivarium.toml, a run or a supervisor.
 package python
 
 import (

@@ -1,3 +1,5 @@
+// Package testkit is for the tests of the packages beside it: real Pythons and servers, made-up computers, cgroups and crash reports. No
+// code outside of tests may import it.
 package testkit
 
 import (

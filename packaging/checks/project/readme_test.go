@@ -125,7 +125,8 @@ func TestWhatTheReadmeLinksToExists(t *testing.T) {
 		_, err := os.Stat(filepath.Join(top(t), m[1]))
 		require.NoError(t, err)
 	}
-	reading := between(t, readme(t)+"\n## ", "## Reading the code\n", "\n## ")
+	reading := between(t, readme(t)+"\n## ", "## How it is built\n", "\n## ")
+	require.Contains(t, reading, "supervisor/machine.go")
 	for _, m := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(reading, -1) {
 		_, err := os.Stat(filepath.Join(top(t), m[1]))
 		require.NoError(t, err)

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// kin is everybody who belongs to a run: found by descent, by process group, and by RunVariable in the environment. Each is
+// descendants is everybody who belongs to a run: found by descent, by process group, and by RunVariable in the environment. Each is
 // proven once and then kept as PID and Stamp, because a process loses its descent when its parent dies.
-type kin struct {
+type descendants struct {
 	run    string    // the Run ID they carry, "" for processes that were started by hand
 	roots  []Process // proven by whoever asks; the topmost of them are the leaders
 	parent int       // a PID all of whose descendants belong, the keeper itself; 0 for none
@@ -23,7 +23,7 @@ type kin struct {
 }
 
 // know takes processes for proven.
-func (k *kin) know(ps []Process) {
+func (k *descendants) know(ps []Process) {
 	k.known = make(map[int]Process)
 	for _, p := range ps {
 		k.known[p.PID] = p
@@ -31,7 +31,7 @@ func (k *kin) know(ps []Process) {
 }
 
 // look walks the process table and returns who is alive, Python's resource trackers apart.
-func (k *kin) look() (others, trackers []Process, err error) {
+func (k *descendants) look() (others, trackers []Process, err error) {
 	if k.nobody != nil && k.nobody() {
 		k.known = nil
 		return nil, nil, nil
@@ -52,7 +52,7 @@ func (k *kin) look() (others, trackers []Process, err error) {
 }
 
 // prove returns those of all who belong to the run and live.
-func (k *kin) prove(all []Process) map[int]Process {
+func (k *descendants) prove(all []Process) map[int]Process {
 	group := k.liveGroup(all)
 	mine := make(map[int]Process)
 	self, uid := os.Getpid(), os.Getuid()
@@ -84,7 +84,7 @@ func (k *kin) prove(all []Process) map[int]Process {
 // liveGroup is the process group of the run, if its leader is still in the table: only then is the number surely its own.
 // It holds for runs alone, whose leader a keeper made the leader of its group; what was started by hand shares the group of
 // a shell.
-func (k *kin) liveGroup(all []Process) int {
+func (k *descendants) liveGroup(all []Process) int {
 	if k.run == "" {
 		return 0
 	}
@@ -96,12 +96,12 @@ func (k *kin) liveGroup(all []Process) int {
 	return 0
 }
 
-func (k *kin) isRoot(p Process) bool {
+func (k *descendants) isRoot(p Process) bool {
 	return slices.ContainsFunc(k.roots, func(r Process) bool { return r.PID == p.PID && r.Stamp == p.Stamp })
 }
 
 // leaders are the roots that no other root is an ancestor of.
-func (k *kin) leaders() []Process {
+func (k *descendants) leaders() []Process {
 	all, err := processes()
 	if err != nil || len(k.roots) < 2 {
 		return k.roots
