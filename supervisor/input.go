@@ -96,6 +96,7 @@ type (
 		failed   bool // nothing could be measured: no children does not mean that they died
 		usage    process.Usage
 		children []process.Child
+		dead     []int // PIDs of workers whose death the log tells of, since the last look
 		logSize  int64
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too

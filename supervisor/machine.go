@@ -159,6 +159,7 @@ func (m *machine) enter(now time.Time, s State) {
 			m.lastRun = m.Run.ID
 		}
 		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, record.Health{}, process.Usage{}, nil, nil, false, nil
+		m.WorkerDeaths = 0
 		m.portAt = now
 	default:
 		m.Owner = port.Owner{}
@@ -200,7 +201,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.looking = false
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, record.Health{Phase: record.PhaseStarting}, process.Usage{}, nil, nil, ""
-	m.watch = watch{}
+	m.watch, m.WorkerDeaths = watch{}, 0
 	m.do(o)
 }
 

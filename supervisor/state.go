@@ -41,6 +41,9 @@ type Snapshot struct {
 	Health record.Health
 	Usage  process.Usage
 
+	// WorkerDeaths is how many workers of the present run died in the last ten minutes.
+	WorkerDeaths int
+
 	Crashes int           // since a person last started it or a run proved stable
 	Last    crash.Verdict // of the last run that ended unasked; Kind "" when there was none
 	LastAt  time.Time

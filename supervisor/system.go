@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,9 +187,11 @@ func (s *Supervisor) probe(ctx context.Context, c config.Config, conn Keeper, e 
 type measure struct {
 	at    time.Time
 	usage process.Usage
+	log   int64 // the size of the log up to which it was read
 }
 
-func (s *Supervisor) use(c config.Config, e doUse, before measure) message {
+// use measures the run. The log is read from the byte from on, for what it says of workers that lived and died between two looks.
+func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) message {
 	now := time.Now()
 	u, children, err := s.system.Use(e.run, before.usage, now.Sub(before.at), e.whole)
 	if err != nil {
@@ -200,13 +203,24 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure) message {
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)
+	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
+		in.dead = slices.DeleteFunc(process.DeadWorkers(lastLines(c.Log.File, from)), func(pid int) bool {
+			_, err := keeper.Find(pid)
+			return err == nil // some other line: it lives
+		})
+	}
 	if e.openmp {
 		in.openmp, err = s.system.Loaded(e.run.PID)
 		if in.looked = err == nil; !in.looked {
 			s.log.Debug("looking for OpenMP runtimes", "error", err)
 		}
 	}
-	return message{in: in, measure: measure{now, u}}
+	return message{in: in, measure: measure{now, u, in.logSize}}
+}
+
+// mayHaveWorkers: the command speaks of workers, which may be gone at each look where none of them lives for long.
+func mayHaveWorkers(command []string) bool {
+	return slices.ContainsFunc(command, func(w string) bool { return strings.Contains(w, "worker") || w == "-w" })
 }
 
 // checkArrival looks whether the crash environment is in the process. What cannot be read is not called missing.

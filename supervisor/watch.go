@@ -36,6 +36,7 @@ type watch struct {
 	logGrew        bool
 	children       []process.Child
 	childless      bool // the last look at a reloader found no child
+	workers        workerDeaths
 }
 
 type sample struct {
@@ -270,6 +271,10 @@ func (m *machine) onUsed(now time.Time, in used) {
 		m.OpenMP = in.openmp
 	}
 	m.watchWorkers(now, in.children)
+	for _, pid := range in.dead {
+		m.workerGone(process.Child{PID: pid})
+	}
+	m.countWorkers(now)
 	if m.failing.IsZero() || m.State == Stopping || m.answers.answered {
 		return
 	}
