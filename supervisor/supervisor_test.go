@@ -120,7 +120,11 @@ func (k *fakeKeeper) Forget(run string) error {
 	return nil
 }
 
-func (k *fakeKeeper) Probing(string, int) {}
+func (k *fakeKeeper) Probing(run string, port int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.note("probing %s %d", run, port)
+}
 
 func (k *fakeKeeper) Goodbye(context.Context) { _ = k.Close() }
 
