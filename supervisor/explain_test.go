@@ -64,7 +64,9 @@ func TestTheLoopLooksAroundWhereAServerDoesNotAnswerWell(t *testing.T) {
 }
 
 func answering(err error) func(context.Context, config.Config, probe.Options) (time.Duration, error) {
-	return func(context.Context, config.Config, probe.Options) (time.Duration, error) { return time.Millisecond, err }
+	return func(context.Context, config.Config, probe.Options) (time.Duration, error) {
+		return time.Millisecond, err
+	}
 }
 
 func TestTheKeeperHearsFromWhichPortsItIsProbed(t *testing.T) {

@@ -50,6 +50,7 @@ type machine struct {
 	looking bool
 	stale   bool // Stopping: there is no keeper, what is left is being ended from here
 
+	saidTLS bool   // that certificates of this computer's own addresses are not checked
 	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
 	out     []effect

@@ -236,7 +236,11 @@ func (m *machine) healthy(now time.Time) {
 	again := m.State == Unhealthy || m.Crashes > 0
 	m.enter(now, Healthy)
 	m.openmpAt = now // what it needs is imported by now
-	m.tell(now, Event{What: EventHealthy, Recovery: again})
+	e := Event{What: EventHealthy, Recovery: again}
+	if m.config.Target().TLS() && !m.saidTLS {
+		m.saidTLS, e.Text = true, "its certificate is not checked: the address is this computer's own"
+	}
+	m.tell(now, e)
 }
 
 // failed is a probe that went wrong. While a run starts, failures are silent until the budget is spent.
