@@ -18,6 +18,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // ErrRunning: another app with the same state folder runs already, and was told that somebody called for it.
@@ -77,8 +78,11 @@ func New(o Options) (*App, error) {
 		}
 		a.state = state
 	}
-	if err := os.MkdirAll(a.state, 0o700); err != nil {
+	if err := safefile.Folder(a.state); err != nil {
 		return nil, fmt.Errorf("making the state folder: %w", err)
+	}
+	if err := keeper.CheckState(a.state); err != nil {
+		return nil, err
 	}
 	only, err := claimSingleInstance(a.state)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -117,7 +118,7 @@ func (b *Backends) Remove(dir string) error {
 
 // change rewrites the list while no other program does.
 func (b *Backends) change(f func([]string) []string) error {
-	if err := os.MkdirAll(filepath.Dir(b.Path), 0o700); err != nil {
+	if err := safefile.Folder(filepath.Dir(b.Path)); err != nil {
 		return fmt.Errorf("making the state folder: %w", err)
 	}
 	unlock, err := b.lock()

@@ -23,7 +23,7 @@ import (
 // begin finds out what is there, and tells the machine. A keeper that is there and does not answer is waited for: a decision that does
 // not know of its run could only be wrong.
 func (s *Supervisor) begin(ctx context.Context) {
-	if err := os.MkdirAll(s.folder, 0o700); err != nil {
+	if err := keeper.MakeFolder(s.folder); err != nil {
 		s.log.Error("making the backend's state folder", "error", err)
 	}
 	in := began{}

@@ -62,7 +62,7 @@ func TestTheLastWordsReachAFollowerBeforeTheHolderLeaves(t *testing.T) {
 }
 
 func TestARequestIsAnsweredEvenBeforeAnythingIsKnown(t *testing.T) {
-	folder := filepath.Join(testkit.ShortDir(t), "b")
+	folder := filepath.Join(testkit.ShortDir(t), "b", "x")
 	held, err := Hold(folder)
 	require.NoError(t, err)
 	p := testkit.NewPuppet("/srv/brain")
@@ -243,7 +243,8 @@ func FuzzConversation(f *testing.F) {
 	dir, err := os.MkdirTemp("", "viv")
 	require.NoError(f, err)
 	f.Cleanup(func() { _ = os.RemoveAll(dir) })
-	held, err := Hold(dir)
+	folder := filepath.Join(dir, "b", "x")
+	held, err := Hold(folder)
 	require.NoError(f, err)
 	p := testkit.NewPuppet("/srv/brain")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -251,12 +252,12 @@ func FuzzConversation(f *testing.F) {
 	f.Cleanup(func() { cancel(); _ = held.Close() })
 	held.Show(p.Shown)
 	f.Fuzz(func(t *testing.T, text []byte) {
-		conn, err := net.Dial("unix", filepath.Join(dir, controlAt))
+		conn, err := net.Dial("unix", filepath.Join(folder, controlAt))
 		require.NoError(t, err)
 		_ = conn.SetDeadline(time.Now().Add(testkit.Patience))
 		_, _ = conn.Write(text)
 		conn.Close()
-		c, err := Dial(context.Background(), dir)
+		c, err := Dial(context.Background(), folder)
 		if err == nil { // it may be full for a moment
 			_, err = c.Status(context.Background())
 			require.NoError(t, err)

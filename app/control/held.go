@@ -53,8 +53,8 @@ type Held struct {
 
 // Hold takes the backend whose state is kept in folder. It returns a *HeldError if another program has it.
 func Hold(folder string) (*Held, error) {
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("making the backend's state folder: %w", err)
+	if err := keeper.MakeFolder(folder); err != nil {
+		return nil, err
 	}
 	path := filepath.Join(folder, holderLock)
 	lock, err := keeper.Lock(path)

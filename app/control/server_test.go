@@ -29,7 +29,7 @@ type host struct {
 
 func hold(t *testing.T) *host {
 	t.Helper()
-	h := &host{folder: filepath.Join(testkit.ShortDir(t), "b"), puppet: testkit.NewPuppet("/srv/brain")}
+	h := &host{folder: filepath.Join(testkit.ShortDir(t), "b", "x"), puppet: testkit.NewPuppet("/srv/brain")}
 	held, err := Hold(h.folder)
 	require.NoError(t, err)
 	h.Held = held
@@ -108,7 +108,7 @@ func TestWithoutAHolderThereIsNobodyToReach(t *testing.T) {
 }
 
 func TestASocketPathThatIsTooLongNamesThePathAndTheRemedy(t *testing.T) {
-	folder := filepath.Join(testkit.ShortDir(t), strings.Repeat("x", 120))
+	folder := filepath.Join(testkit.ShortDir(t), "b", strings.Repeat("x", 120))
 	_, err := Hold(folder)
 	require.ErrorContains(t, err, folder)
 	require.ErrorContains(t, err, "VIVARIUM_HOME")

@@ -23,6 +23,7 @@ const (
 	mostSamples = 2000
 	leastGap    = 15 * time.Second // two samples farther apart than this, and than three usual distances, have a gap between them
 	leastSpan   = 10 * time.Second
+	labelsApart = 170.0 // what the words at start and death need between them
 )
 
 // timeline is a picture of the last minutes: a panel for each quantity above one axis of time, with the moment of death.
@@ -115,6 +116,9 @@ func newTimeline(r record.Record, w Words) *timeline {
 	if start := r.At.Add(-r.Uptime); r.Worker == 0 && start.After(s.begin) {
 		s.start = start
 		t.Start = &mark{X: s.x(start), Text: "started " + start.Format("15:04:05")}
+		if t.Death.X-t.Start.X < labelsApart { // side by side they would cover each other
+			t.Death.Text, t.Start.Text = t.Start.Text+" · "+t.Death.Text, ""
+		}
 	}
 	for i, q := range w.quantities() {
 		p := newPanel(q, samples, s, chartTop+float64(i)*(panelHeight+panelGap))

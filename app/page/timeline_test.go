@@ -33,6 +33,36 @@ func TestAnAxisBeginsAtZeroHasRoundLinesAndHoldsTheHighestValue(t *testing.T) {
 	}
 }
 
+func TestWhatWasIdleHasAnAxisOfItsSmallestUnit(t *testing.T) {
+	for _, highest := range []float64{0, 1e-12, 0.0004} {
+		a := newAxis(highest, percentUnits)
+		labels := []string{}
+		for _, v := range a.lines() {
+			labels = append(labels, a.label(v))
+		}
+		require.LessOrEqual(t, len(labels), 4)
+		for _, l := range labels {
+			require.NotContains(t, l, "e-")
+		}
+	}
+}
+
+func TestTheWordsAtStartAndDeathNeverCoverEachOther(t *testing.T) {
+	for uptime := time.Second; uptime < 10*time.Minute; uptime += 7 * time.Second {
+		for _, n := range []int{1, 2, 30} {
+			var samples []record.Sample
+			for i := range n {
+				samples = append(samples, at(5*i, 0, 0))
+			}
+			tl := timelineOf(t, uptime, samples...)
+			if tl.Start != nil && tl.Start.Text != "" {
+				require.GreaterOrEqual(t, tl.Death.X-tl.Start.X, labelsApart)
+			}
+			require.Contains(t, tl.Death.Text, "died ")
+		}
+	}
+}
+
 func TestAnAxisOfAnyValueIsFinite(t *testing.T) {
 	for _, highest := range []float64{0, 1e-300, 1e-9, 7, 1 << 50, 1e4} {
 		for _, units := range [][]unit{bytesUnits, percentUnits, secondsUnits} {

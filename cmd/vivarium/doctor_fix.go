@@ -54,9 +54,11 @@ type cureRow struct {
 	Keep     string   `json:"keep,omitempty"` // the file that stays
 	Why      string   `json:"why,omitempty"`
 	Links    []string `json:"links,omitempty"`    // what becomes, or became, a link
+	Pending  []string `json:"pending,omitempty"`  // what else fix does, or did: an earlier cure is brought up to date
 	Static   []string `json:"static,omitempty"`   // runtimes inside other files: they stay
 	Restored []string `json:"restored,omitempty"` // undo: what is back
 	Newer    []string `json:"newer,omitempty"`    // undo: what pip has replaced meanwhile, left as it is
+	Left     []string `json:"left,omitempty"`     // undo: files in the cure's folder that no cure has put there
 }
 
 // cure is doctor --fix and doctor --undo on the backend in dir.
@@ -109,19 +111,24 @@ func (h home) fix(ctx context.Context, c console, dir string, python python.Inte
 	for _, r := range cure.Static {
 		row.Static = append(row.Static, r.Path)
 	}
+	if row.Pending, err = cure.Pending(); err != nil {
+		return err
+	}
 	if !o.asJSON {
-		tellCure(c.out, cure)
+		tellCure(c.out, cure, row.Pending)
 	}
-	if o.dry {
+	if o.dry || len(cure.Links) == 0 && len(row.Pending) == 0 {
 		return nil
-	}
-	if len(cure.Links) == 0 {
-		return cure.Apply() // what an earlier cure kept may be newer now: it was looked at again
 	}
 	if err := cure.Changeable(os.Getuid()); err != nil {
 		return err
 	}
-	if err := h.unused(ctx, dir, append(row.Links, cure.Keep.Real)); err != nil {
+	files, _ := openmp.Cured(cure.Root) // an error: there was no earlier cure
+	files = append(files, row.Links...)
+	if cure.Keep.Real != "" {
+		files = append(files, cure.Keep.Real)
+	}
+	if err := h.unused(ctx, dir, files); err != nil {
 		return err
 	}
 	if err := agreed(c, o, "Do this?"); err != nil {
@@ -137,11 +144,21 @@ func (h home) fix(ctx context.Context, c console, dir string, python python.Inte
 	return nil
 }
 
-func tellCure(w io.Writer, cure openmp.Cure) {
+func tellCure(w io.Writer, cure openmp.Cure, pending []string) {
 	if len(cure.Links) == 0 {
 		fmt.Fprintln(w, "There is nothing to cure: no two copies of LLVM's or Intel's OpenMP are in this environment.")
-		return
+	} else {
+		tellLinks(w, cure)
 	}
+	if len(pending) > 0 {
+		fmt.Fprintln(w, "What an earlier cure has left is not up to date. This would be done:")
+	}
+	for _, line := range pending {
+		fmt.Fprintf(w, "  %s\n", words.Plain(line))
+	}
+}
+
+func tellLinks(w io.Writer, cure openmp.Cure) {
 	short := func(path string) string {
 		if rel, err := filepath.Rel(cure.Root, path); err == nil && filepath.IsLocal(rel) {
 			return words.Plain(rel)
@@ -172,6 +189,9 @@ func (h home) undo(ctx context.Context, c console, dir string, row *cureRow, o c
 	if err := h.unused(ctx, dir, used); err != nil {
 		return err
 	}
+	if !o.asJSON {
+		tellUndo(c.out, row.Root, used)
+	}
 	if err := agreed(c, o, "Give every package its own copy of OpenMP back?"); err != nil {
 		return err
 	}
@@ -179,7 +199,7 @@ func (h home) undo(ctx context.Context, c console, dir string, row *cureRow, o c
 	if err != nil {
 		return err
 	}
-	row.Done, row.Restored, row.Newer = true, done.Restored, done.Newer
+	row.Done, row.Restored, row.Newer, row.Left = true, done.Restored, done.Newer, done.Left
 	if o.asJSON {
 		return nil
 	}
@@ -189,7 +209,21 @@ func (h home) undo(ctx context.Context, c console, dir string, row *cureRow, o c
 	for _, path := range done.Newer {
 		fmt.Fprintf(c.out, "  left      %s: a newer one than the original is there\n", words.Plain(path))
 	}
+	for _, path := range done.Left {
+		fmt.Fprintf(c.out, "  left      %s: no cure has put it there\n", words.Plain(path))
+	}
 	return nil
+}
+
+// tellUndo says what an undo is about: the first of the files is the one that stays.
+func tellUndo(w io.Writer, root string, files []string) {
+	fmt.Fprintf(w, "In %s\n", words.Plain(root))
+	for _, path := range files[min(1, len(files)):] {
+		if rel, err := filepath.Rel(root, path); err == nil {
+			path = rel
+		}
+		fmt.Fprintf(w, "  restore   %s, unless a newer one is there\n", words.Plain(path))
+	}
 }
 
 // unused: the server does not run, and nobody else has one of the files loaded.

@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // pageCommand makes pages for the other programs, which do not carry what it takes, and prints where they are.
@@ -78,7 +79,7 @@ func (h home) writeDoctor(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	folder := keeper.BackendFolder(h.state, dir)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := keeper.MakeFolder(folder); err != nil {
 		return "", fmt.Errorf("writing the doctor's page: %w", err)
 	}
 	path := filepath.Join(folder, doctorPage)
@@ -99,13 +100,7 @@ func doctorOf(x doctor.Examination, now time.Time) page.Doctor {
 
 // replaceFile puts the whole file in place at once: somebody may be reading the one before.
 func replaceFile(path string, text []byte) error {
-	temp := path + ".new"
-	err := os.WriteFile(temp, text, 0o600)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp)
+	if err := safefile.Replace(path, text); err != nil {
 		return fmt.Errorf("writing a page: %w", err)
 	}
 	return nil

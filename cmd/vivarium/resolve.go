@@ -28,6 +28,9 @@ func openHome() (home, error) {
 	if state, err = filepath.Abs(state); err != nil {
 		return home{}, fmt.Errorf("finding the state folder: %w", err)
 	}
+	if err := keeper.CheckState(state); err != nil {
+		return home{}, &codeError{codeFailed, err}
+	}
 	return home{state}, nil
 }
 

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -27,7 +29,7 @@ type Kept struct {
 // Write keeps the record in the backend's state folder; the oldest beyond the last fifty go, with their pages.
 func (r *Record) Write(folder string) error {
 	dir := filepath.Join(folder, recordsFolder)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := safefile.Folder(dir); err != nil {
 		return fmt.Errorf("recording a death: %w", err)
 	}
 	text, err := json.Marshal(r)
@@ -35,13 +37,7 @@ func (r *Record) Write(folder string) error {
 		return fmt.Errorf("recording a death: %w", err)
 	}
 	path := filepath.Join(dir, r.ID()+".json")
-	temp := path + ".new"
-	if err := os.WriteFile(temp, append(text, '\n'), 0o600); err != nil {
-		_ = os.Remove(temp)
-		return fmt.Errorf("recording a death: %w", err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		_ = os.Remove(temp)
+	if err := safefile.Replace(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("recording a death: %w", err)
 	}
 	r.File = path

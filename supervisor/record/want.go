@@ -12,6 +12,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // Death is one unasked end of a run, as it is kept on disk.
@@ -105,11 +106,7 @@ func WriteWant(folder string, s Saved) error {
 		return fmt.Errorf("saving what is wanted: %w", err)
 	}
 	path := filepath.Join(folder, wantFile)
-	temp := path + ".new"
-	if err := os.WriteFile(temp, append(text, '\n'), 0o600); err != nil {
-		return fmt.Errorf("saving what is wanted: %w", err)
-	}
-	if err := os.Rename(temp, path); err != nil {
+	if err := safefile.Replace(path, append(text, '\n')); err != nil {
 		return fmt.Errorf("saving what is wanted: %w", err)
 	}
 	return nil
