@@ -58,13 +58,9 @@ func Predict(env Environment, imports []string, goos string) Prediction {
 	return p
 }
 
-// servedBy reports whether ld.so, asked for r, is content with o where that is loaded already: it goes by the SONAME, whatever the folder.
-// Wheels of one platform often carry the same copy under the same name. Who loads r by hand, by its path, gets r.
+// servedBy reports whether ld.so, asked for r, takes o that is loaded already: it goes by the SONAME. Who loads r by its path gets r.
 func (r Runtime) servedBy(o Runtime) bool {
-	if r.Name == "" || r.Name != o.Name || r.Static || o.Static || len(r.Users) == 0 {
-		return false
-	}
-	return !slices.ContainsFunc(r.Users, func(u User) bool { return u.Via == "" && u.Asks != r.Name })
+	return r.Name != "" && r.Name == o.Name && !r.Static && !o.Static && len(r.Users) > 0 && !slices.ContainsFunc(r.Users, func(u User) bool { return u.Via == "" && u.Asks != r.Name })
 }
 
 // Judge says what comes of the runtimes that are loaded already, by their paths.
