@@ -72,6 +72,9 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		n.Icon = IconUnhealthy
 		problem, remedy, _ := strings.Cut(e.Text, ": ")
 		n.title(problem, "asked for its health where it does not answer well")
+		if remedy != "" {
+			remedy = strings.ToUpper(remedy[:1]) + remedy[1:]
+		}
 		n.body(remedy, "The server itself runs, and is left alone")
 	case supervisor.EventKeeperLost:
 		n.Class, n.Icon = ClassCrash, IconCrashed
