@@ -65,7 +65,7 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		n.title("its workers die again and again", "")
 		n.body(remedy, words.Plain(e.Verdict.Summary), e.Text)
 	case supervisor.EventEnded:
-		n.Class, n.Icon = ClassCrash, IconUnhealthy
+		n.Icon = IconUnhealthy
 		n.title(n.Cause, "ended by itself, without an error")
 		n.body(remedy, next(e), words.Away(e))
 	case supervisor.EventMisconfigured:
