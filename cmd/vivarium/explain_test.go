@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,6 +33,15 @@ const (
 	missingModule = "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nModuleNotFoundError: No module named 'faiss'\n"
 	faultedStack  = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n  File \"a.py\", line 3 in f\n"
 )
+
+// inUTF16 is a text as PowerShell writes it.
+func inUTF16(text string) string {
+	b := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = append(b, byte(u), byte(u>>8))
+	}
+	return string(b)
+}
 
 func TestExplainJudgesAnyEnd(t *testing.T) {
 	_, dir := atHome(t)
@@ -68,6 +78,14 @@ func TestExplainJudgesAnyEnd(t *testing.T) {
 		{contents(t, openmp), []string{"--report", "-"}, "openmp-duplicate"},
 		{faultedStack, []string{"-", openmp}, "openmp-duplicate"},
 		{faultedStack, []string{"--log", "-", "--report", openmp}, "openmp-duplicate"},
+		{"It died:\n\n```\n" + contents(t, aReport(t, "text-macos-26.txt")) + "\n```\nThanks!\n", []string{"-"}, "assertion"},
+		{strings.Repeat("a line of a log\n", 9000) + contents(t, openmp), []string{"-"}, "openmp-duplicate"},
+		{contents(t, openmp) + strings.Repeat("a line of a log\n", 9000), []string{"-"}, "openmp-duplicate"},
+		{inUTF16("zsh: segmentation fault  python serve.py\r\n"), []string{"-"}, "segfault"},
+		{"python serve.py\nzsh: killed     python serve.py\n", []string{"-"}, "killed"},
+		{"zsh: killed     python serve.py\n", []string{"-", "--signal", "SEGV"}, "segfault"},
+		{"zsh: killed     python serve.py\n", []string{"-", "--exit", "7"}, "exit-code"},
+		{"", []string{"--exit", "247"}, "killed"},
 		{"", []string{aReport(t, "text-macos-26.txt")}, "assertion"},
 		{"", []string{aReport(t, "code-signature.ips")}, "code-signature"},
 		{"", []string{aReport(t, "fork-pre-exec-macos-26.ips")}, "fork-safety"},

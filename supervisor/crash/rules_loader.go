@@ -72,7 +72,7 @@ func insertedLibrary(s *scene) (Verdict, bool) {
 }
 
 var (
-	needed     = pattern(`Library not loaded: (\S+)`)
+	needed     = pattern(`Library not loaded: ([^\s"'\]),]+)`)
 	referenced = pattern(`Referenced from:\s*(?:<[^>]*>\s*)?(\S[^\n]*)`)
 	sharedGone = pattern(`(?:ImportError|OSError): (\S+): cannot open shared object file: No such file or directory`)
 )
@@ -226,7 +226,11 @@ func wrongArchitecture(s *scene) (Verdict, bool) {
 func codeSignature(s *scene) (Verdict, bool) {
 	v := Verdict{Summary: "macOS ended Python because of a code signature that is not valid"}
 	again := "Reinstall the package, or sign the library anew: `codesign --force --sign - FILE`."
-	if line, text := s.loader("not valid for use in process"); line != "" {
+	line, text := s.loader("not valid for use in process")
+	if line == "" {
+		line, text = s.loader("code signature invalid")
+	}
+	if line != "" {
 		v.Line, v.Summary = line, "macOS refuses a library's code signature"
 		if owner := packageOf(text); owner != "" {
 			v.Summary += ": " + owner

@@ -72,6 +72,7 @@ var rules = []rule{
 	{kind: KindHung, match: hung},
 	{kind: KindKeeperLost, match: keeperLost},
 	{kind: KindBrokenPython, match: brokenPython, text: true},
+	{kind: KindBrokenPython, match: notLaunched},
 	{kind: KindSignature, match: codeSignature, text: true},
 	{kind: KindInserted, match: insertedLibrary, text: true},
 	{kind: KindOpenMP, match: openMPTwice, text: true},
@@ -275,7 +276,7 @@ const (
 func (v Verdict) tidy() Verdict {
 	// There are words of the output or of a report in it: an exception may carry a key, and a notice is shown to whoever looks.
 	v.Summary, v.Remedy, v.Line = Mask(v.Summary), Mask(v.Remedy), Mask(v.Line)
-	v.Summary, v.Line = oneLine(v.Summary, longestSummary), oneLine(v.Line, longestLine)
+	v.Summary, v.Line = oneLine(strings.Join(strings.Fields(v.Summary), " "), longestSummary), oneLine(v.Line, longestLine)
 	v.Remedy = oneLine(v.Remedy, longestLine)
 	return v
 }
