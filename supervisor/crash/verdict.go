@@ -212,7 +212,11 @@ func (e Evidence) withReport(r *reading) Evidence {
 		}
 		found := OfReport(read, 0)
 		if found.Report == nil { // a JetsamEvent
-			continue
+			if !found.Known || e.Known {
+				continue
+			}
+			e.OS, e.Known, e.Signal, e.Memory = found.OS, found.Known, found.Signal, found.Memory
+			return e
 		}
 		e.Report, e.OS = found.Report, found.OS
 		if !e.Known {
