@@ -9,6 +9,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -77,14 +78,21 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 		s.background(func() { s.post(ctx, s.endStale(ctx, conn, e, told)) })
 	case doProbe:
 		c := s.m.config
-		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, e)}) })
+		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, conn, e)}) })
+	case doExplain:
+		c := s.m.config
+		s.background(func() { s.post(ctx, message{in: s.explain(ctx, c, e)}) })
 	case doUse:
 		c, before := s.m.config, s.measure
-		s.background(func() { s.post(ctx, s.use(c, e, before)) })
+		from := max(before.log, s.logFrom)
+		s.background(func() { s.post(ctx, s.use(c, e, before, from)) })
 	case doJudgeWorker:
 		log, from, known := s.m.Log, s.logFrom, s.knownNow()
 		s.background(func() {
 			known.Tail = lastLines(log, from)
+			if process.LeftInOrder(known.Tail, e.child.PID) {
+				return
+			}
 			v := crash.JudgeWorker(known)
 			s.post(ctx, message{in: workerDied{e.run.ID, e.child.PID, v}})
 		})

@@ -228,12 +228,19 @@ func (m *machine) hopeless() bool {
 func (m *machine) die(now time.Time, d record.Death, exit *keeper.Exit, away bool) {
 	m.why, m.again = crash.Verdict{}, false
 	before := m.Snapshot
+	clean := d.Verdict.Kind == crash.KindCleanExit
+	leaves := clean && m.config.Restart.Policy == config.RestartOnCrash && !m.served(d, exit, away)
+	if clean && !leaves && m.config.Restart.Policy != config.RestartNever {
+		d.Verdict.Remedy = wordKept
+	}
 	news := m.record(now, d)
 	m.save()
 	crashed := Event{What: EventCrashed, At: now, Verdict: d.Verdict, Exit: exit, Away: away}
-	clean := d.Verdict.Kind == crash.KindCleanExit
+	if clean {
+		crashed.What = EventEnded
+	}
 	switch {
-	case clean && m.config.Restart.Policy != config.RestartAlways || !m.Want || m.config.Restart.Policy == config.RestartNever:
+	case leaves || !m.Want || m.config.Restart.Policy == config.RestartNever:
 		m.Want = false
 		m.clearRemains(d.Run)
 		m.enter(now, Stopped)
@@ -262,6 +269,15 @@ func (m *machine) die(now time.Time, d record.Death, exit *keeper.Exit, away boo
 	if news && exit != nil {
 		m.doRecord(d, exit, before, away)
 	}
+}
+
+// wordKept is what to do about a server that ends by itself and is started again: it may well be wanted so.
+const wordKept = `It serves, so it is started again. policy = "never" under [restart] in vivarium.toml leaves it ended.`
+
+// served: the run listened on its port, and was healthy. What leaves by itself after that, even in good order, is missed by whoever uses it;
+// a script that is done is not.
+func (m *machine) served(d record.Death, exit *keeper.Exit, away bool) bool {
+	return exit != nil && d.Healthy && m.Port != 0 && (m.proven || away)
 }
 
 func (m *machine) tellIf(news bool, now time.Time, e Event) {

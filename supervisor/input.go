@@ -90,13 +90,20 @@ type (
 		runID   string
 		latency time.Duration
 		err     error
-		listens bool // the LISTEN socket belongs to this run; only meaningful without err
+		listens bool // the LISTEN socket belongs to this run; only meaningful where something answered
+	}
+	explained struct { // why a server that does not answer well does not
+		runID   string
+		answer  string // what is explained
+		problem string // "": nothing explains it
+		sure    bool   // one look is enough
 	}
 	used struct {
 		runID    string
 		failed   bool // nothing could be measured: no children does not mean that they died
 		usage    process.Usage
 		children []process.Child
+		dead     []int // PIDs of workers whose death the log tells of, since the last look
 		logSize  int64
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
@@ -155,6 +162,11 @@ type (
 	doProbe  struct {
 		run    keeper.Run
 		proven bool // its LISTEN socket was seen already
+	}
+	doExplain struct { // look why it does not answer well
+		run    keeper.Run
+		proven bool
+		err    error
 	}
 	doUse struct {
 		run    keeper.Run

@@ -53,6 +53,7 @@ type machine struct {
 	alone   bool // stale: there is no keeper that would go on with it
 	away    bool // stale: the stop was asked of an earlier app
 
+	saidTLS bool   // that certificates of this computer's own addresses are not checked
 	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
 	out     []effect
@@ -112,6 +113,8 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onStaleEnded(now, in)
 	case probed:
 		m.onProbed(now, in)
+	case explained:
+		m.onExplained(now, in)
 	case used:
 		m.onUsed(now, in)
 	case workerDied:
@@ -171,6 +174,7 @@ func (m *machine) enter(now time.Time, s State) {
 			m.lastRun = m.Run.ID
 		}
 		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, record.Health{}, process.Usage{}, nil, nil, false, nil
+		m.WorkerDeaths = 0
 		m.portAt = now
 	default:
 		m.Owner = port.Owner{}
@@ -189,12 +193,14 @@ func (m *machine) saved() record.Saved {
 	return record.Saved{
 		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared, Ended: m.asked,
 		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)], With: m.with,
+		Dir: m.Dir, Name: m.Backend,
 	}
 }
 
-// clear is what a person's start does to the past.
+// clear is what a person's start does to the past: what was wrong is told no more, and stays among the recorded crashes.
 func (m *machine) clear(now time.Time) {
 	m.cleared, m.Crashes = now, 0
+	m.setLast(crash.Verdict{}, time.Time{})
 }
 
 // launch asks for a new run. The last one, if any, is forgotten and its remains are ended by whoever carries this out.
@@ -210,7 +216,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.looking = false
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, record.Health{Phase: record.PhaseStarting}, process.Usage{}, nil, nil, ""
-	m.watch = watch{}
+	m.watch, m.WorkerDeaths = watch{}, 0
 	m.do(o)
 }
 
@@ -392,6 +398,7 @@ func (m *machine) keepsWith(s *record.Saved) {
 	changed := s.With.Sum != c.Sum()
 	m.setConfig(c)
 	m.with, m.ConfigChanged = s.With, changed
+	m.answers.well = s.With.Answered
 }
 
 func (m *machine) setConfig(c config.Config) {

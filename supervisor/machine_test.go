@@ -220,20 +220,77 @@ func TestACleanExitThatNobodyAskedForIsToldAndNotRestartedUnlessAlways(t *testin
 	clean := func(m *machine) exited {
 		return exited{keeper.Exit{Run: m.Run, At: testkit.Noon.Add(time.Minute), Known: true}, crash.Verdict{Kind: crash.KindCleanExit}}
 	}
-	p := newPlay(t, in("healthy"))
-	p.feed(clean(p.m))
-	require.Equal(t, Stopped, p.m.State)
-	require.Equal(t, []What{EventStopped}, p.events())
+	for name, idle := range map[string]func(*machine){
+		"it listens nowhere":    func(m *machine) { m.Port, m.config.Port, m.config.Health.Path = 0, 0, "" },
+		"it never answered":     func(m *machine) { m.Health.Good = time.Time{} },
+		"nobody saw it listen":  func(m *machine) { m.proven = false },
+		"the policy says never": func(m *machine) { m.config.Restart.Policy = config.RestartNever },
+	} {
+		m := in("healthy")
+		idle(m)
+		p := newPlay(t, m).feed(clean(m))
+		require.Equal(t, Stopped, p.m.State, name)
+		require.Equal(t, []What{EventStopped}, p.events(), name)
+		require.False(t, p.m.Want, name)
+	}
 	m := in("healthy")
-	m.config.Restart.Policy = config.RestartAlways
-	p = newPlay(t, m)
+	m.Port, m.config.Port, m.config.Restart.Policy = 0, 0, config.RestartAlways
+	p := newPlay(t, m)
 	p.feed(clean(m))
 	require.Equal(t, Starting, p.m.State)
+	require.Equal(t, []What{EventEnded, EventRestarting}, p.events())
 	m = in("healthy")
 	m.config.Restart.Policy = config.RestartNever
 	p = newPlay(t, m).crash("segfault")
 	require.Equal(t, Stopped, p.m.State)
 	require.Equal(t, []What{EventCrashed}, p.events())
+}
+
+func TestWhatServedAndLeavesByItselfIsStartedAgain(t *testing.T) {
+	p := newPlay(t, in("healthy")).after(time.Hour)
+	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true}, crash.Verdict{Kind: crash.KindCleanExit, Summary: "it ended", Remedy: `policy = "always"`}})
+	require.Equal(t, Starting, p.m.State)
+	require.True(t, p.m.Want)
+	require.Equal(t, EventEnded, p.told[0].What, "no crash")
+	require.Contains(t, p.told[0].Verdict.Remedy, `policy = "never"`, "the key that changes it, and not the one that is in force already")
+	require.Equal(t, []What{EventEnded, EventRestarting}, p.events())
+	require.Zero(t, p.m.Tally.Deaths, "a clean end is no crash")
+
+	for i := 0; p.m.State != GaveUp; i++ {
+		require.Less(t, i, 10, "a server that leaves at once, again and again, is given up like any other")
+		if p.m.State == Restarting {
+			p.now = p.m.Retry
+			p.feed(due{})
+		}
+		p.launch().after(time.Second).healthy().after(time.Second)
+		p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true}, crash.Verdict{Kind: crash.KindCleanExit}})
+	}
+
+	away := keeper.Exit{Run: keeper.Run{ID: "old", PID: 7, Started: testkit.Noon.Add(-time.Hour)}, At: testkit.Noon.Add(-time.Minute), Known: true}
+	v := crash.Verdict{Kind: crash.KindCleanExit}
+	p = newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Want: true}, found: found{exit: &away, verdict: v}})
+	require.Equal(t, Starting, p.m.State, "also if nobody was there to see it")
+}
+
+func TestWhatIsSolvedIsToldNoMoreAndStaysOnRecord(t *testing.T) {
+	p := newPlay(t, in("healthy")).crash("segfault")
+	require.Equal(t, crash.Kind("segfault"), p.m.Last.Kind)
+	p.launch().after(time.Second).healthy().after(23 * time.Hour).healthy()
+	require.Equal(t, crash.Kind("segfault"), p.m.Last.Kind)
+	p.after(2 * time.Hour).healthy()
+	require.Empty(t, p.m.Last, "a day of health")
+	require.Empty(t, p.m.savedIn(p.last).Last, "also for the next app")
+	require.Len(t, p.m.deaths, 1, "it stays among the crashes")
+
+	for _, again := range []input{start{}, restart{}} {
+		p = newPlay(t, in("healthy"))
+		p.m.config.Restart.Policy = config.RestartNever
+		p.crash("segfault")
+		require.NotEmpty(t, p.m.Last)
+		p.feed(again)
+		require.Empty(t, p.m.Last, "a person starts it")
+		require.Len(t, p.m.deaths, 1)
+	}
 }
 
 func TestAQuitForgetsTheWishAndAutostartDecides(t *testing.T) {

@@ -21,6 +21,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -119,6 +120,12 @@ func (k *fakeKeeper) Forget(run string) error {
 	return nil
 }
 
+func (k *fakeKeeper) Probing(run string, port int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.note("probing %s %d", run, port)
+}
+
 func (k *fakeKeeper) Goodbye(context.Context) { _ = k.Close() }
 
 func (k *fakeKeeper) Close() error { k.mu.Lock(); defer k.mu.Unlock(); k.note("close"); return nil }
@@ -176,7 +183,10 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 			return port.Finding{Free: true}, nil
 		},
 		EndCopies: func(context.Context, port.Finding, keeper.Ladder) error { return nil },
-		Probe: func(context.Context, config.Config) (time.Duration, error) {
+		FindPath:  func(context.Context, config.Target) string { return "" },
+		SpeaksTLS: func(context.Context, config.Target) bool { return false },
+		Ports:     func(keeper.Run) ([]int, error) { return nil, nil },
+		Probe: func(context.Context, config.Config, probe.Options) (time.Duration, error) {
 			time.Sleep(2 * time.Millisecond)
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -98,13 +98,21 @@ func unwatched(ctx context.Context, folder string, c config.Config) (supervisor.
 	return s, err
 }
 
-// ask probes once, for somebody who looks.
+// ask probes once, for somebody who looks. What the run answered before is not known to it.
 func ask(ctx context.Context, c config.Config) record.Health {
-	if c.Health.Path == "" || c.Port == 0 {
+	if !c.HasHealth() && c.Port == 0 {
 		return record.Health{Phase: record.PhaseOK}
 	}
-	latency, err := probe.Get(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
-	if err != nil {
+	latency, err := probe.Backend(ctx, c, probe.Options{})
+	var answer *probe.AnswerError
+	switch {
+	case errors.As(err, &answer):
+		phase := record.PhaseMisconfigured
+		if answer.Status >= 500 {
+			phase = record.PhaseWrongAnswer
+		}
+		return record.Health{Phase: phase, Failures: 1, Problem: c.Target().Path() + " " + err.Error()}
+	case err != nil:
 		return record.Health{Phase: record.PhaseHung, Failures: 1, Problem: err.Error()}
 	}
 	return record.Health{Phase: record.PhaseOK, Latency: latency, Good: time.Now()}

@@ -142,9 +142,8 @@ func TestExplainTakesAnOutputForThatOfItsSystem(t *testing.T) {
 // What is no answer is one line that says what to do instead.
 func TestExplainSaysWhatIsWrongWithTheQuestion(t *testing.T) {
 	_, dir := atHome(t)
-	log, half, openmp := filepath.Join(dir, "a.log"), filepath.Join(dir, "half.ips"), aReport(t, "openmp-two-images.ips")
+	log, openmp := filepath.Join(dir, "a.log"), aReport(t, "openmp-two-images.ips")
 	write(t, log, faultedStack)
-	write(t, half, contents(t, openmp)[:2000])
 	for _, c := range []struct {
 		args []string
 		want string
@@ -158,7 +157,6 @@ func TestExplainSaysWhatIsWrongWithTheQuestion(t *testing.T) {
 		{[]string{openmp, "--report", openmp}, "two crash reports"},
 		{[]string{"--report", log}, "no crash report of macOS: if it is what the server printed, name it with --log"},
 		{[]string{"-", "--log", "-"}, "standard input can be read once"},
-		{[]string{half}, "ends in the middle of a crash report"},
 	} {
 		out, told, code := do(t, append([]string{"explain"}, c.args...)...)
 		require.Equal(t, codeUsage, code, "%q: %s", c.args, told)
@@ -166,6 +164,24 @@ func TestExplainSaysWhatIsWrongWithTheQuestion(t *testing.T) {
 		require.Contains(t, told, c.want, c.args)
 		require.LessOrEqual(t, strings.Count(told, "\n"), 2, told)
 	}
+}
+
+// What stands before the cut counts, and a status that was given always does.
+func TestExplainUsesWhatACutReportStillSays(t *testing.T) {
+	_, dir := atHome(t)
+	whole := contents(t, aReport(t, "openmp-two-images.ips"))
+	half := filepath.Join(dir, "half.ips")
+	for n := 40; n < len(whole)-3; n += 97 {
+		write(t, half, whole[:n])
+		out, told, code := do(t, "explain", "--signal", "11", "--report", half)
+		require.Zero(t, code, "%d bytes: %s", n, told)
+		require.Regexp(t, `\((segfault|openmp-duplicate)\)`, out, "%d bytes", n)
+		require.Contains(t, out, "it is cut short", "%d bytes", n)
+	}
+	write(t, half, whole[:3000])
+	out, _, code := do(t, "explain", half)
+	require.Zero(t, code)
+	require.Contains(t, out, "segfault")
 }
 
 // The end of a log decides, however long it is.

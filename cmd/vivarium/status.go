@@ -129,6 +129,10 @@ func printStatus(w io.Writer, r control.Row, colour bool) error {
 		detail("process", fmt.Sprint(r.PID)+up)
 	}
 	detail("address", r.URL)
+	if r.State == supervisor.Unhealthy.String() {
+		detail("health", s.Health.Problem)
+	}
+	detail("workers", words.WorkerDeaths(s))
 	if last := s.Last; last.Kind != "" && last.Kind != crash.KindConfig { // which has a line of its own, as long as it lasts
 		detail("last end", last.Summary+" ("+words.Clock(s.LastAt, now)+")")
 		detail("remedy", last.Remedy)

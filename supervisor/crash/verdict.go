@@ -11,6 +11,7 @@ import (
 const (
 	KindStopped       Kind = "stopped"             // asked for; never news
 	KindHung          Kind = "hung"                // ended because it no longer answered
+	KindWrongAnswer   Kind = "wrong-answer"        // ended because its health path answered with errors, after it had answered well
 	KindKeeperLost    Kind = "keeper-lost"         // nobody saw the exit status
 	KindWorkerDied    Kind = "worker-died"         // a worker, not the run
 	KindEnvironment   Kind = "environment-missing" // it died of what the crash environment prevents, which did not reach it
@@ -211,7 +212,11 @@ func (e Evidence) withReport(r *reading) Evidence {
 		}
 		found := OfReport(read, 0)
 		if found.Report == nil { // a JetsamEvent
-			continue
+			if !found.Known || e.Known {
+				continue
+			}
+			e.OS, e.Known, e.Signal, e.Memory = found.OS, found.Known, found.Signal, found.Memory
+			return e
 		}
 		e.Report, e.OS = found.Report, found.OS
 		if !e.Known {

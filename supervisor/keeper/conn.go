@@ -104,6 +104,20 @@ func (c *Conn) Forget(run string) error {
 	return c.lost(err)
 }
 
+// Probing tells the keeper that a health probe of the run is about to be made from that local port, so that the line which an access log
+// writes of it can be left out; see Spec.Probed. It asks for no answer: a keeper of an older release ignores it.
+func (c *Conn) Probing(run string, port int) {
+	c.mu.Lock()
+	if c.conn == nil || c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
+	_, err := c.conn.Write(message{Type: typeProbing, RunID: run, Port: port}.encode())
+	c.mu.Unlock()
+	_ = c.lost(err)
+}
+
 func (c *Conn) forgetRecord(run string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()

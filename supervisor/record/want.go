@@ -48,6 +48,8 @@ type Saved struct {
 	LastAt  time.Time     `json:"last_at,omitzero"`
 	With    *RanWith      `json:"with,omitempty"`
 	Ended   string        `json:"ended,omitempty"`  // the last run that ended as it was asked to, which is no death
+	Dir     string        `json:"dir,omitempty"`    // the backend's folder
+	Name    string        `json:"name,omitempty"`   // and its name: what is on record can be found by it
 	Deaths  []Death       `json:"deaths,omitempty"` // the last maxDeaths, oldest first
 }
 
@@ -61,6 +63,8 @@ type RanWith struct {
 	Health  config.Health `json:"health"`
 	Stop    config.Stop   `json:"stop"`
 	Log     config.Log    `json:"log"`
+	// Answered: its health path was answered well once.
+	Answered bool `json:"answered,omitempty"`
 }
 
 func NewRanWith(run keeper.Run, c config.Config) *RanWith {
