@@ -167,12 +167,20 @@ func (t *tree) withoutDoubles(all []App) []App {
 		if a.Factory && slices.ContainsFunc(all, func(b App) bool { return !b.Factory && !b.Script && t.comesFrom(b, a) }) {
 			continue
 		}
+		if !a.Script && slices.ContainsFunc(all, func(b App) bool { return b.Script && b.File == a.File && b.Server.Name == a.Server.Name }) || onlyScript(a) {
+			continue
+		}
 		if slices.ContainsFunc(out, func(b App) bool { return b.File == a.File && b.Name == a.Name && b.Script == a.Script }) {
 			continue
 		}
 		out = append(out, a)
 	}
 	return out
+}
+
+// onlyScript: its file must be run; no server can import it.
+func onlyScript(a App) bool {
+	return !a.Script && len(a.Server.Via) == 1 && a.Server.Via[0] == "script"
 }
 
 // comesFrom: b is the result of the factory a.
@@ -248,8 +256,10 @@ func serviceName(m *module, row string) string {
 		return ""
 	}
 	best := ""
-	for name := range m.classes {
-		best = max(best, name)
+	for name, by := range m.decorated {
+		if slices.ContainsFunc(by, func(d string) bool { return m.dotted(d) == "bentoml.service" }) {
+			best = max(best, name)
+		}
 	}
 	return best
 }

@@ -218,6 +218,9 @@ func (e *Environment) tool(r *reader, p pyproject, has bool) {
 			}
 		}
 	}
+	if e.Tool == NoTool && e.Pinned != "" && p.Project.Name != "" && p.Build.Backend == "" {
+		e.Tool, e.Said = UV, Place{File: ".python-version"} // what `uv init` leaves, before the first sync
+	}
 	e.conda(r)
 	e.pipfile(r)
 	e.pixi(r)
@@ -370,7 +373,11 @@ func names503(list []string) []string {
 	var all []string
 	for _, l := range list {
 		if m := nameOf().FindStringSubmatch(l); m != nil && len(all) < 2000 {
-			all = append(all, name503(m[1]))
+			name := name503(m[1])
+			all = append(all, name)
+			if (name == "fastapi" || name == "litestar") && strings.Contains(l, "standard") {
+				all = append(all, "uvicorn")
+			}
 		}
 	}
 	return all

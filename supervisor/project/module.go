@@ -19,9 +19,11 @@ type module struct {
 	routes  []route
 	main    bool // it has a main block
 
-	constants []constant
-	byName    map[string]int // the functions' places in funcs
-	byVar     map[string]int // the variables' places in vars; of several the last one
+	constants  []constant
+	decorators []string            // those above the next function or class
+	decorated  map[string][]string // a class → what decorates it
+	byName     map[string]int      // the functions' places in funcs
+	byVar      map[string]int      // the variables' places in vars; of several the last one
 }
 
 // constant is `PORT = 8001` at the module's level.
@@ -63,13 +65,13 @@ var (
 	fromLine   = lazily(`^from\s+([\w.]+)\s+import\s+\(?\s*([^)]*)\)?$`)
 	assignLine = lazily(`^([A-Za-z_]\w*)\s*(?::\s*[^=]+?)?\s*=\s*([^=].*)$`)
 	defLine    = lazily(`^(?:async\s+)?def\s+(\w+)\s*(\(.*)$`)
-	classLine  = lazily(`^class\s+(\w+)\s*\(\s*([\w.]+)`)
+	classLine  = lazily(`^class\s+(\w+)\s*(?:\(\s*([\w.]+))?`)
 	reference  = lazily(`^[A-Za-z_][\w.]*$`)
 	returnLine = lazily(`^return\s+([A-Za-z_]\w*)\s*$`)
 )
 
 func parseModule(file, text string) *module {
-	m := &module{file: file, imports: map[string]string{}, classes: map[string]string{}, byName: map[string]int{}, byVar: map[string]int{}}
+	m := &module{file: file, imports: map[string]string{}, classes: map[string]string{}, byName: map[string]int{}, byVar: map[string]int{}, decorated: map[string][]string{}}
 	for _, s := range statements(text) {
 		m.take(s)
 	}
@@ -85,6 +87,7 @@ func (m *module) take(s statement) {
 		m.takeDecorator(s)
 		return
 	}
+	defer func() { m.decorators = nil }()
 	if d := defLine().FindStringSubmatchIndex(s.code); d != nil {
 		if s.indent == 0 {
 			open := d[4]
@@ -95,7 +98,7 @@ func (m *module) take(s statement) {
 	}
 	if c := classLine().FindStringSubmatch(s.code); c != nil {
 		if s.indent == 0 {
-			m.classes[c[1]] = c[2]
+			m.classes[c[1]], m.decorated[c[1]] = c[2], m.decorators
 		}
 		return
 	}
@@ -300,7 +303,7 @@ func (t *tree) kind(m *module, c call, depth int) (row servers.Server, wraps str
 	if row, ok := maker(full); ok {
 		return row, t.wrapped(m, c)
 	}
-	if base, ok := m.classes[c.name]; ok {
+	if base, ok := m.classes[c.name]; ok && base != "" {
 		row, _ = t.kind(m, call{name: base}, depth+1)
 		return row, ""
 	}

@@ -111,7 +111,7 @@ func (p *Project) line(kind, name, text string, at Place, dir string) {
 		st.Kind, st.Name = kind, name
 		p.Starts = append(p.Starts, st)
 	}
-	if len(s.starts) > 0 { // what stands beside a server is a part of its start; the rest is another matter
+	if len(s.starts) > 0 || kind == "Procfile" { // what stands beside a server is a part of its start; the rest is another matter
 		p.LeftOut = append(p.LeftOut, s.left...)
 		p.Vars = append(p.Vars, s.vars...)
 	}
@@ -129,9 +129,16 @@ func (p *Project) tasks() {
 			p.consoleScript(s, module, object)
 			continue
 		}
-		p.line(s.Kind, s.Name, s.Text, s.Place, ".")
+		text := hatchDefault().ReplaceAllString(s.Text, "$${${1}:-${2}}")
+		p.line(s.Kind, s.Name, hatchField().ReplaceAllString(text, ""), s.Place, ".")
 	}
 }
+
+// Hatch writes {env:PORT:8000} where a shell writes ${PORT:-8000}.
+var (
+	hatchDefault = lazily(`\{env:(\w+):([^{}]*)\}`)
+	hatchField   = lazily(`\{(?:env|args|root|home)(?::[^{}]*)?\}`)
+)
 
 func nameRank(name string) int {
 	if i := slices.Index(serveNames, name); i >= 0 {

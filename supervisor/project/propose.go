@@ -48,13 +48,19 @@ func (p Project) Propose(has func(string) bool) (Proposal, bool) {
 		starts = append([]Start{p.entry(e)}, starts...)
 	}
 	slices.SortStableFunc(starts, func(a, b Start) int { return startRank(b) - startRank(a) })
+	var gone []Note
 	for i, st := range starts {
-		if out, ok := p.fromStart(st, has); ok {
+		out, ok := p.fromStart(st, has)
+		if ok {
 			out.addOthers(p, starts[i+1:])
+			out.LeftOut = append(out.LeftOut, gone...)
 			return out, true
 		}
+		gone = append(gone, Note{st.Place, strings.Join(st.Words, " "), st.Match.App + " is not there"})
 	}
-	return p.fromCode(has)
+	out, ok := p.fromCode(has)
+	out.LeftOut = append(out.LeftOut, gone...)
+	return out, ok
 }
 
 // entry is [tool.fastapi] entrypoint = "app.main:app".
@@ -101,6 +107,12 @@ func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 	out.File = file
 	out.inFolder(st, dir)
 	a, known := p.app(file, name)
+	if !known && file != "" {
+		a = p.served(file)
+		if a.Server.Name != "" {
+			out.Of = a.Server
+		}
+	}
 	if known {
 		out.Of = a.Server
 		out.Health = a.Health
@@ -190,6 +202,28 @@ func (p Project) djangoFile() string {
 	return ""
 }
 
+// served is a file that serves an application of another file, or one that has no row.
+func (p Project) served(file string) App {
+	a := App{Place: Place{File: file}}
+	m := p.tree.module(file)
+	if m == nil {
+		return a
+	}
+	p.tree.takePort(&a, m)
+	for _, c := range m.calls {
+		if !starts(m, c) {
+			continue
+		}
+		a.Serves = true
+		target, ok := literal(c.get("app", 0))
+		module, name, _ := strings.Cut(target, ":")
+		if other, found := p.app(p.tree.fileOf(file, module), name); ok && found {
+			a.Server = other.Server
+		}
+	}
+	return a
+}
+
 func (p Project) app(file, name string) (App, bool) {
 	best, found := App{}, false
 	for _, a := range p.Apps {
@@ -240,6 +274,9 @@ func (p Project) healthOf(file, name string) string {
 
 // port is what the command says, else the code, else .env, else the server's default. For a script of which nothing is known, none.
 func (out *Proposal) port(p Project, a App) {
+	if out.Kind == "Dockerfile" && out.Port < 1024 {
+		out.Port, out.PortFrom = 0, Place{} // the container's, not this computer's
+	}
 	named := slices.ContainsFunc(out.Command, func(w string) bool { return strings.Contains(w, servers.Port) })
 	if out.Port == 0 && a.Port != 0 && (!named || out.Server.Name == a.Server.Name) {
 		out.Port, out.PortFrom = a.Port, a.PortAt
@@ -317,6 +354,9 @@ func (p Project) fromCode(has func(string) bool) (Proposal, bool) {
 	}
 	a := p.Apps[0]
 	out := p.FromApp(a, has)
+	if out.Command == nil {
+		return out, false
+	}
 	for _, other := range p.Apps[1:min(len(p.Apps), 20)] {
 		if other.Inside != "" || other.File == a.File && (other.Script || a.Script) || other.Script && other.Server.Name == "script" && !other.Serves {
 			continue

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-var decoratorLine = lazily(`^@([A-Za-z_]\w*)((?:\.\w+)*)\s*\(`)
+var decoratorLine = lazily(`^@([A-Za-z_]\w*)((?:\.\w+)*)\s*(?:\(|$)`)
 
 // routeWords are the methods of routers that take a path and answer GET with it.
 var routeWords = []string{"get", "route", "api_route", "add_api_route", "add_get", "add_route", "add_url_rule", "add_api_get", "Route", "path", "re_path", "url", "Path", "head"}
@@ -17,8 +17,10 @@ func (m *module) takeDecorator(s statement) {
 	if d == nil {
 		return
 	}
-	open := d[1] - 1
-	c := call{args: arguments(s.code[open+1:closing(s.code, open)], s.raw[open+1:closing(s.code, open)])}
+	c := call{}
+	if open := d[1] - 1; s.code[open] == '(' {
+		c.args = arguments(s.code[open+1:closing(s.code, open)], s.raw[open+1:closing(s.code, open)])
+	}
 	of, method := s.code[d[2]:d[3]], strings.TrimPrefix(s.code[d[4]:d[5]], ".")
 	if method == "" { // Litestar's and Bottle's @get("/health")
 		of, method = "", of
@@ -30,7 +32,9 @@ func (m *module) takeDecorator(s statement) {
 	if ok {
 		m.routes = append(m.routes, route{of: of, path: where, get: answersGet(method, c), line: s.line})
 	}
-	m.calls = append(m.calls, placedCall{call: call{name: of + "." + method, args: c.args}, line: s.line, inside: s.inside})
+	name := strings.TrimPrefix(of+"."+method, ".")
+	m.calls = append(m.calls, placedCall{call: call{name: name, args: c.args}, line: s.line, inside: s.inside})
+	m.decorators = append(m.decorators, name)
 }
 
 func answersGet(method string, c call) bool {
@@ -84,6 +88,9 @@ type placedRoute struct {
 func (t *tree) routesOf(a App) []placedRoute {
 	w := walker{t: t, done: map[string]bool{}}
 	w.object(a.File, a.Name, "", 0)
+	if m := t.module(a.File); a.Factory && m != nil {
+		w.inFunction(m, a.Name, "", 0)
+	}
 	if a.Factory || len(w.all) == 0 {
 		w.wholeFile(a.File, "")
 	}
@@ -304,7 +311,7 @@ func join2(a, b string) string {
 func cutLast(name string) (of, method string, ok bool) {
 	i := strings.LastIndexByte(name, '.')
 	if i <= 0 {
-		return "", name, false
+		return "", name[i+1:], false
 	}
 	return name[:i], name[i+1:], true
 }

@@ -196,12 +196,21 @@ func (s *script) source(c command, texts []string) {
 }
 
 // silent are commands that mean nothing for the server.
-var silent = []string{"set", "echo", "printf", "trap", "wait", "sleep", "exit", "return", "true", "false", ":", "[", "[[", "test", "clear", "shift", "local", "readonly", "function", "for", "case", "in", "break", "continue", "popd", "pwd", "dirname", "basename", "tee", "type", "which", "hash", "read", "let", "unset", "umask", "shopt", "setopt", "tput", "date", "cat", "open", "mkdir", "touch", "esac", "select", "deactivate", "hostname", "whoami", "id", "uname", "head", "tail", "sed", "awk", "grep", "cut", "tr", "sort", "xargs", "log", "info", "warn", "error"}
+var silent = []string{"set", "echo", "printf", "trap", "wait", "sleep", "exit", "return", "true", "false", ":", "[", "[[", "test", "clear", "shift", "local", "readonly", "function", "for", "case", "in", "break", "continue", "popd", "pwd", "dirname", "basename", "tee", "type", "which", "hash", "read", "let", "unset", "umask", "shopt", "setopt", "tput", "date", "cat", "open", "mkdir", "touch", "esac", "select", "deactivate", "hostname", "whoami", "id", "uname", "head", "tail", "sed", "awk", "grep", "cut", "tr", "sort", "xargs", "log", "info", "warn", "error", "eval", "sudo"}
 
 func (s *script) run(c command, texts []string) {
 	words, left := s.usable(c)
 	st := Start{Place: Place{s.file, c.line}, Kind: "script", Words: words, Dir: s.dir, Left: left}
 	if st.rewrite() && !st.isTask() {
+		for _, v := range st.Match.Via {
+			for _, set := range v.Sets {
+				name, value, _ := strings.Cut(set, "=")
+				s.vars = append(s.vars, Var{st.Place, name, value, false})
+			}
+			if v.Tool == "conda" && s.conda == "" {
+				s.conda = v.Name + v.Prefix
+			}
+		}
 		s.starts = append(s.starts, st)
 		return
 	}

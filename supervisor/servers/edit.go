@@ -76,8 +76,8 @@ func bracketed(host string) string {
 func Rewrite(argv []string) (command []string, left []Left, ok bool) {
 	via, words := Unwrap(argv)
 	for _, v := range via {
-		if v.Watches {
-			left = append(left, Left{v.Words, "it starts the server anew with every edit, and hides its end from Vivarium"})
+		if why := wrapperWhy(v); why != "" {
+			left = append(left, Left{v.Words, why})
 		}
 	}
 	s, m := ByCommand(words)
@@ -88,6 +88,23 @@ func Rewrite(argv []string) (command []string, left []Left, ok bool) {
 	left = append(left, dropped...)
 	args, dropped := s.arguments(rest, m)
 	return append(head, args...), append(left, dropped...), true
+}
+
+// wrapperWhy says what is lost without a wrapper, "" if nothing is.
+func wrapperWhy(w Wrapper) string {
+	switch name := base(w.Words[0]); {
+	case w.Watches:
+		return "it starts the server anew with every edit, and hides its end from Vivarium"
+	case w.Tool != "":
+		return "Vivarium starts the environment's own Python: signals do not get through a launcher"
+	case name == "exec" || name == "command" || name == "builtin" || name == "env":
+		return ""
+	case name == "dotenv" || name == "op" || name == "doppler" || name == "direnv":
+		return "the variables that it brings are not there: put them into the file that env_file names"
+	case name == "nohup" || name == "setsid":
+		return "a backend of Vivarium outlives the terminal as it is"
+	}
+	return "Vivarium starts the server itself"
 }
 
 // head is the command up to the server's own arguments.
