@@ -99,8 +99,8 @@ func (p Places) gone(c Candidate) Decision {
 
 // isEnvironment: the path is a folder's, or that of an interpreter in one.
 func isEnvironment(path string) bool {
-	dir := filepath.Dir(filepath.Dir(path))
-	return !slices.Contains([]string{"/usr", "/usr/local", "/opt/homebrew", "/"}, dir)
+	env := envOf(path)
+	return !slices.Contains([]string{"/usr", "/usr/local", "/opt/homebrew", "/"}, env)
 }
 
 // makeAgain is the command that brings an environment back.
