@@ -112,7 +112,7 @@ var table = []Server{
 	},
 	{
 		Name: "sanic", Title: "Sanic", Package: "sanic", Programs: []string{"sanic"}, Modules: []string{"sanic"}, Makes: []string{"sanic.Sanic"}, App: Object,
-		Start: []string{Python, "-m", "sanic", appHole, "--host", hostHole, "--port", Port}, Via: []string{"sanic", "uvicorn"}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM, Workers: Spawned, Reloader: Spawned,
+		Start: []string{Python, "-m", "sanic", appHole, "--single-process", "--host", hostHole, "--port", Port}, Via: []string{"sanic", "uvicorn"}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM, Workers: Spawned, Reloader: Spawned,
 		Flags:   Flags{Port: []string{"--port", "-p"}, Host: []string{"--host", "-H"}, UDS: []string{"--unix", "-u"}, Workers: []string{"--workers", "-w"}, TLS: []string{"--key", "--cert", "--tls"}, Factory: []string{"--factory"}, Reload: []string{"--reload", "-r", "--auto-reload", "--dev", "-d", "--debug"}, DropValue: []string{"--reload-dir", "-R"}, Values: []string{"--http", "--inspector-port"}},
 		Listens: []string{`Goin' Fast @ (https?://\S+)`, `server: .*(https?://\S+)`}, Fails: []Saying{{`Module (?:is not a|\S+ not found)|Sanic app name`, AppMissing}, {`Not all workers acknowledged|Worker failed`, WorkerFailed}, addressInUse, noModule},
 	},
