@@ -109,7 +109,7 @@ func environment(t *testing.T, name string, packages []string) string {
 	}
 	command(t, cache(t), uv(t), "venv", "--quiet", "--clear", dir)
 	if len(packages) > 0 {
-		command(t, cache(t), uv(t), append([]string{"pip", "install", "--quiet", "--python", filepath.Join(dir, "bin", "python")}, packages...)...)
+		command(t, cache(t), uv(t), append([]string{"pip", "install", "--quiet", "--compile-bytecode", "--python", filepath.Join(dir, "bin", "python")}, packages...)...)
 	}
 	require.NoError(t, os.WriteFile(mark, []byte(want), 0o644))
 	return dir
