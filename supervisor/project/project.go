@@ -62,10 +62,10 @@ func (p *Project) scripts() {
 		p.Taken = append(p.Taken, s.taken...)
 		p.LeftOut = append(p.LeftOut, s.left...)
 		for _, v := range s.vars {
-			if !seen[v.Name] {
-				p.Vars = append(p.Vars, v)
-			} else if i := slices.IndexFunc(p.Vars, func(o Var) bool { return o.Name == v.Name && o.File == v.File }); i >= 0 {
+			if i := slices.IndexFunc(p.Vars, func(o Var) bool { return o.Name == v.Name && o.File == v.File }); i >= 0 {
 				p.Vars[i] = v // of one script the last line counts
+			} else if !seen[v.Name] {
+				p.Vars = append(p.Vars, v)
 			}
 		}
 		for _, v := range s.vars {

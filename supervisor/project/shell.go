@@ -188,8 +188,27 @@ func isName(name string) bool {
 func (s *shell) end() {
 	if len(s.now.words) > 0 || len(s.now.sets) > 0 {
 		s.all = append(s.all, s.now)
+		s.remember(s.now.words)
 	}
 	s.now = command{line: s.line}
+}
+
+// remember keeps what `export NAME=value` sets, for the words of later commands.
+func (s *shell) remember(words []word) {
+	if len(words) < 2 || words[0].text != "export" {
+		return
+	}
+	for _, w := range words[1:] {
+		name, value, ok := strings.Cut(w.text, "=")
+		if !ok || !isName(name) {
+			continue
+		}
+		if w.computed {
+			delete(s.vars, name)
+		} else {
+			s.vars[name] = value
+		}
+	}
 }
 
 // read reads one word. ok is false if none begins here.
