@@ -64,7 +64,7 @@ func TestTheAppIsReadFromTheCommandLine(t *testing.T) {
 		"./server.py":                                                 "./server.py",
 		"jupyter lab --port 8888":                                     "jupyterlab",
 		"env A=1 nohup gunicorn -w 2 main:app":                        "main:app",
-		"conda run -n ml python -m mlx_lm.server --model org/model":   "org/model",
+		"conda run -n ml python -m mlx_lm.server --model org/model":   "mlx-lm",
 		"celery -A tasks worker":                                      "tasks",
 
 		"":                                       "",
