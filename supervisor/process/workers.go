@@ -61,4 +61,9 @@ func Vanished(before, after []Child) []Child {
 }
 
 // HasReload says whether the command starts a server that restarts itself with every edit.
-func HasReload(command []string) bool { return servers.IsReloader(command) }
+func HasReload(command []string) bool {
+	if s, _ := servers.ByCommand(command); s.Name == "" || s.Name == "script" || s.Name == "module" { // it means what it means elsewhere
+		return servers.IsReloader(command) || slices.ContainsFunc(command, func(w string) bool { return w == "--reload" || w == "--reload=true" })
+	}
+	return servers.IsReloader(command)
+}
