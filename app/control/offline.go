@@ -22,10 +22,14 @@ func Look(ctx context.Context, state string, c config.Config) (Row, error) {
 	for {
 		client, err := Dial(ctx, folder)
 		if err == nil {
-			defer client.Close()
-			return client.Status(ctx)
+			var row Row
+			row, err = client.Status(ctx)
+			client.Close()
+			if !errors.Is(err, ErrHolderGone) {
+				return row, err
+			}
 		}
-		if !errors.Is(err, ErrNotHeld) {
+		if !errors.Is(err, ErrNotHeld) && !errors.Is(err, ErrHolderGone) {
 			return Row{}, err
 		}
 		s, err := unwatched(ctx, folder, c)

@@ -364,3 +364,11 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 }
+
+func TestAMaskedDocumentStaysOne(t *testing.T) {
+	hide := func(s string) string { return strings.ReplaceAll(s, "hunter2", `"***`) }
+	got := maskedJSON(`{"a": ["hunter2", {"b": "x hunter2", "n": 1}]}`, hide)
+	require.True(t, json.Valid([]byte(got)), got)
+	require.NotContains(t, got, "hunter2")
+	require.Equal(t, "no json \"***", maskedJSON("no json hunter2", hide))
+}

@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"reflect"
@@ -44,12 +45,41 @@ func (t tools) record(ctx context.Context, r *mcp.ReadResourceRequest) (*mcp.Rea
 	}
 	c := &mcp.ResourceContents{URI: uri, MIMEType: "text/markdown", Text: t.o.Mask(markdown)}
 	if file == "record.json" {
-		c.MIMEType, c.Text = "application/json", t.o.Mask(data)
+		c.MIMEType, c.Text = "application/json", maskedJSON(data, t.o.Mask)
 	}
 	if c.Text == "" {
 		return nil, mcp.ResourceNotFoundError(uri)
 	}
 	return &mcp.ReadResourceResult{Contents: []*mcp.ResourceContents{c}}, nil
+}
+
+// maskedJSON hides secrets in the texts of a JSON document, so that it stays one: a mask over the whole might take a quotation mark with it.
+func maskedJSON(data string, hide func(string) string) string {
+	var v any
+	if json.Unmarshal([]byte(data), &v) != nil {
+		return hide(data)
+	}
+	text, err := json.MarshalIndent(maskedValue(v, hide), "", "  ")
+	if err != nil {
+		return hide(data)
+	}
+	return string(text)
+}
+
+func maskedValue(v any, hide func(string) string) any {
+	switch v := v.(type) {
+	case string:
+		return hide(v)
+	case []any:
+		for i := range v {
+			v[i] = maskedValue(v[i], hide)
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = maskedValue(v[name], hide)
+		}
+	}
+	return v
 }
 
 // masked hides secrets in every text of an answer, whichever field it is in: a new field cannot be forgotten. Names and paths pass as well; the
