@@ -108,6 +108,21 @@ func unanswered(s *scene) (Stall, bool) {
 		Remedy: "A C extension waits in the main thread or keeps the GIL. The log's last lines say what began; a restart ends it."}, true
 }
 
+// silentCall: the main thread runs no Python for a second, and the raw dump shows which call it made.
+func silentCall(s *scene) (Stall, bool) {
+	if !s.silent || s.main == nil || s.main.why.kind != KindUnknown || s.main.kind == loop && len(s.main.work) == 0 {
+		return Stall{}, false
+	}
+	f, ok := s.nearest(s.main)
+	if !ok {
+		return Stall{}, false
+	}
+	st := at(f)
+	st.Kind, st.Summary = KindNative, "native code does not come back from "+s.doing(s.main, f)
+	st.Remedy = "A C extension waits there or keeps the GIL, and no Python runs meanwhile. Call it in a process of its own, with a time limit; a restart ends it."
+	return st, true
+}
+
 func withMemory(s *scene, st Stall) Stall {
 	if s.Memory != "" {
 		st.Summary = "memory is short, and the system swaps: " + st.Summary
@@ -154,7 +169,7 @@ func working(s *scene) (Stall, bool) {
 // doing is "faiss.search, main.py line 31", or the function where nothing is called.
 func (s *scene) doing(v *view, f Frame) string {
 	by := v.why.by
-	if by == "" || !v.why.inC && v.mine == 0 {
+	if by == "" || !v.why.inC && !v.why.sleeps && v.why.kind == KindUnknown && v.mine == 0 {
 		by = bare(f.Function)
 	}
 	if by == "<module>" {

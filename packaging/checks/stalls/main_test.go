@@ -170,6 +170,8 @@ func (r *rig) launch(env []string, args ...string) *process {
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	p.cmd.Env = recorder.Environ(append(append(os.Environ(), "PYTHONFAULTHANDLER=1", "PYTHONUNBUFFERED=1", "VIVARIUM_RUN="+run), env...), r.folder, r.runs)
 	p.cmd.WaitDelay = time.Second
+	_, err := p.cmd.StdinPipe() // it stays open and empty
+	require.NoError(r.t, err)
 	require.NoError(r.t, p.cmd.Start())
 	p.asker = recorder.Asker{Folder: recorder.RunFolder(r.runs, run), System: recorder.Real(), Signal: p.signal}
 	go func() { _ = p.cmd.Wait(); close(p.ended) }()

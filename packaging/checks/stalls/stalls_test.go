@@ -128,11 +128,13 @@ ssl.create_default_context().wrap_socket(s, server_hostname="localhost")  # here
 		{name: "SIGSTOP", files: script("import time\nprint('up')\ntime.sleep(1000)\n"), command: []string{"python", "main.py"}, says: "up",
 			then: func(p *process) { require.NoError(p.t, syscall.Kill(p.cmd.Process.Pid, syscall.SIGSTOP)) }, kind: stall.KindPaused, words: "SIGSTOP"},
 		{name: "a C call that holds the GIL", files: script(`import ctypes
+libc, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(64)
+libc.pthread_mutex_lock(mutex)
 print("up")
-ctypes.PyDLL(None).sleep(1000)  # here
-`), command: []string{"python", "main.py"}, says: "up", kind: stall.KindNative, words: "sleep"},
-		{name: "a C call that holds the GIL below a server", files: script("import ctypes\n" + fastapi + "@app.get('/x')\nasync def chat():\n    ctypes.PyDLL(None).sleep(1000)  # here\n"),
-			command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindLoop, words: "sleep"},
+libc.pthread_mutex_lock(mutex)  # here
+`), command: []string{"python", "main.py"}, says: "up", kind: stall.KindNative, words: "pthread_mutex_lock"},
+		{name: "a C call that holds the GIL below a server", files: script("import ctypes\n" + fastapi + "@app.get('/x')\nasync def chat():\n    libc, mutex = ctypes.PyDLL(None), ctypes.create_string_buffer(64)\n    libc.pthread_mutex_lock(mutex)\n    libc.pthread_mutex_lock(mutex)  # here\n"),
+			command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindLoop, words: "pthread_mutex_lock"},
 		{name: "a long search in faiss", files: script("import faiss\nimport numpy\n" + fastapi + `faiss.omp_set_num_threads(1)
 vectors = numpy.random.default_rng(1).random((20000, 256), dtype=numpy.float32)
 index = faiss.IndexFlatL2(256)
