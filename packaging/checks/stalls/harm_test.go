@@ -108,14 +108,15 @@ func TestNoHotProcessDiesOfBeingAsked(t *testing.T) {
 }
 
 // work is what each request does: the waits that a signal may interrupt.
-const work = `import os, select, socket, threading, time
+const work = `import os, select, socket, sys, threading, time
 lock = threading.Lock()
 def work(n):
     try:
         time.sleep(0.002)
         r, w = os.pipe()
-        threading.Timer(0.003, os.write, (w, b"x")).start()
-        assert os.read(r, 1) == b"x"
+        if "gevent" not in sys.modules:  # gevent leaves os.read as it is: the read would keep the writer from running
+            threading.Timer(0.003, os.write, (w, b"x")).start()
+            assert os.read(r, 1) == b"x"
         select.select([r], [], [], 0.002)
         a, b = socket.socketpair()
         a.settimeout(1)
