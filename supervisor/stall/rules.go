@@ -59,11 +59,18 @@ func debugged(s *scene) (Stall, bool) {
 			continue
 		}
 		st := at(f)
-		st.Kind, st.Summary = KindPaused, "it waits at a prompt ("+cmp.Or(v.why.by, "debugger")+"), "+s.where(f)
+		st.Kind, st.Summary = KindPaused, "it waits at a prompt ("+prompt(v)+"), "+s.where(f)
 		st.Remedy = "Take the breakpoint() or input() out of the code: a server has no keyboard."
 		return st, true
 	}
 	return Stall{}, false
+}
+
+func prompt(v *view) string {
+	if v.why.by == "" || strings.HasPrefix(v.why.by, "bdb") || strings.HasPrefix(v.why.by, "pdb") {
+		return "debugger"
+	}
+	return v.why.by
 }
 
 // mainEnded: Python waits for threads that are no daemons after the main thread came to its end.

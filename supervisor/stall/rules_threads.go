@@ -122,7 +122,7 @@ func loopBlocked(s *scene) (Stall, bool) {
 		return Stall{}, false
 	}
 	f, ok := v.ownFrame()
-	if !ok {
+	if !ok || s.Phase == Asked && !v.still { // a server that answers may be in the same handler at each look
 		return Stall{}, false
 	}
 	st := at(f)
@@ -172,7 +172,7 @@ func exhausted(s *scene) (Stall, bool) {
 		if name == "AnyIO's" {
 			least = 40 // it makes threads as they are needed, up to 40
 		}
-		if len(group) < least || slices.ContainsFunc(group, func(v *view) bool { return len(v.work) == 0 }) {
+		if len(group) < least || slices.ContainsFunc(group, func(v *view) bool { return len(v.work) == 0 || !v.still }) {
 			continue
 		}
 		places := map[Frame]int{}

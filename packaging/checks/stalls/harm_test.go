@@ -410,7 +410,7 @@ func TestNoStallIsToldOfAServerUnderLoad(t *testing.T) {
 	}
 	defer func() { close(stop); wg.Wait() }()
 	told, looks := map[stall.Kind]int{}, 0
-	end := time.Now().Add(time.Duration(requests(8, 60)) * time.Second)
+	end := time.Now().Add(time.Duration(requests(12, 60)) * time.Second)
 	for time.Now().Before(end) {
 		files, err := filepath.Glob(filepath.Join(p.asker.Folder, "*.stacks"))
 		require.NoError(t, err)
@@ -419,7 +419,7 @@ func TestNoStallIsToldOfAServerUnderLoad(t *testing.T) {
 			if args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); err != nil || !strings.Contains(string(args), "spawn_main") {
 				continue
 			}
-			c := observe(p, recorder.Target{PID: pid}, stall.Asked, 3, 100*time.Millisecond)
+			c := observe(p, recorder.Target{PID: pid}, stall.Asked, 3, 250*time.Millisecond)
 			c.Dir = r.dir
 			told[stall.Judge(c).Kind]++
 			looks++

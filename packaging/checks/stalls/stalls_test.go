@@ -210,7 +210,7 @@ def work():
 threading.Thread(target=work).start()
 raise RuntimeError("no model")
 `), command: []string{"python", "main.py"}, says: "no model", kind: stall.KindMainEnded, words: "ended by RuntimeError: no model"},
-		{name: "a debugger's prompt", files: script(fastapi + "@app.get('/x')\nasync def chat():\n    breakpoint()\n    return {}  # here\n"), command: uvicorn(), pokes: []string{"/x"},
+		{name: "a debugger's prompt", files: script(fastapi + "@app.get('/x')\nasync def chat():\n    breakpoint()  # here\n    return {}  # here\n"), command: uvicorn(), pokes: []string{"/x"},
 			kind: stall.KindPaused, words: "prompt"},
 	}
 }
