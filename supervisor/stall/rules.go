@@ -1,7 +1,6 @@
 package stall
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
