@@ -90,6 +90,7 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 			s.post(ctx, message{in: workerDied{e.run.ID, e.child.PID, v}})
 		})
 	case doCheckArrival:
+		s.sweepRecordings()
 		if s.good != nil {
 			vars := s.good.plan.Applied
 			s.background(func() { s.checkArrival(ctx, e.run, vars) })

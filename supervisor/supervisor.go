@@ -56,6 +56,7 @@ type system struct {
 	EndStale  func(ctx context.Context, r keeper.Run, l keeper.Ladder) error
 	Load      func(dir string) (config.Config, error)
 	Plan      func(c config.Config) (plan.Plan, error)
+	Record    func(c config.Config, spec keeper.Spec) (keeper.Spec, error) // brings the recorder in; the Spec is good also with an error
 	Changed   func(c config.Config) bool
 	Claim     func(ctx context.Context, c config.Config, mine port.Mine) (port.Finding, error)
 	EndCopies func(ctx context.Context, c port.Finding, l keeper.Ladder) error
@@ -98,10 +99,11 @@ type Supervisor struct {
 	running sync.WaitGroup
 
 	// For those who look at the end of a run.
-	known     atomic.Pointer[knowledge]              // of the present run
-	memory    atomic.Pointer[postmortem.MemoryWatch] // of the present run
-	scans     postmortem.Scans
-	recording sync.Mutex // one record is written and told at a time
+	known      atomic.Pointer[knowledge]              // of the present run
+	memory     atomic.Pointer[postmortem.MemoryWatch] // of the present run
+	scans      postmortem.Scans
+	noRecorder sync.Once  // why there is none is said once
+	recording  sync.Mutex // one record is written and told at a time
 }
 
 // New prepares a Supervisor of the backend in dir (absolute, links resolved). Run sets it going.

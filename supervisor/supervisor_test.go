@@ -171,6 +171,7 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 		EndStale: func(context.Context, keeper.Run, keeper.Ladder) error { return nil },
 		Load:     func(string) (config.Config, error) { return c, nil },
 		Plan:     func(config.Config) (plan.Plan, error) { return plan.Plan{}, nil },
+		Record:   func(_ config.Config, spec keeper.Spec) (keeper.Spec, error) { return spec, nil },
 		Changed:  func(config.Config) bool { return false },
 		Claim: func(context.Context, config.Config, port.Mine) (port.Finding, error) {
 			return port.Finding{Free: true}, nil

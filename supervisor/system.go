@@ -50,6 +50,7 @@ func (s *Supervisor) begin(ctx context.Context) {
 			return
 		}
 	}
+	s.sweepAtBegin(in.found)
 	out.in = in
 	s.post(ctx, out)
 }
@@ -191,6 +192,7 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure) message {
 	}
 	if e.whole {
 		s.memory.Load().Look()
+		s.tidyRecordings(e.run)
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)

@@ -34,6 +34,7 @@ func realSystem(d Deps) system {
 		Plan: func(c config.Config) (plan.Plan, error) {
 			return plan.Make(c, plan.Options{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home})
 		},
+		Record:  func(c config.Config, spec keeper.Spec) (keeper.Spec, error) { return addRecorder(d.State, c, spec) },
 		Changed: config.Config.Changed,
 		Claim:   port.Claim,
 		EndCopies: func(ctx context.Context, c port.Finding, l keeper.Ladder) error {

@@ -239,6 +239,8 @@ func TestEnvPrintsTheCrashEnvironmentAndNoSecret(t *testing.T) {
 	require.Zero(t, code, told)
 	require.Contains(t, out, "export KMP_DUPLICATE_LIB_OK=TRUE\n")
 	require.Contains(t, out, "export OMP_NUM_THREADS=2\n")
+	require.Contains(t, out, "\n# Vivarium itself also puts its recorder in front of PYTHONPATH")
+	require.NotContains(t, out, "export VIVARIUM_RECORDER")
 	require.NotContains(t, out, "sk-secret")
 	out, _, code = do(t, "env", dir, "--json")
 	require.Zero(t, code)

@@ -45,6 +45,7 @@ type Config struct {
 	Restart     Restart
 	Stop        Stop
 	Log         Log
+	Recorder    Recorder
 	Environment map[string]string // overrides; "" leaves the variable unset
 
 	marks []mark // what the files were when they were read
@@ -58,6 +59,7 @@ type Health struct {
 	Startup     time.Duration
 	Failures    int
 	BusyLimit   time.Duration
+	QuietStart  time.Duration // a start without a line of log for so long is explained
 	RestartHung bool
 }
 
@@ -79,6 +81,11 @@ type Log struct {
 	File    string // absolute
 	MaxSize int64  // bytes
 	Keep    int
+}
+
+// Recorder is the section [recorder].
+type Recorder struct {
+	Enabled bool // Vivarium's few lines of Python are brought into the server
 }
 
 // URL is where the backend answers, or "" if it listens nowhere.

@@ -101,3 +101,9 @@ func pkg(file string) string {
 	first, _, _ := strings.Cut(m, "/")
 	return strings.TrimSuffix(first, ".py")
 }
+
+// Own tells the person's own files from those of packages, of Python and of the environment, whose folders places are.
+func Own(dir string, places []string) func(file string) bool {
+	s := &scene{Case: Case{Dir: dir, Places: places}}
+	return func(file string) bool { return !s.foreign(file) }
+}

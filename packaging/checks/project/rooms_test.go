@@ -26,15 +26,17 @@ supervisor/safefile
 supervisor/keeper          <- supervisor/safefile
 supervisor/openmp          <- supervisor/safefile
 supervisor/crash           <- supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
+supervisor/stall           <- supervisor/crash
 supervisor/python          <- supervisor/crash
-supervisor/config          <- supervisor/keeper supervisor/python
+supervisor/recorder
+supervisor/config          <- supervisor/keeper supervisor/python supervisor/recorder
 supervisor/port            <- supervisor/config supervisor/keeper
 supervisor/probe           <- supervisor/config
 supervisor/process         <- supervisor/crash supervisor/keeper supervisor/python
 supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python
 supervisor/record          <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/safefile
 supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record
-supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record
+supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record supervisor/recorder
 app/page                   <- supervisor/crash supervisor/openmp supervisor/record
 app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/probe supervisor/process supervisor/record
