@@ -108,3 +108,23 @@ func signalProven(pid int, stamp string, sig syscall.Signal) error {
 	}
 	return syscall.Kill(pid, sig)
 }
+
+// raised is the exception that ended a run, as the recorder had it, in the form of a traceback; nil if there is none that decides.
+func (s *Supervisor) raised(exit keeper.Exit) []string {
+	folder := recorder.RunFolder(s.recordings(), exit.Run.ID)
+	if folder == "" {
+		return nil
+	}
+	all, written, err := recorder.Exceptions(folder, exit.Run.PID)
+	if err != nil {
+		s.log.Debug("reading recorded exceptions", "error", err)
+		return nil
+	}
+	e, decides := recorder.Decides(all, written, recorder.End{
+		PID: exit.Run.PID, Known: exit.Known, Code: exit.Code, Signal: keeper.SignalName(exit.Signal), Asked: exit.Asked, At: exit.At,
+	})
+	if !decides {
+		return nil
+	}
+	return e.Error.Traceback()
+}

@@ -8,6 +8,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // State is what a backend is doing. What it should be doing is Snapshot.Want; the two never mix.
@@ -40,6 +41,7 @@ type Snapshot struct {
 	Run    keeper.Run // zero when nothing runs
 	Health record.Health
 	Usage  process.Usage
+	Stall  stall.Stall // what a run does that does not answer, or starts without a word; Kind "": not known, or no question
 
 	Crashes int           // since a person last started it or a run proved stable
 	Last    crash.Verdict // of the last run that ended unasked; Kind "" when there was none
@@ -72,6 +74,7 @@ const (
 	EventHealthy    What = "healthy"
 	EventUnhealthy  What = "unhealthy"
 	EventBusy       What = "busy"
+	EventStalled    What = "stalled" // why it does not answer, or starts so long, is known now, or has changed
 	EventCrashed    What = "crashed"
 	EventAmended    What = "amended" // evidence that came later changed the verdict on a death; no news of its own
 	EventWorkerDied What = "worker-died"

@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
@@ -190,6 +191,7 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 		Use: func(keeper.Run, process.Usage, time.Duration, bool) (process.Usage, []process.Child, error) {
 			return process.Usage{Procs: 1}, nil, nil
 		},
+		Observe: func(context.Context, observation.Subject) observation.Observation { return observation.Observation{} },
 		Loaded:  func(int) ([]string, error) { return nil, nil },
 		Environ: func(int) ([]string, error) { return []string{"A=b"}, nil },
 		Memory:  func(int) *postmortem.MemoryWatch { return nil },

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
@@ -45,6 +46,7 @@ func realSystem(d Deps) system {
 		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
 			return process.Measure(r.PID, before, elapsed, whole)
 		},
+		Observe: observation.Take,
 		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ: keeper.Environ,
 		Memory:  postmortem.WatchMemory,

@@ -34,9 +34,10 @@ supervisor/port            <- supervisor/config supervisor/keeper
 supervisor/probe           <- supervisor/config
 supervisor/process         <- supervisor/crash supervisor/keeper supervisor/python
 supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python
-supervisor/record          <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/safefile
-supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record
-supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record supervisor/recorder
+supervisor/record          <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/safefile supervisor/stall
+supervisor/observation     <- supervisor/crash supervisor/recorder supervisor/stall
+supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record supervisor/stall
+supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/stall
 app/page                   <- supervisor/crash supervisor/openmp supervisor/record
 app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/probe supervisor/process supervisor/record
