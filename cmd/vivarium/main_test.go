@@ -302,3 +302,11 @@ func TestAnErrorKeepsItsCodeHoweverItIsWrapped(t *testing.T) {
 	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", &config.Error{})))
 	require.Equal(t, codeFailed, codeOf(errors.New("x")))
 }
+
+func TestStacksOfABackendThatNobodyKeepsIsNotRunning(t *testing.T) {
+	_, dir := atHome(t)
+	write(t, filepath.Join(dir, "vivarium.toml"), "command = [\"/bin/sleep\", \"1\"]\nport = 0\n")
+	_, told, code := do(t, "stacks")
+	require.Equal(t, codeNotRunning, code)
+	require.Contains(t, told, "no Vivarium program keeps this backend")
+}

@@ -126,6 +126,10 @@ func printStatus(w io.Writer, r control.Row, colour bool) error {
 		detail("process", fmt.Sprint(r.PID)+up)
 	}
 	detail("address", r.URL)
+	if text := words.StallText(s); text != "" {
+		detail("does", text)
+		detail("remedy", s.Stall.Remedy)
+	}
 	if last := s.Last; last.Kind != "" && last.Kind != crash.KindConfig { // which has a line of its own, as long as it lasts
 		detail("last end", last.Summary+" ("+words.Clock(s.LastAt, now)+")")
 		detail("remedy", last.Remedy)

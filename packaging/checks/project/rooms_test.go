@@ -38,9 +38,9 @@ supervisor/record          <- supervisor/config supervisor/crash supervisor/keep
 supervisor/observation     <- supervisor/crash supervisor/recorder supervisor/stall
 supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record supervisor/stall
 supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/stall
-app/page                   <- supervisor/crash supervisor/openmp supervisor/record
-app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record
-app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/probe supervisor/process supervisor/record
+app/page                   <- supervisor/crash supervisor/observation supervisor/openmp supervisor/record
+app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record supervisor/stall
+app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/port supervisor/probe supervisor/process supervisor/record supervisor/stall
 app/desktop                <- app/words supervisor/config
 app/login                  <- app/desktop app/words
 app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/python
@@ -48,7 +48,7 @@ app/doctor                 <- app/control app/desktop app/login app/setup app/wo
 app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port
 app/tray                   <- app app/words assets
-cmd/vivarium               <- app app/control app/desktop app/doctor app/login app/page app/setup app/terminal app/words assets supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
+cmd/vivarium               <- app app/control app/desktop app/doctor app/login app/page app/setup app/terminal app/words assets supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
 cmd/vivarium-keeper        <- supervisor/keeper
 cmd/vivarium-menubar       <- app app/tray supervisor/keeper
 `
