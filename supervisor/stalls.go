@@ -76,7 +76,9 @@ func (m *machine) watchStall(now time.Time, logSize int64) {
 	}
 	switch m.State {
 	case Unhealthy:
-		m.observe(now)
+		if m.silent() {
+			m.observe(now)
+		}
 	case Starting:
 		quiet := m.started
 		if m.logAt.After(quiet) {
@@ -88,13 +90,18 @@ func (m *machine) watchStall(now time.Time, logSize int64) {
 	}
 }
 
+// silent: the run does not answer at all. One that answers an error is explained by that.
+func (m *machine) silent() bool {
+	return m.Health.Phase == record.PhaseHung || m.Health.Phase == record.PhaseBusy
+}
+
 // onObserved keeps why the run does not answer. It is told once, and again only when its kind changes.
 func (m *machine) onObserved(now time.Time, in observed) {
 	if !m.present(in.runID) {
 		return
 	}
 	m.observing = false
-	if m.State == Healthy {
+	if m.State == Healthy || m.State == Unhealthy && !m.silent() {
 		m.ignore("it answers")
 		return
 	}

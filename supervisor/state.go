@@ -21,11 +21,12 @@ const (
 	Healthy
 	Unhealthy
 	Stopping
-	Restarting // between a crash and the next start
-	GaveUp     // waits for a person
+	Restarting  // between a crash and the next start
+	GaveUp      // waits for a person
+	Unreachable // the keeper is there and does not answer: its run may be alive, and cannot be told to stop
 )
 
-var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "stopping", "restarting", "gave-up"}
+var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "stopping", "restarting", "gave-up", "unreachable"}
 
 func (s State) String() string { return stateNames[s] }
 
@@ -42,6 +43,9 @@ type Snapshot struct {
 	Health record.Health
 	Usage  process.Usage
 	Stall  stall.Stall // what a run does that does not answer, or starts without a word; Kind "": not known, or no question
+
+	// WorkerDeaths is how many workers of the present run died in the last ten minutes.
+	WorkerDeaths int
 
 	Crashes int           // since a person last started it or a run proved stable
 	Last    crash.Verdict // of the last run that ended unasked; Kind "" when there was none
@@ -70,11 +74,17 @@ type What string
 
 // The events.
 const (
-	EventStarted    What = "started"
-	EventHealthy    What = "healthy"
-	EventUnhealthy  What = "unhealthy"
-	EventBusy       What = "busy"
-	EventStalled    What = "stalled" // why it does not answer, or starts so long, is known now, or has changed
+	EventStarted   What = "started"
+	EventHealthy   What = "healthy"
+	EventUnhealthy What = "unhealthy"
+	EventBusy      What = "busy"
+	EventStalled   What = "stalled" // why it does not answer, or starts so long, is known now, or has changed
+	// EventMisconfigured: the server works, and is asked where it does not answer well.
+	EventMisconfigured What = "misconfigured"
+	// EventEnded: it served, ended by itself without an error, and is started again.
+	EventEnded What = "ended"
+	// EventWorkerLoop: its workers die again and again, and it goes on.
+	EventWorkerLoop What = "worker-loop"
 	EventCrashed    What = "crashed"
 	EventAmended    What = "amended" // evidence that came later changed the verdict on a death; no news of its own
 	EventWorkerDied What = "worker-died"

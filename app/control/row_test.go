@@ -50,6 +50,9 @@ func rows() []Row {
 		Kind: stall.KindLoop, Summary: "the event loop is blocked by time.sleep, main.py line 17", Remedy: "Make it def.",
 		File: "/srv/brain/main.py", Line: 17, Function: "chat", Taken: testkit.Midday,
 	}
+	misled := whole
+	misled.State, misled.WorkerDeaths = supervisor.Unhealthy, 3
+	misled.Health = record.Health{Phase: record.PhaseMisconfigured, Problem: "/health answers 404: name the right path"}
 	return []Row{
 		StatusRow(whole, testkit.Midday),
 		StatusRow(crashed, testkit.Midday),
@@ -63,6 +66,7 @@ func rows() []Row {
 		EventRow(supervisor.Event{What: supervisor.EventGaveUp, At: testkit.Midday, Snapshot: taken, Verdict: taken.Last}),
 		EventRow(supervisor.Event{What: supervisor.EventStopped, At: testkit.Midday, Snapshot: crashed, Asked: true, Text: "detail"}),
 		EventRow(supervisor.Event{What: supervisor.EventUnhealthy, At: testkit.Midday, Snapshot: hung}),
+		EventRow(supervisor.Event{What: supervisor.EventMisconfigured, At: testkit.Midday, Snapshot: misled, Text: misled.Health.Problem}),
 	}
 }
 

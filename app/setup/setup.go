@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // defaultPort is what a server listens on when nothing says otherwise, here as in vivarium.toml.
@@ -121,11 +122,7 @@ func (f *Found) readScripts() []sourceText {
 
 // readSmall gives "" for what cannot be read, is no file, or is too large to be written by a person.
 func readSmall(path string) string {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() || st.Size() > 1<<20 {
-		return ""
-	}
-	text, err := os.ReadFile(path)
+	text, err := safefile.Read(path, 1<<20)
 	if err != nil {
 		return ""
 	}

@@ -9,7 +9,7 @@ import (
 // StallText is why a run that lives does not answer, or starts so long: "the event loop is blocked by time.sleep, main.py line 17". It is
 // empty if that is not known.
 func StallText(s supervisor.Snapshot) string {
-	if s.Stall.Kind == "" || s.Stall.Kind == stall.KindUnknown {
+	if s.Stall.Kind == "" || s.Stall.Kind == stall.KindUnknown || Answers(s) {
 		return ""
 	}
 	return Plain(s.Stall.Summary)
