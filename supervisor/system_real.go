@@ -49,8 +49,11 @@ func realSystem(d Deps) system {
 		EndCopies: func(ctx context.Context, c port.Finding, l keeper.Ladder) error {
 			return keeper.EndAll(ctx, c.End, l)
 		},
-		Probe:     func(ctx context.Context, c config.Config) (time.Duration, error) { return probe.Backend(ctx, c) },
+		Probe:     probe.Backend,
+		FindPath:  probe.FindPath,
+		SpeaksTLS: probe.SpeaksTLS,
 		Listening: port.Listening,
+		Ports:     port.Of,
 		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
 			return process.Measure(r.PID, before, elapsed, whole)
 		},

@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/project"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // Found is what a look at a folder found, without running anything of it: what `vivarium init` and Add Backend propose.
@@ -114,11 +115,7 @@ func (f *Found) lookAtStart() {
 
 // readSmall gives "" for what cannot be read, is no file, or is too large to be written by a person.
 func readSmall(path string) string {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() || st.Size() > 1<<20 {
-		return ""
-	}
-	text, err := os.ReadFile(path)
+	text, err := safefile.Read(path, 1<<20)
 	if err != nil {
 		return ""
 	}

@@ -57,7 +57,8 @@ func setUp(c console, dir string, o initOptions) error {
 		found.Port, found.PortFrom = o.port, ""
 	}
 	for _, line := range found.Lines() {
-		fmt.Fprintln(c.out, line)
+		text := strings.TrimLeft(line, " ")
+		fmt.Fprintln(c.out, line[:len(line)-len(text)]+words.Plain(text)) // a folder may have any name
 	}
 	if o.dry {
 		return nil

@@ -204,7 +204,7 @@ func (s stopper) everything(ctx context.Context) error {
 
 // stop asks the holder, or stops what runs without one. name may be "".
 func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder) error {
-	for {
+	for begin := time.Now(); ; {
 		client, err := control.Dial(ctx, folder)
 		if err == nil {
 			left, err := s.ask(ctx, client, name)
@@ -212,6 +212,7 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 			if !left {
 				return err
 			}
+			begin = time.Now()
 			continue // the holder ended before the backend did: what is left is ours to end
 		}
 		if !errors.Is(err, control.ErrNotHeld) {
@@ -219,7 +220,7 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 		}
 		stopped, err := control.EndUnwatched(ctx, folder, l)
 		var held *control.HeldError
-		if errors.As(err, &held) {
+		if errors.As(err, &held) && time.Since(begin) < absentTime {
 			select { // its holder is on its way in or out
 			case <-ctx.Done():
 				return ctx.Err()
@@ -233,6 +234,9 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 		return s.tell(name, stopped)
 	}
 }
+
+// absentTime is how long a holder may hold a backend without answering for it: it is on its way in or out, or makes its socket again.
+const absentTime = 15 * time.Second
 
 func orFolder(name, folder string) string {
 	if name == "" {
@@ -280,17 +284,74 @@ func (s stopper) ask(ctx context.Context, client *control.Client, name string) (
 	if !ran && !row.Want {
 		return false, s.tell(name, false)
 	}
+	w := stopWatch{name: orFolder(name, "its folder"), asked: time.Now(), row: row}
 	for {
+		patience := w.patience()
 		select {
 		case r, more := <-news:
 			if !more {
 				return true, control.ErrHolderGone
 			}
-			if r.State == supervisor.Stopped.String() && (r.Event != "" || !r.Want) {
+			if over, err := w.hears(r); err != nil {
+				return false, err
+			} else if over {
 				return false, s.tell(name, ran)
 			}
+		case <-patience:
+			return false, fmt.Errorf("%s cannot be stopped: %s; its server may be running, and ends as soon as its keeper can be reached", w.name, orUnknown(w.row.Note))
 		case <-ctx.Done():
-			return false, fmt.Errorf("%s is still stopping: %w", orFolder(name, "its folder"), ctx.Err())
+			return false, fmt.Errorf("%s is still stopping: %w", w.name, ctx.Err())
 		}
 	}
+}
+
+// unreachableTime is how long a stop waits for a keeper that does not answer: it may be on its way in or out, or busy.
+const unreachableTime = 5 * time.Second
+
+// stopWatch follows a stop until it is answered.
+type stopWatch struct {
+	name   string
+	asked  time.Time
+	row    control.Row // the latest
+	heard  bool        // of the stop: it is not wanted any more
+	silent time.Time   // since when its keeper cannot be reached
+}
+
+// patience ends when the keeper could not be reached for too long; nil: it can.
+func (w *stopWatch) patience() <-chan time.Time {
+	if w.row.State != supervisor.Unreachable.String() {
+		w.silent = time.Time{}
+		return nil
+	}
+	if w.silent.IsZero() {
+		w.silent = time.Now()
+	}
+	return time.After(time.Until(w.silent.Add(unreachableTime)))
+}
+
+// hears takes news. over: nothing is left. A stop that can have no good end any more is an error: somebody wants the backend to run, or it
+// cannot be ended.
+func (w *stopWatch) hears(r control.Row) (over bool, err error) {
+	w.row = r
+	w.heard = w.heard || !r.Want
+	switch {
+	case r.State == supervisor.Stopped.String() && (r.Event != "" || !r.Want):
+		return true, nil
+	case r.Want && (w.heard || r.At.After(w.asked.Add(time.Second))):
+		return false, fmt.Errorf("%s was started again before its stop was done", w.name)
+	case r.State == supervisor.GaveUp.String() && !r.Want:
+		text := "it could not be ended"
+		if v := r.Verdict; v != nil {
+			text = words.Plain(v.Summary)
+		}
+		return false, fmt.Errorf("%s cannot be stopped: %s", w.name, text)
+	}
+	return false, nil
+}
+
+func orUnknown(note string) string {
+	if note = words.Plain(note); note == "" {
+		return "its keeper cannot be reached"
+	}
+	return note
 }

@@ -68,6 +68,9 @@ func Make(c config.Config, o Options) (Plan, error) {
 		parent = p.inserted(&env, o)
 	}
 	p.Spec = keeper.Spec{Dir: c.Dir, Log: c.Log.File, LogSize: c.Log.MaxSize, LogKeep: c.Log.Keep}
+	if c.HasHealth() && !c.Log.Probes {
+		p.Spec.Probed = c.Target().Path()
+	}
 	p.Spec.Env, p.Applied = crash.Env(parent, env)
 	if p.Spec.Argv, err = argv(c, p.Python, p.Spec.Env); err != nil {
 		return Plan{}, err
