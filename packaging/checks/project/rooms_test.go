@@ -23,23 +23,23 @@ supervisor/crash/paste
 supervisor/crash/report
 supervisor/crash/traceback
 supervisor/safefile
-supervisor/servers
-supervisor/project         <- supervisor/servers
 supervisor/keeper          <- supervisor/safefile
 supervisor/openmp          <- supervisor/safefile
 supervisor/crash           <- supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
 supervisor/python          <- supervisor/crash supervisor/safefile
+supervisor/servers
 supervisor/config          <- supervisor/keeper supervisor/python supervisor/safefile supervisor/servers
 supervisor/port            <- supervisor/config supervisor/keeper
 supervisor/probe           <- supervisor/config
 supervisor/process         <- supervisor/crash supervisor/keeper supervisor/python supervisor/servers
+supervisor/project         <- supervisor/servers
 supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers
 supervisor/record          <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/safefile
 supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record supervisor/safefile
 supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record supervisor/safefile
+app/page                   <- supervisor/crash supervisor/openmp supervisor/record
 app/wait
 app/mcp                    <- app/wait
-app/page                   <- supervisor/crash supervisor/openmp supervisor/record
 app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/probe supervisor/process supervisor/record supervisor/safefile
 app/desktop                <- app/words supervisor/config
