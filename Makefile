@@ -29,7 +29,7 @@ programs := bin/vivarium bin/vivarium-keeper
 packages  = $$(go list -e ./... | grep -v -e '/app/tray$$' -e '/cmd/vivarium-menubar$$')
 endif
 
-.PHONY: help run build test e2e soak bench wheels lint clean go tray-or-line
+.PHONY: help run build test e2e soak bench wheels servers lint clean go tray-or-line
 
 help:
 	@echo 'make run     build Vivarium and start it on the demo backend'
@@ -39,6 +39,7 @@ help:
 	@echo 'make soak    random faults for SOAK_MINUTES (3), and what has to hold after each; SOAK_SEED repeats a run'
 	@echo 'make bench   what it costs: restart, log, memory, CPU (pattern=NAME for one)'
 	@echo 'make wheels  the scan for OpenMP on real wheels, against other readers (small=yes: two packages)'
+	@echo 'make servers real servers from PyPI, found, started, asked and ended (small=yes: the six small ones)'
 	@echo 'make app     the Mac app, dist/Vivarium.app, on a Mac or on Linux; also dmg, zip, app-check'
 	@echo 'make lint    gofmt, go vet for Linux and macOS, staticcheck, shellcheck'
 	@echo 'make clean   remove bin/, dist/ and .cache/'
@@ -85,12 +86,16 @@ bench: build
 wheels: go
 	@VIVARIUM_WHEELS_SMALL=$(small) $(test) -stream -count=1 -timeout 40m -tags wheels -run '$(pattern)' ./packaging/checks/wheels
 
+# Downloads real servers from PyPI once, into the user's cache folder; needs uv. small=yes: the six small ones.
+servers: go build
+	@$(test) -stream -count=1 -timeout 40m -tags servers $(if $(small),-short) -run '$(pattern)' ./packaging/checks/servers ./app/mcp
+
 lint: go tray-or-line
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet $(packages)
-	go vet -tags e2e,soak,bench,wheels ./packaging/...
+	go vet -tags e2e,soak,bench,wheels,servers ./packaging/... ./app/mcp
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,soak,bench,wheels $(packages)
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,soak,bench,wheels,servers $(packages)
 	@if command -v shellcheck >/dev/null; then git ls-files .ci/run '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
 
 clean:

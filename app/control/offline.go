@@ -22,12 +22,12 @@ func Look(ctx context.Context, state string, c config.Config) (Row, error) {
 	for {
 		client, err := Dial(ctx, folder)
 		if err == nil {
-			row, err := client.Status(ctx)
+			var row Row
+			row, err = client.Status(ctx)
 			client.Close()
-			if !errors.Is(err, ErrHolderGone) || ctx.Err() != nil {
+			if !errors.Is(err, ErrHolderGone) {
 				return row, err
 			}
-			continue // it ended before it answered
 		}
 		if !errors.Is(err, ErrNotHeld) && !errors.Is(err, ErrHolderGone) {
 			return Row{}, err

@@ -121,6 +121,17 @@ func TestWhatIsTakenAndWhatIsLeftOutStandsInTheFileAsComments(t *testing.T) {
 	require.NoError(t, err)
 }
 
+func TestAServerWithACertificateIsAskedByTLS(t *testing.T) {
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "start.sh": "#!/bin/sh\nuvicorn main:app --ssl-keyfile k.pem --ssl-certfile c.pem --port 8443\n"})
+	f, err := Inspect(dir, false)
+	require.NoError(t, err)
+	_, err = f.Write(WriteOptions{})
+	require.NoError(t, err)
+	c, err := config.Load(dir)
+	require.NoError(t, err)
+	require.Equal(t, "https://127.0.0.1:8443/health", c.Health.URL)
+}
+
 func TestAPortIsNotInventedForAScriptThatNamesNone(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"worker.py": "import time\nif __name__ == '__main__':\n    time.sleep(1)\n", "start.sh": "#!/bin/sh\npython worker.py\n"})
 	f, err := Inspect(dir, false)

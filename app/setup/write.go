@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/project"
+	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
 
 // WriteOptions is what a person agreed to.
@@ -131,6 +132,9 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 		key, _, isKey := strings.Cut(strings.TrimPrefix(line, "# "), " = ")
 		if value, ok := set[section+key]; ok && isKey && strings.HasPrefix(line, "# ") {
 			line = key + " = " + value + "\n"
+			if section == "health." && f.secure() {
+				line = "url = " + tomlString(fmt.Sprintf("https://127.0.0.1:%d%s", f.Port, f.Health)) + "\n"
+			}
 		}
 		b.WriteString(line)
 		if section == "" && isKey && key == "command" {
@@ -147,6 +151,12 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 		}
 	}
 	return b.String(), mode
+}
+
+// secure: it is asked for its health by TLS, as its command line has a certificate.
+func (f Found) secure() bool {
+	_, m := servers.ByCommand(f.Command)
+	return m.TLS && f.Health != "" && f.Port != 0
 }
 
 // remarks are what was taken from start scripts and what was left out, as comments.

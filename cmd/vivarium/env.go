@@ -11,6 +11,12 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
+// supervised is said and not exported: a shell is not supervised.
+const supervised = `
+# The server also finds VIVARIUM_RUN, the ID of its run: the mark "you are supervised".
+# A program that sees it need not restart itself, reload, or start a second copy.
+`
+
 func envCommand(c console) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
@@ -36,7 +42,7 @@ func envCommand(c console) *cobra.Command {
 			if asJSON {
 				return printJSON(c.out, plan.Applied)
 			}
-			_, err = io.WriteString(c.out, crash.Exports(plan.Applied)+setup.RecorderComment(cfg))
+			_, err = io.WriteString(c.out, crash.Exports(plan.Applied)+setup.RecorderComment(cfg)+supervised)
 			return err
 		},
 	}

@@ -7,12 +7,9 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
 
-// takeServer fills in what the server of the command settles where the configuration says nothing: on which signal it stops well, its own
-// health path, and its own port where the command names none.
+// takeServer fills in what the server of the command settles where the configuration says nothing: its own health path, and its own port
+// where the command names none.
 func (r *reading) takeServer(configText) error {
-	if !r.has("stop.signal") {
-		r.Stop.Signal, _, _ = StopSignal(r.Command)
-	}
 	s, m := servers.ByCommand(r.Command)
 	if s.Name == "" || s.Name == "script" || s.Name == "module" {
 		return nil

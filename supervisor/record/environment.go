@@ -2,7 +2,6 @@ package record
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -15,10 +14,7 @@ const environmentFile = "environment"
 // where the backend's state is kept.
 func Environment(folder string) string {
 	path := filepath.Join(folder, environmentFile)
-	if st, err := os.Lstat(path); err != nil || !st.Mode().IsRegular() || st.Size() > 8<<10 {
-		return ""
-	}
-	text, err := os.ReadFile(path)
+	text, err := safefile.Read(path, 8<<10)
 	env := strings.TrimSuffix(string(text), "\n")
 	if err != nil || !filepath.IsAbs(env) || strings.ContainsRune(env, 0) {
 		return ""

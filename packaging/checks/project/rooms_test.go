@@ -47,7 +47,7 @@ app/words                  <- supervisor supervisor/crash supervisor/keeper supe
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/port supervisor/probe supervisor/process supervisor/record supervisor/safefile supervisor/stall
 app/desktop                <- app/words supervisor/config
 app/login                  <- app/desktop app/words
-app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/project supervisor/python supervisor/safefile
+app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/project supervisor/python supervisor/safefile supervisor/servers
 app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/process supervisor/python supervisor/record
 app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record

@@ -99,6 +99,14 @@ func TestTheWallsStand(t *testing.T) {
 					require.NotContains(t, paths, module+"/app/tray", program)
 				}
 			})
+			t.Run("only the command line links the protocol of coding agents", func(t *testing.T) {
+				for _, program := range []string{"/cmd/vivarium-menubar", "/cmd/vivarium-keeper", "/app", "/supervisor"} {
+					paths, _ := outside(t, goos, "1", program)
+					for _, p := range paths {
+						require.False(t, strings.HasPrefix(p, "github.com/modelcontextprotocol/") || p == module+"/app/mcp", "%s in %s", p, program)
+					}
+				}
+			})
 			t.Run("a supervisor knows nothing of the app", func(t *testing.T) {
 				for _, inner := range []string{"/supervisor", "/supervisor/keeper", "/supervisor/crash", "/supervisor/openmp", "/assets"} {
 					paths, _ := outside(t, goos, "1", inner)
