@@ -130,6 +130,7 @@ func section(s supervisor.Snapshot, now time.Time, prefix string) Section {
 	show(ItemCopyEnvironment, wordCopyEnv, true)
 	show(ItemEditConfig, wordEditConfig, true)
 	show(ItemReveal, wordReveal, true)
+	show(ItemStacks, wordStacks, words.Alive(s) && s.Run.PID != 0)
 	show(ItemDoctor, wordDoctor, true)
 	return sec
 }

@@ -74,3 +74,14 @@ func (a *App) showDoctor(dir string) {
 		a.failed("Examining the backend", err)
 	}()
 }
+
+// showStacks looks at what a running server does, healthy or not, and shows the page about it.
+func (a *App) showStacks(dir string) {
+	go func() {
+		path, err := a.pages(a.ctx, "page", "--stacks", dir)
+		if err == nil {
+			err = a.desktop.OpenPage(path)
+		}
+		a.failed("Looking at what it does", err)
+	}()
+}

@@ -51,6 +51,7 @@ const (
 	ItemCopyEnvironment
 	ItemEditConfig
 	ItemReveal
+	ItemStacks // "What Is It Doing?": the page about the stacks of all threads, in the browser
 	ItemDoctor // "Doctor…": its page, in the browser
 	ItemRemove // a submenu's own "Remove Backend"; the flat section uses TailRemove
 	numItems

@@ -129,6 +129,9 @@ func (c *controlClient) answer(s Supervision, req controlRequest) {
 	follow := false
 	switch req.Do {
 	case askStatus:
+	case askStacks:
+		go c.answerStacks(s, req.ID)
+		return
 	case askFollow:
 		follow = true
 	case askStart:

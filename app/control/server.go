@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 )
 
 // The control protocol: newline-delimited JSON over <backend folder>/ctl, a socket of mode 0600 whose both ends belong to
@@ -30,6 +31,7 @@ const (
 	askTakeOver = "take-over" //
 	askHurry    = "hurry"     // skip the grace of the stop under way
 	askLook     = "look"      // somebody looks: measure anew
+	askStacks   = "stacks"    // what the run does now, also a healthy one; it takes a second or three
 	askFollow   = "follow"    // from now on, send every event and every new status
 )
 
@@ -59,6 +61,8 @@ type controlReply struct {
 	ID    uint64        `json:"id,omitempty"`
 	Error *controlError `json:"error,omitempty"`
 	Row   *Row          `json:"row,omitempty"`
+	// Stacks is the answer to that request.
+	Stacks *observation.Observation `json:"stacks,omitempty"`
 }
 
 type controlError struct {

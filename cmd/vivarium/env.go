@@ -32,7 +32,7 @@ func envCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, plan, err := setup.Planned(dir, true)
+			cfg, plan, err := setup.Planned(dir, true)
 			if err != nil {
 				return err
 			}
@@ -42,7 +42,7 @@ func envCommand(c console) *cobra.Command {
 			if asJSON {
 				return printJSON(c.out, plan.Applied)
 			}
-			_, err = io.WriteString(c.out, crash.Exports(plan.Applied)+supervised)
+			_, err = io.WriteString(c.out, crash.Exports(plan.Applied)+setup.RecorderComment(cfg)+supervised)
 			return err
 		},
 	}

@@ -21,18 +21,21 @@ import (
 
 // pageCommand makes pages for the other programs, which do not carry what it takes, and prints where they are.
 func pageCommand(c console) *cobra.Command {
-	var doctor bool
+	var doctor, stacks bool
 	cmd := &cobra.Command{
 		Use: "page RECORD", Short: "Write the page about a recorded crash, or about a backend's examination", Hidden: true,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write := writeReport
-			if doctor {
+			if doctor || stacks {
 				h, err := openHome()
 				if err != nil {
 					return err
 				}
 				write = func(dir string) (string, error) { return h.writeDoctor(cmd.Context(), dir) }
+				if stacks {
+					write = func(dir string) (string, error) { return h.writeStacks(cmd.Context(), dir) }
+				}
 			}
 			path, err := write(args[0])
 			if err != nil {
@@ -43,6 +46,7 @@ func pageCommand(c console) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&doctor, "doctor", false, "RECORD is a backend's folder: examine it")
+	cmd.Flags().BoolVar(&stacks, "stacks", false, "RECORD is a backend's folder: look at what it does")
 	return cmd
 }
 

@@ -49,6 +49,7 @@ type Config struct {
 	Restart     Restart
 	Stop        Stop
 	Log         Log
+	Recorder    Recorder
 	Environment map[string]string // overrides; "" leaves the variable unset
 
 	marks []mark // what the files were when they were read
@@ -63,6 +64,7 @@ type Health struct {
 	Startup     time.Duration
 	Failures    int
 	BusyLimit   time.Duration
+	QuietStart  time.Duration // a start without a line of log for so long is explained
 	RestartHung bool
 }
 
@@ -85,6 +87,11 @@ type Log struct {
 	MaxSize int64  // bytes
 	Keep    int
 	Probes  bool // the lines that an access log writes of health probes are kept, too
+}
+
+// Recorder is the section [recorder].
+type Recorder struct {
+	Enabled bool // Vivarium's few lines of Python are brought into the server
 }
 
 // URL is where the backend answers, or "" if it listens nowhere.
