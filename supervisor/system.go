@@ -156,7 +156,9 @@ func (g *planned) evidence() crash.Evidence {
 	if g == nil {
 		return crash.Evidence{}
 	}
-	return crash.Evidence{Port: g.config.Port, Python: g.plan.Python.Path, Install: g.plan.Python.Install, Dir: g.config.Dir}
+	return crash.Evidence{
+		Port: g.config.Port, Python: g.plan.Python.Path, Install: g.plan.Python.Install, All: g.plan.InstallAll, Declares: g.plan.Declares, Dir: g.config.Dir,
+	}
 }
 
 // knowledge is what is known of a run before it ends.

@@ -3,6 +3,7 @@ package crash
 import (
 	"cmp"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -120,6 +121,8 @@ func (s *scene) lacking(module, shadow, line string) Verdict {
 		v.Remedy = top + " is there, but not this part of it: the installed version does not fit the code, or the name is wrong."
 	case builtIn[module] != "":
 		v.Remedy = builtIn[module]
+	case s.All != "" && slices.Contains(s.Declares, strings.ToLower(strings.ReplaceAll(cmp.Or(packages[module], module), "_", "-"))):
+		v.Remedy = "The project declares it: install all that it declares, with `" + s.All + "`."
 	case packages[module] != "":
 		v.Remedy = "Install it: " + s.install() + " " + packages[module]
 	default:

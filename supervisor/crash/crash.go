@@ -36,8 +36,11 @@ type Evidence struct {
 
 	Python  string // the interpreter's path, "" unknown
 	Install string // the command that installs a package into its environment. If "", it is made from Python
-	Hung    bool   // it was ended because it no longer answered
-	Worker  bool   // a worker of the run ended, not the run: Code, Signal and Known say nothing
+	// All is the command that installs everything that the project declares, and Declares are the names of that, in lower case; "" if unknown.
+	All      string
+	Declares []string
+	Hung     bool // it was ended because it no longer answered
+	Worker   bool // a worker of the run ended, not the run: Code, Signal and Known say nothing
 	// Foreign: Vivarium never ran it. How it ended may be read from the words around its output, a crash report in them counts, and no remedy
 	// names vivarium.toml.
 	Foreign bool

@@ -140,3 +140,18 @@ print("survived")
 	require.Contains(t, v.Summary, "two OpenMP runtimes")
 	require.Contains(t, v.Line, "OMP: Error #15")
 }
+
+func TestWhatTheProjectDeclaresIsInstalledAtOnce(t *testing.T) {
+	for module, want := range map[string]string{
+		"PIL":     "install all that it declares, with `uv sync`",
+		"fastapi": "install all that it declares, with `uv sync`",
+		"other":   "-m pip install other",
+	} {
+		v := Judge(Evidence{
+			Known: true, Code: 1, Python: "/v/bin/python", All: "uv sync", Declares: []string{"fastapi", "pillow"},
+			Tail: []string{"Traceback (most recent call last):", `  File "/srv/main.py", line 1, in <module>`, "    import " + module, "ModuleNotFoundError: No module named '" + module + "'"},
+		})
+		require.Equal(t, KindMissingModule, v.Kind)
+		require.Contains(t, v.Remedy, want, module)
+	}
+}

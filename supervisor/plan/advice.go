@@ -21,8 +21,8 @@ func (p *Plan) adviseOn(c config.Config, o Options) {
 	}
 	if module, from := p.lacks(c); module != "" {
 		install := p.Python.Install + " " + crash.Quote(from)
-		if e := environmentOf(c.Dir); e.Add != "" && slices.Contains(e.Names, strings.SplitN(from, "[", 2)[0]) {
-			install = "cd " + crash.Quote(c.Dir) + " && " + e.Add // everything that the project declares, at once
+		if p.InstallAll != "" && slices.Contains(p.Declares, strings.SplitN(from, "[", 2)[0]) {
+			install = p.InstallAll // everything that the project declares, at once
 		}
 		p.warn("%s seems not to be installed for %s: install it with `%s`", module, p.Python.Path, install)
 	}

@@ -25,11 +25,11 @@ func environmentOf(dir string) project.Environment {
 }
 
 // gone is the error of an environment that was the backend's and is not there any more. Another Python is never taken in its place: it
-// would not have the packages.
-func gone(dir, env string) error {
-	e := &python.Error{Path: env, Problem: "the environment is gone: " + env, Remedy: "make it again with `python3 -m venv " + crash.Quote(env) + "` and install its packages"}
+// would not have the packages. named is the environment or its interpreter, as the configuration says it.
+func gone(dir, env, named string) error {
+	e := &python.Error{Path: named, Problem: "the environment is gone: " + named, Remedy: "make it again with `python3 -m venv " + crash.Quote(env) + "` and install its packages"}
 	if parent := filepath.Dir(env); parent != dir && !isDir(parent) {
-		e.Problem = "the environment is gone with its folder: " + env
+		e.Problem = "the environment is gone with its folder: " + named
 	}
 	command := environmentOf(dir).Make
 	if rel, err := filepath.Rel(dir, env); command != "" && err == nil && filepath.IsLocal(rel) {

@@ -133,3 +133,12 @@ func TestALauncherStaysWhereTheEnvironmentIsNotThereYet(t *testing.T) {
 	require.Equal(t, uv, p.Spec.Argv[0])
 	require.Contains(t, strings.Join(p.Warnings, "\n"), "uv sync")
 }
+
+func TestThePlanKnowsWhatInstallsEverything(t *testing.T) {
+	m := ready(t)
+	require.Empty(t, planOf(m, nil).InstallAll)
+	m.Put(m.Dir+"/requirements.txt", "FastAPI\nuvicorn[standard]>=0.30\n")
+	p := planOf(m, nil)
+	require.Contains(t, p.InstallAll, "requirements.txt")
+	require.Equal(t, []string{"fastapi", "uvicorn"}, p.Declares)
+}

@@ -38,6 +38,9 @@ type Plan struct {
 	Python   python.Interpreter // zero if the command needs none
 	Applied  []crash.Var        // the crash environment, with what became of each variable
 	Warnings []string           // one sentence each, for a person
+
+	InstallAll string   // the command that installs everything that the project declares, "" if it declares nothing
+	Declares   []string // the packages that it declares
 }
 
 // Make makes a run of the configuration: it finds the interpreter, makes the environment and fills in the command. Nothing is
@@ -75,6 +78,11 @@ func Make(c config.Config, o Options) (Plan, error) {
 	if p.Spec.Argv, err = argv(c, p.Python, p.Spec.Env); err != nil {
 		return Plan{}, err
 	}
+	if p.Python.Path != "" {
+		if e := environmentOf(c.Dir); e.Add != "" {
+			p.InstallAll, p.Declares = "cd "+crash.Quote(c.Dir)+" && "+e.Add, e.Names
+		}
+	}
 	p.adviseOn(c, o)
 	return p, nil
 }
@@ -110,7 +118,7 @@ func resolvePython(c config.Config, o Options, p *Plan) (python.Interpreter, err
 	})
 	auto := c.Python == python.Auto || c.Python == ""
 	if r := o.Recorded; needed && auto && r != "" && !isDir(r) && !(err == nil && in.Venv && within(c.Dir, in.Prefix)) {
-		return python.Interpreter{}, gone(c.Dir, r)
+		return python.Interpreter{}, gone(c.Dir, r, r)
 	}
 	if err == nil {
 		if in.Warning != "" {
@@ -119,7 +127,7 @@ func resolvePython(c config.Config, o Options, p *Plan) (python.Interpreter, err
 		return in, nil
 	}
 	if env := environmentBehind(c.Dir, c.Python); errors.Is(err, fs.ErrNotExist) && c.Python != python.Auto && env != "" && !isDir(env) {
-		err = gone(c.Dir, env)
+		err = gone(c.Dir, env, absolute(c.Dir, c.Python))
 	}
 	if needed {
 		return python.Interpreter{}, err
