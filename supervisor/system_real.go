@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // realSystem is the system of everybody but the tests.
@@ -33,7 +34,16 @@ func realSystem(d Deps) system {
 		EndStale: keeper.End,
 		Load:     config.Load,
 		Plan: func(c config.Config) (plan.Plan, error) {
-			return plan.Make(c, plan.Options{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home})
+			folder := keeper.BackendFolder(d.State, c.Dir)
+			p, err := plan.Make(c, plan.Options{
+				GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home, Recorded: record.Environment(folder),
+			})
+			if err == nil && p.Python.Venv {
+				if err := record.SetEnvironment(folder, p.Python.Prefix); err != nil {
+					p.Warnings = append(p.Warnings, err.Error())
+				}
+			}
+			return p, err
 		},
 		Record:  func(c config.Config, spec keeper.Spec) (keeper.Spec, error) { return addRecorder(d.State, c, spec) },
 		Changed: config.Config.Changed,

@@ -29,7 +29,7 @@ func Look(ctx context.Context, state string, c config.Config) (Row, error) {
 			}
 			continue // it ended before it answered
 		}
-		if !errors.Is(err, ErrNotHeld) {
+		if !errors.Is(err, ErrNotHeld) && !errors.Is(err, ErrHolderGone) {
 			return Row{}, err
 		}
 		s, err := unwatched(ctx, folder, c)

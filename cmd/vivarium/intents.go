@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/wait"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
@@ -34,7 +35,8 @@ var (
 const answerTime = 10 * time.Second
 
 func intentCommand(c console, i intent) *cobra.Command {
-	var asJSON, all bool
+	var asJSON, all, waits bool
+	timeout := wait.DefaultTimeout
 	cmd := &cobra.Command{
 		Use: i.word + " [NAME|DIR]", Short: i.short, Args: atMostOne("backend"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,10 +48,20 @@ func intentCommand(c console, i intent) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return h.each(dirs, func(dir string) error { return h.ask(cmd.Context(), c, dir, i, asJSON) })
+			ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer cancel()
+			return h.each(dirs, func(dir string) error {
+				asked := time.Now()
+				if err := h.ask(ctx, c, dir, i, asJSON); err != nil || !waits {
+					return err
+				}
+				return h.waitHere(ctx, c, dir, wait.Healthy, timeout, asked, asJSON)
+			})
 		},
 	}
 	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&waits, "wait", false, "return when it is healthy; exit code 1 if it is not in time")
+	timeoutFlag(cmd, &timeout)
 	cmd.Flags().BoolVar(&all, "all", false, "every backend")
 	return cmd
 }
@@ -83,11 +95,32 @@ func (h home) ask(ctx context.Context, c console, dir string, i intent, asJSON b
 	if err != nil {
 		return err
 	}
+	if i.word == restartIntent.word {
+		h.untilItHeard(ctx, client, row)
+	}
 	if asJSON {
 		return printJSON(c.out, row)
 	}
 	_, err = fmt.Fprintf(c.out, "%s: %s\n", words.Plain(row.Backend), i.told)
 	return err
+}
+
+// untilItHeard returns when a restart shows in the state, so that nobody takes the former run for the new one.
+func (h home) untilItHeard(ctx context.Context, client *control.Client, before control.Row) {
+	ctx, cancel := context.WithTimeout(ctx, takeHold)
+	defer cancel()
+	row, news, err := client.Follow(ctx)
+	for err == nil && row.State == supervisor.Healthy.String() && row.Run == before.Run {
+		select {
+		case r, more := <-news:
+			if !more {
+				return
+			}
+			row = r
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func stopCommand(c console) *cobra.Command {

@@ -1,6 +1,9 @@
 // Package config is a backend's vivarium.toml and env_file: what they may say, how they are read, and every mistake in them with its
 // file, line, key and remedy. Begin with Load and Config. It asks the disk and nothing else: it starts nothing, and it must not know
 // what a supervisor makes of a value.
+//
+// A new key needs its field in config.go, its default in load.go, its toml tag and the words of its rule in text.go, its check in
+// values.go, and its line in the template of `vivarium init` and in the README.
 package config
 
 import (

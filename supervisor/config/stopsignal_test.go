@@ -20,7 +20,7 @@ func TestTheStopSignalFitsTheServer(t *testing.T) {
 		"{python} -m celery -A tasks worker":          "SIGTERM celery true",
 		"celery -A tasks worker":                      "SIGTERM celery true",
 		"{python} -m uvicorn main:app":                "SIGINT uvicorn true",
-		"hypercorn main:app":                          "SIGINT hypercorn true",
+		"hypercorn main:app":                          "SIGTERM hypercorn true",
 		"{python} main.py gunicorn":                   "SIGINT  false",
 		"./run.sh":                                    "SIGINT  false",
 		"./start --with gunicorn":                     "SIGINT  false",
