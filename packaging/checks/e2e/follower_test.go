@@ -42,7 +42,7 @@ type row struct {
 		Remedy  string `json:"remedy"`
 		Line    string `json:"line"`
 	} `json:"verdict"`
-	Stall  struct {
+	Stall struct {
 		Kind     string    `json:"kind"`
 		Summary  string    `json:"summary"`
 		Remedy   string    `json:"remedy"`

@@ -33,8 +33,8 @@ async def chat():
 
 const sleepsAt = 14 // the line of time.sleep
 
-// served is a rig with uvicorn and that text as its application.
-func served(t *testing.T, text, config string) *rig {
+// stillApp is a rig with uvicorn and that text as its application.
+func stillApp(t *testing.T, text, config string) *rig {
 	t.Helper()
 	dir, err := environment()
 	needs(t, err == nil, fmt.Sprintf("no virtual environment with uvicorn: %v", err))
@@ -55,7 +55,7 @@ func TestABlockedEventLoopIsToldWithThePersonsOwnLineWithinThreeSeconds(t *testi
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			r := served(t, sleeper, config)
+			r := stillApp(t, sleeper, config)
 			f := r.run()
 			f.await("healthy")
 			looked(r)
@@ -82,7 +82,7 @@ func TestABlockedEventLoopIsToldWithThePersonsOwnLineWithinThreeSeconds(t *testi
 
 func TestAHungRunThatIsEndedLeavesItsStacksInTheRecord(t *testing.T) {
 	t.Parallel()
-	r := served(t, sleeper, attentive+"busy_limit = \"1s\"\nrestart_hung = true\n[stop]\ngrace = \"500ms\"\n")
+	r := stillApp(t, sleeper, attentive+"busy_limit = \"1s\"\nrestart_hung = true\n[stop]\ngrace = \"500ms\"\n")
 	f := r.run()
 	f.await("healthy")
 	r.behind("/chat")
@@ -108,7 +108,7 @@ func TestAHungRunThatIsEndedLeavesItsStacksInTheRecord(t *testing.T) {
 
 func TestAQuietStartIsExplainedWhileItLasts(t *testing.T) {
 	t.Parallel()
-	r := served(t, "import time\ntime.sleep(3600)\n", attentive+"startup = \"3m\"\nquiet_start = \"2s\"\n")
+	r := stillApp(t, "import time\ntime.sleep(3600)\n", attentive+"startup = \"3m\"\nquiet_start = \"2s\"\n")
 	f := r.run()
 	told := f.await("stalled")
 	require.Equal(t, "starting", told.State)
@@ -121,7 +121,7 @@ func TestAQuietStartIsExplainedWhileItLasts(t *testing.T) {
 
 func TestStacksOfAHealthyServerAreToldAndHarmNobody(t *testing.T) {
 	t.Parallel()
-	r := served(t, sleeper, attentive)
+	r := stillApp(t, sleeper, attentive)
 	f := r.run()
 	pid := f.await("healthy").PID
 	out, code := r.do("stacks", r.dir)
