@@ -13,10 +13,10 @@ type reaper struct {
 	leader int           // the unreaped leader, 0 if there is none
 	wake   chan struct{} // a child was started
 	left   []Process     // macOS: who was in the last leader's group when it died
-	died   func(pid int, status syscall.WaitStatus)
+	died   func(pid int, status syscall.WaitStatus, known bool)
 }
 
-func newReaper(died func(int, syscall.WaitStatus)) *reaper {
+func newReaper(died func(pid int, status syscall.WaitStatus, known bool)) *reaper {
 	return &reaper{wake: make(chan struct{}, 1), died: died}
 }
 
@@ -36,19 +36,44 @@ func (r *reaper) start(fork func() (int, error)) error {
 	return err
 }
 
-// reap takes the exit status of a dead child.
-func (r *reaper) reap(pid int) {
-	var status syscall.WaitStatus
+// reaped is what wait4 said of a child.
+type reaped struct {
+	pid    int // 0: it lives
+	status syscall.WaitStatus
+	leader bool // it was the leader
+}
+
+// take takes the exit status of a dead child. From then on a leader's PID and group are none of ours, and whoever holds mu knows it.
+func (r *reaper) take(pid int) (reaped, error) {
+	var got reaped
+	var err error
 	r.mu.Lock()
-	got, _ := ignoringEINTR(func() (int, error) { return syscall.Wait4(pid, &status, syscall.WNOHANG, nil) })
-	leader := got == pid && pid == r.leader
-	if leader {
+	defer r.mu.Unlock()
+	got.pid, err = ignoringEINTR(func() (int, error) { return syscall.Wait4(pid, &got.status, syscall.WNOHANG, nil) })
+	if got.leader = got.pid > 0 && got.pid == r.leader; got.leader {
+		r.leader = 0
+	}
+	return got, err
+}
+
+// lost tells of a leader whose exit status nobody will ever see.
+func (r *reaper) lost(pid int) {
+	r.mu.Lock()
+	mine := pid == r.leader
+	if mine {
 		r.leader = 0
 	}
 	r.mu.Unlock()
-	if leader {
-		r.died(pid, status)
+	if mine {
+		r.died(pid, 0, false)
 	}
+}
+
+// leave notes who is in the leader's group.
+func (r *reaper) leave(group []Process) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = group
 }
 
 // signalGroup signals the leader's group, by number, if the leader is unreaped.

@@ -24,6 +24,13 @@ func (r *reaper) run() {
 	}
 }
 
+// reap takes the exit status of a child that has ended, and tells of it if it was the leader.
+func (r *reaper) reap(pid int) {
+	if got, _ := r.take(pid); got.leader {
+		r.died(pid, got.status, true)
+	}
+}
+
 // nobody says whether there is surely no process left of any run.
 func (r *reaper) nobody() bool {
 	for {
