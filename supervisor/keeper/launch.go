@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -128,8 +129,11 @@ func keeperEnv(env []string) []string {
 	return kept
 }
 
-// install copies exe to bin under the name of its content.
+// install copies exe to bin under the name of its content; on a Mac the bundle that it is the program of, under the bundle's own name.
 func install(exe, bin string) (string, error) {
+	if bundle, ok := bundleOf(runtime.GOOS, exe); ok {
+		return installBundle(bundle, exe, bin)
+	}
 	b, err := os.ReadFile(exe)
 	if err != nil {
 		return "", err
@@ -159,6 +163,7 @@ func install(exe, bin string) (string, error) {
 
 // removeUnused removes the copies of other versions that no keeper runs from: each holds a shared lock on its own program.
 func removeUnused(bin, program string) {
+	removeFormer(bin, time.Now())
 	old, _ := filepath.Glob(filepath.Join(bin, binName+"*"))
 	for _, path := range old {
 		if path == program {

@@ -96,3 +96,8 @@ func pipe() (r, w int, err error) {
 }
 
 const maxOpenFiles = 10240 // OPEN_MAX: setrlimit refuses more
+
+// exchange swaps two files or folders in one step.
+func exchange(a, b string) error {
+	return unix.RenameatxNp(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_SWAP)
+}

@@ -92,3 +92,8 @@ func pipe() (r, w int, err error) {
 }
 
 const maxOpenFiles = 65536
+
+// exchange swaps two files or folders in one step.
+func exchange(a, b string) error {
+	return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
+}
