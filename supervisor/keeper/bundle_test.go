@@ -149,7 +149,9 @@ func TestACopyThatIsNotTheBundleIsReplaced(t *testing.T) {
 			require.NoError(t, os.RemoveAll(place))
 			require.NoError(t, os.WriteFile(place, nil, 0o600))
 		},
-		"half of it": func(t *testing.T, place string) { require.NoError(t, os.RemoveAll(filepath.Join(place, "Contents", "MacOS"))) },
+		"half of it": func(t *testing.T, place string) {
+			require.NoError(t, os.RemoveAll(filepath.Join(place, "Contents", "MacOS")))
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bin := filepath.Join(t.TempDir(), "bin")
