@@ -38,7 +38,7 @@ static void tell(char **problem, id what) {
 // services is the class, or nil before macOS 13.
 static id<VivariumLoginServices> services(SEL method) {
 	dlopen("/System/Library/Frameworks/ServiceManagement.framework/ServiceManagement", RTLD_LAZY);
-	id class = NSClassFromString(@"SMAppService");
+	id class = objc_getClass("SMAppService");
 	return [class respondsToSelector:method] ? class : nil;
 }
 

@@ -98,5 +98,3 @@ enum { kCoreEventClass = 'aevt', kAEReopenApplication = 'rapp' }; // <AE/AppleEv
 + (NSAppleEventManager *)sharedAppleEventManager;
 - (void)setEventHandler:(id)handler andSelector:(SEL)selector forEventClass:(AEEventClass)eventClass andEventID:(AEEventID)eventID;
 @end
-
-extern Class NSClassFromString(NSString *name);
