@@ -1,5 +1,5 @@
 # The Mac app, built on a Mac with the system's tools and elsewhere with zig, which is fetched from PyPI into .cache.
-# The Makefile includes this file; it uses `version` and the target `go` from there. GNU make 3.81.
+# The Makefile includes this file; it uses `version`, `os` and the target `go` from there. GNU make 3.81.
 
 zig_version := $(shell sed -n 's/^ziglang==\([^ ]*\).*/\1/p' packaging/mac/darwin/zig.txt)
 zig         := .cache/zig-$(zig_version)/ziglang/zig
@@ -9,7 +9,7 @@ bundle       = go run ./packaging/mac/bundle
 arch        ?= universal
 bundle_flags = -o dist -arch '$(arch)' -version '$(version)' -commits '$(commits)' -date '$(date)' $(if $(identity),-identity '$(identity)') $(app_zig)
 
-ifneq ($(shell uname -s),Darwin)
+ifneq ($(os),Darwin)
 app_zig   := -zig $(zig) -cache .cache/zig-cache
 app_needs := $(zig)
 endif

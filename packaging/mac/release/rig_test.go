@@ -88,8 +88,8 @@ func newRig(t *testing.T) *rig {
 	r := &rig{t: t, dir: dir, env: map[string]string{
 		"RECORD": filepath.Join(dir, "record"), "IDENTITIES": identities, "DESCRIBED": "v1.2.0",
 		"ENTITLED": "<key>com.apple.security.automation.apple-events</key><key>com.apple.security.device.audio-input</key><key>com.apple.security.device.camera</key>",
-		"ANSWER": `{"id":"2efe2717","status":"Accepted","message":"Processing complete"}`,
-		"TMPDIR": filepath.Join(dir, "tmp"), "HOME": dir,
+		"ANSWER":   `{"id":"2efe2717","status":"Accepted","message":"Processing complete"}`,
+		"TMPDIR":   filepath.Join(dir, "tmp"), "HOME": dir,
 		"PATH": filepath.Join(dir, "bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 	}}
 	r.write("bin/stand-in", standIn, 0o755)
