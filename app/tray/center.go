@@ -42,9 +42,10 @@ func (e *refusedError) Error() string {
 	return text
 }
 
-// nativeCenter is macOS's side of a center. Neither method blocks; what comes of it comes as an answer of that number.
+// nativeCenter is macOS's side of a center. No method blocks; what comes of it comes as an answer of that number.
 type nativeCenter interface {
 	ask(call uint64)
+	state(call uint64)
 	show(call uint64, id, title, body, backend string, buttons bool)
 }
 
@@ -90,6 +91,15 @@ func (c *center) Ask(ctx context.Context) error {
 	c.mu.Unlock()
 	if why != nil {
 		return why
+	}
+	return worded(problem)
+}
+
+// Allowed says whether notices are allowed, and asks nobody: nil is yes.
+func (c *center) Allowed(ctx context.Context) error {
+	problem, err := c.call(ctx, c.native.state)
+	if err != nil {
+		return err
 	}
 	return worded(problem)
 }

@@ -50,6 +50,8 @@ func (m *mac) answer(call uint64, what string) {
 
 func (m *mac) ask(call uint64) { m.answer(call, "ask") }
 
+func (m *mac) state(call uint64) { m.answer(call, "state") }
+
 func (m *mac) show(call uint64, id, title, body, backend string, buttons bool) {
 	m.answer(call, fmt.Sprintf("%s|%s|%s|%s|%v", id, title, body, backend, buttons))
 }
@@ -100,6 +102,21 @@ func TestThatMacOSRefusedToAskIsRememberedAndSaid(t *testing.T) {
 		err := m.c.Ask(t.Context())
 		require.ErrorContains(t, err, "did not ask")
 		require.NotContains(t, err.Error(), "Developer ID", "it is signed with one")
+	})
+}
+
+func TestWhetherNoticesAreAllowedIsToldWithoutAQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMac()
+		for says, want := range map[string]error{"": nil, "undecided": errUndecided, "denied": errDenied} {
+			m.says = says
+			require.ErrorIs(t, m.c.Allowed(t.Context()), want)
+		}
+		require.NotContains(t, m.seen, "ask")
+		m.silent = true
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, m.c.Allowed(ctx), errSilent)
 	})
 }
 

@@ -9,6 +9,7 @@ package tray
 import "C"
 
 import (
+	"context"
 	"os"
 	"runtime"
 	"unsafe"
@@ -40,10 +41,20 @@ func Center() app.Center {
 	return macNotices
 }
 
+// NoticesAllowed asks macOS whether notices are allowed, for a program that is not the app. nil: there is no notification center.
+func NoticesAllowed() func(context.Context) error {
+	if Center() == nil {
+		return nil
+	}
+	return macNotices.Allowed
+}
+
 // nativeNotices calls Objective-C. What a C string points to is copied there before the call returns.
 type nativeNotices struct{}
 
 func (nativeNotices) ask(call uint64) { C.noticesAsk(C.uint64_t(call)) }
+
+func (nativeNotices) state(call uint64) { C.noticesState(C.uint64_t(call)) }
 
 func (nativeNotices) show(call uint64, id, title, body, backend string, buttons bool) {
 	texts := []*C.char{C.CString(id), C.CString(title), C.CString(body), C.CString(backend)}

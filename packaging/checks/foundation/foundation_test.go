@@ -100,6 +100,7 @@ func TestTheAppsObjectiveCRunsOnAnotherFoundation(t *testing.T) {
 	for question, want := range map[string]string{
 		"begin, the center raises": "0", "begin, the center is missing": "0", "begin, the center is there": "1",
 		"ask, well": "well", "ask, denies": "denied", "ask, undecided": "well", "ask, raises late": "well", "ask, later": "well",
+		"state, well": "well", "state, denies": "denied", "state, undecided": "undecided", "state, errors": "well", "state, later": "well",
 		"show, well": "well", "show, denies": "denied", "show, undecided": "undecided", "show, later": "well",
 		"ask, error without a text": "unknown", "show, error without a text": "unknown",
 		"show, no buttons": "well",
@@ -119,6 +120,7 @@ func TestTheAppsObjectiveCRunsOnAnotherFoundation(t *testing.T) {
 		"ask, errors": unErrorHere, "show, errors": unErrorHere,
 		"ask, raises": "not today", "show, raises": "not today", "show, raises late": "not now",
 		"ask, raises at once": "bundleProxyForCurrentProcess", "show, raises at once": "bundleProxyForCurrentProcess",
+		"state, raises": "not today", "state, raises at once": "bundleProxyForCurrentProcess",
 		"show, no identifier": "an identifier is needed",
 		"register, refuses":   "SMAppServiceErrorDomain", "unregister, refuses": "SMAppServiceErrorDomain",
 		"login state, raises": "an.id.login.plist is not in the bundle", "register, raises": "is not in the bundle",

@@ -71,6 +71,8 @@ func call(do func(C.uint64_t)) string {
 
 func ask() string { return call(func(n C.uint64_t) { C.noticesAsk(n) }) }
 
+func state() string { return call(func(n C.uint64_t) { C.noticesState(n) }) }
+
 func show(id, title, body, backend string, buttons bool) string {
 	texts := []*C.char{C.CString(id), C.CString(title), C.CString(body), C.CString(backend)}
 	defer func() {
@@ -113,6 +115,7 @@ func notices() {
 		C.centerIs(m.mode)
 		if m.mode != C.centerMissing { // a message to nil never answers
 			say("ask, "+m.name, ask())
+			say("state, "+m.name, state())
 			say("show, "+m.name, show("1", "chat: ended", "Why", "/b/chat", true))
 		}
 	}
