@@ -22,22 +22,30 @@ type LoginService struct{}
 
 // State is what macOS says of the agent in the bundle.
 func (LoginService) State() (loginitem.State, error) {
-	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State { return loginitem.State(C.loginState(name, problem)) })
+	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State {
+		return loginitem.State(C.loginState(name, problem))
+	})
 }
 
 // Register registers the agent, and returns what macOS says of it then. It starts a second app at once, with --login.
 func (LoginService) Register() (loginitem.State, error) {
-	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State { return loginitem.State(C.loginRegister(name, problem)) })
+	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State {
+		return loginitem.State(C.loginRegister(name, problem))
+	})
 }
 
 // Unregister takes it back. If this process is the agent's job, macOS ends it.
 func (LoginService) Unregister() (loginitem.State, error) {
-	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State { return loginitem.State(C.loginUnregister(name, problem)) })
+	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State {
+		return loginitem.State(C.loginUnregister(name, problem))
+	})
 }
 
 // Legacy is what macOS says of a launch agent in a file.
 func (LoginService) Legacy(path string) (loginitem.State, error) {
-	return asked(path, func(path *C.char, problem **C.char) loginitem.State { return loginitem.State(C.loginLegacyState(path, problem)) })
+	return asked(path, func(path *C.char, problem **C.char) loginitem.State {
+		return loginitem.State(C.loginLegacyState(path, problem))
+	})
 }
 
 // Settings opens System Settings where a person can switch it on.
