@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 // nativeDialogs is macOS's side of asking. No method blocks; what comes of it comes as an answer of that number.
@@ -75,7 +75,7 @@ func (a *asking) show(ctx context.Context, do func(call uint64)) (dialogAnswer, 
 	select {
 	case got := <-answer:
 		if got.problem != "" {
-			return dialogAnswer{}, fmt.Errorf("macOS shows no dialog (%s)", app.Short(got.problem, 200))
+			return dialogAnswer{}, fmt.Errorf("macOS shows no dialog (%s)", words.Short(got.problem, 200))
 		}
 		return got, nil
 	case <-ctx.Done():

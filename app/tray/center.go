@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
@@ -35,7 +36,7 @@ type refusedError struct {
 }
 
 func (e *refusedError) Error() string {
-	text := "macOS did not ask whether Vivarium may show notifications (" + app.Short(e.said, 200) + ")"
+	text := "macOS did not ask whether Vivarium may show notifications (" + words.Short(e.said, 200) + ")"
 	if e.adHoc {
 		text += unsignedWhy
 	}
@@ -153,7 +154,7 @@ func worded(problem string) error {
 	case "denied":
 		return errDenied
 	}
-	return fmt.Errorf("macOS took no notification from Vivarium (%s)", app.Short(problem, 200))
+	return fmt.Errorf("macOS took no notification from Vivarium (%s)", words.Short(problem, 200))
 }
 
 // answered comes on a thread of macOS. An answer that nobody waits for any more is dropped.

@@ -10,12 +10,13 @@ import (
 	"errors"
 	"unsafe"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/login"
 	"github.com/vivarium-app/vivarium/app/loginitem"
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 // LoginPlist is the login agent in the bundle, as SMAppService wants to be told of it.
-const LoginPlist = app.BundleID + ".login.plist"
+const LoginPlist = login.BundleID + ".login.plist"
 
 // LoginService is macOS's service for login items: what it says of ours. Outside of the bundle there is none. Each call may take a while.
 type LoginService struct{}
@@ -63,5 +64,5 @@ func asked(what string, call func(what *C.char, problem **C.char) loginitem.Stat
 		return state, nil
 	}
 	defer C.free(unsafe.Pointer(problem))
-	return state, errors.New(app.Plain(C.GoString(problem)))
+	return state, errors.New(words.Plain(C.GoString(problem)))
 }

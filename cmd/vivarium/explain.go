@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -226,7 +226,7 @@ func printVerdict(w io.Writer, v crash.Verdict, about string, asJSON bool) error
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", v.Summary, v.Kind)
-	for _, row := range [][2]string{{"remedy", v.Remedy}, {"line", v.Line}, {"report", app.Plain(about)}} {
+	for _, row := range [][2]string{{"remedy", v.Remedy}, {"line", v.Line}, {"report", words.Plain(about)}} {
 		if row[1] != "" {
 			fmt.Fprintf(&b, "  %-6s  %s\n", row[0], row[1])
 		}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // On a Mac the keeper is a small bundle of its own, for the sake of who it is: when the app has quit it is the keeper whom macOS holds
@@ -106,7 +108,7 @@ func installBundle(bundle, exe, bin string) (string, error) {
 	if there, err := readBundle(place, true); err == nil && sameFiles(files, there) {
 		return program, nil
 	}
-	if err := os.MkdirAll(bin, 0o700); err != nil {
+	if err := safefile.Folder(bin); err != nil {
 		return "", err
 	}
 	stage, err := os.MkdirTemp(bin, newPrefix)

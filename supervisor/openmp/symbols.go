@@ -18,13 +18,15 @@ func Defines(path, arch string, symbols []string) (missing []string, err error) 
 	if err != nil {
 		return nil, err
 	}
+	gone := map[string]bool{}
 	for _, p := range parts {
 		for _, symbol := range symbols {
 			ok, err := p.symbols.defines(symbol)
 			if err != nil {
 				return nil, fmt.Errorf("looking for %s in %s: %w", symbol, path, err)
 			}
-			if !ok && !slices.Contains(missing, symbol) {
+			if !ok && !gone[symbol] {
+				gone[symbol] = true
 				missing = append(missing, symbol)
 			}
 		}
