@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vivarium-app/vivarium/app/control"
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 func TestNothingInTheAppTrustsAStateFolderThatOthersCanWriteInto(t *testing.T) {
@@ -18,8 +16,6 @@ func TestNothingInTheAppTrustsAStateFolderThatOthersCanWriteInto(t *testing.T) {
 		defer os.RemoveAll(state)
 		require.NoError(t, os.MkdirAll(filepath.Join(state, "b"), 0o700))
 		require.NoError(t, os.Chmod(filepath.Join(state, folder), 0o777))
-		_, err = control.Hold(keeper.BackendFolder(state, "/srv/brain"))
-		require.ErrorContains(t, err, "can be written by other users")
 		_, err = New(Options{State: state, Log: slog.New(slog.DiscardHandler)})
 		require.ErrorContains(t, err, "can be written by other users")
 		if folder == "." {
@@ -31,17 +27,14 @@ func TestNothingInTheAppTrustsAStateFolderThatOthersCanWriteInto(t *testing.T) {
 	}
 }
 
-func TestTheAppsLocksAndItsLogAreNeverReachedThroughALink(t *testing.T) {
+func TestTheAppsLockAndItsLogAreNeverReachedThroughALink(t *testing.T) {
 	state, err := os.MkdirTemp("", "v")
 	require.NoError(t, err)
 	defer os.RemoveAll(state)
 	victim := filepath.Join(state, "victim")
 	require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
-	folder := keeper.BackendFolder(state, "/srv/brain")
-	require.NoError(t, os.MkdirAll(folder, 0o700))
 	for path, act := range map[string]func() error{
-		filepath.Join(folder, "supervisor.lock"): func() error { _, err := control.Hold(folder); return err },
-		filepath.Join(state, "app.lock"):         func() error { _, err := claimSingleInstance(state); return err },
+		filepath.Join(state, "app.lock"): func() error { _, err := claimSingleInstance(state); return err },
 		filepath.Join(state, "vivarium.log"): func() error {
 			_, err := openLog(filepath.Join(state, "vivarium.log"))
 			return err

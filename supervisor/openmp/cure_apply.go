@@ -24,10 +24,10 @@ func (c Cure) Pending() ([]string, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	if err != nil && len(c.Links) == 0 {
-		if !s.empty() {
-			return nil, nil // it is not known whose it is
-		}
+	switch {
+	case err != nil && len(c.Links) == 0 && !s.empty():
+		return nil, nil // it is not known whose it is
+	case err != nil && len(c.Links) == 0:
 		return []string{"remove " + s.path(storeFolder) + ", which an interrupted cure has left empty"}, nil
 	}
 	m, err := s.plan(c, old)
@@ -163,11 +163,8 @@ func (s *store) keep(r replaced) error {
 // replaceable: in the place of the link that is to come is the kept original, or an older link.
 func (s *store) replaceable(r replaced) error {
 	now, err := s.root.Lstat(r.Path)
-	if err != nil {
+	if err != nil || now.Mode().Type() == fs.ModeSymlink {
 		return err
-	}
-	if now.Mode().Type() == fs.ModeSymlink {
-		return nil
 	}
 	if kept, err := s.root.Lstat(in(r.Original)); err != nil || !os.SameFile(now, kept) {
 		return errors.New("it was changed just now")
@@ -311,16 +308,16 @@ func (s *store) discard(m manifest) ([]string, error) {
 // was none.
 func Cured(root string) ([]string, error) {
 	s, err := lookAtStore(root)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && s.folder == nil {
-		if err == nil {
-			s.close()
-		}
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, ErrNotCured
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
+	if s.folder == nil {
+		return nil, ErrNotCured
+	}
 	m, err := s.load()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil // it was interrupted before its first change

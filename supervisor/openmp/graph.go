@@ -18,7 +18,7 @@ type graph struct {
 	links      map[string][]string // paths of links, by the file they lead to
 	names      map[string][]string // paths by install name or SONAME
 	owners     map[string]int      // by path, from the RECORDs
-	folders    map[string]int      // by the path of a module or of a folder of bundled libraries, see folderOf; sharedFolder: of several
+	folders    map[string]int      // by the path of a module or of a folder of bundled libraries; sharedFolder: of several
 	sites      []string            // where the packages are, each once
 	conda      map[string]distribution
 	gone       map[string]bool // paths outside of the walk that are not there, or no library
@@ -70,7 +70,7 @@ func (g *graph) owner(i *image) int {
 			continue
 		}
 		first, _, _ := strings.Cut(rel, "/")
-		folders := []string{folderOf(site, first)}
+		folders := []string{site + "/" + first}
 		if libs, bundled := strings.CutSuffix(first, ".libs"); bundled {
 			folders = append(folders, libsOf(site, libs))
 		}
@@ -89,8 +89,6 @@ func (g *graph) owner(i *image) int {
 
 const sharedFolder = -1
 
-func folderOf(site, module string) string { return site + "/" + module }
-
 // libsOf is the folder in which repair tools put the libraries of a package. The zero byte keeps it apart from a module of that name.
 func libsOf(site, name string) string { return site + "/" + Normal(name) + "\x00libs" }
 
@@ -105,7 +103,7 @@ func (g *graph) own() {
 		}
 		folders := []string{libsOf(r.site, r.Name)}
 		for _, m := range r.Modules {
-			folders = append(folders, folderOf(r.site, m))
+			folders = append(folders, r.site+"/"+m)
 		}
 		for _, folder := range folders {
 			if _, taken := g.folders[folder]; taken {

@@ -164,11 +164,10 @@ func (r *record) contents(dir string) error {
 	var wrong error
 	for name, read := range readers {
 		f, err := safefile.Open(filepath.Join(dir, name))
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
-			continue // each of them may be missing
-		}
 		if err != nil {
-			wrong = errors.Join(wrong, err)
+			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // each of them may be missing
+				wrong = errors.Join(wrong, err)
+			}
 			continue
 		}
 		err = lines(io.LimitReader(f, maxRecord), func(line []byte) bool {

@@ -102,11 +102,9 @@ var systemFolders = sync.OnceValue(func() []string {
 	return dirs
 })
 
-const maxLoaderConfig = 1 << 20 // bytes of one file
-
 // loaderFolders reads ld.so.conf: a folder a line, and include lines with patterns.
 func loaderFolders(file string, depth int) []string {
-	text, err := safefile.Read(file, maxLoaderConfig)
+	text, err := safefile.Read(file, maxMetadata)
 	if err != nil || depth > 4 {
 		return nil
 	}

@@ -30,21 +30,15 @@ const maxContents = 32 << 30
 
 var errContents = errors.New("too much was read of this environment already: it was left out")
 
-// allowance is what may still be read.
-type allowance struct{ left atomic.Int64 }
-
-func newAllowance() *allowance {
-	a := &allowance{}
-	a.left.Store(maxContents)
-	return a
-}
+// allowance is what may be read of all files together.
+type allowance struct{ used atomic.Int64 }
 
 // take asks for a stretch of a file.
 func (a *allowance) take(path string, size int64) error {
 	switch {
 	case size > maxLibrary:
 		return &safefile.SizeError{Path: path, Limit: maxLibrary}
-	case a.left.Add(-size) < 0:
+	case a.used.Add(size) > maxContents:
 		return errContents
 	}
 	return nil

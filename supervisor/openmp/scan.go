@@ -27,7 +27,7 @@ func Scan(ctx context.Context, root string, sites []string, progress func(done i
 	if st, err := os.Stat(real); err != nil || !st.IsDir() {
 		return env, fmt.Errorf("scanning the environment: %s is not a folder", root)
 	}
-	w := &walk{ctx: ctx, progress: progress, may: newAllowance(), seen: map[string]bool{}, above: map[string]bool{}, images: map[string]*image{}}
+	w := &walk{ctx: ctx, progress: progress, may: &allowance{}, seen: map[string]bool{}, above: map[string]bool{}, images: map[string]*image{}}
 	env.Root, env.Sites = real, nil
 	for _, site := range sites {
 		folder, err := filepath.EvalSymlinks(site)

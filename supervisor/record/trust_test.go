@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestWhatIsKeptNeverFollowsALink(t *testing.T) {
+func TestWhatIsRecordedNeverFollowsALink(t *testing.T) {
 	folder := t.TempDir()
 	victim := filepath.Join(folder, "victim")
 	require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
