@@ -18,33 +18,37 @@ import (
 // own line, so that no arrow runs upwards and there is no circle.
 const rooms = `
 assets
+supervisor/crash/mask
+supervisor/crash/paste
+supervisor/crash/report
+supervisor/crash/traceback
 supervisor/safefile
-supervisor/keeper     <- supervisor/safefile
-supervisor/openmp     <- supervisor/safefile
-supervisor/crash      <- supervisor/openmp
-supervisor/python     <- supervisor/crash
-supervisor/config     <- supervisor/keeper supervisor/python
-supervisor/port       <- supervisor/config supervisor/keeper
-supervisor/probe      <- supervisor/config
-supervisor/process    <- supervisor/crash supervisor/keeper supervisor/python
-supervisor/plan       <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python
-supervisor/record     <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/safefile
-supervisor/postmortem <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record
-supervisor            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record
-app/page              <- supervisor/crash supervisor/openmp supervisor/record
-app/words             <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record
-app/control           <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/probe supervisor/process supervisor/record
-app/desktop           <- app/words supervisor/config
-app/login             <- app/desktop app/words
+supervisor/keeper          <- supervisor/safefile
+supervisor/openmp          <- supervisor/safefile
+supervisor/crash           <- supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
+supervisor/python          <- supervisor/crash
+supervisor/config          <- supervisor/keeper supervisor/python
+supervisor/port            <- supervisor/config supervisor/keeper
+supervisor/probe           <- supervisor/config
+supervisor/process         <- supervisor/crash supervisor/keeper supervisor/python
+supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python
+supervisor/record          <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/safefile
+supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record
+supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record
 app/loginitem
-app/setup             <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/python
-app/doctor            <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/process supervisor/python supervisor/record
-app                   <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
-app/terminal          <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port
-app/tray              <- app app/login app/loginitem app/words assets supervisor/openmp
-cmd/vivarium          <- app app/control app/desktop app/doctor app/login app/page app/setup app/terminal app/words assets supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
-cmd/vivarium-keeper   <- supervisor/keeper
-cmd/vivarium-menubar  <- app app/loginitem app/tray supervisor/keeper
+app/page                   <- supervisor/crash supervisor/openmp supervisor/record
+app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record
+app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/probe supervisor/process supervisor/record
+app/desktop                <- app/words supervisor/config
+app/login                  <- app/desktop app/words
+app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/python
+app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/process supervisor/python supervisor/record
+app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
+app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port
+app/tray                   <- app app/login app/loginitem app/words assets supervisor/openmp
+cmd/vivarium               <- app app/control app/desktop app/doctor app/login app/page app/setup app/terminal app/words assets supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
+cmd/vivarium-keeper        <- supervisor/keeper
+cmd/vivarium-menubar       <- app app/loginitem app/tray supervisor/keeper
 `
 
 // pictures are names that a reader would have to look up. They may not come back as names of files, types or functions.
