@@ -11,7 +11,6 @@ import (
 	"unsafe"
 
 	"github.com/vivarium-app/vivarium/app/login"
-	"github.com/vivarium-app/vivarium/app/loginitem"
 	"github.com/vivarium-app/vivarium/app/words"
 )
 
@@ -22,39 +21,39 @@ const LoginPlist = login.BundleID + ".login.plist"
 type LoginService struct{}
 
 // State is what macOS says of the agent in the bundle.
-func (LoginService) State() (loginitem.State, error) {
-	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State {
-		return loginitem.State(C.loginState(name, problem))
+func (LoginService) State() (login.State, error) {
+	return asked(LoginPlist, func(name *C.char, problem **C.char) login.State {
+		return login.State(C.loginState(name, problem))
 	})
 }
 
 // Register registers the agent, and returns what macOS says of it then. It starts a second app at once, with --login.
-func (LoginService) Register() (loginitem.State, error) {
-	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State {
-		return loginitem.State(C.loginRegister(name, problem))
+func (LoginService) Register() (login.State, error) {
+	return asked(LoginPlist, func(name *C.char, problem **C.char) login.State {
+		return login.State(C.loginRegister(name, problem))
 	})
 }
 
 // Unregister takes it back. If this process is the agent's job, macOS ends it.
-func (LoginService) Unregister() (loginitem.State, error) {
-	return asked(LoginPlist, func(name *C.char, problem **C.char) loginitem.State {
-		return loginitem.State(C.loginUnregister(name, problem))
+func (LoginService) Unregister() (login.State, error) {
+	return asked(LoginPlist, func(name *C.char, problem **C.char) login.State {
+		return login.State(C.loginUnregister(name, problem))
 	})
 }
 
 // Legacy is what macOS says of a launch agent in a file.
-func (LoginService) Legacy(path string) (loginitem.State, error) {
-	return asked(path, func(path *C.char, problem **C.char) loginitem.State {
-		return loginitem.State(C.loginLegacyState(path, problem))
+func (LoginService) Legacy(path string) (login.State, error) {
+	return asked(path, func(path *C.char, problem **C.char) login.State {
+		return login.State(C.loginLegacyState(path, problem))
 	})
 }
 
 // Settings opens System Settings where a person can switch it on.
 func (LoginService) Settings() { C.loginOpenSettings() }
 
-func asked(what string, call func(what *C.char, problem **C.char) loginitem.State) (loginitem.State, error) {
+func asked(what string, call func(what *C.char, problem **C.char) login.State) (login.State, error) {
 	if !inBundle() {
-		return loginitem.Unavailable, nil
+		return login.Unavailable, nil
 	}
 	w := C.CString(what)
 	defer C.free(unsafe.Pointer(w))

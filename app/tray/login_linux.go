@@ -2,22 +2,22 @@
 
 package tray
 
-import "github.com/vivarium-app/vivarium/app/loginitem"
+import "github.com/vivarium-app/vivarium/app/login"
 
 // LoginService is macOS's service for login items. There is none here.
 type LoginService struct{}
 
 // State is what macOS says of the agent in the bundle.
-func (LoginService) State() (loginitem.State, error) { return loginitem.Unavailable, nil }
+func (LoginService) State() (login.State, error) { return login.Unavailable, nil }
 
 // Register registers the agent.
-func (LoginService) Register() (loginitem.State, error) { return loginitem.Unavailable, nil }
+func (LoginService) Register() (login.State, error) { return login.Unavailable, nil }
 
 // Unregister takes it back.
-func (LoginService) Unregister() (loginitem.State, error) { return loginitem.Unavailable, nil }
+func (LoginService) Unregister() (login.State, error) { return login.Unavailable, nil }
 
 // Legacy is what macOS says of a launch agent in a file.
-func (LoginService) Legacy(string) (loginitem.State, error) { return loginitem.Unavailable, nil }
+func (LoginService) Legacy(string) (login.State, error) { return login.Unavailable, nil }
 
 // Settings opens System Settings where a person can switch it on.
 func (LoginService) Settings() {}

@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/vivarium-app/vivarium/app/loginitem"
+	"github.com/vivarium-app/vivarium/app/login"
 )
 
 // askTime is how long macOS may take for an answer.
@@ -15,16 +15,16 @@ const askTime = 10 * time.Second
 
 // loginItems is macOS's service for login items.
 type loginItems interface {
-	State() (loginitem.State, error)
-	Register() (loginitem.State, error)
-	Unregister() (loginitem.State, error)
-	Legacy(file string) (loginitem.State, error)
+	State() (login.State, error)
+	Register() (login.State, error)
+	Unregister() (login.State, error)
+	Legacy(file string) (login.State, error)
 }
 
 // tellLoginItem does what is asked, and prints what macOS says of the item then. The command line has no Objective-C, and macOS answers an
 // app about itself alone: so the app's own program is asked.
 func tellLoginItem(s loginItems, what string, out io.Writer) error {
-	var state loginitem.State
+	var state login.State
 	var problem error
 	switch what {
 	case "status":
@@ -43,17 +43,17 @@ func tellLoginItem(s loginItems, what string, out io.Writer) error {
 	return line(out, said)
 }
 
-func meaning(s loginitem.State) string {
+func meaning(s login.State) string {
 	switch s {
-	case loginitem.NotRegistered:
+	case login.NotRegistered:
 		return "off"
-	case loginitem.Enabled:
+	case login.Enabled:
 		return "on"
-	case loginitem.RequiresApproval:
+	case login.RequiresApproval:
 		return "switched off in System Settings"
-	case loginitem.NotFound:
+	case login.NotFound:
 		return "unknown to macOS"
-	case loginitem.Unavailable:
+	case login.Unavailable:
 		return "not available"
 	}
 	return "failed"

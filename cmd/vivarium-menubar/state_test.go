@@ -9,38 +9,38 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app/loginitem"
+	"github.com/vivarium-app/vivarium/app/login"
 )
 
 type items struct {
-	state loginitem.State
+	state login.State
 	err   error
 	asked string
 }
 
-func (i *items) answer(what string) (loginitem.State, error) {
+func (i *items) answer(what string) (login.State, error) {
 	i.asked = what
 	return i.state, i.err
 }
 
-func (i *items) State() (loginitem.State, error)             { return i.answer("state") }
-func (i *items) Register() (loginitem.State, error)          { return i.answer("register") }
-func (i *items) Unregister() (loginitem.State, error)        { return i.answer("unregister") }
-func (i *items) Legacy(file string) (loginitem.State, error) { return i.answer(file) }
+func (i *items) State() (login.State, error)             { return i.answer("state") }
+func (i *items) Register() (login.State, error)          { return i.answer("register") }
+func (i *items) Unregister() (login.State, error)        { return i.answer("unregister") }
+func (i *items) Legacy(file string) (login.State, error) { return i.answer(file) }
 
 func TestWhatMacOSSaysOfTheLoginItemIsALineOfJSON(t *testing.T) {
 	for _, c := range []struct {
 		what, asked string
-		state       loginitem.State
+		state       login.State
 		err         error
 		want        string
 	}{
-		{"status", "state", loginitem.Enabled, nil, `{"means":"on","state":1}`},
-		{"register", "register", loginitem.NotFound, errors.New("not permitted"), `{"means":"unknown to macOS","problem":"not permitted","state":3}`},
-		{"unregister", "unregister", loginitem.NotRegistered, nil, `{"means":"off","state":0}`},
-		{"/Users/a/x.plist", "/Users/a/x.plist", loginitem.RequiresApproval, nil, `{"means":"switched off in System Settings","state":2}`},
-		{"status", "state", loginitem.Unavailable, nil, `{"means":"not available","state":-1}`},
-		{"status", "state", loginitem.Failed, errors.New("NSException"), `{"means":"failed","problem":"NSException","state":-2}`},
+		{"status", "state", login.Enabled, nil, `{"means":"on","state":1}`},
+		{"register", "register", login.NotFound, errors.New("not permitted"), `{"means":"unknown to macOS","problem":"not permitted","state":3}`},
+		{"unregister", "unregister", login.NotRegistered, nil, `{"means":"off","state":0}`},
+		{"/Users/a/x.plist", "/Users/a/x.plist", login.RequiresApproval, nil, `{"means":"switched off in System Settings","state":2}`},
+		{"status", "state", login.Unavailable, nil, `{"means":"not available","state":-1}`},
+		{"status", "state", login.Failed, errors.New("NSException"), `{"means":"failed","problem":"NSException","state":-2}`},
 	} {
 		i := &items{state: c.state, err: c.err}
 		var out bytes.Buffer

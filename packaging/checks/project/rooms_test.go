@@ -35,20 +35,19 @@ supervisor/plan            <- supervisor/config supervisor/crash supervisor/keep
 supervisor/record          <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/safefile
 supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record
 supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record
-app/loginitem
 app/page                   <- supervisor/crash supervisor/openmp supervisor/record
 app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/probe supervisor/process supervisor/record
 app/desktop                <- app/words supervisor/config
-app/login                  <- app/desktop app/words
+app/login                  <- app/desktop app/words supervisor/safefile
 app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/python
 app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/process supervisor/python supervisor/record
 app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port
-app/tray                   <- app app/login app/loginitem app/words assets supervisor/openmp
+app/tray                   <- app app/login app/words assets supervisor/openmp
 cmd/vivarium               <- app app/control app/desktop app/doctor app/login app/page app/setup app/terminal app/words assets supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
 cmd/vivarium-keeper        <- supervisor/keeper
-cmd/vivarium-menubar       <- app app/loginitem app/tray supervisor/keeper
+cmd/vivarium-menubar       <- app app/login app/tray supervisor/keeper
 `
 
 // pictures are names that a reader would have to look up. They may not come back as names of files, types or functions.

@@ -1,7 +1,4 @@
-// Package loginitem decides how the app is started at login on a Mac: by macOS's own service for it (13 and later) or by a launch agent in a
-// file (12, and where the service refuses), what the system says of either, and what has to be done when the one wish of the person,
-// on or off, and the system differ. It knows no Objective-C and writes no property list: both are handed in. Begin with Decide.
-package loginitem
+package login
 
 import (
 	"errors"
@@ -62,7 +59,7 @@ func Decide(want bool, s Seen, refused bool) []Step {
 		return off(s)
 	}
 	if s.Service == Unavailable || s.Service == Failed || refused {
-		if s.File && s.FileStartsUs {
+		if s.File && s.FileStartsUs && !s.FileDisabled {
 			return nil
 		}
 		return []Step{WriteFile}

@@ -1,4 +1,4 @@
-package loginitem
+package login
 
 import (
 	"errors"
