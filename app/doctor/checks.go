@@ -153,12 +153,22 @@ func (e *examiner) login() {
 	switch st, err := item.Status(); {
 	case err != nil:
 		e.warn("VIV018", err.Error(), "switch it off and on again: vivarium login off, vivarium login on")
+		return
 	case st.Gone:
 		e.warn("VIV018", st.Other+" starts at login and is not there any more", "`vivarium login on` lets this one start")
+		return
 	case st.Other != "":
 		e.warn("VIV018", "another program starts at login: "+st.Other, "`vivarium login on` lets this one start instead")
-	case st.Enabled:
+		return
+	}
+	setting := login.Setting{Item: item, Items: login.InApp(e.goos, exe), State: e.state, Build: keeper.Version}
+	switch st, err := setting.Status(); {
+	case err != nil:
+		e.warn("VIV018", err.Error(), "")
+	case st.On:
 		e.pass("VIV018", "Vivarium starts at login")
+	case st.Words != "":
+		e.pass("VIV018", st.Words)
 	default:
 		e.pass("VIV018", "off")
 	}
@@ -167,6 +177,10 @@ func (e *examiner) login() {
 func (e *examiner) notices() {
 	if err := desktop.NoDesktop(runtime.GOOS, os.Getenv, desktop.Exists); err != nil {
 		e.warn("VIV019", err.Error(), "crashes are told in the terminal, in the log and by `vivarium status` all the same")
+		return
+	}
+	if desktop.HiddenIcon(e.state) {
+		e.warn("VIV019", desktop.IconHidden, "")
 		return
 	}
 	e.pass("VIV019", "Send Test Notification in the menu shows whether they are seen")

@@ -61,7 +61,7 @@ var checkNames = []struct{ code, name, what string }{
 	{"VIV016", "open files", "how many files a server may open"},
 	{"VIV017", "left behind", "named semaphores and OpenMP's marks of processes that are dead"},
 	{"VIV018", "login item", "what starts at login is this Vivarium"},
-	{"VIV019", "notices", "there is a desktop to show notices on"},
+	{"VIV019", "notices", "there is a desktop to show notices on, and the icon can be seen"},
 	{"VIV020", "keeper", "the program that keeps Python is installed"},
 	{"VIV021", "start", "what else is worth knowing before a start"},
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // LoginPlist is the login agent in the bundle, as SMAppService wants to be told of it.
-const LoginPlist = login.BundleID + ".login.plist"
+const LoginPlist = login.ServiceLabel + ".plist"
 
 // LoginService is macOS's service for login items: what it says of ours. Outside of the bundle there is none. Each call may take a while.
 type LoginService struct{}

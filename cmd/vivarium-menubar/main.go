@@ -41,7 +41,8 @@ func run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 	defer stop()
-	a, err := app.New(app.Options{Desktop: app.Desktop{Copy: tray.Copy, Awake: tray.Awake, Folder: tray.Folder, Ask: tray.Ask, Tell: tray.Tell}, Center: tray.Center()})
+	around := app.Desktop{Copy: tray.Copy, Awake: tray.Awake, Folder: tray.Folder, Ask: tray.Ask, Tell: tray.Tell, Items: tray.LoginService{}}
+	a, err := app.New(app.Options{Desktop: around, Center: tray.Center(), AtLogin: o.login, Welcome: !o.login && !o.demo})
 	switch {
 	case errors.Is(err, app.ErrRunning):
 		if !o.login {

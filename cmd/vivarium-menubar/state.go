@@ -13,17 +13,9 @@ import (
 // askTime is how long macOS may take for an answer.
 const askTime = 10 * time.Second
 
-// loginItems is macOS's service for login items.
-type loginItems interface {
-	State() (login.State, error)
-	Register() (login.State, error)
-	Unregister() (login.State, error)
-	Legacy(file string) (login.State, error)
-}
-
 // tellLoginItem does what is asked, and prints what macOS says of the item then. The command line has no Objective-C, and macOS answers an
 // app about itself alone: so the app's own program is asked.
-func tellLoginItem(s loginItems, what string, out io.Writer) error {
+func tellLoginItem(s login.Items, what string, out io.Writer) error {
 	var state login.State
 	var problem error
 	switch what {

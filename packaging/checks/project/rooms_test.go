@@ -38,7 +38,7 @@ supervisor                 <- supervisor/config supervisor/crash supervisor/keep
 app/page                   <- supervisor/crash supervisor/openmp supervisor/record
 app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/probe supervisor/process supervisor/record
-app/desktop                <- app/words supervisor/config
+app/desktop                <- app/words supervisor/config supervisor/safefile
 app/login                  <- app/desktop app/words supervisor/safefile
 app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/python
 app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/process supervisor/python supervisor/record
