@@ -51,9 +51,6 @@ type stage struct {
 	hidden   chan bool
 }
 
-func (s *stage) Reopened() <-chan struct{} { return s.reopened }
-func (s *stage) Hidden() <-chan bool       { return s.hidden }
-
 func (s *stage) Show(m Menu) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

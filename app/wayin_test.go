@@ -14,6 +14,9 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
+func (s *stage) Reopened() <-chan struct{} { return s.reopened }
+func (s *stage) Hidden() <-chan bool       { return s.hidden }
+
 // pagesOf makes pages by name alone.
 func pagesOf(_ context.Context, args ...string) (string, error) {
 	return "/" + strings.Join(args, " ") + ".html", nil

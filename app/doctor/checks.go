@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -14,6 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/login"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -193,4 +195,30 @@ func (e *examiner) keeper() {
 		return
 	}
 	e.pass("VIV020", exe)
+}
+
+// privacy: macOS asks a person before a program gets into some folders, once, and answers "operation not permitted" ever after a no. What this
+// program may is not what the app may: so a guarded folder is worth a word even if it can be read.
+func (e *examiner) privacy(home func() (string, error), list func(string) ([]os.DirEntry, error)) {
+	if e.goos != "darwin" {
+		return
+	}
+	h, err := home()
+	if err != nil {
+		return
+	}
+	dir := e.config.Dir
+	name, pane, guarded := crash.Guarded(h, dir)
+	_, err = list(dir)
+	where := "switch Vivarium on in System Settings → Privacy & Security → " + pane
+	switch {
+	case errors.Is(err, unix.EPERM) && guarded:
+		e.fail("VIV022", "macOS does not let this program into "+name+": "+dir, where+" (in a terminal: your terminal app), or move the folder out of "+name)
+	case errors.Is(err, unix.EPERM):
+		e.fail("VIV022", "macOS does not let this program into "+dir, "switch Vivarium on in System Settings → Privacy & Security → Full Disk Access, or move the folder to your home folder")
+	case guarded:
+		e.warn("VIV022", "the backend is in "+name+", which macOS guards: it asks once, and a No stays", where+" if the server says “Operation not permitted”, or move the folder out of "+name)
+	default:
+		e.pass("VIV022", "macOS does not guard "+dir)
+	}
 }

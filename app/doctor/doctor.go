@@ -64,6 +64,7 @@ var checkNames = []struct{ code, name, what string }{
 	{"VIV019", "notices", "there is a desktop to show notices on, and the icon can be seen"},
 	{"VIV020", "keeper", "the program that keeps Python is installed"},
 	{"VIV021", "start", "what else is worth knowing before a start"},
+	{"VIV022", "privacy", "on a Mac: whether the backend's folder is one that macOS guards, and the pane that lets Vivarium in"},
 }
 
 // CheckCodes are the codes with their names and what each looks at, for documentation.
@@ -133,6 +134,7 @@ func Diagnose(ctx context.Context, state, dir string, progress func(files int)) 
 	e.login()
 	e.notices()
 	e.keeper()
+	e.privacy(os.UserHomeDir, os.ReadDir)
 	for _, w := range e.plan.Warnings {
 		e.warn("VIV021", w, "")
 	}
