@@ -20,6 +20,8 @@ endif
 # A screen to show it on: a Mac always has one.
 screen := $(if $(filter Darwin,$(os)),yes,$(if $(DISPLAY)$(WAYLAND_DISPLAY),yes))
 race   := $(shell command -v cc >/dev/null && echo -race)
+# As Go calls this processor.
+chip    = $(shell go env GOARCH)
 
 ifeq ($(tray),yes)
 programs := bin/vivarium bin/vivarium-keeper bin/vivarium-menubar
@@ -29,7 +31,7 @@ programs := bin/vivarium bin/vivarium-keeper
 packages  = $$(go list -e ./... | grep -v -e '/app/tray$$' -e '/cmd/vivarium-menubar$$')
 endif
 
-.PHONY: help run build test e2e soak bench wheels servers lint clean go tray-or-line
+.PHONY: help run build test e2e soak bench wheels servers lint clean go tray-or-line python-or-line
 
 help:
 	@echo 'make run     build Vivarium and start it on the demo backend'
@@ -62,6 +64,12 @@ bin/vivarium-menubar: $(sources) | go
 
 build: go tray-or-line $(programs)
 
+# A Mac shows no icon for a program outside of a bundle, so there the app is made, for this chip alone, and its program is run.
+ifeq ($(os)$(tray),Darwinyes)
+run: go python-or-line
+	@$(MAKE) app arch=$(chip)
+	@dist/$(chip)/Vivarium.app/Contents/MacOS/Vivarium --demo
+else
 run: build
 ifneq ($(tray)$(screen),yesyes)
 	$(if $(screen),,@echo 'There is no display: Vivarium runs in the terminal. Ctrl-C stops it.')
@@ -69,6 +77,11 @@ ifneq ($(tray)$(screen),yesyes)
 else
 	@bin/vivarium-menubar --demo
 endif
+endif
+
+# The demo is a Python server. Apple's /usr/bin/python3 is one only where the command line tools are, and else asks to install them.
+python-or-line:
+	@command -v python3 >/dev/null && { test "$$(command -v python3)" != /usr/bin/python3 || xcode-select -p >/dev/null 2>&1; } || echo 'The demo needs a Python: brew install python, or https://www.python.org/downloads'
 
 test: go tray-or-line
 	@$(test) $(race) -run '$(pattern)' $(packages)

@@ -249,27 +249,30 @@ func (a *App) askAdd() {
 		a.tell("Add Backend", fmt.Sprintf("The menu has room for %d backends: remove one first.", words.MaxBackends))
 		return
 	}
-	a.ask(func(ctx context.Context) error {
-		dir, err := a.desktop.Folder(ctx, "Choose the folder of your Python server")
-		if err != nil || dir == "" {
+	a.ask(a.chooseBackend)
+}
+
+// chooseBackend is the dialog behind Add Backend.
+func (a *App) chooseBackend(ctx context.Context) error {
+	dir, err := a.desktop.Folder(ctx, "Choose the folder of your Python server")
+	if err != nil || dir == "" {
+		return err
+	}
+	found, err := setup.Inspect(dir, false)
+	if err != nil {
+		return err
+	}
+	if !found.Configured {
+		yes, err := a.desktop.Ask(ctx, "Add Backend", found.Question(), "Add")
+		if err != nil || !yes {
 			return err
 		}
-		found, err := setup.Inspect(dir, false)
-		if err != nil {
+		if _, err := found.Write(setup.WriteOptions{Force: true, Environment: true}); err != nil {
 			return err
 		}
-		if !found.Configured {
-			yes, err := a.desktop.Ask(ctx, "Add Backend", found.Question(), "Add")
-			if err != nil || !yes {
-				return err
-			}
-			if _, err := found.Write(setup.WriteOptions{Force: true, Environment: true}); err != nil {
-				return err
-			}
-		}
-		a.post(func() { a.addAndStart(found.Dir, false) })
-		return nil
-	})
+	}
+	a.post(func() { a.addAndStart(found.Dir, false) })
+	return nil
 }
 
 func (a *App) tryDemo() {

@@ -21,7 +21,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
-// ErrRunning: another app with the same state folder runs already, and was told that somebody called for it.
+// ErrRunning: another app with the same state folder runs already, and was told that somebody called for it, unless Options.AtLogin.
 var ErrRunning = errors.New("vivarium is already running")
 
 // quitTime is how long a Quit waits for the backends; the keepers end what is left alone.
@@ -34,6 +34,8 @@ type Options struct {
 	Log     *slog.Logger // If nil, <state>/vivarium.log
 	Desktop Desktop      // what is around the menu; each function that is nil is the real one
 	Center  Center       // tells notices. If nil, the desktop's on Linux, where it has buttons, and none on a Mac
+	AtLogin bool         // launchd starts this app, not a person: if another one runs, it is not asked to show itself
+	Welcome bool         // the first start of all says where the icon is, and what to do
 	Pages   Pages        // makes pages. If nil, the command-line program does
 	// Supervise makes the supervisor of the backend in dir. If nil, the real one.
 	Supervise func(dir string) control.Supervision
@@ -84,7 +86,7 @@ func New(o Options) (*App, error) {
 	if err := keeper.CheckState(a.state); err != nil {
 		return nil, err
 	}
-	only, err := claimSingleInstance(a.state)
+	only, err := claimSingleInstance(a.state, o.AtLogin)
 	if err != nil {
 		return nil, err
 	}
@@ -138,6 +140,7 @@ func (a *App) Close() {
 // or, where that cannot, with notify, which may block; if it is nil, it is the desktop's plain way. Run returns nil after a Quit, after Quit and
 // Leave Running, and when ctx ends, which is a Quit, too.
 func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
+	defer a.desktop.EndLogin() // the very last: it may end this process
 	defer a.Close()
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	a.ctx, a.view = inner, view
@@ -150,12 +153,13 @@ func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
 	a.work.Go(func() { a.single.serve(inner, func() { a.post(a.calledAgain) }) })
 	a.work.Go(func() { a.stayAwake(inner) })
 	a.log.Info("started", "pid", os.Getpid(), "state", a.state, "version", keeper.Version)
-	go a.readSettings()
+	go a.startSettings()
 	a.tellBrokenList()
 	a.tellTranslocated(os.Executable)
 	for _, dir := range a.backends.All() {
 		a.join(dir)
 	}
+	a.welcomeOnce()
 	a.loop(ctx)
 	a.log.Info("ended", "pid", os.Getpid(), "left_running", a.leave)
 	return nil
@@ -170,6 +174,7 @@ func (a *App) loop(ctx context.Context) {
 	if a.center != nil {
 		clicks = a.center.Clicks()
 	}
+	reopened, hidden := a.beside()
 	for !a.over(time.Now()) {
 		select {
 		case <-asked:
@@ -181,6 +186,10 @@ func (a *App) loop(ctx context.Context) {
 			a.act(click)
 		case click := <-clicks:
 			a.actNotice(click)
+		case <-reopened:
+			a.reopen()
+		case is := <-hidden:
+			a.iconHidden(is)
 		case <-timer.C:
 		}
 		now := time.Now()
@@ -281,8 +290,4 @@ func (a *App) tellBrokenList() {
 	if b := a.backends.Broken; b != nil {
 		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: words.Short(words.Sentences(b.Error(), "Add them again"), maxNoticeBody), Icon: IconUnhealthy})
 	}
-}
-
-func (a *App) calledAgain() {
-	a.notifier.Tell(Notice{Title: "Vivarium is already running", Body: "Its icon is in the menu bar.", Icon: IconHealthy})
 }

@@ -44,6 +44,11 @@ type stage struct {
 	tool    bool
 	quiet   bool
 	fail    error
+
+	pages    Pages
+	welcome  bool
+	reopened chan struct{}
+	hidden   chan bool
 }
 
 func (s *stage) Show(m Menu) {
@@ -186,9 +191,14 @@ func play(t *testing.T, dirs ...string) *stage {
 // playWith starts an app that has a center.
 func playWith(t *testing.T, center Center, dirs ...string) *stage {
 	t.Helper()
-	s := &stage{
-		t: t, state: filepath.Join(testkit.ShortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*testkit.Puppet{}, done: make(chan error, 1), center: center,
-	}
+	return playAs(t, &stage{center: center}, dirs...)
+}
+
+// playAs starts an app on a stage that is set already.
+func playAs(t *testing.T, s *stage, dirs ...string) *stage {
+	t.Helper()
+	s.t, s.state, s.actions, s.done = t, filepath.Join(testkit.ShortDir(t), "s"), make(chan Action, 16), make(chan error, 1)
+	s.puppets = map[string]*testkit.Puppet{}
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
 	for _, d := range dirs {
@@ -200,7 +210,7 @@ func playWith(t *testing.T, center Center, dirs ...string) *stage {
 
 func (s *stage) start() {
 	s.t.Helper()
-	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise, Center: s.center})
+	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise, Center: s.center, Pages: s.pages, Welcome: s.welcome})
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
@@ -477,10 +487,11 @@ func TestTheAppsLogIsBounded(t *testing.T) {
 }
 
 func TestProgramsAreLookedForBesideAndInTheBundle(t *testing.T) {
-	require.Equal(t, []string{"/V.app/Contents/Helpers/vivarium-keeper", "/V.app/Contents/MacOS/vivarium-keeper", "/V.app/Contents/Helpers/vivarium-keeper"},
+	require.Equal(t, []string{"/V.app/Contents/Helpers/vivarium-keeper", "/V.app/Contents/MacOS/vivarium-keeper", "/V.app/Contents/Helpers/vivarium-keeper",
+		"/V.app/Contents/Helpers/Vivarium Keeper.app/Contents/MacOS/vivarium-keeper"},
 		desktop.ProgramPaths("/V.app/Contents/Helpers", desktop.KeeperProgram))
 	require.Contains(t, desktop.ProgramPaths("/V.app/Contents/Helpers", desktop.MenubarProgram), "/V.app/Contents/MacOS/Vivarium")
-	require.Contains(t, desktop.ProgramPaths("/V.app/Contents/MacOS", desktop.KeeperProgram), "/V.app/Contents/Helpers/vivarium-keeper")
+	require.Contains(t, desktop.ProgramPaths("/V.app/Contents/MacOS", desktop.KeeperProgram), "/V.app/Contents/Helpers/Vivarium Keeper.app/Contents/MacOS/vivarium-keeper")
 	_, err := desktop.Program("vivarium-nonsense")
 	var missing *desktop.MissingError
 	require.ErrorAs(t, err, &missing)

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/login"
 )
 
 // Desktop is the desktop around the menu. Every function may block, and is never called from the loop; those that are nil are the
@@ -23,6 +24,12 @@ type Desktop struct {
 
 	Login    func() (on, possible bool) // the app starts at login; it can be made to
 	SetLogin func(on bool) error
+	// MendLogin is called at the start: what starts the app at login may have been lost. EndLogin is the last thing of all: to switch it off
+	// may end this process.
+	MendLogin func() error
+	EndLogin  func()
+	// Items is macOS's service for login items. If nil, there is none.
+	Items login.Items
 
 	Tool    func() (on, possible bool) // the command line is linked to where shells look; it can be
 	SetTool func(on bool) (said string, err error)

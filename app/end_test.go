@@ -102,7 +102,9 @@ func TestQuitAndLeaveRunningStopsNothing(t *testing.T) {
 func TestASecondAppTellsTheFirstAndLeaves(t *testing.T) {
 	s := play(t)
 	s.status("Add a backend")
-	_, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})
+	_, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), AtLogin: true})
+	require.ErrorIs(t, err, ErrRunning)
+	_, err = New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})
 	require.ErrorIs(t, err, ErrRunning)
 	testkit.Eventually(t, "it is told", func() bool { return s.told("already running") })
 	s.clickTail(TailQuit)

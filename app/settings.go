@@ -2,12 +2,23 @@ package app
 
 import (
 	"context"
+	"errors"
 	"runtime"
+	"time"
 
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/login"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
+
+// startSettings brings back what the system has lost of them, and reads them.
+func (a *App) startSettings() {
+	if err := a.desktop.MendLogin(); err != nil {
+		a.log.Error("launch at login", "error", err)
+	}
+	a.readSettings()
+}
 
 // readSettings asks the system about what the menu shows beside the backends, which may take a while.
 func (a *App) readSettings() {
@@ -48,9 +59,7 @@ func (a *App) toggleTool() {
 
 // orRealSettings fills in those of this system.
 func (d *Desktop) orRealSettings(state string) {
-	if d.Login == nil {
-		d.Login, d.SetLogin = loginNow, setLogin
-	}
+	d.orRealLogin(state)
 	if d.Tool == nil {
 		d.Tool, d.SetTool = toolNow, setTool
 	}
@@ -67,35 +76,66 @@ func (d *Desktop) orRealSettings(state string) {
 	}
 }
 
-// LoginItem is the login item of the menu-bar program beside this one.
-func LoginItem() (login.Item, error) {
-	exe, err := desktop.Program(desktop.MenubarProgram)
-	if err != nil {
-		return login.Item{}, err
-	}
-	return login.New(exe, "")
-}
+// endTime is how long macOS may take at the very end: a logout does not wait.
+const endTime = 2 * time.Second
 
-// loginNow mends a login item whose program has moved, and says whether there is one. One that cannot be read can still be written.
-func loginNow() (on, possible bool) {
-	l, err := LoginItem()
-	if err != nil {
-		return false, false
+// orRealLogin fills in launch at login.
+func (d *Desktop) orRealLogin(state string) {
+	if d.MendLogin == nil {
+		d.MendLogin = func() error { return nil }
 	}
-	_, _ = l.Mend() // what stands in the way shows in the status
-	st, err := l.Status()
-	return err == nil && st.Enabled, true
-}
-
-func setLogin(on bool) error {
-	l, err := LoginItem()
+	if d.EndLogin == nil {
+		d.EndLogin = func() {}
+	}
+	if d.Login != nil {
+		return
+	}
+	setting, err := LoginSetting(state, d.Items)
 	if err != nil {
+		d.Login = func() (on, possible bool) { return false, false }
+		d.SetLogin = func(bool) error { return err }
+		return
+	}
+	items := d.Items
+	d.Login = func() (on, possible bool) {
+		st, err := setting.Status() // one that cannot be read can still be written
+		return err == nil && st.On, true
+	}
+	d.SetLogin = func(on bool) error {
+		err := setting.Set(on)
+		if s, ok := items.(interface{ Settings() }); ok && errors.Is(err, login.ErrSwitchedOff) {
+			s.Settings() // where a person can switch it on
+		}
 		return err
 	}
-	if on {
-		return l.On()
+	d.MendLogin = setting.Mend
+	d.EndLogin = func() {
+		done := make(chan struct{})
+		go func() {
+			_ = setting.End() // the next start tries again
+			close(done)
+		}()
+		select {
+		case <-done:
+		case <-time.After(endTime):
+		}
 	}
-	return l.Off()
+}
+
+// LoginSetting is Launch at Login of the menu-bar program beside this one. If items is nil, that program is asked, if it is in an app.
+func LoginSetting(state string, items login.Items) (*login.Setting, error) {
+	exe, err := desktop.Program(desktop.MenubarProgram)
+	if err != nil {
+		return nil, err
+	}
+	item, err := login.New(exe, "")
+	if err != nil {
+		return nil, err
+	}
+	if items == nil {
+		items = login.InApp(runtime.GOOS, exe)
+	}
+	return &login.Setting{Item: item, Items: items, State: state, Build: keeper.Version}, nil
 }
 
 func toolNow() (on, possible bool) {

@@ -21,12 +21,14 @@ type singleInstance struct {
 // showWord is what a second instance says.
 const showWord = "show\n"
 
-// claimSingleInstance returns ErrRunning if another app has the state folder; that one is told.
-func claimSingleInstance(state string) (*singleInstance, error) {
+// claimSingleInstance returns ErrRunning if another app has the state folder; that one is told, unless this one is quiet: nobody called for it.
+func claimSingleInstance(state string, quiet bool) (*singleInstance, error) {
 	at := filepath.Join(state, "app.ctl")
 	lock, err := keeper.Lock(filepath.Join(state, "app.lock"))
 	if errors.Is(err, keeper.ErrLocked) {
-		askToShow(at)
+		if !quiet {
+			askToShow(at)
+		}
 		return nil, ErrRunning
 	}
 	if err != nil {

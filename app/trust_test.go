@@ -34,7 +34,7 @@ func TestTheAppsLockAndItsLogAreNeverReachedThroughALink(t *testing.T) {
 	victim := filepath.Join(state, "victim")
 	require.NoError(t, os.WriteFile(victim, []byte("precious"), 0o600))
 	for path, act := range map[string]func() error{
-		filepath.Join(state, "app.lock"): func() error { _, err := claimSingleInstance(state); return err },
+		filepath.Join(state, "app.lock"): func() error { _, err := claimSingleInstance(state, false); return err },
 		filepath.Join(state, "vivarium.log"): func() error {
 			_, err := openLog(filepath.Join(state, "vivarium.log"))
 			return err

@@ -51,9 +51,13 @@ func ProgramPaths(dir, name string) []string {
 	if name == MenubarProgram {
 		bundled = bundledMenubar
 	}
-	return []string{
+	paths := []string{
 		filepath.Join(dir, name),
 		filepath.Join(contents, "MacOS", bundled),
 		filepath.Join(contents, "Helpers", bundled),
 	}
+	if name == KeeperProgram { // the program of a bundle of its own, which is copied with it
+		paths = append(paths, filepath.Join(contents, "Helpers", "Vivarium Keeper.app", "Contents", "MacOS", name))
+	}
+	return paths
 }

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/login"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -176,12 +178,22 @@ func (e *examiner) login() {
 	switch st, err := item.Status(); {
 	case err != nil:
 		e.warn("VIV018", err.Error(), "switch it off and on again: vivarium login off, vivarium login on")
+		return
 	case st.Gone:
 		e.warn("VIV018", st.Other+" starts at login and is not there any more", "`vivarium login on` lets this one start")
+		return
 	case st.Other != "":
 		e.warn("VIV018", "another program starts at login: "+st.Other, "`vivarium login on` lets this one start instead")
-	case st.Enabled:
+		return
+	}
+	setting := login.Setting{Item: item, Items: login.InApp(e.goos, exe), State: e.state, Build: keeper.Version}
+	switch st, err := setting.Status(); {
+	case err != nil:
+		e.warn("VIV018", err.Error(), "")
+	case st.On:
 		e.pass("VIV018", "Vivarium starts at login")
+	case st.Words != "":
+		e.pass("VIV018", st.Words)
 	default:
 		e.pass("VIV018", "off")
 	}
@@ -190,6 +202,10 @@ func (e *examiner) login() {
 func (e *examiner) notices() {
 	if err := desktop.NoDesktop(runtime.GOOS, os.Getenv, desktop.Exists); err != nil {
 		e.warn("VIV019", err.Error(), "crashes are told in the terminal, in the log and by `vivarium status` all the same")
+		return
+	}
+	if desktop.HiddenIcon(e.state) {
+		e.warn("VIV019", desktop.IconHidden, "")
 		return
 	}
 	e.pass("VIV019", "Send Test Notification in the menu shows whether they are seen")
@@ -224,4 +240,30 @@ func (e *examiner) stopSignal() {
 	}
 	e.warn("VIV021", fmt.Sprintf("%s stops well on %s, and is stopped with %s", server, keeper.SignalName(fits), keeper.SignalName(e.config.Stop.Signal)),
 		fmt.Sprintf("write signal = %q under [stop] in vivarium.toml", keeper.SignalName(fits)))
+}
+
+// privacy: macOS asks a person before a program gets into some folders, once, and answers "operation not permitted" ever after a no. What this
+// program may is not what the app may: so a guarded folder is worth a word even if it can be read.
+func (e *examiner) privacy(home func() (string, error), list func(string) ([]os.DirEntry, error)) {
+	if e.goos != "darwin" {
+		return
+	}
+	h, err := home()
+	if err != nil {
+		return
+	}
+	dir := e.config.Dir
+	name, pane, guarded := crash.Guarded(h, dir)
+	_, err = list(dir)
+	where := "switch Vivarium on in System Settings → Privacy & Security → " + pane
+	switch {
+	case errors.Is(err, unix.EPERM) && guarded:
+		e.fail("VIV022", "macOS does not let this program into "+name+": "+dir, where+" (in a terminal: your terminal app), or move the folder out of "+name)
+	case errors.Is(err, unix.EPERM):
+		e.fail("VIV022", "macOS does not let this program into "+dir, "switch Vivarium on in System Settings → Privacy & Security → Full Disk Access, or move the folder to your home folder")
+	case guarded:
+		e.warn("VIV022", "the backend is in "+name+", which macOS guards: it asks once, and a No stays", where+" if the server says “Operation not permitted”, or move the folder out of "+name)
+	default:
+		e.pass("VIV022", "macOS does not guard "+dir)
+	}
 }

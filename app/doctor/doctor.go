@@ -61,9 +61,10 @@ var checkNames = []struct{ code, name, what string }{
 	{"VIV016", "open files", "how many files a server may open"},
 	{"VIV017", "left behind", "named semaphores and OpenMP's marks of processes that are dead"},
 	{"VIV018", "login item", "what starts at login is this Vivarium"},
-	{"VIV019", "notices", "there is a desktop to show notices on"},
+	{"VIV019", "notices", "there is a desktop to show notices on, and the icon can be seen"},
 	{"VIV020", "keeper", "the program that keeps Python is installed"},
 	{"VIV021", "start", "what else is worth knowing before a start"},
+	{"VIV022", "privacy", "on a Mac: whether the backend's folder is one that macOS guards, and the pane that lets Vivarium in"},
 }
 
 // CheckCodes are the codes with their names and what each looks at, for documentation.
@@ -134,6 +135,7 @@ func Diagnose(ctx context.Context, state, dir string, progress func(files int)) 
 	e.notices()
 	e.keeper()
 	e.stopSignal()
+	e.privacy(os.UserHomeDir, os.ReadDir)
 	for _, w := range e.plan.Warnings {
 		e.warn("VIV021", w, "")
 	}

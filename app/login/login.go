@@ -1,5 +1,7 @@
-// Package login starts the app when the person logs in: a LaunchAgent on a Mac, an autostart entry on Linux. Begin with New. It must not
-// know what the app does.
+// Package login starts the app when the person logs in: on a Mac by macOS's own service for it (13 and later) or by a launch agent in a
+// file (12, and where the service refuses), on Linux by an autostart entry. Item is the file, Decide says what has to be done when the wish
+// of the person and the system differ, and Setting does it: begin there. It has no Objective-C, which is in app/tray, and must not know
+// what the app does.
 package login
 
 import (
@@ -32,9 +34,11 @@ type Item struct {
 	Run func(name string, args ...string) ([]byte, error)
 }
 
-// Status is what the login item is like.
-type Status struct {
+// FileStatus is what the login item in a file is like.
+type FileStatus struct {
+	There   bool   // there is a file
 	Enabled bool   // this program starts at login
+	Off     bool   // the file is for this program, and switched off
 	Other   string // another program is what starts at login, or ""
 	Gone    bool   // Other is not there any more: the program moved
 	File    string // where it is written
@@ -111,8 +115,8 @@ func (l Item) Off() error {
 }
 
 // Status reads the login item back.
-func (l Item) Status() (Status, error) {
-	st := Status{File: l.File()}
+func (l Item) Status() (FileStatus, error) {
+	st := FileStatus{File: l.File()}
 	text, err := os.ReadFile(st.File)
 	if errors.Is(err, fs.ErrNotExist) {
 		return st, nil
@@ -120,11 +124,13 @@ func (l Item) Status() (Status, error) {
 	if err != nil {
 		return st, fmt.Errorf("reading the login item: %w", err)
 	}
+	st.There = true
 	program, on, err := l.read(text)
 	if err != nil {
-		return st, fmt.Errorf("reading the login item %s: %w", st.File, err)
+		return st, fmt.Errorf("reading the login item %s: %w", st.File, unreadable{err})
 	}
 	st.Enabled = on && program == l.Program
+	st.Off = !on && program == l.Program
 	if on && !st.Enabled {
 		st.Other = program
 		_, err := os.Stat(program)
@@ -150,6 +156,11 @@ func (l Item) Mend() (bool, error) {
 	}
 	return true, l.On()
 }
+
+// unreadable is of a login item that is there and makes no sense: it can still be written anew.
+type unreadable struct{ error }
+
+func (u unreadable) Unwrap() error { return u.error }
 
 func (l Item) text() ([]byte, error) {
 	if l.GOOS == "darwin" {

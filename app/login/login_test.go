@@ -50,7 +50,7 @@ func linuxLogin(t *testing.T, program string) Item {
 	}}
 }
 
-func loginStatus(t *testing.T, l Item) Status {
+func loginStatus(t *testing.T, l Item) FileStatus {
 	t.Helper()
 	st, err := l.Status()
 	require.NoError(t, err)
@@ -67,7 +67,7 @@ func TestTheLoginItemLiesWhereItsSystemLooks(t *testing.T) {
 
 func TestOnAndOffAreReallyWrittenAndReallyReadBack(t *testing.T) {
 	l := linuxLogin(t, "/opt/vivarium/vivarium-menubar")
-	require.Equal(t, Status{File: l.File()}, loginStatus(t, l))
+	require.Equal(t, FileStatus{File: l.File()}, loginStatus(t, l))
 	require.NoError(t, l.On())
 	require.True(t, loginStatus(t, l).Enabled)
 	require.NoError(t, l.On(), "twice is once")
@@ -99,7 +99,7 @@ func TestAnEntryThatADesktopSwitchedOffIsOff(t *testing.T) {
 		_, err = f.WriteString(change)
 		require.NoError(t, err)
 		require.NoError(t, f.Close())
-		require.Equal(t, Status{File: l.File()}, loginStatus(t, l), change)
+		require.Equal(t, FileStatus{There: true, Off: true, File: l.File()}, loginStatus(t, l), change)
 		wrote, err := l.Mend()
 		require.NoError(t, err)
 		require.False(t, wrote, "what a person switched off stays off")
@@ -122,16 +122,16 @@ func TestAProgramThatMovedIsNoticedAndMended(t *testing.T) {
 	l := linuxLogin(t, old)
 	require.NoError(t, l.On())
 	l.Program = moved
-	require.Equal(t, Status{File: l.File(), Other: old}, loginStatus(t, l))
+	require.Equal(t, FileStatus{There: true, File: l.File(), Other: old}, loginStatus(t, l))
 	wrote, err := l.Mend()
 	require.NoError(t, err)
 	require.False(t, wrote, "another Vivarium that is there is left alone")
 	require.NoError(t, os.Rename(old, moved))
-	require.Equal(t, Status{File: l.File(), Other: old, Gone: true}, loginStatus(t, l))
+	require.Equal(t, FileStatus{There: true, File: l.File(), Other: old, Gone: true}, loginStatus(t, l))
 	wrote, err = l.Mend()
 	require.NoError(t, err)
 	require.True(t, wrote)
-	require.Equal(t, Status{File: l.File(), Enabled: true}, loginStatus(t, l))
+	require.Equal(t, FileStatus{There: true, File: l.File(), Enabled: true}, loginStatus(t, l))
 	wrote, err = l.Mend()
 	require.NoError(t, err)
 	require.False(t, wrote, "there is nothing left to mend")

@@ -123,6 +123,15 @@ func anyShown(items []app.Item) bool {
 	return false
 }
 
+// plainLines is plain for a text of several lines.
+func plainLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i, line := range lines {
+		lines[i] = plain(line)
+	}
+	return strings.Join(lines, "\n")
+}
+
 // plain makes a text that every menu takes: AppKit raises an exception on invalid UTF-8, C ends it at a NUL.
 func plain(text string) string {
 	text = strings.ToValidUTF8(text, "\uFFFD")

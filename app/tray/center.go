@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // showTime is how long macOS may take to accept a notice, which it mostly does in milliseconds.
@@ -24,28 +25,49 @@ var (
 	errSilent    = errors.New("macOS's notification center does not answer")
 )
 
-// nativeCenter is macOS's side of a center. Neither method blocks; what comes of it comes as an answer of that number.
+// unsignedWhy is behind a refusal of macOS's to ask at all: some versions of it ask for no app that is signed ad hoc, and list none in
+// System Settings either.
+const unsignedWhy = ": this build is not signed with a Developer ID, and macOS may refuse notifications to such a one without asking you"
+
+// refusedError: macOS did not ask the person. What it says of a notice afterwards, "not allowed", is no word of theirs.
+type refusedError struct {
+	said  string // by macOS
+	adHoc bool
+}
+
+func (e *refusedError) Error() string {
+	text := "macOS did not ask whether Vivarium may show notifications (" + words.Short(e.said, 200) + ")"
+	if e.adHoc {
+		text += unsignedWhy
+	}
+	return text
+}
+
+// nativeCenter is macOS's side of a center. No method blocks; what comes of it comes as an answer of that number.
 type nativeCenter interface {
 	ask(call uint64)
+	state(call uint64)
 	show(call uint64, id, title, body, backend string, buttons bool)
 }
 
 // center is the notification center of a Mac. Answers and clicks come on threads of macOS, calls from goroutines.
 type center struct {
 	native nativeCenter
+	adHoc  func() bool // this program is signed by nobody
 	clicks chan app.Click
 	prefix string // of the notices' identifiers: those of an earlier launch are not replaced
 
 	mu    sync.Mutex
 	next  uint64
 	calls map[uint64]chan string
+	why   *refusedError // macOS refused to ask
 }
 
 var _ app.Center = (*center)(nil)
 
-func newCenter(n nativeCenter) *center {
+func newCenter(n nativeCenter, adHoc func() bool) *center {
 	return &center{
-		native: n, clicks: make(chan app.Click, 8), calls: map[uint64]chan string{},
+		native: n, adHoc: adHoc, clicks: make(chan app.Click, 8), calls: map[uint64]chan string{},
 		prefix: fmt.Sprintf("%d-%d", os.Getpid(), time.Now().Unix()),
 	}
 }
@@ -54,18 +76,55 @@ func (c *center) Clicks() <-chan app.Click { return c.clicks }
 
 func (c *center) Way() app.Way { return app.MacWay() }
 
-// Ask waits as long as the person takes.
-func (c *center) Ask(ctx context.Context) error { return c.call(ctx, c.native.ask) }
+// Ask waits as long as the person takes. An error that is no answer of theirs is remembered: until the next question it is the reason for
+// everything that macOS does not show.
+func (c *center) Ask(ctx context.Context) error {
+	problem, err := c.call(ctx, c.native.ask)
+	if err != nil {
+		return err
+	}
+	var why *refusedError
+	if problem != "" && problem != "denied" {
+		why = &refusedError{said: problem, adHoc: c.adHoc()}
+	}
+	c.mu.Lock()
+	c.why = why
+	c.mu.Unlock()
+	if why != nil {
+		return why
+	}
+	return worded(problem)
+}
+
+// Allowed says whether notices are allowed, and asks nobody: nil is yes.
+func (c *center) Allowed(ctx context.Context) error {
+	problem, err := c.call(ctx, c.native.state)
+	if err != nil {
+		return err
+	}
+	return worded(problem)
+}
 
 func (c *center) Show(n app.Notice) error {
 	ctx, cancel := context.WithTimeout(context.Background(), showTime)
 	defer cancel()
-	return c.call(ctx, func(call uint64) {
+	problem, err := c.call(ctx, func(call uint64) {
 		c.native.show(call, fmt.Sprintf("%s-%d", c.prefix, call), plain(n.Title), plain(n.Body), plain(n.Backend), n.HasButtons())
 	})
+	if err != nil {
+		return err
+	}
+	c.mu.Lock()
+	why := c.why
+	c.mu.Unlock()
+	if why != nil && problem != "" {
+		return why
+	}
+	return worded(problem)
 }
 
-func (c *center) call(ctx context.Context, do func(call uint64)) error {
+// call gives what macOS answered.
+func (c *center) call(ctx context.Context, do func(call uint64)) (string, error) {
 	answer := make(chan string, 1)
 	c.mu.Lock()
 	c.next++
@@ -80,9 +139,9 @@ func (c *center) call(ctx context.Context, do func(call uint64)) error {
 	do(call)
 	select {
 	case problem := <-answer:
-		return worded(problem)
+		return problem, nil
 	case <-ctx.Done():
-		return errSilent
+		return "", errSilent
 	}
 }
 
@@ -121,6 +180,12 @@ func (c *center) clicked(backend, action string) {
 	case c.clicks <- click:
 	default:
 	}
+}
+
+// signedByNobody: the program has no certificate behind its signature. What cannot be read is given the benefit of the doubt.
+func signedByNobody(exe, arch string) bool {
+	code, err := openmp.InspectPython(exe, "darwin", arch)
+	return err == nil && (code.Signature.AdHoc || !code.Signature.Signed)
 }
 
 // inBundle: this program is the main one of an app. Outside of one macOS has no notification center, and raises an exception.

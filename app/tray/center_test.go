@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -19,6 +22,7 @@ type mac struct {
 	c      *center
 	says   string
 	silent bool
+	adHoc  bool
 
 	mu   sync.Mutex
 	seen []string
@@ -26,7 +30,7 @@ type mac struct {
 
 func newMac() *mac {
 	m := &mac{}
-	m.c = newCenter(m)
+	m.c = newCenter(m, func() bool { return m.adHoc })
 	m.c.prefix = "launch"
 	return m
 }
@@ -45,6 +49,8 @@ func (m *mac) answer(call uint64, what string) {
 }
 
 func (m *mac) ask(call uint64) { m.answer(call, "ask") }
+
+func (m *mac) state(call uint64) { m.answer(call, "state") }
 
 func (m *mac) show(call uint64, id, title, body, backend string, buttons bool) {
 	m.answer(call, fmt.Sprintf("%s|%s|%s|%s|%v", id, title, body, backend, buttons))
@@ -70,8 +76,47 @@ func TestWhatMacOSAnswersIsSaidInWords(t *testing.T) {
 			require.ErrorIs(t, m.c.Show(app.Notice{Title: "x"}), want)
 		}
 		m := newMac()
-		m.says = "Error Domain=UNErrorDomain Code=1 \"(null)\"\n"
-		require.EqualError(t, m.c.Ask(t.Context()), `macOS took no notification from Vivarium (Error Domain=UNErrorDomain Code=1 "(null)")`)
+		m.says = "Error Domain=NSCocoaErrorDomain Code=4097 \"x\"\n"
+		require.EqualError(t, m.c.Show(app.Notice{Title: "x"}), `macOS took no notification from Vivarium (Error Domain=NSCocoaErrorDomain Code=4097 "x")`)
+	})
+}
+
+func TestThatMacOSRefusedToAskIsRememberedAndSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMac()
+		m.says, m.adHoc = "Error Domain=UNErrorDomain Code=1 \"(null)\"\n", true
+		const said = `macOS did not ask whether Vivarium may show notifications (Error Domain=UNErrorDomain Code=1 "(null)")`
+		require.EqualError(t, m.c.Ask(t.Context()), said+unsignedWhy)
+		m.says = "denied"
+		require.EqualError(t, m.c.Show(app.Notice{Title: "x"}), said+unsignedWhy, "not a word of System Settings, where it may not be listed")
+		m.says = "undecided"
+		require.EqualError(t, m.c.Show(app.Notice{Title: "x"}), said+unsignedWhy)
+		m.says = ""
+		require.NoError(t, m.c.Show(app.Notice{Title: "x"}), "and yet it shows them")
+
+		m.says = "denied"
+		require.ErrorIs(t, m.c.Ask(t.Context()), errDenied, "this time it did ask")
+		require.ErrorIs(t, m.c.Show(app.Notice{Title: "x"}), errDenied)
+
+		m.says, m.adHoc = "Error Domain=UNErrorDomain Code=1", false
+		err := m.c.Ask(t.Context())
+		require.ErrorContains(t, err, "did not ask")
+		require.NotContains(t, err.Error(), "Developer ID", "it is signed with one")
+	})
+}
+
+func TestWhetherNoticesAreAllowedIsToldWithoutAQuestion(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMac()
+		for says, want := range map[string]error{"": nil, "undecided": errUndecided, "denied": errDenied} {
+			m.says = says
+			require.ErrorIs(t, m.c.Allowed(t.Context()), want)
+		}
+		require.NotContains(t, m.seen, "ask")
+		m.silent = true
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, m.c.Allowed(ctx), errSilent)
 	})
 }
 
@@ -101,7 +146,7 @@ func TestAPersonMayTakeTheirTimeToAnswer(t *testing.T) {
 }
 
 func TestAButtonIsAClickAndMacOSNeverWaitsForIt(t *testing.T) {
-	c := newCenter(newMac())
+	c := newMac().c
 	c.clicked("/b/a", "restart")
 	c.clicked("/b/b", "log")
 	c.clicked("/b/c", "com.apple.UNNotificationDefaultActionIdentifier")
@@ -125,4 +170,20 @@ func TestOnlyAnAppsMainProgramHasANotificationCenter(t *testing.T) {
 		require.Equal(t, want, bundled(exe), exe)
 	}
 	require.False(t, inBundle(), "a test is no app")
+}
+
+func TestASignatureWithoutACertificateIsToldFromNone(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module small\n\ngo 1.26\n"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte("package main\n\nfunc main() {}\n"), 0o600))
+	for _, arch := range []string{"arm64", "amd64"} { // Go's linker signs the first ad hoc, and the other not at all
+		cmd := exec.Command("go", "build", "-ldflags=-s -w", "-o", arch, ".")
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GOOS=darwin", "GOARCH="+arch, "CGO_ENABLED=0", "GOFLAGS=", "GOWORK=off")
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", out)
+		require.True(t, signedByNobody(filepath.Join(dir, arch), arch), arch)
+	}
+	require.False(t, signedByNobody(filepath.Join(dir, "none"), "arm64"))
+	require.False(t, signedByNobody(filepath.Join(dir, "main.go"), "arm64"), "nothing is said of what cannot be read")
 }

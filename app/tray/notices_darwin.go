@@ -9,6 +9,9 @@ package tray
 import "C"
 
 import (
+	"context"
+	"os"
+	"runtime"
 	"unsafe"
 
 	"github.com/vivarium-app/vivarium/app"
@@ -28,19 +31,32 @@ func Center() app.Center {
 	r, l := C.CString(restart), C.CString(log)
 	defer C.free(unsafe.Pointer(r))
 	defer C.free(unsafe.Pointer(l))
-	macNotices = newCenter(native{}) // before it begins: a click that started the app may come at once
+	macNotices = newCenter(nativeNotices{}, func() bool {
+		exe, err := os.Executable()
+		return err == nil && signedByNobody(exe, runtime.GOARCH)
+	}) // before it begins: a click that started the app may come at once
 	if C.noticesBegin(r, l) == 0 {
 		return nil
 	}
 	return macNotices
 }
 
-// native calls Objective-C. What a C string points to is copied there before the call returns.
-type native struct{}
+// NoticesAllowed asks macOS whether notices are allowed, for a program that is not the app. nil: there is no notification center.
+func NoticesAllowed() func(context.Context) error {
+	if Center() == nil {
+		return nil
+	}
+	return macNotices.Allowed
+}
 
-func (native) ask(call uint64) { C.noticesAsk(C.uint64_t(call)) }
+// nativeNotices calls Objective-C. What a C string points to is copied there before the call returns.
+type nativeNotices struct{}
 
-func (native) show(call uint64, id, title, body, backend string, buttons bool) {
+func (nativeNotices) ask(call uint64) { C.noticesAsk(C.uint64_t(call)) }
+
+func (nativeNotices) state(call uint64) { C.noticesState(C.uint64_t(call)) }
+
+func (nativeNotices) show(call uint64, id, title, body, backend string, buttons bool) {
 	texts := []*C.char{C.CString(id), C.CString(title), C.CString(body), C.CString(backend)}
 	defer func() {
 		for _, t := range texts {

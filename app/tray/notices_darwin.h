@@ -4,6 +4,7 @@
 
 int noticesBegin(const char *restartTitle, const char *logTitle);
 void noticesAsk(uint64_t call);
+void noticesState(uint64_t call);
 void noticesShow(uint64_t call, const char *identifier, const char *title, const char *body, const char *backend, int buttons);
 
 void activityBegin(void);

@@ -98,6 +98,27 @@ void noticesAsk(uint64_t call) {
 	}
 }
 
+// allowed says what a setting means to a notice; nil is yes.
+static id allowed(UNNotificationSettings *settings) {
+	switch (settings.authorizationStatus) {
+	case UNAuthorizationStatusNotDetermined: return @"undecided";
+	case UNAuthorizationStatusDenied: return @"denied";
+	default: return nil;
+	}
+}
+
+// noticesState tells whether notices are allowed, and asks nobody.
+void noticesState(uint64_t call) {
+	@autoreleasepool {
+		@try {
+			[UNUserNotificationCenter.currentNotificationCenter
+			    getNotificationSettingsWithCompletionHandler:^(UNNotificationSettings *settings) { answer(call, allowed(settings)); }];
+		} @catch (id e) {
+			answer(call, e);
+		}
+	}
+}
+
 static void add(uint64_t call, UNNotificationRequest *request) {
 	@try {
 		[UNUserNotificationCenter.currentNotificationCenter addNotificationRequest:request
@@ -118,11 +139,9 @@ void noticesShow(uint64_t call, const char *identifier, const char *title, const
 			if (buttons) content.categoryIdentifier = category;
 			UNNotificationRequest *request = [UNNotificationRequest requestWithIdentifier:string(identifier) content:content trigger:nil];
 			[UNUserNotificationCenter.currentNotificationCenter getNotificationSettingsWithCompletionHandler:^(UNNotificationSettings *settings) {
-				switch (settings.authorizationStatus) {
-				case UNAuthorizationStatusNotDetermined: answer(call, @"undecided"); break;
-				case UNAuthorizationStatusDenied: answer(call, @"denied"); break;
-				default: add(call, request);
-				}
+				id problem = allowed(settings);
+				if (problem != nil) answer(call, problem);
+				else add(call, request);
 			}];
 		} @catch (id e) {
 			answer(call, e);

@@ -21,6 +21,7 @@ type Tray struct {
 	actions chan app.Action // buffered: systray drops a click while nobody receives
 	clicks  chan int        // places of check boxes that were clicked
 	closed  atomic.Bool
+	*beside
 }
 
 var _ app.View = (*Tray)(nil)
@@ -32,13 +33,17 @@ var _ app.View = (*Tray)(nil)
 func Run(onReady func(*Tray), onExit func()) {
 	golog.SetOutputs(logged{}, io.Discard) // systray's own words, else on stderr
 	introduce()
-	t := &Tray{menus: make(chan app.Menu, 1), actions: make(chan app.Action, 64), clicks: make(chan int, 8)}
+	prepare()
+	t := &Tray{menus: make(chan app.Menu, 1), actions: make(chan app.Action, 64), clicks: make(chan int, 8), beside: newBeside()}
 	systray.Run(func() {
 		p := t.build()
 		go t.serve(p)
+		go t.watchSight()
+		t.dress()
 		onReady(t)
 	}, func() {
 		t.closed.Store(true) // first: a write to the menu would wait for this very thread
+		t.closeSight()
 		onExit()
 	})
 }

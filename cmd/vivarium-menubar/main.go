@@ -33,22 +33,42 @@ func run(args []string) int {
 	case o.version:
 		fmt.Println("vivarium-menubar", keeper.Version)
 		return 0
+	case o.item != "" || o.notices:
+		return told(o)
 	case !hasDisplay(runtime.GOOS, os.Getenv):
 		fmt.Fprintln(os.Stderr, "there is no display here: run “vivarium run DIR” for a backend in the terminal")
 		return 1
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
-	a, err := app.New(app.Options{Desktop: app.Desktop{Copy: tray.Copy, Awake: tray.Awake, Folder: tray.Folder, Ask: tray.Ask, Tell: tray.Tell}, Center: tray.Center()})
+	around := app.Desktop{Copy: tray.Copy, Awake: tray.Awake, Folder: tray.Folder, Ask: tray.Ask, Tell: tray.Tell, Items: tray.LoginService{}}
+	a, err := app.New(app.Options{Desktop: around, Center: tray.Center(), AtLogin: o.login, Welcome: !o.login && !o.demo})
 	switch {
 	case errors.Is(err, app.ErrRunning):
-		fmt.Fprintln(os.Stderr, "Vivarium is already running: its icon is in the menu bar")
+		if !o.login {
+			fmt.Fprintln(os.Stderr, "Vivarium is already running: its icon is in the menu bar")
+		}
 		return 0
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "vivarium-menubar:", err)
 		return 1
 	}
 	serve(ctx, a, o)
+	return 0
+}
+
+// told asks macOS what only this program can, and is not the app.
+func told(o options) int {
+	var err error
+	if o.notices {
+		err = tellNotices(context.Background(), tray.NoticesAllowed(), os.Stdout)
+	} else {
+		err = tellLoginItem(tray.LoginService{}, o.item, os.Stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "vivarium-menubar:", err)
+		return 1
+	}
 	return 0
 }
 

@@ -13,6 +13,9 @@ import (
 type options struct {
 	demo    bool
 	version bool
+	login   bool   // launchd starts it at login, or because the login item was just registered
+	item    string // what to do with macOS's login item, instead of being the app
+	notices bool   // tell whether notices are allowed, likewise
 }
 
 // parse reads the command line. What it returns as an error was told on out already; flag.ErrHelp means that help was asked for.
@@ -21,10 +24,14 @@ func parse(args []string, out io.Writer) (options, error) {
 	flags := flag.NewFlagSet("vivarium-menubar", flag.ContinueOnError)
 	flags.SetOutput(out)
 	flags.Usage = func() {
-		fmt.Fprintln(out, "usage: vivarium-menubar [--demo] [--version]\n\nVivarium in the menu bar. The command line is the program vivarium.")
+		fmt.Fprintln(out, "usage: vivarium-menubar [--demo] [--version]\n\nVivarium in the menu bar. The command line is the program vivarium.\n\n"+
+			"What only the app itself can ask macOS, as a line of JSON: --login-item status|register|unregister|FILE, --notices.")
 	}
 	flags.BoolVar(&o.demo, "demo", false, "add the demo backend and start it")
 	flags.BoolVar(&o.version, "version", false, "print the version")
+	flags.BoolVar(&o.login, "login", false, "for launchd: end without a word if the app runs already")
+	flags.StringVar(&o.item, "login-item", "", "ask macOS about the login item in the app, or the launch agent in `FILE`")
+	flags.BoolVar(&o.notices, "notices", false, "ask macOS whether notices are allowed")
 	if err := flags.Parse(withoutSerial(args)); err != nil {
 		return o, err
 	}

@@ -20,6 +20,11 @@ func TestTheCommandLineIsRead(t *testing.T) {
 		{[]string{"-version"}, options{version: true}, "", ""},
 		{[]string{"-psn_0_12345"}, options{}, "", ""},
 		{[]string{"-psn_0_12345", "--demo"}, options{demo: true}, "", ""},
+		{[]string{"--login"}, options{login: true}, "", ""},
+		{[]string{"--login-item", "status"}, options{item: "status"}, "", ""},
+		{[]string{"--login-item=/Users/a/b c.plist"}, options{item: "/Users/a/b c.plist"}, "", ""},
+		{[]string{"--notices"}, options{notices: true}, "", ""},
+		{[]string{"--login-item"}, options{}, "needs an argument", "usage: vivarium-menubar"},
 		{[]string{"backend"}, options{}, "unexpected argument: backend", "usage: vivarium-menubar"},
 		{[]string{"--nonsense"}, options{}, "not defined", "usage: vivarium-menubar"},
 	} {

@@ -8,6 +8,9 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/login"
+	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 func loginCommand(c console) *cobra.Command {
@@ -21,18 +24,21 @@ func loginCommand(c console) *cobra.Command {
 			return nil
 		},
 		RunE: func(_ *cobra.Command, args []string) error {
-			l, err := app.LoginItem()
-			if err != nil {
-				return err
-			}
-			switch args[0] {
-			case "on":
-				err = l.On()
-			case "off":
-				err = l.Off()
+			state, err := keeper.StateFolder()
+			if err == nil {
+				err = safefile.Folder(state)
 			}
 			if err != nil {
 				return err
+			}
+			l, err := app.LoginSetting(state, nil)
+			if err != nil {
+				return err
+			}
+			if args[0] != "status" {
+				if err := l.Set(args[0] == "on"); err != nil {
+					return err
+				}
 			}
 			return printLogin(c, l, asJSON)
 		},
@@ -41,21 +47,30 @@ func loginCommand(c console) *cobra.Command {
 	return cmd
 }
 
-func printLogin(c console, l login.Item, asJSON bool) error {
+// printLogin says whether, by what, and what only a person can do.
+func printLogin(c console, l *login.Setting, asJSON bool) error {
+	file, err := l.Item.Status()
+	if err != nil {
+		return err
+	}
 	st, err := l.Status()
 	if err != nil {
 		return err
 	}
+	by := file.File // on Linux, and where a file is all there is
+	if st.Way == login.Service {
+		by = st.Way.String()
+	}
 	if asJSON {
-		return printJSON(c.out, map[string]any{"enabled": st.Enabled, "other": st.Other, "file": st.File})
+		return printJSON(c.out, map[string]any{"enabled": st.On, "other": file.Other, "file": file.File, "by": words.Chosen(st.On, by, ""), "note": st.Words})
 	}
 	switch {
-	case st.Enabled:
-		_, err = fmt.Fprintf(c.out, "on: %s starts at login (%s)\n", l.Program, st.File)
-	case st.Other != "":
-		_, err = fmt.Fprintf(c.out, "on, but for another program: %s (%s)\n", st.Other, st.File)
+	case st.On:
+		_, err = fmt.Fprintf(c.out, "on: %s starts at login (%s)\n", l.Item.Program, by)
+	case file.Other != "":
+		_, err = fmt.Fprintf(c.out, "on, but for another program: %s (%s)\n", file.Other, file.File)
 	default:
-		_, err = fmt.Fprintln(c.out, "off")
+		_, err = fmt.Fprintln(c.out, "off"+words.Prefixed(": ", st.Words))
 	}
 	return err
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
@@ -59,6 +60,11 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 			err = printStatus(c.out, row, colourful(c.out))
 		}
 		if err != nil {
+			return err
+		}
+	}
+	if desktop.HiddenIcon(h.state) && !asJSON {
+		if _, err := fmt.Fprintln(c.out, "note: "+desktop.IconHidden); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package crash
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -155,6 +156,24 @@ var walls = []struct{ part, name, pane string }{
 	{"/Documents/", "Documents", "Files & Folders"}, {"/Desktop/", "Desktop", "Files & Folders"}, {"/Downloads/", "Downloads", "Files & Folders"},
 	{"/Library/Mobile Documents/", "iCloud Drive", "Files & Folders"}, {"/Library/CloudStorage/", "a cloud drive", "Files & Folders"}, {"/Volumes/", "another volume", "Files & Folders"},
 	{"/Library/", "the Library folder", "Full Disk Access"},
+}
+
+// Guarded says whether macOS guards the folder dir, what it is called, and the pane of System Settings, Privacy & Security, in which a person
+// lets a program into it. home is that person's.
+func Guarded(home, dir string) (name, pane string, ok bool) {
+	for _, w := range walls {
+		if w.part == "/Library/" { // most of it is open to every program
+			continue
+		}
+		below := filepath.Clean(home) + w.part
+		if w.part == "/Volumes/" {
+			below = w.part
+		}
+		if strings.HasPrefix(filepath.Clean(dir)+"/", below) {
+			return w.name, w.pane, true
+		}
+	}
+	return "", "", false
 }
 
 // permission: macOS refuses what a person has to allow: the local network, or a folder. It asks on behalf of the app that is responsible for

@@ -89,9 +89,10 @@ func absent(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, fs.ErrNotExist)
 }
 
-// passing: the keeper was leaving just now, or its queue was full.
+// passing: the keeper was leaving just now, or its queue was full. macOS says ENOTCONN of a socket whose other end has closed.
 func passing(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.EAGAIN)
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
+		errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.ENOTCONN)
 }
 
 // dial connects and exchanges hellos.

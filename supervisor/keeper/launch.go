@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -135,9 +136,12 @@ func keeperEnv(env []string) []string {
 	return kept
 }
 
-// install copies exe to bin under the name of its content. A copy that is there is used only if it is the same to the byte and nobody else
-// can change it; anything else at its place is replaced.
+// install copies exe to bin under the name of its content; on a Mac the bundle that it is the program of, under the bundle's own name. A copy
+// that is there is used only if it is the same to the byte and nobody else can change it; anything else at its place is replaced.
 func install(exe, bin string) (string, error) {
+	if bundle, ok := bundleOf(runtime.GOOS, exe); ok {
+		return installBundle(bundle, exe, bin)
+	}
 	b, err := os.ReadFile(exe)
 	if err != nil {
 		return "", err
@@ -182,6 +186,7 @@ func isCopy(path string, program []byte) bool {
 
 // removeUnused removes the copies of other versions that no keeper runs from: each holds a shared lock on its own program.
 func removeUnused(bin, program string) {
+	removeFormer(bin, time.Now())
 	old, _ := filepath.Glob(filepath.Join(bin, binName+"*"))
 	for _, path := range old {
 		if path == program {

@@ -19,58 +19,58 @@ func (r *reaper) run() {
 		pid := r.leader
 		r.mu.Unlock()
 		if pid != 0 {
-			awaitExit(pid)
-			all, _ := processes()
-			r.mu.Lock()
-			r.left = inGroup(all, pid)
-			r.mu.Unlock()
-			r.reap(pid)
+			r.await(pid)
 		}
+	}
+}
+
+// await reaps the leader when it has ended.
+func (r *reaper) await(pid int) {
+	kq, err := unix.Kqueue()
+	if err == nil {
+		defer unix.Close(kq)
+		unix.CloseOnExec(kq)
+	}
+	d := death{
+		notice: func() notice {
+			if err != nil { // out of descriptors
+				return notice{err: err}
+			}
+			return kevent(kq, pid)
+		},
+		find: func() (Process, error) { return find(pid) },
+		wait: func() (int, syscall.WaitStatus, error) {
+			got, err := r.take(pid)
+			return got.pid, got.status, err
+		},
+		snapshot: func() {
+			all, _ := processes()
+			r.leave(inGroup(all, pid))
+		},
+		pause: time.Sleep,
+	}
+	if status, known := d.await(); known {
+		r.died(pid, status, true)
+	} else {
+		r.lost(pid)
 	}
 }
 
 // nobody is never certain here: whoever called setsid is in no group that could be asked.
 func (r *reaper) nobody() bool { return false }
 
-// awaitExit returns when the child has ended; it is not reaped yet.
-func awaitExit(pid int) {
-	kq, err := unix.Kqueue()
-	if err != nil {
-		awaitExitSlowly(pid)
-		return
-	}
-	defer unix.Close(kq)
-	unix.CloseOnExec(kq)
-	event := unix.Kevent_t{Ident: uint64(pid), Filter: unix.EVFILT_PROC, Flags: unix.EV_ADD | unix.EV_ONESHOT, Fflags: unix.NOTE_EXIT}
-	change := []unix.Kevent_t{event}
+// kevent adds the child to the queue and waits for its exit.
+func kevent(kq, pid int) notice {
+	change := []unix.Kevent_t{{Ident: uint64(pid), Filter: unix.EVFILT_PROC, Flags: unix.EV_ADD | unix.EV_ONESHOT, Fflags: unix.NOTE_EXIT}}
 	got := make([]unix.Kevent_t, 1)
-	for {
-		n, err := unix.Kevent(kq, change, got, nil)
-		if err == unix.EINTR {
-			change = nil // it is registered
-			continue
-		}
-		if err == unix.ESRCH { // a zombie already
-			return
-		}
-		if err != nil {
-			awaitExitSlowly(pid)
-			return
-		}
-		if n > 0 {
-			return
-		}
+	n, err := unix.Kevent(kq, change, got, nil)
+	switch {
+	case err != nil:
+		return notice{err: err}
+	case n > 0 && got[0].Flags&unix.EV_ERROR != 0:
+		return notice{failed: syscall.Errno(got[0].Data)}
 	}
-}
-
-// awaitExitSlowly is for a kernel that gives no kqueue any more.
-func awaitExitSlowly(pid int) {
-	for {
-		if p, err := find(pid); err != nil || p.Zombie {
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	return notice{exit: n > 0 && got[0].Filter == unix.EVFILT_PROC && got[0].Fflags&unix.NOTE_EXIT != 0}
 }
 
 // closeDescriptors closes everything from 3 on.
@@ -96,3 +96,8 @@ func pipe() (r, w int, err error) {
 }
 
 const maxOpenFiles = 10240 // OPEN_MAX: setrlimit refuses more
+
+// exchange swaps two files or folders in one step.
+func exchange(a, b string) error {
+	return unix.RenameatxNp(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_SWAP)
+}

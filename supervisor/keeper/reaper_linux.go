@@ -24,6 +24,13 @@ func (r *reaper) run() {
 	}
 }
 
+// reap takes the exit status of a child that has ended, and tells of it if it was the leader.
+func (r *reaper) reap(pid int) {
+	if got, _ := r.take(pid); got.leader {
+		r.died(pid, got.status, true)
+	}
+}
+
 // nobody says whether there is surely no process left of any run.
 func (r *reaper) nobody() bool {
 	for {
@@ -85,3 +92,8 @@ func pipe() (r, w int, err error) {
 }
 
 const maxOpenFiles = 65536
+
+// exchange swaps two files or folders in one step.
+func exchange(a, b string) error {
+	return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
+}

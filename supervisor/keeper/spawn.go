@@ -167,15 +167,17 @@ func checkSpec(s Spec) error {
 
 // died runs on the reaper's goroutine, right after the leader was reaped: what the pipe holds is read without waiting, so that
 // the tail has the last words; then the record; then whoever waits is told.
-func (n *spawner) died(_ int, status syscall.WaitStatus) {
+func (n *spawner) died(_ int, status syscall.WaitStatus, known bool) {
 	c := n.born.Swap(nil)
 	if c == nil {
 		return
 	}
-	e := Exit{Run: c.run, At: time.Now(), Known: true, Asked: c.asked.Load()}
-	if status.Signaled() {
+	e := Exit{Run: c.run, At: time.Now(), Known: known, Asked: c.asked.Load()}
+	switch {
+	case !known:
+	case status.Signaled():
 		e.Signal = status.Signal()
-	} else {
+	default:
 		e.Code = status.ExitStatus()
 	}
 	c.pump.drain()

@@ -253,6 +253,7 @@ func TestThePlanWarnsOfWhatWillNotWorkWell(t *testing.T) {
 func TestApplesPythonIsUsedAloud(t *testing.T) {
 	m := testkit.NewMac(t)
 	m.Put("/usr/bin/python3", testkit.Binary)
+	m.Put("/Library/Developer/CommandLineTools/usr/bin/python3", testkit.Binary)
 	p := planOf(m, func(c *config.Config) { c.Command = []string{"{python}", "main.py"} })
 	require.Len(t, p.Warnings, 1)
 	require.Contains(t, p.Warnings[0], "Apple's own")

@@ -3,6 +3,7 @@ package postmortem
 import (
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
@@ -41,4 +42,15 @@ func systemName(goos string) string {
 		return "macOS"
 	}
 	return "Linux"
+}
+
+// macVersion is the version that a person knows, from kern.osproductversion. macOS counts on from 15 to 26, and tells a program that was
+// built with an older SDK, as ours are, 16 for 26, 17 for 27 and so on.
+func macVersion(told string) string {
+	major, rest, _ := strings.Cut(told, ".")
+	n, err := strconv.Atoi(major)
+	if err != nil || n < 16 || n > 25 {
+		return told
+	}
+	return strings.TrimSuffix(strconv.Itoa(n+10)+"."+rest, ".")
 }

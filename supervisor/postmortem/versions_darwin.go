@@ -8,5 +8,5 @@ func systemVersion() string {
 	if err != nil {
 		return "unknown"
 	}
-	return version
+	return macVersion(version)
 }

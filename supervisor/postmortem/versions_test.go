@@ -35,3 +35,12 @@ func TestTheSystemHasANameAndAVersion(t *testing.T) {
 	require.Equal(t, "Linux", systemName("linux"))
 	require.NotEmpty(t, systemVersion())
 }
+
+func TestMacOSIsCalledByTheNameThatAPersonKnows(t *testing.T) {
+	for told, want := range map[string]string{
+		"15.6.1": "15.6.1", "12.0": "12.0", "16.0": "26.0", "16.4.1": "26.4.1", "17.0": "27.0", "16": "26", "26.1": "26.1", "27.0": "27.0",
+		"10.16": "10.16", "": "", "unknown": "unknown", "x.1": "x.1",
+	} {
+		require.Equal(t, want, macVersion(told), told)
+	}
+}

@@ -201,6 +201,18 @@ func (o Options) inspect(path string) (Interpreter, error) {
 		return o.behind(path, text)
 	}
 	in := Interpreter{Path: path, Real: real}
+	if o.isAppleShim(real) {
+		behind := o.appleReal()
+		if behind == "" {
+			return Interpreter{}, o.noTools(path)
+		}
+		if in.Real, err = filepath.EvalSymlinks(behind); err != nil {
+			return Interpreter{}, &Error{Path: path, Problem: fmt.Sprintf("%s cannot be used: %v", path, err)}
+		}
+		if path == real { // a venv that links to it is one by its own path
+			in.Path = behind
+		}
+	}
 	o.describe(&in)
 	return in, nil
 }

@@ -59,7 +59,8 @@ func TestABackendsOwnEnvironmentComesFirstAndKeepsItsPath(t *testing.T) {
 func TestTheOrderOutsideTheBackend(t *testing.T) {
 	m := testkit.NewMac(t)
 	m.Interactive = true
-	apple := m.Put("/usr/bin/python3", testkit.Binary)
+	m.Put("/usr/bin/python3", testkit.Binary)
+	apple := m.Put("/Library/Developer/CommandLineTools/usr/bin/python3", testkit.Binary)
 	type step struct{ want, name string }
 	require.Equal(t, apple, findIn(m, "auto").Path)
 	require.Contains(t, findIn(m, "auto").Warning, "DYLD_INSERT_LIBRARIES")

@@ -11,10 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
-const (
-	applePython = "/usr/bin/python3"
-	framework   = "/Library/Frameworks/Python.framework/Versions"
-)
+const framework = "/Library/Frameworks/Python.framework/Versions"
 
 // at is a path of the system, below Root.
 func (o Options) at(path string) string {
@@ -39,7 +36,7 @@ func (o Options) candidates() []string {
 		all = append(all, binaries(filepath.Join(root, "versions"), "", "")...)
 	}
 	for _, dir := range o.path() {
-		if p := filepath.Join(dir, "python3"); o.GOOS != "darwin" || p != o.at(applePython) {
+		if p := filepath.Join(dir, "python3"); !o.isAppleShim(p) {
 			all = append(all, p)
 		}
 	}

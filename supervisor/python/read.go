@@ -36,9 +36,9 @@ func (o Options) describe(in *Interpreter) {
 	if cfg["uv"] != "" { // uv puts no pip into its environments
 		in.Install = "uv pip install --python " + crash.Quote(in.Path)
 	}
-	if o.GOOS == "darwin" && in.Real == o.at(applePython) {
-		in.Warning = "this is Apple's own " + applePython + ": macOS drops DYLD_INSERT_LIBRARIES on the way into it; make an environment with " +
-			"another Python, for instance `brew install python`, then `python3 -m venv .venv`"
+	if o.isApples(in.Real) {
+		in.Warning = "this is Apple's own Python, of " + applePython + " and the command line tools: macOS drops DYLD_INSERT_LIBRARIES on the way into it; " +
+			"make an environment with another Python, for instance `brew install python`, then `python3 -m venv .venv`"
 	}
 }
 

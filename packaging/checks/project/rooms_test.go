@@ -45,16 +45,16 @@ app/wait
 app/mcp                    <- app/wait
 app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record supervisor/stall
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/port supervisor/probe supervisor/process supervisor/record supervisor/safefile supervisor/stall
-app/desktop                <- app/words supervisor/config
-app/login                  <- app/desktop app/words
+app/desktop                <- app/words supervisor/config supervisor/safefile
+app/login                  <- app/desktop app/words supervisor/safefile
 app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/project supervisor/python supervisor/safefile supervisor/servers
 app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/process supervisor/python supervisor/record
 app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
-app/tray                   <- app app/words assets
+app/tray                   <- app app/login app/words assets supervisor/openmp
 cmd/vivarium               <- app app/control app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
 cmd/vivarium-keeper        <- supervisor/keeper
-cmd/vivarium-menubar       <- app app/tray supervisor/keeper
+cmd/vivarium-menubar       <- app app/login app/tray supervisor/keeper
 `
 
 // pictures are names that a reader would have to look up. They may not come back as names of files, types or functions.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 type app struct {
 	builder
 	out      string // path of the .app
+	arches   []arch // it is made for
 	commits  int
 	identity string // to sign with; "-" is ad hoc, and all that is possible off a Mac
 	mac      *mac   // the Mac's own tools; nil on another system
@@ -31,7 +33,7 @@ func (a app) make(report io.Writer) error {
 	}
 	defer os.RemoveAll(work)
 	for _, p := range programs {
-		for _, arch := range arches {
+		for _, arch := range a.arches {
 			if err := a.build(p, arch.name, arch.zig, slice(work, p, arch.name)); err != nil {
 				return err
 			}
@@ -43,20 +45,21 @@ func (a app) make(report io.Writer) error {
 // assemble makes the bundle from the programs in work.
 func (a app) assemble(work string, report io.Writer) error {
 	contents := filepath.Join(work, "Vivarium.app", "Contents")
-	info, id, err := a.furnish(contents)
+	info, err := a.furnish(contents)
 	if err != nil {
 		return err
 	}
+	entitlements := filepath.Join(a.root, "packaging", "mac", "Vivarium.entitlements")
 	if a.mac != nil {
-		err = a.mac.finish(work, contents, id, a.identity, filepath.Join(a.root, "packaging", "mac", "Vivarium.entitlements"))
+		err = a.mac.finish(work, contents, info.id, a.identity, entitlements, a.arches)
 	} else {
-		err = finish(work, contents, id, info)
+		err = a.finish(work, contents, info, entitlements)
 	}
 	if err != nil {
 		return err
 	}
 	made := filepath.Dir(contents)
-	if err := check(made, buildPaths(a.root), report); err != nil {
+	if err := check(made, buildPaths(a.root), a.arches, report); err != nil {
 		return err
 	}
 	return replace(made, a.out)
@@ -67,69 +70,101 @@ func slice(work string, p program, arch string) string {
 }
 
 // furnish writes everything but the programs.
-func (a app) furnish(contents string) (info []byte, id string, err error) {
-	info, id, err = infoPlist(a.root, a.version, a.commits)
+func (a app) furnish(contents string) (plists, error) {
+	info, err := infoPlists(a.root, a.version, a.commits)
 	if err != nil {
-		return nil, "", err
+		return info, err
 	}
-	picture, err := icon(filepath.Join(a.root, "packaging", "mac", "Vivarium.png"))
+	sources := filepath.Join(a.root, "packaging", "mac")
+	picture, err := icon(filepath.Join(sources, "Vivarium.png"))
 	if err != nil {
-		return nil, "", err
+		return info, err
 	}
-	files := map[string][]byte{"Info.plist": info, "PkgInfo": []byte("APPL????"), "Resources/Vivarium.icns": picture}
+	agent, err := os.ReadFile(filepath.Join(sources, "Login.plist"))
+	if err != nil {
+		return info, err
+	}
+	files := map[string][]byte{
+		"Info.plist": info.app, "PkgInfo": []byte("APPL????"), "Resources/Vivarium.icns": picture,
+		keeperBundle + "/Contents/Info.plist":              info.keeper,
+		"Library/LaunchAgents/" + info.id + ".login.plist": agent,
+	}
 	for _, p := range programs {
 		files[p.place] = nil // for its folder
 	}
 	for name, content := range files {
 		path := filepath.Join(contents, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return nil, "", err
+			return info, err
 		}
 		if content == nil {
 			continue
 		}
 		if err := os.WriteFile(path, content, 0o644); err != nil {
-			return nil, "", err
+			return info, err
 		}
 	}
-	return info, id, nil
+	return info, nil
 }
 
 // finish signs, joins and seals without a Mac: the helpers first, then the seal that names them, last the main program, whose
 // signature binds the seal.
-func finish(work, contents, id string, info []byte) error {
-	nested := map[string][]seal.Hash{}
-	var main program
-	for _, p := range programs {
-		if p.id == "" {
-			main = p
-			continue
-		}
-		hashes, err := signAndJoin(work, contents, p, seal.Signing{ID: id + p.id})
-		if err != nil {
-			return err
-		}
-		nested[p.place] = hashes
-	}
-	resources, err := seal.Resources(contents, main.place, nested)
+func (a app) finish(work, contents string, info plists, entitlements string) error {
+	list, err := os.ReadFile(entitlements)
 	if err != nil {
 		return err
 	}
+	nested := map[string][]seal.Hash{}
+	for _, p := range programs {
+		s := seal.Signing{ID: info.id + p.id}
+		if p.entitled {
+			s.Entitlements = list
+		}
+		inside, place := contents, p.place
+		switch {
+		case p.bundle != "":
+			inside, place = filepath.Join(contents, filepath.FromSlash(p.bundle), "Contents"), "MacOS/"+p.name
+			s.InfoPlist = info.keeper
+		case p.id == "":
+			s.InfoPlist = info.app
+		}
+		if s.InfoPlist != nil { // the main program of a bundle
+			if s.Resources, err = seal.Resources(inside, place, nestedIn(p, nested)); err != nil {
+				return err
+			}
+			if err := writeSeal(inside, s.Resources); err != nil {
+				return err
+			}
+		}
+		hashes, err := a.signAndJoin(work, contents, p, s)
+		if err != nil {
+			return err
+		}
+		nested[cmp.Or(p.bundle, p.place)] = hashes
+	}
+	return nil
+}
+
+// nestedIn is the signed code that a bundle holds; that of a helper holds none.
+func nestedIn(p program, all map[string][]seal.Hash) map[string][]seal.Hash {
+	if p.bundle != "" {
+		return nil
+	}
+	return all
+}
+
+func writeSeal(contents string, resources []byte) error {
 	folder := filepath.Join(contents, "_CodeSignature")
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(folder, "CodeResources"), resources, 0o644); err != nil {
-		return err
-	}
-	_, err = signAndJoin(work, contents, main, seal.Signing{ID: id, InfoPlist: info, Resources: resources})
-	return err
+	return os.WriteFile(filepath.Join(folder, "CodeResources"), resources, 0o644)
 }
 
-func signAndJoin(work, contents string, p program, s seal.Signing) ([]seal.Hash, error) {
+func (a app) signAndJoin(work, contents string, p program, s seal.Signing) ([]seal.Hash, error) {
 	var hashes []seal.Hash
 	var files []string
-	for _, arch := range arches {
+	for _, arch := range a.arches {
 		file := slice(work, p, arch.name)
 		hash, err := seal.Sign(file, s)
 		if err != nil {

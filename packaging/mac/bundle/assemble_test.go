@@ -22,9 +22,9 @@ const bundleID = "io.github.vivarium-app.vivarium"
 
 // The app's code names itself to launchd, which macOS compares with the bundle.
 func TestTheAppAndItsBundleGoByOneName(t *testing.T) {
-	text, err := os.ReadFile("../../../app/login.go")
-	require.NoError(t, err)
-	require.Contains(t, string(text), `const BundleID = "`+bundleID+`"`)
+	out, err := exec.Command("git", "-C", "../../..", "grep", "-h", `const BundleID = "`, "--", "app/*.go", "app/*/*.go").CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, `const BundleID = "`+bundleID+`"`, string(bytes.TrimSpace(out)))
 }
 
 func TestABundleIsWholeSignedAndSealed(t *testing.T) {
@@ -44,7 +44,7 @@ func TestABundleIsWholeSignedAndSealed(t *testing.T) {
 
 func TestTheSameInputsGiveTheSameBytes(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "elsewhere", "Vivarium.app")
-	a := app{builder: builder{root: "../../..", version: "v1.2.3-4-gabc"}, out: out, commits: 56, identity: "-"}
+	a := app{builder: builder{root: "../../..", version: "v1.2.3-4-gabc"}, out: out, arches: arches, commits: 56, identity: "-"}
 	require.NoError(t, a.assemble(slicesOf(t), io.Discard))
 	require.Equal(t, tree(t, sample(t)), tree(t, out))
 }
@@ -84,7 +84,7 @@ func TestABundleThatFailsItsCheckDoesNotAppear(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(slice(work, programs[0], "amd64"), other, 0o755))
 	out := filepath.Join(t.TempDir(), "Vivarium.app")
-	a := app{builder: builder{root: "../../..", version: "dev"}, out: out, identity: "-"}
+	a := app{builder: builder{root: "../../..", version: "dev"}, out: out, arches: arches, identity: "-"}
 	require.ErrorContains(t, a.assemble(work, io.Discard), "duplicate architecture")
 	require.NoDirExists(t, out)
 
@@ -137,17 +137,23 @@ func TestEveryChangeAfterSigningIsFound(t *testing.T) {
 		change func(t *testing.T, bundle string)
 		says   string
 	}{
-		"a byte of a helper, amd64": {func(t *testing.T, b string) { edit(t, b, "Helpers/vivarium-keeper", flip(inSlice(amd64, text))) }, "was changed after it was signed"},
+		"a byte of a helper, amd64": {func(t *testing.T, b string) { edit(t, b, programs[0].place, flip(inSlice(amd64, text))) }, "was changed after it was signed"},
 		"a byte of a helper, arm64": {func(t *testing.T, b string) { edit(t, b, "Helpers/vivarium", flip(inSlice(arm64, text))) }, "was changed after it was signed"},
 		"a byte of the main program": {func(t *testing.T, b string) {
 			edit(t, b, "MacOS/Vivarium", flip(inSlice(arm64, func(a *macho.FatArch) int { return signature(a) - 1 })))
 		}, "was changed after it was signed"},
 		"a flag of a signature": {func(t *testing.T, b string) {
-			edit(t, b, "MacOS/Vivarium", flip(inSlice(amd64, func(a *macho.FatArch) int { return signature(a) + 12 + 3*8 + 13 })))
+			edit(t, b, "MacOS/Vivarium", flip(inSlice(amd64, func(a *macho.FatArch) int { return signature(a) + 12 + 5*8 + 13 })))
 		}, "not ad hoc with the hardened runtime"},
 		"Info.plist": {func(t *testing.T, b string) {
 			edit(t, b, "Info.plist", func(c []byte) []byte { return bytes.Replace(c, []byte("1.2.3"), []byte("1.2.4"), 1) })
-		}, "what it binds in slot 1 was changed"},
+		}, "MacOS/Vivarium: what it binds in slot 1 was changed"},
+		"Info.plist of the keeper": {func(t *testing.T, b string) {
+			edit(t, b, keeperBundle+"/Contents/Info.plist", func(c []byte) []byte { return append(c, '\n') })
+		}, programs[0].place + ": what it binds in slot 1 was changed"},
+		"the login agent": {func(t *testing.T, b string) {
+			edit(t, b, "Library/LaunchAgents/"+bundleID+".login.plist", func(c []byte) []byte { return append(c, '\n') })
+		}, "login.plist was changed after it was sealed"},
 		"the seal": {func(t *testing.T, b string) {
 			edit(t, b, "_CodeSignature/CodeResources", func(c []byte) []byte { return append(c, '\n') })
 		}, "what it binds in slot 3 was changed"},
@@ -167,8 +173,8 @@ func TestEveryChangeAfterSigningIsFound(t *testing.T) {
 		"a helper that may not run": {func(t *testing.T, b string) {
 			require.NoError(t, os.Chmod(filepath.Join(b, "Contents", "Helpers", "vivarium"), 0o644))
 		}, "Helpers/vivarium has mode -rw-r--r--"},
-		"another helper, well signed": {replaceHelper, "Helpers/vivarium-keeper is not the code that was sealed"},
-		"a helper for one chip alone": {thinHelper, "Helpers/vivarium-keeper: "},
+		"another keeper, well signed": {replaceKeeper, keeperBundle + " is not the code that was sealed"},
+		"a keeper for one chip alone": {thinKeeper, programs[0].place + ": "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bundle := sample(t)
@@ -178,30 +184,65 @@ func TestEveryChangeAfterSigningIsFound(t *testing.T) {
 	}
 }
 
-// replaceHelper puts another program in the keeper's place, signed by the same name.
-func replaceHelper(t *testing.T, bundle string) {
+// replaceKeeper puts another program in the keeper's place, signed by the same name.
+func replaceKeeper(t *testing.T, bundle string) {
 	work := slicesOf(t)
 	for _, arch := range arches {
 		content, err := os.ReadFile(slice(work, programs[1], arch.name))
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(slice(work, programs[0], arch.name), content, 0o755))
 	}
-	_, err := signAndJoin(work, filepath.Join(bundle, "Contents"), programs[0], seal.Signing{ID: bundleID + programs[0].id})
+	contents := filepath.Join(bundle, "Contents")
+	info, err := os.ReadFile(filepath.Join(contents, keeperBundle, "Contents", "Info.plist"))
+	require.NoError(t, err)
+	sealed, err := os.ReadFile(filepath.Join(contents, keeperBundle, "Contents", "_CodeSignature", "CodeResources"))
+	require.NoError(t, err)
+	list, err := os.ReadFile("../Vivarium.entitlements")
+	require.NoError(t, err)
+	a := app{arches: arches}
+	_, err = a.signAndJoin(work, contents, programs[0], seal.Signing{ID: bundleID + programs[0].id, InfoPlist: info, Resources: sealed, Entitlements: list})
 	require.NoError(t, err)
 }
 
-func thinHelper(t *testing.T, bundle string) {
+func thinKeeper(t *testing.T, bundle string) {
 	work := slicesOf(t)
 	content, err := os.ReadFile(slice(work, programs[0], "arm64"))
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(bundle, "Contents", "Helpers", "vivarium-keeper"), content, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(bundle, "Contents", programs[0].place), content, 0o755))
+}
+
+func TestABundleForOneChipIsWhole(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "Vivarium.app")
+	chips, err := archesOf("arm64")
+	require.NoError(t, err)
+	a := app{builder: builder{root: "../../..", version: "v1.2.3"}, out: out, arches: chips, identity: "-"}
+	require.NoError(t, a.assemble(slicesOf(t), io.Discard))
+	require.NoError(t, check(out, nil, chips, io.Discard))
+	require.ErrorContains(t, check(out, nil, arches, io.Discard), "is for [arm64], not for [amd64 arm64]")
+	require.ErrorContains(t, check(sample(t), nil, chips, io.Discard), "is for [amd64 arm64], not for [arm64]")
+	_, err = archesOf("riscv64")
+	require.ErrorContains(t, err, "universal, amd64 or arm64?")
+}
+
+func TestWhatACodeIsEntitledToIsChecked(t *testing.T) {
+	w := want(nil, arches)
+	w.Entitlements = append(w.Entitlements, "com.apple.security.get-task-allow")
+	_, err := verify.App(sample(t), w)
+	require.ErrorContains(t, err, "MacOS/Vivarium: it is entitled to")
+	require.ErrorContains(t, err, programs[0].place+": it is entitled to")
+	w = want(nil, arches)
+	w.Usages = append(w.Usages, "NSCalendarsUsageDescription")
+	_, err = verify.App(sample(t), w)
+	require.ErrorContains(t, err, "NSCalendarsUsageDescription is missing")
 }
 
 func TestAFolderOfTheBuildingComputerIsFound(t *testing.T) {
 	bundle := sample(t)
-	_, err := verify.App(bundle, verify.Want{MinOS: minMacOS, Paths: []string{"/nowhere/", secret}})
+	_, err := verify.App(bundle, want([]string{"/nowhere/", secret}, arches))
 	require.ErrorContains(t, err, "names "+secret)
-	_, err = verify.App(bundle, verify.Want{MinOS: "11.0"})
+	older := want(nil, arches)
+	older.MinOS = "11.0"
+	_, err = verify.App(bundle, older)
 	require.ErrorContains(t, err, "made for macOS 12.0, not 11.0")
 	require.ErrorContains(t, err, "LSMinimumSystemVersion is 12.0, not 11.0")
 
@@ -236,5 +277,5 @@ print(len(seal["files"]), len(seal["files2"]), info["CFBundleIdentifier"])
 `
 	out, err := exec.Command(python, "-c", script, bundle).CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	require.Equal(t, "1 3 "+bundleID+"\n", string(out))
+	require.Equal(t, "1 4 "+bundleID+"\n", string(out))
 }

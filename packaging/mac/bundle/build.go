@@ -17,20 +17,40 @@ const (
 
 // program is one of the three, and its place in the bundle.
 type program struct {
-	name  string // in cmd and in bin
-	place string // below Contents
-	id    string // appended to the bundle's identifier
-	cgo   bool
+	name     string // in cmd and in bin
+	place    string // below Contents
+	bundle   string // below Contents: the bundle of its own that it is the main program of, or ""
+	id       string // appended to the app's identifier
+	cgo      bool
+	entitled bool // it can be responsible for a backend
 }
+
+const keeperBundle = "Helpers/Vivarium Keeper.app"
 
 var programs = []program{
-	{name: "vivarium-keeper", place: "Helpers/vivarium-keeper", id: ".keeper"},
+	{name: "vivarium-keeper", place: keeperBundle + "/Contents/MacOS/vivarium-keeper", bundle: keeperBundle, id: ".keeper", entitled: true},
 	{name: "vivarium", place: "Helpers/vivarium", id: ".command"},
-	{name: "vivarium-menubar", place: "MacOS/Vivarium", cgo: true},
+	{name: "vivarium-menubar", place: "MacOS/Vivarium", cgo: true, entitled: true},
 }
 
-// arches in the order in which they stand in a universal file, and zig's name for each.
-var arches = []struct{ name, zig string }{{"amd64", "x86_64"}, {"arm64", "aarch64"}}
+// arch is a processor, and zig's name for it.
+type arch struct{ name, zig string }
+
+// arches in the order in which they stand in a universal file.
+var arches = []arch{{"amd64", "x86_64"}, {"arm64", "aarch64"}}
+
+// archesOf are those that -arch names: "universal" for all.
+func archesOf(name string) ([]arch, error) {
+	if name == "universal" {
+		return arches, nil
+	}
+	for _, a := range arches {
+		if a.name == name {
+			return []arch{a}, nil
+		}
+	}
+	return nil, fmt.Errorf("-arch %s: universal, amd64 or arm64?", name)
+}
 
 // builder compiles programs for macOS.
 type builder struct {

@@ -87,6 +87,7 @@ func TestTheCommandLine(t *testing.T) {
 		"check /nowhere":   "no such file",
 		"app -commits few": "invalid value",
 		"app":              "-zig is missing",
+		"app -arch ppc":    "universal, amd64 or arm64?",
 	} {
 		if args == "app" && theMac() != nil {
 			continue // it would build

@@ -5,8 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-
-	"howett.net/plist"
 )
 
 // mac is a Mac with its command line tools. Nothing of it was tried on a Mac yet; the tests see only that the right commands
@@ -27,7 +25,7 @@ func newMac() *mac {
 }
 
 // finish joins, signs and seals with the system's tools, from the inside to the outside.
-func (m *mac) finish(work, contents, id, identity, entitlements string) error {
+func (m *mac) finish(work, contents, id, identity, entitlements string, arches []arch) error {
 	for _, p := range programs {
 		args := []string{"-create", "-output", filepath.Join(contents, filepath.FromSlash(p.place))}
 		for _, arch := range arches {
@@ -37,55 +35,34 @@ func (m *mac) finish(work, contents, id, identity, entitlements string) error {
 			return err
 		}
 	}
-	options, err := signingOptions(identity, entitlements)
-	if err != nil {
-		return err
-	}
+	bundle := filepath.Dir(contents)
 	for _, p := range programs {
-		if p.id == "" {
-			continue
+		args := signingOptions(identity)
+		if p.entitled {
+			args = append(args, "--entitlements", entitlements)
 		}
-		args := append(options, "--identifier", id+p.id, filepath.Join(contents, filepath.FromSlash(p.place)))
+		switch {
+		case p.bundle != "":
+			args = append(args, filepath.Join(contents, filepath.FromSlash(p.bundle)))
+		case p.id != "":
+			args = append(args, "--identifier", id+p.id, filepath.Join(contents, filepath.FromSlash(p.place)))
+		default:
+			args = append(args, bundle)
+		}
 		if err := m.run("codesign", args...); err != nil {
 			return err
 		}
 	}
-	bundle := filepath.Dir(contents)
-	if err := m.run("codesign", append(options, bundle)...); err != nil {
-		return err
-	}
 	return m.run("codesign", "--verify", "--strict", "--deep", "--verbose=2", bundle)
 }
 
-// signingOptions asks for the hardened runtime always, for Apple's timestamp where there is a certificate, and for entitlements
-// only if there are any: an empty list is none.
-//
-// There are none, and what one might expect is left out for a reason.
-//   - cs.allow-dyld-environment-variables: DYLD_INSERT_LIBRARIES is set for Python alone, another program with its own signature.
-//   - cs.disable-library-validation, cs.allow-jit, cs.allow-unsigned-executable-memory: no library of others is loaded, and Go
-//     makes no code while it runs.
-//   - automation.apple-events: the dialogs and notices of osascript are its own; no other app is told to do anything.
-//   - app-sandbox: a supervisor starts, signals and ends programs that are not its own.
-//   - device.audio-input, device.camera and the like: Vivarium uses none.
-//
-// They are named here and not in the file: the kernel's reader of entitlements takes no comments.
-func signingOptions(identity, entitlements string) ([]string, error) {
+// signingOptions asks for the hardened runtime always, and for Apple's timestamp where there is a certificate.
+func signingOptions(identity string) []string {
 	options := []string{"--force", "--sign", identity, "--options", "runtime"}
 	if identity != "-" {
 		options = append(options, "--timestamp")
 	}
-	text, err := os.ReadFile(entitlements)
-	if err != nil {
-		return nil, err
-	}
-	var wanted map[string]any
-	if _, err := plist.Unmarshal(text, &wanted); err != nil {
-		return nil, fmt.Errorf("%s: %w", entitlements, err)
-	}
-	if len(wanted) > 0 {
-		options = append(options, "--entitlements", entitlements)
-	}
-	return options[:len(options):len(options)], nil
+	return options
 }
 
 // dmg makes a disk image with the app and a link to where it belongs.

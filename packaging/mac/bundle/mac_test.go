@@ -21,37 +21,21 @@ func recorded(work string) (*mac, *[]string) {
 
 func TestOnAMacTheSystemsToolsWorkFromTheInsideOut(t *testing.T) {
 	m, said := recorded("/build")
-	require.NoError(t, m.finish("/build", "/build/Vivarium.app/Contents", "an.id", "-", "../Vivarium.entitlements"))
+	require.NoError(t, m.finish("/build", "/build/Vivarium.app/Contents", "an.id", "-", "../Vivarium.entitlements", arches))
 	require.Equal(t, []string{
-		"lipo -create -output WORK/Vivarium.app/Contents/Helpers/vivarium-keeper WORK/vivarium-keeper-amd64 WORK/vivarium-keeper-arm64",
+		"lipo -create -output WORK/Vivarium.app/Contents/Helpers/Vivarium Keeper.app/Contents/MacOS/vivarium-keeper WORK/vivarium-keeper-amd64 WORK/vivarium-keeper-arm64",
 		"lipo -create -output WORK/Vivarium.app/Contents/Helpers/vivarium WORK/vivarium-amd64 WORK/vivarium-arm64",
 		"lipo -create -output WORK/Vivarium.app/Contents/MacOS/Vivarium WORK/vivarium-menubar-amd64 WORK/vivarium-menubar-arm64",
-		"codesign --force --sign - --options runtime --identifier an.id.keeper WORK/Vivarium.app/Contents/Helpers/vivarium-keeper",
+		"codesign --force --sign - --options runtime --entitlements ../Vivarium.entitlements WORK/Vivarium.app/Contents/Helpers/Vivarium Keeper.app",
 		"codesign --force --sign - --options runtime --identifier an.id.command WORK/Vivarium.app/Contents/Helpers/vivarium",
-		"codesign --force --sign - --options runtime WORK/Vivarium.app",
+		"codesign --force --sign - --options runtime --entitlements ../Vivarium.entitlements WORK/Vivarium.app",
 		"codesign --verify --strict --deep --verbose=2 WORK/Vivarium.app",
 	}, *said)
 }
 
 func TestACertificateBringsATimestamp(t *testing.T) {
-	options, err := signingOptions("Developer ID Application: Somebody (TEAM)", "../Vivarium.entitlements")
-	require.NoError(t, err)
-	require.Equal(t, []string{"--force", "--sign", "Developer ID Application: Somebody (TEAM)", "--options", "runtime", "--timestamp"}, options)
-	require.Equal(t, len(options), cap(options), "each program appends its own")
-}
-
-func TestEntitlementsArePassedOnlyIfThereAreAny(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "some.entitlements")
-	require.NoError(t, os.WriteFile(file, []byte(`<plist version="1.0"><dict><key>a</key><true/></dict></plist>`), 0o600))
-	options, err := signingOptions("-", file)
-	require.NoError(t, err)
-	require.Equal(t, []string{"--entitlements", file}, options[len(options)-2:])
-
-	require.NoError(t, os.WriteFile(file, []byte(`<plist`), 0o600))
-	_, err = signingOptions("-", file)
-	require.ErrorContains(t, err, file)
-	_, err = signingOptions("-", file+".none")
-	require.ErrorIs(t, err, os.ErrNotExist)
+	require.Equal(t, []string{"--force", "--sign", "Developer ID Application: Somebody (TEAM)", "--options", "runtime", "--timestamp"},
+		signingOptions("Developer ID Application: Somebody (TEAM)"))
 }
 
 func TestATroubleOnAMacEndsIt(t *testing.T) {
@@ -64,7 +48,7 @@ func TestATroubleOnAMacEndsIt(t *testing.T) {
 			}
 			return nil
 		}}
-		require.Error(t, m.finish("/w", "/w/Vivarium.app/Contents", "an.id", "-", "../Vivarium.entitlements"))
+		require.Error(t, m.finish("/w", "/w/Vivarium.app/Contents", "an.id", "-", "../Vivarium.entitlements", arches))
 		require.Equal(t, steps, calls)
 	}
 }

@@ -1,8 +1,8 @@
 // Bundle makes Vivarium.app, on a Mac with the system's tools and elsewhere without them, and reads it back.
 //
-//	bundle app [flags]      build the programs, put dist/Vivarium.app together, sign and check it
+//	bundle app [flags]      build the programs, put dist/Vivarium.app together, sign and check it; with -arch arm64 dist/arm64/Vivarium.app
 //	bundle check APP        read a bundle back: what is wrong with it, or what is in it
-//	bundle pack [flags]     dist/Vivarium.app as a zip, on a Mac also as a disk image; its modules, checksums, Homebrew's recipe
+//	bundle pack [flags]     both as a zip, on a Mac also as a disk image; their modules, checksums, Homebrew's recipe
 package main
 
 import (
@@ -37,31 +37,43 @@ func run(args []string, out io.Writer) error {
 	commits := f.Int("commits", 0, "how many commits there are")
 	date := f.Int64("date", 0, "`seconds` since 1970 at the last commit")
 	identity := f.String("identity", "-", "certificate to sign with; - is ad hoc")
+	arch := f.String("arch", "universal", "`processor`: universal, amd64 or arm64")
 	if err := f.Parse(args[1:]); err != nil {
 		return err
 	}
-	bundle := filepath.Join(*dist, "Vivarium.app")
+	chips, err := archesOf(*arch)
+	if err != nil {
+		return err
+	}
 	switch args[0] {
 	case "app":
 		b, err := newBuilder(*cache, *zig, *version)
 		if err != nil {
 			return err
 		}
-		a := app{builder: b, out: bundle, commits: *commits, identity: *identity, mac: theMac()}
+		a := app{builder: b, out: bundleFor(*dist, *arch), arches: chips, commits: *commits, identity: *identity, mac: theMac()}
 		return a.make(out)
 	case "check":
 		if f.NArg() != 1 {
 			return errors.New("check which bundle?")
 		}
-		return check(f.Arg(0), nil, out)
+		return check(f.Arg(0), nil, chips, out)
 	case "pack":
 		root, err := os.Getwd()
 		if err != nil {
 			return err
 		}
-		return pack(root, bundle, *version, time.Unix(*date, 0), theMac(), out)
+		return pack(root, *dist, *version, time.Unix(*date, 0), theMac(), out)
 	}
 	return fmt.Errorf("unknown command %q", args[0])
+}
+
+// bundleFor is where a bundle for that processor is made.
+func bundleFor(dist, arch string) string {
+	if arch == "universal" {
+		return filepath.Join(dist, "Vivarium.app")
+	}
+	return filepath.Join(dist, arch, "Vivarium.app")
 }
 
 func newBuilder(cache, zig, version string) (builder, error) {
@@ -84,13 +96,28 @@ func newBuilder(cache, zig, version string) (builder, error) {
 }
 
 // check reads a bundle back and prints what is in it.
-func check(bundle string, paths []string, out io.Writer) error {
-	report, err := verify.App(bundle, verify.Want{MinOS: minMacOS, Paths: paths, Signed: signed()})
+func check(bundle string, paths []string, chips []arch, out io.Writer) error {
+	report, err := verify.App(bundle, want(paths, chips))
 	if err != nil {
 		return fmt.Errorf("%s:\n%w", bundle, err)
 	}
 	fmt.Fprint(out, report)
 	return nil
+}
+
+// want is what a bundle of ours has to be.
+func want(paths []string, chips []arch) verify.Want {
+	w := verify.Want{MinOS: minMacOS, Paths: paths, Signed: signed()}
+	for _, c := range chips {
+		w.Arches = append(w.Arches, c.name)
+	}
+	for _, e := range entitlements {
+		w.Entitlements = append(w.Entitlements, e.key)
+	}
+	for _, u := range usages {
+		w.Usages = append(w.Usages, u.key)
+	}
+	return w
 }
 
 // theMac is the Mac this runs on, or nil.

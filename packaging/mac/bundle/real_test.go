@@ -25,7 +25,7 @@ import (
 func maker(root, out, cache string, env ...string) app {
 	return app{
 		builder: builder{root: root, cache: cache, zig: os.Getenv("ZIG"), version: "v0.0.1", environ: append(os.Environ(), env...)},
-		out:     out, commits: 1, identity: "-", mac: theMac(),
+		out:     out, arches: arches, commits: 1, identity: "-", mac: theMac(),
 	}
 }
 
@@ -57,12 +57,12 @@ func TestTheAppIsSoundAndSmall(t *testing.T) {
 	bundle := built(t)
 	root, err := filepath.Abs("../../..")
 	require.NoError(t, err)
-	report, err := verify.App(bundle, verify.Want{MinOS: minMacOS, Paths: buildPaths(root), Signed: signed()})
+	report, err := verify.App(bundle, want(buildPaths(root), arches))
 	require.NoError(t, err)
 	t.Logf("\n%s", report)
 
 	var said bytes.Buffer
-	require.NoError(t, pack(root, bundle, "v0.0.1", time.Unix(0, 0), theMac(), &said), "it also looks at the size of the zip")
+	require.NoError(t, pack(root, filepath.Dir(bundle), "v0.0.1", time.Unix(0, 0), theMac(), &said), "it also looks at the size of the zip")
 	t.Logf("\n%s", said.String())
 	text, err := os.ReadFile(filepath.Join(filepath.Dir(bundle), "Vivarium-0.0.1.cdx.json"))
 	require.NoError(t, err)

@@ -91,7 +91,7 @@ var sampleOnce = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	out := filepath.Join(work, "Vivarium.app")
-	a := app{builder: builder{root: "../../..", version: "v1.2.3-4-gabc"}, out: out, commits: 56, identity: "-"}
+	a := app{builder: builder{root: "../../..", version: "v1.2.3-4-gabc"}, out: out, arches: arches, commits: 56, identity: "-"}
 	return out, a.assemble(unsigned, io.Discard)
 })
 
@@ -106,6 +106,6 @@ func sample(t *testing.T) string {
 }
 
 func verified(bundle string) error {
-	_, err := verify.App(bundle, verify.Want{MinOS: minMacOS, Signed: verify.Own})
+	_, err := verify.App(bundle, want(nil, arches))
 	return err
 }

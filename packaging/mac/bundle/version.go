@@ -20,18 +20,37 @@ func short(version string) string {
 	return "0.0.0"
 }
 
-// infoPlist is packaging/mac/Info.plist with the version in it. CFBundleVersion is the number of commits: it must grow from one
-// build to the next, and what git calls a version does not.
-func infoPlist(root, version string, commits int) (text []byte, id string, err error) {
+// plists are the property lists of a bundle, with the version in them.
+type plists struct {
+	app, keeper  []byte
+	id, keeperID string
+}
+
+// infoPlists are packaging/mac/Info.plist and Keeper.plist with the version in them. CFBundleVersion is the number of commits: it must
+// grow from one build to the next, and what git calls a version does not.
+func infoPlists(root, version string, commits int) (plists, error) {
+	var p plists
 	info, err := readInfo(filepath.Join(root, "packaging", "mac", "Info.plist"))
 	if err != nil {
-		return nil, "", err
+		return p, err
 	}
 	info["CFBundleShortVersionString"] = short(version)
 	info["CFBundleVersion"] = fmt.Sprint(commits)
 	info["VivariumVersion"] = version
-	text, err = plist.MarshalIndent(info, plist.XMLFormat, "\t")
-	return append(text, '\n'), fmt.Sprint(info["CFBundleIdentifier"]), err
+	keeper, err := keeperPlist(root, info)
+	if err != nil {
+		return p, err
+	}
+	p.id, p.keeperID = fmt.Sprint(info["CFBundleIdentifier"]), fmt.Sprint(keeper["CFBundleIdentifier"])
+	if p.app, err = written(info); err == nil {
+		p.keeper, err = written(keeper)
+	}
+	return p, err
+}
+
+func written(info map[string]any) ([]byte, error) {
+	text, err := plist.MarshalIndent(info, plist.XMLFormat, "\t")
+	return append(text, '\n'), err
 }
 
 func readInfo(path string) (map[string]any, error) {

@@ -53,6 +53,11 @@ if [ -z "$stapled" ]; then
 fi
 xcrun stapler validate "$path"
 case $path in
-*.app) spctl --assess --type execute --verbose=2 "$path" ;;
+*.app)
+	# One ticket is for all programs inside: the keeper is copied out of the app, and has to be known by itself.
+	for code in "$path" "$path"/Contents/Helpers/*.app; do
+		spctl --assess --type execute --verbose=2 "$code"
+	done
+	;;
 *) spctl --assess --type open --context context:primary-signature --verbose=2 "$path" ;;
 esac

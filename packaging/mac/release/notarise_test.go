@@ -25,6 +25,7 @@ func TestAnAppIsZippedSubmittedAndStapled(t *testing.T) {
 		"xcrun stapler staple dist/Vivarium.app",
 		"xcrun stapler validate dist/Vivarium.app",
 		"spctl --assess --type execute --verbose=2 dist/Vivarium.app",
+		"spctl --assess --type execute --verbose=2 dist/Vivarium.app/Contents/Helpers/Vivarium Keeper.app",
 	}, r.calls())
 	require.Equal(t, notaryKey+"\n", r.read("record.key"))
 	require.Regexp(t, `^-rw------- `, r.read("record.mode"))
@@ -87,7 +88,7 @@ func TestATicketThatNeverComesIsAFailure(t *testing.T) {
 }
 
 func TestWhatGatekeeperRefusesIsAFailure(t *testing.T) {
-	for _, tool := range []string{"spctl*", "xcrun stapler validate*", "ditto*"} {
+	for _, tool := range []string{"spctl*", "spctl*Keeper.app", "xcrun stapler validate*", "ditto*"} {
 		r := notary(t)
 		r.env["FAIL"] = tool
 		require.NotZero(t, r.run("notarise.sh", app), tool)

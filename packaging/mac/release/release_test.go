@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,9 +21,9 @@ func short(calls []string) []string {
 		case words[0] == "git" || words[0] == "sleep":
 			continue
 		case words[0] == "codesign" && words[1] == "--force":
-			out = append(out, "sign "+filepath.Base(words[len(words)-1]))
+			out = append(out, "sign "+brief(c[strings.Index(c, "dist/"):]))
 		case words[0] == "xcrun":
-			out = append(out, words[2]+" "+filepath.Base(words[3]))
+			out = append(out, words[2]+" "+brief(words[3]))
 		case words[0] == "go":
 			out = append(out, "pack")
 		}
@@ -30,11 +31,26 @@ func short(calls []string) []string {
 	return out
 }
 
+// brief is the name of a file, with that of the folder for one kind of Mac.
+func brief(path string) string {
+	name := filepath.Base(path)
+	if strings.HasPrefix(path, "dist/arm64/") {
+		name = "arm64/" + name
+	}
+	return name
+}
+
+// signedApps are the calls that sign both apps.
+var signedApps = []string{
+	"sign Vivarium Keeper.app", "sign vivarium", "sign Vivarium.app",
+	"sign arm64/Vivarium Keeper.app", "sign arm64/vivarium", "sign arm64/Vivarium.app",
+}
+
 func requireChecksums(t *testing.T, r *rig) {
 	t.Helper()
 	var want strings.Builder
-	for _, name := range []string{"cdx.json", "dmg", "zip"} {
-		name = "Vivarium-1.2.0." + name
+	for _, name := range []string{"-arm64.dmg", "-arm64.zip", ".cdx.json", ".dmg", ".zip"} {
+		name = "Vivarium-1.2.0" + name
 		fmt.Fprintf(&want, "%x  %s\n", sha256.Sum256([]byte(r.read("dist/"+name))), name)
 	}
 	require.Equal(t, want.String(), r.read("dist/SHA256SUMS"))
@@ -44,13 +60,15 @@ func TestAReleaseIsSignedNotarisedStapledAndThenPacked(t *testing.T) {
 	r := notary(t)
 	r.env["IDENTITY"] = fingerprint
 	require.Zero(t, r.run("release.sh", "v1.2.0"), r.err)
-	require.Equal(t, []string{
-		"sign vivarium", "sign vivarium-keeper", "sign Vivarium.app",
+	require.Equal(t, append(slices.Clone(signedApps),
 		"submit Vivarium.zip", "staple Vivarium.app", "validate Vivarium.app",
+		"submit Vivarium.zip", "staple arm64/Vivarium.app", "validate arm64/Vivarium.app",
 		"pack",
 		"sign Vivarium-1.2.0.dmg",
 		"submit Vivarium-1.2.0.dmg", "staple Vivarium-1.2.0.dmg", "validate Vivarium-1.2.0.dmg",
-	}, short(r.calls()))
+		"sign Vivarium-1.2.0-arm64.dmg",
+		"submit Vivarium-1.2.0-arm64.dmg", "staple Vivarium-1.2.0-arm64.dmg", "validate Vivarium-1.2.0-arm64.dmg",
+	), short(r.calls()))
 	require.Contains(t, r.calls(), "go run ./packaging/mac/bundle pack -o dist -version v1.2.0 -date 1780000000")
 	require.Equal(t, "dmg\nsigned\nstapled\n", r.read("dist/Vivarium-1.2.0.dmg"))
 	requireChecksums(t, r)
@@ -72,12 +90,12 @@ func TestWhatIsMissingIsLeftOutAloud(t *testing.T) {
 		"the certificate": {[]string{"IDENTITY"}, []string{"pack"}, []string{"not signed", "not notarised: only what is signed"}},
 		"the whole key": {
 			[]string{"NOTARY_KEY", "NOTARY_KEY_ID", "NOTARY_ISSUER"},
-			[]string{"sign vivarium", "sign vivarium-keeper", "sign Vivarium.app", "pack", "sign Vivarium-1.2.0.dmg"},
+			append(slices.Clone(signedApps), "pack", "sign Vivarium-1.2.0.dmg", "sign Vivarium-1.2.0-arm64.dmg"),
 			[]string{"not notarised: there is no secret NOTARY_KEY NOTARY_KEY_ID NOTARY_ISSUER"},
 		},
 		"a part of the key": {
 			[]string{"NOTARY_ISSUER"},
-			[]string{"sign vivarium", "sign vivarium-keeper", "sign Vivarium.app", "pack", "sign Vivarium-1.2.0.dmg"},
+			append(slices.Clone(signedApps), "pack", "sign Vivarium-1.2.0.dmg", "sign Vivarium-1.2.0-arm64.dmg"),
 			[]string{"not notarised: there is no secret NOTARY_ISSUER."},
 		},
 	} {
@@ -105,7 +123,7 @@ func TestWhatIsMissingIsLeftOutAloud(t *testing.T) {
 
 func TestAReleaseStopsAtTheFirstFailure(t *testing.T) {
 	for fail, last := range map[string]string{
-		"codesign --force*":                   "sign vivarium",
+		"codesign --force*":                   "sign Vivarium Keeper.app",
 		"xcrun notarytool submit*":            "submit Vivarium.zip",
 		"xcrun stapler validate*":             "validate Vivarium.app",
 		"go run*":                             "pack",
@@ -121,6 +139,16 @@ func TestAReleaseStopsAtTheFirstFailure(t *testing.T) {
 			r.leftNothing()
 			r.keptSecrets()
 		})
+	}
+}
+
+func TestBothAppsHaveToBeThere(t *testing.T) {
+	for _, app := range []string{"dist/Vivarium.app", "dist/arm64/Vivarium.app"} {
+		r := newRig(t)
+		require.NoError(t, os.RemoveAll(filepath.Join(r.dir, app)))
+		require.Equal(t, 1, r.run("release.sh", "v1.2.0"))
+		require.Contains(t, r.err, "there is no "+app)
+		require.Empty(t, short(r.calls()))
 	}
 }
 
@@ -183,7 +211,7 @@ func drafted(t *testing.T) *rig {
 	return r
 }
 
-const published = " Vivarium-1.2.0.cdx.json Vivarium-1.2.0.dmg Vivarium-1.2.0.zip SHA256SUMS vivarium.rb"
+const published = " Vivarium-1.2.0-arm64.dmg Vivarium-1.2.0-arm64.zip Vivarium-1.2.0.cdx.json Vivarium-1.2.0.dmg Vivarium-1.2.0.zip SHA256SUMS vivarium.rb"
 
 func TestADraftHoldsWhatTheChecksumsName(t *testing.T) {
 	r := drafted(t)

@@ -47,8 +47,9 @@ case $call in
 'git describe '*) echo "$DESCRIBED" ;;
 'git log '*) echo 1780000000 ;;
 'go run '*)
-	for end in zip dmg cdx.json; do echo "$end" >"dist/Vivarium-1.2.0.$end"; done
+	for end in .zip .dmg -arm64.zip -arm64.dmg .cdx.json; do echo "${end##*.}" >"dist/Vivarium-1.2.0$end"; done
 	(cd dist && shasum -a 256 Vivarium-* >SHA256SUMS) ;;
+'codesign --display --entitlements '*) echo "$ENTITLED" ;;
 'codesign '*.dmg) for last; do :; done; [ "$1" = --verify ] || echo signed >>"$last" ;;
 'xcrun stapler staple '*.dmg) echo stapled >>"$3" ;;
 'gh release view '*) [ -n "$RELEASE" ] || exit 1; echo "$RELEASE" ;;
@@ -61,6 +62,8 @@ case $call in
 esac
 exit 0
 `
+
+const keeper = "Helpers/Vivarium Keeper.app"
 
 const (
 	fingerprint = "0123456789ABCDEF0123456789ABCDEF01234567"
@@ -84,8 +87,9 @@ func newRig(t *testing.T) *rig {
 	require.NoError(t, err)
 	r := &rig{t: t, dir: dir, env: map[string]string{
 		"RECORD": filepath.Join(dir, "record"), "IDENTITIES": identities, "DESCRIBED": "v1.2.0",
-		"ANSWER": `{"id":"2efe2717","status":"Accepted","message":"Processing complete"}`,
-		"TMPDIR": filepath.Join(dir, "tmp"), "HOME": dir,
+		"ENTITLED": "<key>com.apple.security.automation.apple-events</key><key>com.apple.security.device.audio-input</key><key>com.apple.security.device.camera</key>",
+		"ANSWER":   `{"id":"2efe2717","status":"Accepted","message":"Processing complete"}`,
+		"TMPDIR":   filepath.Join(dir, "tmp"), "HOME": dir,
 		"PATH": filepath.Join(dir, "bin") + ":/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
 	}}
 	r.write("bin/stand-in", standIn, 0o755)
@@ -93,10 +97,14 @@ func newRig(t *testing.T) *rig {
 	for _, tool := range []string{"codesign", "xcrun", "ditto", "security", "spctl", "openssl", "git", "go", "gh", "sleep", "plutil", "lipo", "open"} {
 		require.NoError(t, os.Symlink("stand-in", filepath.Join(dir, "bin", tool)))
 	}
-	for _, program := range []string{"MacOS/Vivarium", "Helpers/vivarium", "Helpers/vivarium-keeper"} {
-		r.write("dist/Vivarium.app/Contents/"+program, "#!/bin/sh\n", 0o755)
+	for _, app := range []string{"dist/", "dist/arm64/"} {
+		for _, program := range []string{"MacOS/Vivarium", "Helpers/vivarium", keeper + "/Contents/MacOS/vivarium-keeper"} {
+			r.write(app+"Vivarium.app/Contents/"+program, "#!/bin/sh\n", 0o755)
+		}
+		for _, list := range []string{"Info.plist", keeper + "/Contents/Info.plist", "Library/LaunchAgents/an.id.login.plist"} {
+			r.write(app+"Vivarium.app/Contents/"+list, "", 0o644)
+		}
 	}
-	r.write("dist/Vivarium.app/Contents/Info.plist", "", 0o644)
 	return r
 }
 

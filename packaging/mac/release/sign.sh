@@ -30,14 +30,13 @@ if [ -n "$stray" ] || [ ! -x "$contents/MacOS/Vivarium" ]; then
 	exit 1
 fi
 
-# From the inside to the outside: the app's signature seals those of its helpers. These need no entitlement, and keep the names
-# that the build gave them.
+# From the inside to the outside: the app's signature seals those of its helpers. A plain program keeps the name that the build gave it. The
+# keeper is a bundle of its own and may do what the app may: once the app has quit it is the keeper whom macOS holds to account for a server.
 for helper in "$contents"/Helpers/*; do
-	sign --options runtime --preserve-metadata=identifier "$helper"
+	case $helper in
+	*.app) sign --options runtime --entitlements "$entitlements" "$helper" ;;
+	*) sign --options runtime --preserve-metadata=identifier "$helper" ;;
+	esac
 done
-set --
-if grep -q '<key>' "$entitlements"; then # an empty list is none
-	set -- --entitlements "$entitlements"
-fi
-sign --options runtime "$@" "$path"
+sign --options runtime --entitlements "$entitlements" "$path"
 codesign --verify --strict --deep --verbose=2 "$path"

@@ -13,26 +13,15 @@ const app = "dist/Vivarium.app"
 
 func TestHelpersAreSignedBeforeTheAppThatSealsThem(t *testing.T) {
 	r := newRig(t)
-	r.env["IDENTITY"], r.env["KEYCHAIN"] = fingerprint, "ours.keychain-db"
+	r.env["IDENTITY"], r.env["KEYCHAIN"], r.env["ENTITLEMENTS"] = fingerprint, "ours.keychain-db", "a list"
 	require.Zero(t, r.run("sign.sh", app), r.err)
 	sign := "codesign --force --sign " + fingerprint + " --keychain ours.keychain-db --timestamp --options runtime "
 	require.Equal(t, []string{
+		sign + "--entitlements a list dist/Vivarium.app/Contents/Helpers/Vivarium Keeper.app",
 		sign + "--preserve-metadata=identifier dist/Vivarium.app/Contents/Helpers/vivarium",
-		sign + "--preserve-metadata=identifier dist/Vivarium.app/Contents/Helpers/vivarium-keeper",
-		sign + "dist/Vivarium.app",
+		sign + "--entitlements a list dist/Vivarium.app",
 		"codesign --verify --strict --deep --verbose=2 dist/Vivarium.app",
 	}, r.calls())
-}
-
-func TestOnlyTheAppGetsEntitlementsAndOnlyIfThereAreAny(t *testing.T) {
-	r := newRig(t)
-	r.env["IDENTITY"], r.env["ENTITLEMENTS"] = fingerprint, filepath.Join(r.dir, "list of entitlements")
-	r.write("list of entitlements", "<plist><dict><key>com.apple.security.automation.apple-events</key><true/></dict></plist>", 0o644)
-	require.Zero(t, r.run("sign.sh", app), r.err)
-	calls := r.calls()
-	require.NotContains(t, calls[0], "--entitlements")
-	require.NotContains(t, calls[1], "--entitlements")
-	require.Contains(t, calls[2], " --options runtime --entitlements list of entitlements dist/Vivarium.app")
 }
 
 func TestADiskImageIsSignedWithoutARuntime(t *testing.T) {
@@ -56,7 +45,7 @@ func TestSigningStopsAtWhatIsWrong(t *testing.T) {
 		"ad hoc":               {func(r *rig) { r.env["IDENTITY"] = "-" }, "ad hoc", 0},
 		"a program elsewhere":  {func(r *rig) { r.write(app+"/Contents/Resources/tool", "", 0o755) }, "Resources/tool", 0},
 		"no main program":      {func(r *rig) { require.NoError(r.t, os.Remove(filepath.Join(r.dir, app, "Contents/MacOS/Vivarium"))) }, "programs are expected", 0},
-		"the second helper":    {func(r *rig) { r.env["FAIL"] = "*vivarium-keeper" }, "", 2},
+		"the second helper":    {func(r *rig) { r.env["FAIL"] = "*Helpers/vivarium" }, "", 2},
 		"the verification":     {func(r *rig) { r.env["FAIL"] = "codesign --verify*" }, "", 4},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -119,20 +119,34 @@ func TestAMacsOwnToolsReadTheWholeApp(t *testing.T) {
 	r := newRig(t)
 	require.Zero(t, r.run("check.sh", app), r.err)
 	in := app + "/Contents/"
-	require.Equal(t, []string{
-		"codesign --verify --strict --deep --verbose=2 " + app,
-		"plutil -lint " + in + "Info.plist",
-		"plutil -lint " + in + "_CodeSignature/CodeResources",
-		"codesign --verify --strict --verbose=2 " + in + "MacOS/Vivarium",
-		"lipo " + in + "MacOS/Vivarium -verify_arch x86_64 arm64",
-		"codesign --verify --strict --verbose=2 " + in + "Helpers/vivarium",
-		"lipo " + in + "Helpers/vivarium -verify_arch x86_64 arm64",
-		"codesign --verify --strict --verbose=2 " + in + "Helpers/vivarium-keeper",
-		"lipo " + in + "Helpers/vivarium-keeper -verify_arch x86_64 arm64",
-	}, r.calls())
+	var want []string
+	want = append(want, "codesign --verify --strict --deep --verbose=2 "+app)
+	for _, list := range []string{
+		"Info.plist", keeper + "/Contents/Info.plist", "Library/LaunchAgents/an.id.login.plist",
+		"_CodeSignature/CodeResources", keeper + "/Contents/_CodeSignature/CodeResources",
+	} {
+		want = append(want, "plutil -lint "+in+list)
+	}
+	for _, program := range []string{"MacOS/Vivarium", "Helpers/vivarium", keeper + "/Contents/MacOS/vivarium-keeper"} {
+		want = append(want, "codesign --verify --strict --verbose=2 "+in+program, "lipo "+in+program+" -verify_arch x86_64 arm64")
+	}
+	for _, code := range []string{app, in + keeper} {
+		for range 3 {
+			want = append(want, "codesign --display --entitlements - --xml "+code)
+		}
+	}
+	require.Equal(t, want, r.calls())
+
+	r = newRig(t)
+	require.Zero(t, r.run("check.sh", app, "arm64"), r.err)
+	require.Contains(t, r.calls(), "lipo "+in+"MacOS/Vivarium -verify_arch arm64")
 	for _, tool := range []string{"codesign*", "plutil*Info.plist", "lipo*keeper*"} {
 		r := newRig(t)
 		r.env["FAIL"] = tool
 		require.NotZero(t, r.run("check.sh", app), tool)
 	}
+	r = newRig(t)
+	r.env["ENTITLED"] = "<key>com.apple.security.automation.apple-events</key><key>com.apple.security.device.camera</key>"
+	require.Equal(t, 1, r.run("check.sh", app))
+	require.Contains(t, r.err, "is not entitled to device.audio-input")
 }

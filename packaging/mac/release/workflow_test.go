@@ -322,3 +322,82 @@ func TestEveryScriptIsOneForAnyShell(t *testing.T) {
 		require.NoError(t, err, string(out))
 	}
 }
+
+func TestTheMacsAreOfBothKindsAndNeitherOldNorNewAlone(t *testing.T) {
+	var w struct {
+		Jobs map[string]struct {
+			Strategy struct {
+				Matrix struct {
+					Include []struct{ Runner, Chip string }
+				}
+			}
+		}
+	}
+	require.NoError(t, yaml.Unmarshal([]byte(workflows(t)["ci.yml"].text), &w))
+	versions := map[string][]string{}
+	for _, m := range w.Jobs["mac"].Strategy.Matrix.Include {
+		name := regexp.MustCompile(`^macos-(\d+)(-intel)?$`).FindStringSubmatch(m.Runner)
+		require.NotNil(t, name, m.Runner)
+		require.Equal(t, name[2] == "-intel", m.Chip == "x86_64", m.Runner)
+		versions[m.Chip] = append(versions[m.Chip], name[1])
+	}
+	for chip, all := range versions {
+		slices.Sort(all)
+		require.GreaterOrEqual(t, len(slices.Compact(all)), 2, chip)
+	}
+	require.Len(t, versions, 2)
+}
+
+// shells are the scripts of all steps. Those that are for any system are run here, dry: the tools are stand-ins, and a word that is
+// misspelt is a command that is not there.
+func TestEveryStepOfTheMacsRunsDry(t *testing.T) {
+	ran := 0
+	for name, w := range workflows(t) {
+		for job, j := range w.Jobs {
+			if job != "mac" && job != "app" && job != "bundle" {
+				continue
+			}
+			for i, s := range j.Steps {
+				if s.Run == "" {
+					continue
+				}
+				r := dryRig(t)
+				env := map[string]string{"CHIPS": "arm64", "GITHUB_REF_NAME": "v1.2.0", "GITHUB_ENV": filepath.Join(r.dir, "env"), "KEYCHAIN": "k"}
+				for key, value := range env {
+					r.env[key] = value
+				}
+				script := filepath.Join(r.dir, "step.sh")
+				require.NoError(t, os.WriteFile(script, []byte("#!/bin/bash\nset -eo pipefail\n"+s.Run), 0o755))
+				code := r.run(script)
+				require.Zero(t, code, "%s, %s, step %d:\n%s\n%s%s", name, job, i, s.Run, r.out, r.err)
+				require.NotContains(t, r.err, "not found", s.Run)
+				ran++
+			}
+		}
+	}
+	require.Greater(t, ran, 12)
+}
+
+// dryRig is a checkout in which every tool and every script of ours is a stand-in that does nothing well.
+func dryRig(t *testing.T) *rig {
+	r := newRig(t)
+	for _, tool := range []string{"make", "sw_vers"} {
+		require.NoError(t, os.Symlink("stand-in", filepath.Join(r.dir, "bin", tool)))
+	}
+	for _, pattern := range []string{"*.sh", "../real/*.sh"} {
+		scripts, err := filepath.Glob(pattern)
+		require.NoError(t, err)
+		for _, s := range scripts {
+			r.write(filepath.Join("packaging/mac/release", s), "#!/bin/sh\n[ $# -gt 0 ]\n", 0o755)
+		}
+	}
+	for _, name := range []string{"-arm64.zip", ".zip"} {
+		r.write("dist/Vivarium-1.2.0"+name, "", 0o644)
+	}
+	r.write("dist/SHA256SUMS", "", 0o644)
+	r.write("dist/skipped.txt", "", 0o644)
+	r.write("Library/Application Support/Vivarium/bin/x", "", 0o644)
+	r.write("Library/Logs/DiagnosticReports/a.ips", "", 0o644)
+	r.write("bin/shasum", "#!/bin/sh\n", 0o755)
+	return r
+}

@@ -49,12 +49,12 @@ var (
 )
 
 // Resources makes the seal over a bundle: the content of its _CodeSignature/CodeResources. nested are the hashes of the helper
-// programs by their path below Contents, one of each architecture; they must be signed before. The bundle's main program is
-// sealed by its own signature, which binds this seal in turn.
+// programs and bundles by their path below Contents, one of each architecture; they must be signed before. What is in a nested bundle is
+// sealed by its own seal. The bundle's main program is sealed by its own signature, which binds this seal in turn.
 func Resources(contents, main string, nested map[string][]Hash) ([]byte, error) {
 	files, files2 := map[string]any{}, map[string]any{}
 	err := filepath.WalkDir(contents, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
+		if err != nil {
 			return err
 		}
 		below, err := filepath.Rel(contents, path)
@@ -62,6 +62,13 @@ func Resources(contents, main string, nested map[string][]Hash) ([]byte, error) 
 			return err
 		}
 		below = filepath.ToSlash(below)
+		if hashes, ok := nested[below]; ok && d.IsDir() {
+			files2[below] = sealOf(hashes)
+			return filepath.SkipDir
+		}
+		if d.IsDir() {
+			return nil
+		}
 		if below == main || strings.HasPrefix(below, "_CodeSignature/") {
 			return nil
 		}
@@ -98,7 +105,7 @@ func sealed(path, below string, nested map[string][]Hash, files, files2 map[stri
 		if !ok {
 			return fmt.Errorf("%s stands where only signed code may stand", below)
 		}
-		files2[below] = map[string]any{"cdhash": hashes[0][:], "requirement": requirement(hashes)}
+		files2[below] = sealOf(hashes)
 	case "":
 		sum := sha256.Sum256(content)
 		files2[below] = map[string]any{"hash2": sum[:]}
@@ -106,6 +113,10 @@ func sealed(path, below string, nested map[string][]Hash, files, files2 map[stri
 		return fmt.Errorf("%s: localised resources are not sealed by this tool", below)
 	}
 	return nil
+}
+
+func sealOf(hashes []Hash) map[string]any {
+	return map[string]any{"cdhash": hashes[0][:], "requirement": requirement(hashes)}
 }
 
 // requirement is what the code must fulfil to be the one that was sealed, as codesign writes it for ad hoc code.

@@ -102,3 +102,23 @@ func TestWhatCannotBeSealedIsRefused(t *testing.T) {
 	_, err = Resources(filepath.Join(dir, "none"), "MacOS/Main", nil)
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
+
+func TestANestedBundleIsSealedAsOnePieceOfCode(t *testing.T) {
+	dir := contents(t, map[string]string{
+		"Info.plist": "info", "MacOS/Main": "main",
+		"Helpers/A B.app/Contents/Info.plist": "its own", "Helpers/A B.app/Contents/MacOS/b": "its program",
+	})
+	text, err := Resources(dir, "MacOS/Main", map[string][]Hash{"Helpers/A B.app": {{1}}})
+	require.NoError(t, err)
+	var got map[string]map[string]any
+	_, err = plist.Unmarshal(text, &got)
+	require.NoError(t, err)
+	require.Equal(t, []string{"Helpers/A B.app"}, keys(got["files2"]))
+	require.Equal(t, `cdhash H"0100000000000000000000000000000000000000"`, got["files2"]["Helpers/A B.app"].(map[string]any)["requirement"])
+
+	_, err = Resources(dir, "MacOS/Main", nil)
+	require.ErrorContains(t, err, "stands where only signed code may stand", "one that is not signed")
+	inside, err := Resources(filepath.Join(dir, "Helpers", "A B.app", "Contents"), "MacOS/b", nil)
+	require.NoError(t, err)
+	require.Contains(t, string(inside), "rules2", "a seal over nothing but the program is still a seal")
+}

@@ -17,6 +17,8 @@ type Signing struct {
 	ID        string // identifier of the code: the bundle's, or one below it
 	InfoPlist []byte // the bundle's Info.plist as it is on disk; nil for a program that is not the bundle's main one
 	Resources []byte // the bundle's _CodeSignature/CodeResources; nil likewise
+	// Entitlements is a property list of keys that are true; nil for none.
+	Entitlements []byte
 }
 
 // Hash is a CodeDirectory's own hash, by which the system knows the code: SHA-256, cut to 20 bytes.
@@ -73,6 +75,13 @@ func signature(file []byte, p place, s Signing) ([]byte, error) {
 		InfoPlist:  s.InfoPlist,
 	}
 	config.InitSlotHashes()
+	if s.Entitlements != nil {
+		der, err := entitlementsDER(s.Entitlements)
+		if err != nil {
+			return nil, err
+		}
+		config.Entitlements, config.EntitlementsDER = s.Entitlements, der
+	}
 	if s.Resources != nil {
 		sum := sha256.Sum256(s.Resources)
 		config.SlotHashes.ResourceDir = sum[:]

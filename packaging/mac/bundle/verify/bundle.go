@@ -16,8 +16,8 @@ import (
 
 // What may be published, in bytes.
 const (
-	MaxApp = 45_000_000
-	MaxZip = 18_000_000
+	MaxApp = 75_000_000
+	MaxZip = 30_000_000
 )
 
 // Signed is how a bundle should be signed.
@@ -30,38 +30,56 @@ const (
 
 // Want is what a bundle should be.
 type Want struct {
-	MinOS  string   // oldest macOS it runs on, as "12.0"
-	Paths  []string // folders of the building computer, which no program may name
-	Signed Signed
+	MinOS        string   // oldest macOS it runs on, as "12.0"
+	Arches       []string // as Go calls them, in their order
+	Paths        []string // folders of the building computer, which no program may name
+	Entitlements []string // of the app and of its keeper, in any order
+	Usages       []string // keys of the texts that both must have
+	Signed       Signed
 }
 
 // files are all that a bundle holds below Contents; a program has true.
 var files = map[string]bool{
-	"Helpers/vivarium":             true,
-	"Helpers/vivarium-keeper":      true,
-	"Info.plist":                   false,
+	"Helpers/vivarium":                    true,
+	keeperProgram:                         true,
+	keeperBundle + "/Contents/Info.plist": false,
+	keeperBundle + "/Contents/_CodeSignature/CodeResources": false,
+	"Info.plist": false,
+	"Library/LaunchAgents/io.github.vivarium-app.vivarium.login.plist": false,
 	"MacOS/Vivarium":               true,
 	"PkgInfo":                      false,
 	"Resources/Vivarium.icns":      false,
 	"_CodeSignature/CodeResources": false,
 }
 
-const mainProgram = "MacOS/Vivarium"
+const (
+	mainProgram   = "MacOS/Vivarium"
+	keeperBundle  = "Helpers/Vivarium Keeper.app"
+	keeperProgram = keeperBundle + "/Contents/MacOS/vivarium-keeper"
+)
 
 // App checks a bundle and tells what is in it. The error holds everything that is wrong, a line each.
 func App(bundle string, want Want) (string, error) {
 	contents := filepath.Join(bundle, "Contents")
 	var report strings.Builder
 	wrong := []error{layout(contents, &report)}
-	info, err := os.ReadFile(filepath.Join(contents, "Info.plist"))
-	if err == nil {
-		err = infoPlist(info, want.MinOS)
+	lists := map[string][]byte{}
+	for program, folder := range map[string]string{mainProgram: contents, keeperProgram: filepath.Join(contents, keeperBundle, "Contents")} {
+		info, err := os.ReadFile(filepath.Join(folder, "Info.plist"))
+		if err == nil {
+			err = infoPlist(program, info, want)
+		}
+		wrong = append(wrong, err)
+		lists[program] = info
 	}
-	wrong = append(wrong, err, pkgInfo(contents), Icon(filepath.Join(contents, "Resources", "Vivarium.icns")))
-	hashes, err := programs(contents, info, want, &report)
+	wrong = append(wrong, oneIdentity(lists), loginAgent(contents, identifier(lists[mainProgram])), pkgInfo(contents),
+		Icon(filepath.Join(contents, "Resources", "Vivarium.icns")))
+	hashes, err := programs(contents, lists, want, &report)
 	wrong = append(wrong, err)
 	if want.Signed == Own {
-		wrong = append(wrong, resources(contents, mainProgram, hashes))
+		nested := map[string][][20]byte{"Helpers/vivarium": hashes["Helpers/vivarium"], keeperBundle: hashes[keeperProgram]}
+		wrong = append(wrong, resources(contents, mainProgram, nested),
+			resources(filepath.Join(contents, keeperBundle, "Contents"), "MacOS/vivarium-keeper", nil))
 	}
 	return report.String(), errors.Join(wrong...)
 }
@@ -105,34 +123,6 @@ func layout(contents string, report *strings.Builder) error {
 	return errors.Join(append(wrong, err)...)
 }
 
-func infoPlist(text []byte, minOS string) error {
-	var info map[string]any
-	if _, err := plist.Unmarshal(text, &info); err != nil {
-		return fmt.Errorf("in Info.plist: %w", err)
-	}
-	var wrong []error
-	for key, value := range map[string]any{
-		"CFBundleExecutable": "Vivarium", "CFBundleIconFile": "Vivarium", "CFBundlePackageType": "APPL", "CFBundleInfoDictionaryVersion": "6.0",
-		"CFBundleName": "Vivarium", "CFBundleDisplayName": "Vivarium", "LSMinimumSystemVersion": minOS,
-		"LSUIElement": true, "LSMultipleInstancesProhibited": true, "LSAppNapIsDisabled": true, "NSHighResolutionCapable": true,
-		"NSSupportsAutomaticTermination": false, "NSSupportsSuddenTermination": false,
-	} {
-		if info[key] != value {
-			wrong = append(wrong, fmt.Errorf("in Info.plist: %s is %v, not %v", key, info[key], value))
-		}
-	}
-	for _, key := range []string{"CFBundleIdentifier", "CFBundleShortVersionString", "CFBundleVersion",
-		"NSDocumentsFolderUsageDescription", "NSDesktopFolderUsageDescription", "NSDownloadsFolderUsageDescription"} {
-		if said, _ := info[key].(string); said == "" {
-			wrong = append(wrong, fmt.Errorf("in Info.plist: %s is missing", key))
-		}
-	}
-	if _, set := info["LSEnvironment"]; set {
-		wrong = append(wrong, errors.New("in Info.plist: LSEnvironment is not obeyed for login items and must not be relied on"))
-	}
-	return errors.Join(wrong...)
-}
-
 func pkgInfo(contents string) error {
 	text, err := os.ReadFile(filepath.Join(contents, "PkgInfo"))
 	if err == nil && string(text) != "APPL????" {
@@ -142,12 +132,12 @@ func pkgInfo(contents string) error {
 }
 
 // programs checks each slice of each program, and returns the hashes of the signed code.
-func programs(contents string, info []byte, want Want, report *strings.Builder) (map[string][][20]byte, error) {
+func programs(contents string, lists map[string][]byte, want Want, report *strings.Builder) (map[string][][20]byte, error) {
 	allowed, err := readList(list)
 	if err != nil {
 		return nil, err
 	}
-	bundleID := identifier(info)
+	bundleID := identifier(lists[mainProgram])
 	hashes := map[string][][20]byte{}
 	var wrong []error
 	for _, name := range slices.Sorted(programNames) {
@@ -159,7 +149,7 @@ func programs(contents string, info []byte, want Want, report *strings.Builder) 
 		var arches []string
 		for _, s := range slicesOf {
 			arches = append(arches, s.Arch)
-			fmt.Fprintf(report, "%-24s %-6s macOS %s  %5.1f MB  %d libraries  %d imports\n",
+			fmt.Fprintf(report, "%-62s %-6s macOS %s  %5.1f MB  %d libraries  %d imports\n",
 				name, s.Arch, s.MinOS, float64(len(s.content))/1e6, len(s.Libraries), len(s.Imports))
 			for _, err := range append(s.check(want), allowed.check(name, s, want.Signed)...) {
 				wrong = append(wrong, fmt.Errorf("%s, %s: %w", name, s.Arch, err))
@@ -167,14 +157,14 @@ func programs(contents string, info []byte, want Want, report *strings.Builder) 
 			if want.Signed != Own {
 				continue
 			}
-			hash, err := s.bound(name, bundleID, contents, info)
+			hash, err := s.bound(name, bundleID, contents, lists[name], want)
 			if err != nil {
 				wrong = append(wrong, fmt.Errorf("%s: %w", name, err))
 			}
 			hashes[name] = append(hashes[name], hash)
 		}
-		if !slices.Equal(arches, []string{"amd64", "arm64"}) {
-			wrong = append(wrong, fmt.Errorf("%s is for %v, not for amd64 and arm64", name, arches))
+		if !slices.Equal(arches, want.Arches) {
+			wrong = append(wrong, fmt.Errorf("%s is for %v, not for %v", name, arches, want.Arches))
 		}
 	}
 	return hashes, errors.Join(wrong...)
@@ -213,22 +203,28 @@ func (s Slice) check(want Want) []error {
 	return wrong
 }
 
-// bound checks a signature and what it binds: the identifier and, for the main program, Info.plist and the seal.
-func (s Slice) bound(name, bundleID, contents string, info []byte) ([20]byte, error) {
+// bound checks a signature and what it binds: the identifier, the entitlements and, for the main program of a bundle, its Info.plist
+// and its seal.
+func (s Slice) bound(name, bundleID, contents string, info []byte, want Want) ([20]byte, error) {
 	got, err := s.Signature()
 	if err != nil {
 		return got.Hash, err
 	}
-	ids := map[string]string{mainProgram: "", "Helpers/vivarium": ".command", "Helpers/vivarium-keeper": ".keeper"}
+	ids := map[string]string{mainProgram: "", "Helpers/vivarium": ".command", keeperProgram: ".keeper"}
 	if want := bundleID + ids[name]; got.ID != want {
 		return got.Hash, fmt.Errorf("signed as %q, not %q", got.ID, want)
 	}
 	bind := map[int][]byte{slotRequirements: got.Requires}
-	if name == mainProgram {
-		if bind[slotResources], err = os.ReadFile(filepath.Join(contents, "_CodeSignature", "CodeResources")); err != nil {
+	if info != nil {
+		folder := filepath.Dir(filepath.Dir(filepath.Join(contents, name)))
+		if bind[slotResources], err = os.ReadFile(filepath.Join(folder, "_CodeSignature", "CodeResources")); err != nil {
 			return got.Hash, err
 		}
 		bind[slotInfoPlist] = info
+		if err := entitled(got, want.Entitlements); err != nil {
+			return got.Hash, err
+		}
+		bind[slotEntitlements], bind[slotEntitlementsDER] = got.Entitlements, got.EntitlementsDER
 	}
 	if len(got.Special) != len(bind) {
 		return got.Hash, fmt.Errorf("its signature binds %d things, not %d", len(got.Special), len(bind))

@@ -123,3 +123,22 @@ func TestEveryClassStandsInTheDocumentationOfItsFramework(t *testing.T) {
 		require.Contains(t, string(text), "@interface "+class+" :", "documented in %s", home)
 	}
 }
+
+// On macOS 12 dyld would refuse a program that names a class of macOS 13: the app asks for it by its name while it runs. What a built
+// app really imports is compared with the list by its check.
+func TestNoClassThatIsNewerThanTheOldestMacOSIsImported(t *testing.T) {
+	all, err := readList(list)
+	require.NoError(t, err)
+	for i := range all.symbols {
+		require.NotContains(t, i.Symbol, "SMAppService")
+	}
+	for library := range all.programs {
+		require.NotContains(t, library, "ServiceManagement")
+	}
+	s := Slice{Imports: []Import{{"/System/Library/Frameworks/ServiceManagement.framework/Versions/A/ServiceManagement", "_OBJC_CLASS_$_SMAppService"}}}
+	require.NotEmpty(t, all.check("MacOS/Vivarium", s, Own))
+	code, err := os.ReadFile("../../../../app/tray/login_darwin.m")
+	require.NoError(t, err)
+	require.Contains(t, string(code), `objc_getClass("SMAppService")`)
+	require.NotContains(t, string(code), "[SMAppService")
+}

@@ -26,7 +26,8 @@ type seal struct {
 }
 
 // resources checks the seal over a bundle in both directions: everything that its rules ask for is in it and unchanged, and
-// everything in it is there. hashes are those of the signed programs, by their path below Contents.
+// everything in it is there. hashes are those of the signed programs and bundles, by their path below Contents; a nested bundle has a seal
+// of its own over what is in it.
 func resources(contents, main string, hashes map[string][][20]byte) error {
 	text, err := os.ReadFile(filepath.Join(contents, "_CodeSignature", "CodeResources"))
 	if err != nil {
@@ -36,14 +37,22 @@ func resources(contents, main string, hashes map[string][][20]byte) error {
 	if _, err := plist.Unmarshal(text, &s); err != nil {
 		return fmt.Errorf("CodeResources: %w", err)
 	}
-	if len(s.Rules2) == 0 || len(s.Files2) == 0 {
+	if len(s.Rules2) == 0 {
 		return errors.New("CodeResources seals nothing")
 	}
 	present := map[string]bool{}
 	var wrong []error
 	err = fs.WalkDir(os.DirFS(contents), ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || name == main || path.Dir(name) == "_CodeSignature" {
+		if err != nil || name == main || path.Dir(name) == "_CodeSignature" {
 			return err
+		}
+		if d.IsDir() && path.Ext(name) == ".app" {
+			present[name] = true
+			wrong = append(wrong, s.new(name, nil, hashes[name]))
+			return fs.SkipDir
+		}
+		if d.IsDir() {
+			return nil
 		}
 		present[name] = true
 		content, err := fs.ReadFile(os.DirFS(contents), name)

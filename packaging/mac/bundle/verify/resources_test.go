@@ -72,7 +72,7 @@ func TestASealIsComparedInBothDirections(t *testing.T) {
 		"optional":                 {func(s all) { s["rules2"]["^Resources/"] = map[string]any{"optional": true, "weight": 99.0} }, "Resources/a: no rule"},
 		"no rule for it":           {func(s all) { delete(s["rules2"], "^.*") }, "Resources/a: no rule"},
 		"no rules":                 {func(s all) { delete(s, "rules2") }, "seals nothing"},
-		"nothing sealed":           {func(s all) { s["files2"] = map[string]any{} }, "seals nothing"},
+		"nothing sealed":           {func(s all) { s["files2"] = map[string]any{} }, "or never sealed"},
 		"a rule that is no rule":   {func(s all) { s["rules2"]["^("] = true }, "missing closing"},
 		"an old rule that is none": {func(s all) { s["rules"]["^("] = true }, "missing closing"},
 	} {
@@ -95,6 +95,19 @@ func TestEveryArchitectureOfAHelperMustBeTheSealedOne(t *testing.T) {
 	err := resources(dir, "MacOS/Main", map[string][][20]byte{"Helpers/one": {code, {0xff}}})
 	require.ErrorContains(t, err, "does not fulfil its requirement")
 	require.ErrorContains(t, resources(dir, "MacOS/Main", nil), "is not the code that was sealed")
+}
+
+func TestANestedBundleIsCodeAndNothingInItIsLookedAt(t *testing.T) {
+	s := sound()
+	s["files2"]["Helpers/A B.app"] = map[string]any{"cdhash": code[:], "requirement": `cdhash H"abcd000000000000000000000000000000000000"`}
+	dir := sealedFolder(t, s)
+	hashes := map[string][][20]byte{"Helpers/one": {code}, "Helpers/A B.app": {code}}
+	require.ErrorContains(t, resources(dir, "MacOS/Main", hashes), "Helpers/A B.app is sealed and missing")
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, "Helpers", "A B.app", "Contents"), 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "Helpers", "A B.app", "Contents", "Info.plist"), nil, 0o644))
+	require.NoError(t, resources(dir, "MacOS/Main", hashes))
+	hashes["Helpers/A B.app"] = [][20]byte{{1}}
+	require.ErrorContains(t, resources(dir, "MacOS/Main", hashes), "Helpers/A B.app is not the code that was sealed")
 }
 
 func TestASealThatCannotBeReadIsTold(t *testing.T) {

@@ -20,13 +20,17 @@ type Signature struct {
 	Special  map[int][]byte
 	Pages    int
 	Requires []byte // the blob of internal requirements
+
+	Entitlements, EntitlementsDER []byte // blobs with their headers; nil if there are none
 }
 
 // Special slots of a CodeDirectory.
 const (
-	slotInfoPlist    = 1
-	slotRequirements = 2
-	slotResources    = 3
+	slotInfoPlist       = 1
+	slotRequirements    = 2
+	slotResources       = 3
+	slotEntitlements    = 5
+	slotEntitlementsDER = 7
 )
 
 // Signature checks the ad hoc signature of a slice: that it is where the load commands say, covers the whole file before it, that
@@ -92,11 +96,21 @@ func (s Slice) signature(file *quill.File) (Signature, error) {
 	if err := got.slots(file, raw, header); err != nil {
 		return Signature{}, err
 	}
-	got.Requires, err = requirements(s.content[command.DataOffset:])
-	if sum := sha256.Sum256(got.Requires); err == nil && !bytes.Equal(sum[:], got.Special[slotRequirements]) {
-		err = errors.New("the requirements are not the ones that were signed")
+	found, err := blobs(s.content[command.DataOffset:])
+	if err != nil {
+		return got, err
 	}
-	return got, err
+	got.Requires, got.Entitlements, got.EntitlementsDER = found[slotRequirements], found[slotEntitlements], found[slotEntitlementsDER]
+	if got.Requires == nil {
+		return got, errors.New("no requirements")
+	}
+	for _, slot := range []int{slotRequirements, slotEntitlements, slotEntitlementsDER} {
+		sum := sha256.Sum256(found[slot])
+		if bound, there := got.Special[slot]; there != (found[slot] != nil) || there && !bytes.Equal(sum[:], bound) {
+			return got, fmt.Errorf("what stands for slot %d is not what was signed", slot)
+		}
+	}
+	return got, nil
 }
 
 // sound checks the fields of a CodeDirectory that do not depend on its hashes.
@@ -156,29 +170,31 @@ func text(raw []byte, at uint32) (string, error) {
 	return string(id), nil
 }
 
-// requirements finds the blob of internal requirements in a signature; quill has no reader for it.
-func requirements(blob []byte) ([]byte, error) {
+// blobs are the parts of a signature that its CodeDirectory binds, by slot; quill has no reader for them.
+func blobs(signature []byte) (map[int][]byte, error) {
 	header := quill.SuperBlobHeader{}
-	r := bytes.NewReader(blob)
+	r := bytes.NewReader(signature)
 	if err := binary.Read(r, binary.BigEndian, &header); err != nil || header.Magic != quill.MagicEmbeddedSignature {
 		return nil, errors.New("not an embedded signature")
 	}
+	found := map[int][]byte{}
 	for range header.Count {
 		var index quill.BlobIndex
 		if err := binary.Read(r, binary.BigEndian, &index); err != nil {
 			return nil, err
 		}
-		if index.Type != quill.CsSlotRequirements {
+		slot := int(index.Type)
+		if slot != slotRequirements && slot != slotEntitlements && slot != slotEntitlementsDER {
 			continue
 		}
-		if uint64(index.Offset)+8 > uint64(len(blob)) {
-			break
+		if uint64(index.Offset)+8 > uint64(len(signature)) {
+			return nil, fmt.Errorf("the part for slot %d stands outside of it", slot)
 		}
-		length := binary.BigEndian.Uint32(blob[index.Offset+4:])
-		if uint64(index.Offset)+uint64(length) > uint64(len(blob)) {
-			break
+		length := binary.BigEndian.Uint32(signature[index.Offset+4:])
+		if length < 8 || uint64(index.Offset)+uint64(length) > uint64(len(signature)) || found[slot] != nil {
+			return nil, fmt.Errorf("the part for slot %d reaches out of it, or stands there twice", slot)
 		}
-		return blob[index.Offset : index.Offset+length], nil
+		found[slot] = signature[index.Offset : index.Offset+length]
 	}
-	return nil, errors.New("no requirements")
+	return found, nil
 }

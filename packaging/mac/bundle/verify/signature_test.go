@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// blobs is a signature made by hand: what stands in each slot.
-func blobs(slots ...any) []byte {
+// made by hand: what stands in each slot of a signature.
+func superblob(slots ...any) []byte {
 	header := binary.BigEndian.AppendUint32(nil, uint32(quill.MagicEmbeddedSignature))
 	header = append(header, 0, 0, 0, 0)
 	header = binary.BigEndian.AppendUint32(header, uint32(len(slots)/2))
@@ -26,24 +26,41 @@ func blobs(slots ...any) []byte {
 	return append(header, body...)
 }
 
-func TestRequirementsAreFoundAmongTheOthers(t *testing.T) {
-	got, err := requirements(blobs(quill.CsSlotCodedirectory, []byte("directory"), quill.CsSlotRequirements, []byte("none")))
+func TestTheBoundPartsAreFoundAmongTheOthers(t *testing.T) {
+	got, err := blobs(superblob(quill.CsSlotCodedirectory, []byte("directory"), quill.CsSlotRequirements, []byte("none"),
+		quill.SlotType(slotEntitlements), []byte("list"), quill.SlotType(slotEntitlementsDER), []byte("der")))
 	require.NoError(t, err)
-	require.Equal(t, "none", string(got[8:]))
-
-	cut := blobs(quill.CsSlotRequirements, []byte("none"))
-	for says, blob := range map[string][]byte{
-		"not an embedded signature": []byte("text"),
-		"no requirements":           blobs(quill.CsSlotCodedirectory, []byte("directory")),
-		"EOF":                       blobs(quill.CsSlotRequirements, []byte("none"))[:14],
-	} {
-		_, err := requirements(blob)
-		require.ErrorContains(t, err, says)
+	require.Len(t, got, 3)
+	for slot, want := range map[int]string{slotRequirements: "none", slotEntitlements: "list", slotEntitlementsDER: "der"} {
+		require.Equal(t, want, string(got[slot][8:]))
 	}
-	_, err = requirements(cut[:len(cut)-1])
-	require.ErrorContains(t, err, "no requirements", "they reach out of the signature")
-	_, err = requirements(cut[:20])
-	require.ErrorContains(t, err, "no requirements", "they begin outside of it")
+	got, err = blobs(superblob(quill.CsSlotCodedirectory, []byte("directory")))
+	require.NoError(t, err)
+	require.Empty(t, got)
+
+	cut := superblob(quill.CsSlotRequirements, []byte("none"))
+	for name, c := range map[string]struct {
+		blob []byte
+		says string
+	}{
+		"a text":         {[]byte("text"), "not an embedded signature"},
+		"an index cut":   {cut[:14], "EOF"},
+		"a part cut":     {cut[:len(cut)-1], "reaches out of it"},
+		"a part outside": {cut[:20], "stands outside of it"},
+		"a part twice":   {superblob(quill.CsSlotRequirements, []byte("a"), quill.CsSlotRequirements, []byte("b")), "stands there twice"},
+	} {
+		_, err := blobs(c.blob)
+		require.ErrorContains(t, err, c.says, name)
+	}
+}
+
+func FuzzNoSignatureMakesTheReaderFail(f *testing.F) {
+	f.Add(superblob(quill.CsSlotRequirements, []byte("none"), quill.SlotType(slotEntitlementsDER), []byte{0x70, 3, 2, 1, 1}))
+	f.Add([]byte{0x70, 12, 2, 1, 1, 0xb0, 7, 0x30, 5, 0x0c, 1, 'a', 1, 1, 0xff})
+	f.Fuzz(func(t *testing.T, text []byte) {
+		_, _ = blobs(text)
+		_, _ = entitlementsOf(text)
+	})
 }
 
 func TestAnIdentifierEndsInsideItsDirectory(t *testing.T) {

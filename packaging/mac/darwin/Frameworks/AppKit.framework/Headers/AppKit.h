@@ -14,7 +14,7 @@ enum { NSNoImage = 0, NSImageOnly = 1, NSImageLeft = 2 };
 
 static const CGFloat NSVariableStatusItemLength = -1.0;
 
-@class NSMenu, NSWindow;
+@class NSMenu;
 
 @interface NSImage : NSObject
 - (instancetype)initWithData:(NSData *)data;
@@ -25,8 +25,52 @@ static const CGFloat NSVariableStatusItemLength = -1.0;
 @interface NSResponder : NSObject
 @end
 
+typedef NSUInteger NSWindowOcclusionState;
+enum { NSWindowOcclusionStateVisible = 1UL << 1 };
+
+typedef NSInteger NSWindowLevel;
+enum { NSModalPanelWindowLevel = 8 }; // kCGModalPanelWindowLevel
+
+@interface NSWindow : NSResponder
+@property NSWindowLevel level;
+@property(readonly) NSWindowOcclusionState occlusionState;
+- (void)makeKeyAndOrderFront:(id)sender;
+@end
+
+typedef NSInteger NSModalResponse;
+static const NSModalResponse NSModalResponseOK = 1;
+static const NSModalResponse NSAlertFirstButtonReturn = 1000;
+
+@interface NSPanel : NSWindow
+@end
+
+@interface NSSavePanel : NSPanel
+@property(readonly, copy) NSURL *URL;
+@property(copy) NSURL *directoryURL;
+@property(copy) NSString *message;
+- (NSModalResponse)runModal;
+@end
+
+@interface NSOpenPanel : NSSavePanel
++ (NSOpenPanel *)openPanel;
+@property BOOL canChooseFiles;
+@property BOOL canChooseDirectories;
+@property BOOL allowsMultipleSelection;
+@end
+
+@class NSButton;
+
+@interface NSAlert : NSObject
+@property(copy) NSString *messageText;
+@property(copy) NSString *informativeText;
+@property(readonly, strong) NSWindow *window;
+- (NSButton *)addButtonWithTitle:(NSString *)title;
+- (NSModalResponse)runModal;
+@end
+
 @interface NSView : NSResponder
 @property(copy) NSString *toolTip;
+@property(readonly, assign) NSWindow *window;
 @end
 
 @interface NSControl : NSView
@@ -44,6 +88,8 @@ static const CGFloat NSVariableStatusItemLength = -1.0;
 @interface NSStatusItem : NSObject
 @property(readonly, strong) NSStatusBarButton *button;
 @property(strong) NSMenu *menu;
+@property(copy) NSString *autosaveName;
+@property(getter=isVisible) BOOL visible;
 @end
 
 @interface NSStatusBar : NSObject
@@ -82,5 +128,7 @@ static const CGFloat NSVariableStatusItemLength = -1.0;
 @property(weak) id<NSApplicationDelegate> delegate;
 - (void)run;
 - (void)terminate:(id)sender;
+- (void)abortModal;
+- (void)activateIgnoringOtherApps:(BOOL)flag;
 @end
 extern NSApplication *NSApp;

@@ -16,6 +16,7 @@
 #endif
 
 typedef double CGFloat;
+typedef uint32_t FourCharCode;
 typedef struct { CGFloat width, height; } NSSize;
 static inline NSSize NSMakeSize(CGFloat width, CGFloat height) { return (NSSize){width, height}; }
 
@@ -59,6 +60,11 @@ enum { NSUTF8StringEncoding = 4 };
 @interface NSError : NSObject
 @end
 
+@interface NSURL : NSObject
++ (NSURL *)fileURLWithPath:(NSString *)path;
+@property(readonly, copy) NSString *path;
+@end
+
 typedef uint64_t NSActivityOptions;
 // NSActivityUserInitiated, which is 0x00FFFFFF with NSActivityIdleSystemSleepDisabled in it, without that: 1 << 20.
 static const NSActivityOptions NSActivityUserInitiatedAllowingIdleSystemSleep = 0x00EFFFFF;
@@ -73,4 +79,22 @@ static const NSActivityOptions NSActivityUserInitiatedAllowingIdleSystemSleep = 
 @end
 
 @interface NSNotification : NSObject
+@end
+
+@interface NSNotificationCenter : NSObject
+@property(class, readonly, strong) NSNotificationCenter *defaultCenter;
+- (void)addObserver:(id)observer selector:(SEL)selector name:(NSString *)name object:(id)object;
+@end
+
+@interface NSObject (KeyValueCoding)
+- (id)valueForKey:(NSString *)key;
+@end
+
+typedef FourCharCode AEEventClass;
+typedef FourCharCode AEEventID;
+enum { kCoreEventClass = 'aevt', kAEReopenApplication = 'rapp' }; // <AE/AppleEvents.h>
+
+@interface NSAppleEventManager : NSObject
++ (NSAppleEventManager *)sharedAppleEventManager;
+- (void)setEventHandler:(id)handler andSelector:(SEL)selector forEventClass:(AEEventClass)eventClass andEventID:(AEEventID)eventID;
 @end

@@ -1,0 +1,7 @@
+//go:build cgo
+
+package tray
+
+func prepare() {}
+
+func (t *Tray) dress() {}

@@ -1,0 +1,5 @@
+//go:build cgo
+
+package tray
+
+func native() *asking { return nil }

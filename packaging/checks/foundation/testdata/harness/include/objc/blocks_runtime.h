@@ -1,0 +1,2 @@
+// GNUstep asks for it where blocks are; the functions are those of libBlocksRuntime.
+#include <Block.h>
