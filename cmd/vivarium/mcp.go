@@ -25,6 +25,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash/traceback"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 func mcpCommand(c console) *cobra.Command {
@@ -50,7 +51,7 @@ func mcpCommand(c console) *cobra.Command {
 				return err
 			}
 			o := mcp.Options{Version: keeper.Version, Dir: dir, Mask: maskText}
-			return mcp.Serve(ctx, c.in, c.out, agents{h, noStacks}, o)
+			return mcp.Serve(ctx, c.in, c.out, agents{h}, o)
 		},
 	}
 }
@@ -61,15 +62,7 @@ func maskText(s string) string {
 }
 
 // agents are the backends as coding agents see and use them.
-type agents struct {
-	home
-	// stacks asks the recorder in a running backend where its threads are.
-	stacks func(ctx context.Context, dir string, row control.Row) (mcp.Stacks, error)
-}
-
-func noStacks(context.Context, string, control.Row) (mcp.Stacks, error) {
-	return mcp.Stacks{Processes: []mcp.Process{}, Problem: "not available in this version of Vivarium"}, nil
-}
+type agents struct{ home }
 
 // List has the backend around the working folder, too, though nobody may know it yet.
 func (a agents) List(ctx context.Context) ([]mcp.Backend, error) {
@@ -111,7 +104,18 @@ func statusOf(dir string, r control.Row) mcp.Status {
 	if last := r.Snapshot().Last; last.Kind != "" {
 		s.Verdict = &mcp.Verdict{Kind: string(last.Kind), Summary: last.Summary, Remedy: last.Remedy, Line: last.Line, At: r.LastAt}
 	}
+	if r.Stall != nil {
+		s.Stall = stallOf(dir, *r.Stall)
+	}
 	return s
+}
+
+func stallOf(dir string, s stall.Stall) *mcp.Verdict {
+	v := &mcp.Verdict{Kind: string(s.Kind), Summary: s.Summary, Remedy: s.Remedy, At: s.Taken}
+	if s.File != "" {
+		v.Line = fmt.Sprintf("%s:%d in %s", shortFile(s.File, dir), s.Line, s.Function)
+	}
+	return v
 }
 
 func (a agents) WaitUntil(ctx context.Context, dir string, g wait.Goal) (mcp.Outcome, error) {
@@ -173,7 +177,7 @@ func (a agents) Logs(_ context.Context, dir string, q mcp.LogQuery) (mcp.Logs, e
 	return mcp.Logs{Lines: lines, File: c.Log.File, Truncated: more}, err
 }
 
-// Why is the present stall, which the recorder tells of once there is one, or the last death on record.
+// Why is the present stall, or the last death on record.
 func (a agents) Why(ctx context.Context, dir string) (mcp.Why, error) {
 	last, ok, err := a.last(dir)
 	if err != nil {
@@ -182,6 +186,10 @@ func (a agents) Why(ctx context.Context, dir string) (mcp.Why, error) {
 	row, err := a.look(ctx, dir)
 	if err != nil {
 		return mcp.Why{}, err
+	}
+	if row.Stall != nil {
+		v := stallOf(dir, *row.Stall)
+		return mcp.Why{Found: true, Stall: true, Verdict: *v, Frames: slices.DeleteFunc([]string{v.Line}, func(s string) bool { return s == "" })}, nil
 	}
 	if s := row.Snapshot().Last; s.Kind != "" && (!ok || row.LastAt.After(last.At)) { // it never ran: a configuration, a port
 		return mcp.Why{Found: true, Verdict: *statusOf(dir, row).Verdict}, nil
@@ -238,15 +246,29 @@ func ownFrames(tail []string, dir string) []string {
 	return frames
 }
 
+// Stacks are what the recorder in the server tells of its threads and of its suspended tasks.
 func (a agents) Stacks(ctx context.Context, dir string) (mcp.Stacks, error) {
-	row, err := a.look(ctx, dir)
+	seen, _, err := a.stacks(ctx, dir)
+	out := mcp.Stacks{Processes: []mcp.Process{}}
 	if err != nil {
-		return mcp.Stacks{}, err
+		out.Problem = err.Error()
+		return out, nil
 	}
-	if row.PID == 0 {
-		return mcp.Stacks{Processes: []mcp.Process{}, Problem: "it does not run"}, nil
+	for _, p := range seen.Processes {
+		process := mcp.Process{PID: p.PID, Threads: []mcp.Thread{}}
+		for _, t := range append(slices.Clone(p.Threads), p.Tasks...) {
+			thread := mcp.Thread{Name: t.Title(), Frames: []string{}}
+			for _, f := range t.Frames {
+				thread.Frames = append(thread.Frames, fmt.Sprintf("%s:%d in %s", shortFile(f.File, dir), f.Line, f.Function))
+			}
+			process.Threads = append(process.Threads, thread)
+		}
+		if p.Problem != "" {
+			out.Problem = fmt.Sprintf("process %d: %s", p.PID, p.Problem)
+		}
+		out.Processes = append(out.Processes, process)
 	}
-	return a.stacks(ctx, dir, row)
+	return out, nil
 }
 
 func (a agents) Doctor(ctx context.Context, dir string) (mcp.Diagnosis, error) {

@@ -78,7 +78,8 @@ func TestACodingAgentDrivesALiveBackend(t *testing.T) {
 	require.NotEmpty(t, logs.Lines)
 	var stacks mcp.Stacks
 	require.Empty(t, a.call("stacks", nil, &stacks))
-	require.NotEmpty(t, stacks.Problem)
+	require.Len(t, stacks.Processes, 1, stacks.Problem)
+	require.Contains(t, fmt.Sprint(stacks), "server.py:")
 	var d mcp.Diagnosis
 	require.Empty(t, a.call("doctor", nil, &d))
 	require.NotEmpty(t, d.Findings)

@@ -188,5 +188,8 @@ func sightOf(r control.Row) wait.Sight {
 	if last := r.Snapshot().Last; last.Kind != "" && (ended || r.Crashes > 0) {
 		s.Summary, s.Remedy = last.Summary, last.Remedy
 	}
+	if r.Stall != nil && r.PID != 0 {
+		s.Summary, s.Remedy = r.Stall.Summary, r.Stall.Remedy
+	}
 	return s
 }
