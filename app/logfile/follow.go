@@ -134,7 +134,8 @@ func (f *Follower) take(ctx context.Context, file *file, size int64, ended bool,
 	g := &gather{form: f.form, judge: f.judge, file: file.id}
 	err := scan(ctx, file, f.at.Offset, size, func(l line) bool {
 		if !l.whole && !ended && l.to-l.from < maxOpen {
-			level, part := g.judge.classify(l.text)
+			j := judge{level: g.judge.level, trace: g.judge.trace} // it will be judged again when it is complete
+			level, part := j.classify(l.text)
 			row := f.form.row(l, file.id, level, part, 0)
 			if level >= f.form.Least {
 				fresh.Open = &row

@@ -107,7 +107,7 @@ func wordLevel(head []byte) Level {
 		if l == None {
 			continue
 		}
-		if upper && (words == 1 || markBefore(head[:from]) || markAfter(head[i:]) || words == 2 && isName(head[:from])) ||
+		if upper && (words == 1 || markBefore(head[:from]) || markAfter(head[i:]) || isName(head[:from])) ||
 			!upper && bytes.HasPrefix(bytes.TrimLeft(head[i:], " "), []byte{']'}) { // structlog: "[info     ]"
 			return l
 		}

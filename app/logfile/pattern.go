@@ -18,8 +18,8 @@ const (
 type Pattern struct {
 	expression *regexp.Regexp
 	prog       *syntax.Prog
-	literals   []literal // one of them is in every line that matches; none: that cannot be said
-	exact      bool      // whatever has the only literal matches
+	required   [][]literal // of each set, one is in every line that matches; none: that cannot be said
+	exact      bool        // whatever has the only literal matches
 }
 
 // Compile reads a pattern. With fold, small and capital letters are the same.
@@ -46,9 +46,9 @@ func Compile(pattern string, fold bool) (*Pattern, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pattern{expression: expression, prog: prog, literals: required(tree)}
-	if tree.Op == syntax.OpLiteral && len(p.literals) == 1 {
-		p.exact = len(string(tree.Rune)) == len(p.literals[0].text) && !slices.Contains(tree.Rune, '\n')
+	p := &Pattern{expression: expression, prog: prog, required: candidates(tree)}
+	if tree.Op == syntax.OpLiteral && len(p.required) == 1 {
+		p.exact = len(string(tree.Rune)) == len(p.required[0][0].text) && !slices.Contains(tree.Rune, '\n')
 	}
 	return p, nil
 }
@@ -66,6 +66,46 @@ func (p *Pattern) places(text string) [][]int {
 
 func (p *Pattern) matches(text []byte) bool { return p.expression.Match(text) }
 
+// rarest is the set that is found least often in a sample of what will be searched.
+func (p *Pattern) rarest(sample []byte) []literal {
+	var best []literal
+	least := -1
+	for _, set := range p.required {
+		n := 0
+		for _, l := range set {
+			for rest := sample; ; n++ {
+				i := l.index(rest)
+				if i < 0 {
+					break
+				}
+				rest = rest[i+1:]
+			}
+		}
+		if least < 0 || n < least || n == least && better(set, best) {
+			best, least = set, n
+		}
+	}
+	return best
+}
+
+// candidates are sets of literals; of each set one must be in every text that matches.
+func candidates(re *syntax.Regexp) [][]literal {
+	switch {
+	case re.Op == syntax.OpConcat:
+		var all [][]literal
+		for _, sub := range re.Sub {
+			all = append(all, candidates(sub)...)
+		}
+		return all[:min(len(all), maxLiterals)]
+	case re.Op == syntax.OpCapture, re.Op == syntax.OpPlus, re.Op == syntax.OpRepeat && re.Min > 0:
+		return candidates(re.Sub[0])
+	}
+	if set := required(re); set != nil {
+		return [][]literal{set}
+	}
+	return nil
+}
+
 // literal is a text that must be there.
 type literal struct {
 	text []byte // in small letters, if fold
@@ -73,7 +113,7 @@ type literal struct {
 	rare int // fold: the letter of text that is looked for first
 }
 
-// required are literals of which one must be in every text that matches. It is nil where there are none worth looking for.
+// required is a set of literals of which one must be in every text that matches. It is nil where there are none worth looking for.
 func required(re *syntax.Regexp) []literal {
 	switch re.Op {
 	case syntax.OpLiteral:

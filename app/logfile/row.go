@@ -62,7 +62,7 @@ func (j *judge) classify(text []byte) (Level, Part) {
 			return j.level, Body
 		}
 		j.trace = false
-		if levelOf(text) == None || bytes.Contains(text[:min(len(text), 80)], []byte("Warning: ")) {
+		if names(text) || levelOf(text) == None {
 			return j.level, Tail
 		}
 	}
@@ -74,6 +74,15 @@ func (j *judge) classify(text []byte) (Level, Part) {
 	}
 	j.level = levelOf(text)
 	return j.level, NoPart
+}
+
+// names: a line names an exception, as "sqlite3.OperationalError: no such table" and "KeyboardInterrupt" do.
+func names(text []byte) bool {
+	n := 0
+	for n < len(text) && (isWord(text[n]) || text[n] == '.') {
+		n++
+	}
+	return n > 0 && levelWord(text[:n]) == None && (n == len(text) || text[n] == ':')
 }
 
 func (j *judge) inside(p Part) Part {

@@ -11,7 +11,7 @@ import (
 const (
 	segmentSize = 8 << 20
 	searchBlock = 256 << 10
-	searchLine  = 1 << 20 // a line that is longer is searched in pieces
+	searchLine  = 4 << 20 // a line that is longer is searched in pieces
 )
 
 // Found is how far a search has come. Each report adds to the one before.
@@ -35,6 +35,13 @@ func (s *Snapshot) Search(ctx context.Context, p *Pattern, before Position, limi
 	for _, g := range segments {
 		found.Total += g.to - g.from
 	}
+	var sample []byte
+	if len(segments) > 0 {
+		sample = make([]byte, min(blockSize, segments[0].to))
+		if _, err := readAt(segments[0].file, sample, segments[0].to-int64(len(sample))); err != nil {
+			return err
+		}
+	}
 	workers := min(2, runtime.GOMAXPROCS(0), max(len(segments), 1))
 	results := make([]chan result, len(segments))
 	for i := range results {
@@ -44,7 +51,7 @@ func (s *Snapshot) Search(ctx context.Context, p *Pattern, before Position, limi
 	var taken atomic.Int64               // segments; each after its turn, so that the oldest turn is the next one that is read
 	for range workers {
 		go func() {
-			h := newHunt(p, limit)
+			h := newHunt(p, limit, sample)
 			for {
 				select {
 				case turn <- struct{}{}:
@@ -125,15 +132,20 @@ type result struct {
 
 // hunt looks through segments, one after another.
 type hunt struct {
-	pattern *Pattern
-	matcher *matcher
-	limit   int
-	buf     []byte
-	nexts   []int // of each literal: where it is found next
+	exact    bool // the literal is all there is to find
+	literals []literal
+	nexts    []int // of each literal: where it is found next
+	matcher  *matcher
+	limit    int
+	buf      []byte
 }
 
-func newHunt(p *Pattern, limit int) *hunt {
-	return &hunt{pattern: p, matcher: newMatcher(p.prog), limit: limit, buf: make([]byte, searchBlock), nexts: make([]int, len(p.literals))}
+// newHunt chooses the literals to look for by a sample.
+func newHunt(p *Pattern, limit int, sample []byte) *hunt {
+	literals := p.rarest(sample)
+	return &hunt{
+		exact: p.exact, literals: literals, nexts: make([]int, len(literals)), matcher: newMatcher(p.prog), limit: limit, buf: make([]byte, searchBlock),
+	}
 }
 
 // segment searches the lines that begin in g.
@@ -178,6 +190,10 @@ func (h *hunt) segment(ctx context.Context, g segment) (r result) {
 			}
 		}
 		h.lines(whole, g, base, &r)
+		if piece := base + int64(bytes.LastIndexByte(whole, '\n')) + 1; len(whole) > 0 && whole[len(whole)-1] != '\n' && len(r.places) > 0 &&
+			r.places[len(r.places)-1].Offset == piece {
+			skip = true // the line's beginning matches: the rest of it does not count again
+		}
 		held = copy(h.buf, p[end:])
 		if last {
 			break
@@ -208,7 +224,7 @@ func (h *hunt) lines(p []byte, g segment, base int64, r *result) {
 		h.nexts[i] = -1
 	}
 	for at := 0; at < len(p); {
-		if len(h.pattern.literals) > 0 {
+		if len(h.literals) > 0 {
 			i := h.candidate(p, at)
 			if i < 0 {
 				return
@@ -218,7 +234,7 @@ func (h *hunt) lines(p []byte, g segment, base int64, r *result) {
 			if n := bytes.IndexByte(p[i:], '\n'); n >= 0 {
 				end = i + n
 			}
-			if h.pattern.exact || h.matcher.matches(trimCR(p[at:end])) {
+			if h.exact || h.matcher.matches(trimCR(p[at:end])) {
 				h.hit(r, Position{g.file.id, base + int64(at)})
 			}
 			at = end + 1
@@ -245,7 +261,7 @@ func trimCR(p []byte) []byte {
 // candidate is the next place from at on where a literal is, or -1.
 func (h *hunt) candidate(p []byte, at int) int {
 	best := -1
-	for i, l := range h.pattern.literals {
+	for i, l := range h.literals {
 		if h.nexts[i] < at {
 			n := l.index(p[at:])
 			if n < 0 {
