@@ -5,8 +5,10 @@
 package logfile
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -245,4 +247,24 @@ func (s *Snapshot) find(p Position) (int, error) {
 		}
 	}
 	return 0, ErrGone
+}
+
+// Copy writes the whole log, the oldest file first.
+func (s *Snapshot) Copy(ctx context.Context, w io.Writer) error {
+	for i := len(s.files) - 1; i >= 0; i-- {
+		r := io.NewSectionReader(s.files[i], 0, s.sizes[i])
+		for {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			_, err := io.CopyN(w, r, 1<<20)
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return fmt.Errorf("copying the log: %w", err)
+			}
+		}
+	}
+	return nil
 }
