@@ -75,6 +75,7 @@ type liveBackend struct {
 	Up      string
 	Memory  string
 	Answer  string
+	More    string // of the menu's line: what is not said elsewhere
 	Percent string
 	Actions []action
 	Trouble *liveTrouble
@@ -113,6 +114,7 @@ func (w Words) live(b Backend, now time.Time) liveBackend {
 			l.Answer = answerTime(b.Latency.Seconds())
 		}
 	}
+	l.More = moreOf(b.Line, b.Word, l.Trouble)
 	for _, a := range actionLabels {
 		for _, what := range b.Can {
 			if a.What == what {
@@ -121,6 +123,18 @@ func (w Words) live(b Backend, now time.Time) liveBackend {
 		}
 	}
 	return l
+}
+
+// moreOf is what a menu's line has beside the state, a latency, and the trouble that is shown anyway.
+func moreOf(line, word string, t *liveTrouble) string {
+	var more []string
+	for i, fact := range strings.Split(line, " · ") {
+		said := i == 0 && fact == word || strings.HasSuffix(fact, " ms") || t != nil && strings.Contains(strings.ToLower(t.Summary), strings.ToLower(fact))
+		if !said && fact != "" {
+			more = append(more, fact)
+		}
+	}
+	return strings.Join(more, " · ")
 }
 
 // bounded is a share that can be shown.
@@ -136,7 +150,7 @@ func (w Words) trouble(t *Trouble, now time.Time) *liveTrouble {
 		return nil
 	}
 	l := &liveTrouble{Trouble: *t, When: when(t.At, now)}
-	l.Kind, l.Summary, l.Remedy, l.Line = w.Safe(t.Kind), sentenceCase(w.Safe(t.Summary)), w.Safe(t.Remedy), w.Safe(t.Line)
+	l.Kind, l.Summary, l.Remedy, l.Line = w.Safe(t.Kind), sentenceCase(w.Safe(t.Summary)), w.Safe(t.Remedy), strings.TrimSpace(w.Safe(t.Line))
 	for _, p := range pieces(l.Remedy) {
 		if p.Code && strings.Contains(p.Text, " ") && len(l.Commands) < 3 {
 			l.Commands = append(l.Commands, p.Text)

@@ -42,12 +42,13 @@ type chartMark struct {
 type charts struct {
 	Charts []chart
 	Events []chartMark // for the list below
+	Empty  bool        // nothing was measured
 }
 
 // newCharts draws what is known of the last fifteen minutes.
 func (w Words) newCharts(id string, h History, now time.Time) charts {
 	samples := recent(h.Samples, now)
-	var c charts
+	c := charts{Empty: len(samples) == 0}
 	marks, sleeps := w.chartMarks(h.Marks, now)
 	for _, m := range marks {
 		c.Events = append(c.Events, m)

@@ -208,7 +208,7 @@ export class LogView {
     if (!(row instanceof HTMLElement)) return false;
     row.classList.add("current", "shown");
     row.setAttribute("aria-current", "true");
-    row.scrollIntoView({ block: "center" });
+    this.box.scrollTop += row.getBoundingClientRect().top - this.box.getBoundingClientRect().top - (this.box.clientHeight - row.clientHeight) / 2;
     return true;
   }
 
@@ -218,7 +218,7 @@ export class LogView {
     /** @type {HTMLElement | null} */
     let last = above ? null : /** @type {HTMLElement | null} */ (this.list.lastElementChild);
     for (const row of rows) {
-      if (last && row.k && last.dataset.k === row.k && last.classList.contains("line")) {
+      if (last && row.k && last.dataset.k === row.k && last.classList.contains("entry")) {
         this.more(last, row);
         continue;
       }
@@ -232,7 +232,7 @@ export class LogView {
   /** A row's element. Texts are texts. @param {Row} row @returns {HTMLElement} */
   make(row) {
     const e = document.createElement("div");
-    e.className = ["row", "line", row.l, row.t, row.h && "hit"].filter(Boolean).join(" ");
+    e.className = ["row", "entry", row.l, row.t, row.h && "hit"].filter(Boolean).join(" ");
     e.dataset.p = row.p;
     e.dataset.e = row.e;
     if (row.k) e.dataset.k = row.k;
@@ -357,7 +357,7 @@ export class LogView {
 
   /** @param {boolean} first @returns {string | undefined} where the rows begin or end */
   edge(first) {
-    const rows = /** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll(".line"));
+    const rows = /** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll(".entry"));
     const row = rows[first ? 0 : rows.length - 1];
     return first ? row?.dataset.p : row?.dataset.e;
   }
@@ -437,7 +437,7 @@ export class LogView {
 
   copy() {
     const chosen = String(getSelection() ?? "");
-    const rows = [.../** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll(".line"))];
+    const rows = [.../** @type {NodeListOf<HTMLElement>} */ (this.list.querySelectorAll(".entry"))];
     const text = chosen || rows.map((row) => [...row.childNodes].filter((n) => !(n instanceof HTMLButtonElement)).map((n) => n.textContent).join("")).join("\n");
     copy(text, chosen ? "The selection is copied." : `${count(rows.length, "line is", "lines are")} copied.`);
   }
@@ -529,6 +529,7 @@ export class LogView {
   key(event) {
     const typing = event.target instanceof HTMLInputElement && event.target.type !== "checkbox" || event.target instanceof HTMLSelectElement;
     if (event.key === "Escape" && typing) {
+      event.preventDefault(); // else the field is emptied, and the search with it
       this.box.focus();
       return;
     }

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
@@ -30,7 +31,7 @@ import (
 )
 
 // patience is how long anything may take on a busy machine.
-const patience = 30 * time.Second
+const patience = 20 * time.Second
 
 // chromium is one browser for all tests, started by the first.
 var chromium = sync.OnceValues(func() (context.Context, error) {
@@ -220,7 +221,7 @@ func (b *tab) until(what, script string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			b.t.Fatalf("%s: not within %v: %s\n%s", what, patience, script, b.text("document.body.innerText.slice(0, 3000)"))
+			b.t.Fatalf("%s: not within %v: %s\n%s", what, patience, script, b.text("document.body.innerText.slice(0, 600)"))
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
@@ -281,4 +282,12 @@ func (b *tab) shot(name string) {
 	}
 	_ = os.MkdirAll(dir, 0o755)
 	_ = os.WriteFile(filepath.Join(dir, name+".png"), shot.Data, 0o644)
+}
+
+// downloads go into a folder.
+func downloads(b *tab, folder string) {
+	b.t.Helper()
+	call(b, browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior: "allow", DownloadPath: folder, BrowserContextID: chromedp.FromContext(b.ctx).BrowserContextID,
+	})
 }
