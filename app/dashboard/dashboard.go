@@ -11,8 +11,10 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,6 +81,9 @@ type Sources struct {
 	Mask     func(line string) string // takes secrets out of a line of a log
 }
 
+// lookAfter is how long a file that was removed is kept open at most.
+const lookAfter = 10 * time.Second
+
 // idle is how long the dashboard waits for a page: the first, or another after the last.
 const idle = time.Minute
 
@@ -136,6 +141,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	failed := make(chan error, 1)
 	go func() { failed <- h.Serve(ln) }()
 	go s.hub.run(ctx)
+	go s.lookAtLogs(ctx)
 	var err error
 	select {
 	case <-ctx.Done():
@@ -155,6 +161,27 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 		l.Close()
 	}
 	return err
+}
+
+// lookAtLogs lets go of files that were rotated away: as long as they are open, the disk keeps what is in them.
+func (s *Server) lookAtLogs(ctx context.Context) {
+	tick := time.NewTicker(lookAfter)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		s.mu.Lock()
+		logs := slices.Collect(maps.Values(s.logs))
+		s.mu.Unlock()
+		for _, l := range logs {
+			if snapshot, err := l.Snapshot(); err == nil {
+				snapshot.Close()
+			}
+		}
+	}
 }
 
 // Listen is a listener on a random port of 127.0.0.1.

@@ -78,6 +78,7 @@ type logNews struct {
 	From    string `json:"from"`
 	To      string `json:"to"`
 	Skipped int    `json:"skipped,omitempty"`
+	Size    int64  `json:"size"` // of all files
 	Lost    bool   `json:"lost,omitempty"`
 }
 

@@ -184,7 +184,7 @@ func (p *pageStream) follow(ctx context.Context, follower *logfile.Follower) err
 		}
 		return nil
 	}
-	content := logNews{Rows: rowsOf(fresh.Rows), To: placeText(fresh.To), From: placeText(fresh.From), Skipped: fresh.Skipped, Lost: fresh.Lost}
+	content := logNews{Rows: rowsOf(fresh.Rows), To: placeText(fresh.To), From: placeText(fresh.From), Skipped: fresh.Skipped, Size: fresh.Size, Lost: fresh.Lost}
 	if fresh.Open != nil {
 		content.Open = rowsOf([]logfile.Row{*fresh.Open})
 	}

@@ -18,8 +18,9 @@ type Fresh struct {
 	Open    *Row // a last line that is not complete yet: it takes the place of the one before
 	From    Position
 	To      Position
-	Skipped int  // lines that are not among the rows, because too many came: they are in the file
-	Lost    bool // some were rotated away before they were seen
+	Skipped int   // lines that are not among the rows, because too many came: they are in the file
+	Size    int64 // of the whole log
+	Lost    bool  // some were rotated away before they were seen
 }
 
 // Follower sees what is added to a log, through every rotation. It is for one goroutine.
@@ -56,7 +57,7 @@ func (f *Follower) Next(ctx context.Context) (Fresh, error) {
 	if f.at == (Position{}) {
 		f.at = s.Begin()
 	}
-	fresh := Fresh{From: f.at, To: f.at}
+	fresh := Fresh{From: f.at, To: f.at, Size: s.Size()}
 	i, err := s.find(f.at)
 	switch {
 	case err == nil:

@@ -6,7 +6,7 @@ import { ask, complain, copy, element, listen, say, tell } from "./wire.js";
  * A row as the dashboard sends it.
  * @typedef {{p: string, e: string, s: string[], l?: string, t?: string, n?: number, x?: number, k?: string, h?: boolean}} Row
  * @typedef {{rows: Row[], from: string, to: string, begin: boolean, end: boolean, at?: string, size: number, files: number, behind: number}} Part
- * @typedef {{rows: Row[], open?: Row[], from: string, to: string, skipped?: number, lost?: boolean}} News
+ * @typedef {{rows: Row[], open?: Row[], from: string, to: string, size: number, skipped?: number, lost?: boolean}} News
  */
 
 const most = 1200; // rows that the page holds
@@ -157,7 +157,7 @@ export class LogView {
 
   /** @param {number} behind bytes before the first row */
   tellWhere(behind) {
-    const text = this.begun && this.ended ? size(this.total) : `${size(this.total)}, from ${Math.round(100 * behind / Math.max(this.total, 1))} %`;
+    const text = this.following || this.begun && this.ended ? size(this.total) : `${size(this.total)}, from ${Math.round(100 * behind / Math.max(this.total, 1))} %`;
     element("where").textContent = text;
   }
 
@@ -331,6 +331,8 @@ export class LogView {
     this.append(news.rows);
     this.openLine.replaceChildren(...(news.open ?? []).map((row) => this.make(row)));
     if (news.to) this.to = news.to;
+    this.total = news.size;
+    this.tellWhere(0);
     this.trim(true);
     if (stuck) this.box.scrollTop = this.box.scrollHeight;
   }
