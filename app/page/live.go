@@ -101,7 +101,12 @@ var shapes = map[string]string{
 
 func (w Words) live(b Backend, now time.Time) liveBackend {
 	b.Name, b.Dir, b.Line, b.Note, b.Word = orElse(w.Safe(b.Name), "backend"), w.Safe(b.Dir), w.Safe(b.Line), w.Safe(b.Note), orElse(w.Safe(b.Word), "Not known")
-	b.URL = w.Safe(b.URL)
+	if b.URL = w.Safe(b.URL); !strings.HasPrefix(b.URL, "http://") && !strings.HasPrefix(b.URL, "https://") {
+		b.URL = ""
+	}
+	if shapes[b.State] == "" { // of a newer version
+		b.State = "unknown"
+	}
 	l := liveBackend{Backend: b, Shape: orElse(shapes[b.State], "square"), Trouble: w.trouble(b.Trouble, now)}
 	if b.PID != 0 {
 		if !b.Started.IsZero() {

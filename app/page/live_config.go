@@ -1,6 +1,7 @@
 package page
 
 import (
+	"regexp"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -32,53 +33,89 @@ func hideValues(lines []string) []string {
 type hider struct {
 	known   map[string]bool
 	section bool   // inside [environment]
-	value   bool   // the value of a variable may go on
+	depth   int    // of brackets that the value of a variable opened
 	quote   string // that ends a text of several lines
 }
 
+// keyForm is what is surely a key.
+var keyForm = regexp.MustCompile(`^\s*["']?[A-Za-z0-9_.-]+["']?(?:\s*\.\s*["']?[A-Za-z0-9_-]+["']?)*\s*$`)
+
 func (h *hider) line(l string) string {
 	t := strings.TrimSpace(l)
-	if h.quote != "" {
-		if strings.Contains(t, h.quote) {
-			h.quote = ""
-		}
+	if h.quote != "" || h.depth > 0 {
+		h.goesOn(t)
 		return hidden
 	}
 	switch {
 	case t == "" || t[0] == '#':
 		return crash.Mask(l)
-	case t[0] == '[' && !(h.value && !strings.Contains(t, "]")):
-		name := strings.ToLower(strings.Trim(t, "[] \t"))
-		if i := strings.IndexByte(t, ']'); i > 0 {
-			name = strings.Trim(t[:i], "[ \t")
-		}
-		h.section, h.value = firstKey(name) == "environment", false
-		if h.section {
+	case t[0] == '[':
+		name, _, _ := strings.Cut(strings.TrimLeft(t, "[ \t"), "]")
+		if h.section = firstKey(name) == "environment"; h.section {
 			return upTo(l, "]")
 		}
 		return crash.Mask(l)
 	}
 	key, value, found := strings.Cut(l, "=")
-	variable := lastKey(key)
-	if !h.section && (!found || firstKey(key) != "environment") {
-		if h.value {
-			return hidden
-		}
+	if !h.section && firstKey(key) != "environment" {
 		return crash.Mask(l)
 	}
-	if !found {
+	if !found || !keyForm.MatchString(key) {
 		return hidden
 	}
-	h.value = true
-	for _, q := range []string{`"""`, "'''"} {
-		if strings.Count(value, q)%2 == 1 {
-			h.quote = q
-		}
-	}
-	if h.known[variable] && simple(value) && h.quote == "" {
+	h.goesOn(value)
+	if h.known[lastKey(key)] && simple(value) && h.quote == "" {
 		return l
 	}
 	return key + "= " + hidden
+}
+
+// goesOn follows a value to its end, which may be on a later line.
+func (h *hider) goesOn(s string) {
+	for s != "" {
+		if h.quote != "" {
+			after, ended := afterQuote(s, h.quote)
+			if !ended {
+				if len(h.quote) == 1 { // such a text ends with its line
+					h.quote = ""
+				}
+				return
+			}
+			s, h.quote = after, ""
+			continue
+		}
+		switch c := s[0]; {
+		case strings.HasPrefix(s, `"""`) || strings.HasPrefix(s, "'''"):
+			h.quote, s = s[:3], s[3:]
+			continue
+		case c == '"' || c == '\'':
+			h.quote = s[:1]
+		case c == '[' || c == '{':
+			h.depth++
+		case (c == ']' || c == '}') && h.depth > 0:
+			h.depth--
+		case c == '#':
+			return
+		}
+		s = s[1:]
+	}
+	if len(h.quote) == 1 {
+		h.quote = ""
+	}
+}
+
+// afterQuote is what comes after the end of a text. In one with double quotes a backslash takes the meaning from what follows.
+func afterQuote(s, quote string) (after string, ended bool) {
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && quote[0] == '"' {
+			i++
+			continue
+		}
+		if strings.HasPrefix(s[i:], quote) {
+			return s[i+len(quote):], true
+		}
+	}
+	return "", false
 }
 
 // upTo is the text up to a mark, and the mark: what comes after a header is not shown.
