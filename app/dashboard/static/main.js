@@ -1,6 +1,6 @@
 // main.js shows the view that the address names, and keeps it as it is now for as long as the page is open.
 
-import { ask, complain, copy, element, listen, place, prove, Refused, say, tell } from "./wire.js";
+import { ask, complain, copy, distrust, element, listen, place, prove, Refused, renew, say, tell } from "./wire.js";
 import { LogView } from "./log.js";
 
 /** @typedef {{backend: string, view: string, death: string, at: string}} Place what is shown */
@@ -81,11 +81,13 @@ async function follow(signal, number) {
   for (let failures = 0; !signal.aborted; failures++) {
     if (failures > 0) await new Promise((done) => setTimeout(done, Math.min(500 * 2 ** failures, 5000)));
     if (signal.aborted || number !== running) return;
-    const who = failures > 0 ? await prove() : "ours";
-    if (signal.aborted) return;
-    if (who !== "ours") {
-      lost(who);
-      continue;
+    if (failures > 0) {
+      const who = await prove();
+      if (signal.aborted) return;
+      if (who !== "ours") {
+        lost(who);
+        continue;
+      }
     }
     try {
       const at = here();
@@ -123,6 +125,7 @@ function heard(event, data) {
 
 /** @param {"other" | "nobody" | "none"} who answers */
 function lost(who) {
+  distrust();
   const link = element("link");
   link.hidden = false;
   document.body.classList.add("lost");
@@ -193,14 +196,18 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("keydown", (event) => log?.key(event));
 addEventListener("popstate", () => show(true));
+addEventListener("hashchange", () => { if (renew()) begin(); });
 addEventListener("pagehide", () => stream.abort());
 addEventListener("pageshow", (event) => { if (event.persisted) restream(); });
 
-prove().then((who) => {
+async function begin() {
+  const who = await prove();
   if (who === "ours") {
-    show(false);
+    await show(false);
     return;
   }
   lost(who);
-  if (who === "nobody") restream();
-});
+  if (who !== "none") restream();
+}
+
+begin();

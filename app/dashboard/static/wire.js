@@ -13,7 +13,21 @@ function takeSecret() {
   return sessionStorage.getItem(kept) ?? "";
 }
 
-const secret = takeSecret();
+let secret = takeSecret();
+let trusted = false; // whoever answers at our address has proved that it is our dashboard
+
+/** Takes the secret of another address that was opened in this tab. @returns {boolean} there is one */
+export function renew() {
+  if (location.hash.length < 20) return false;
+  secret = takeSecret();
+  trusted = false;
+  return true;
+}
+
+/** From now on the other side has to prove itself again. */
+export function distrust() {
+  trusted = false;
+}
 
 /** A failure that is told to the person as it is. */
 export class Refused extends Error {
@@ -30,8 +44,12 @@ export class Refused extends Error {
  * @returns {Promise<Response>} an answer that is well
  */
 export async function ask(path, init = {}) {
+  if (!trusted && await prove() !== "ours") throw new Refused(0, "The dashboard does not answer.");
   const answer = await fetch(path, {
     ...init, headers: { Authorization: "Bearer " + secret }, cache: "no-store", credentials: "omit", redirect: "error", referrerPolicy: "no-referrer",
+  }).catch((why) => {
+    if (!init.signal?.aborted) distrust();
+    throw why;
   });
   if (!answer.ok) throw new Refused(answer.status, (await answer.text()).trim() || answer.statusText);
   return answer;
@@ -57,7 +75,8 @@ export async function prove() {
   const text = new TextEncoder();
   const key = await crypto.subtle.importKey("raw", text.encode(secret), { name: "HMAC", hash: "SHA-256" }, false, ["sign"]);
   const sum = new Uint8Array(await crypto.subtle.sign("HMAC", key, text.encode("vivarium dashboard " + nonce)));
-  return said === [...sum].map((b) => b.toString(16).padStart(2, "0")).join("") ? "ours" : "other";
+  trusted = said === [...sum].map((b) => b.toString(16).padStart(2, "0")).join("");
+  return trusted ? "ours" : "other";
 }
 
 /**

@@ -215,9 +215,10 @@ func (b *tab) until(what, script string) {
 	b.t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
-		var ok bool
-		b.eval("Boolean("+script+")", &ok)
-		if ok {
+		ctx, cancel := context.WithTimeout(b.ctx, patience)
+		ok, err := chromedp.Run(ctx, chromedp.Evaluate[bool]("Boolean("+script+")")) // an error: another page is being loaded
+		cancel()
+		if ok && err == nil {
 			return
 		}
 		if time.Now().After(deadline) {
