@@ -98,7 +98,8 @@ type Server struct {
 	mu      sync.Mutex
 	logs    map[string]*logfile.Log // by path
 	tickets map[string]ticket
-	doctors map[string]page.Doctor // the latest examination of each backend, by folder
+	streams []*context.CancelCauseFunc // of the pages that are told of changes, the oldest first
+	doctors map[string]page.Doctor     // the latest examination of each backend, by folder
 }
 
 // New makes the server that listens at ln. It serves as soon as Serve is called.

@@ -187,6 +187,18 @@ func TestADownloadIsForOnce(t *testing.T) {
 	require.Equal(t, http.StatusNotFound, c.ask("GET", ticket.URL, anybody).StatusCode)
 }
 
+func TestThePageThatWasOpenedFirstYieldsToANewOne(t *testing.T) {
+	c := serving(t, newHouse(t, "search-api"))
+	first := c.ask("GET", "/api/stream", nil)
+	told(t, first.Body, "here", func(string) bool { return true })
+	for range mostStreams {
+		told(t, c.ask("GET", "/api/stream", nil).Body, "here", func(string) bool { return true })
+	}
+	told(t, first.Body, "yield", func(string) bool { return true })
+	_, err := io.ReadAll(first.Body)
+	require.NoError(t, err, "it ended as it should")
+}
+
 func TestAPageThatLeavesLeavesNothingBehind(t *testing.T) {
 	c := serving(t, newHouse(t, "search-api"))
 	c.wrote(numbered(100))

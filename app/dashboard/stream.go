@@ -3,8 +3,10 @@ package dashboard
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/logfile"
@@ -16,7 +18,9 @@ const (
 	gather    = 100 * time.Millisecond // changes that come together are sent together
 	lookEvery = 200 * time.Millisecond // at a log that is followed
 	keepAlive = 15 * time.Second
-	sendTime  = 20 * time.Second // for a page to read what it was sent
+	// mostStreams is how many pages are told of changes at once: a browser opens six connections to an address, and with none left nothing works.
+	mostStreams = 4
+	sendTime    = 20 * time.Second // for a page to read what it was sent
 )
 
 // events writes server-sent events: https://html.spec.whatwg.org/multipage/server-sent-events.html.
@@ -60,7 +64,31 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request) {
 	if p.out.send("here", true) != nil {
 		return
 	}
-	p.run(r.Context(), changed, follower)
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	defer s.queue(cancel)()
+	p.run(ctx, changed, follower)
+	if errors.Is(context.Cause(ctx), errYield) {
+		_ = p.out.send("yield", true)
+	}
+}
+
+var errYield = errors.New("another page took its place")
+
+// queue adds a stream, and ends the oldest if there are too many. The function that it returns takes it out again.
+func (s *Server) queue(end context.CancelCauseFunc) (leave func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.streams) >= mostStreams {
+		(*s.streams[0])(errYield)
+		s.streams = s.streams[1:]
+	}
+	s.streams = append(s.streams, &end)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.streams = slices.DeleteFunc(s.streams, func(one *context.CancelCauseFunc) bool { return one == &end })
+	}
 }
 
 // pageStream is one page that is open.

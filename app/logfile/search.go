@@ -42,6 +42,7 @@ func (s *Snapshot) Search(ctx context.Context, p *Pattern, before Position, limi
 			return err
 		}
 	}
+	var enough atomic.Bool // the newer segments had as many places as were asked for: the others are only counted
 	workers := min(2, runtime.GOMAXPROCS(0), max(len(segments), 1))
 	results := make([]chan result, len(segments))
 	for i := range results {
@@ -62,6 +63,9 @@ func (s *Snapshot) Search(ctx context.Context, p *Pattern, before Position, limi
 				if i >= len(segments) {
 					return
 				}
+				if enough.Load() {
+					h.limit = 0
+				}
 				results[i] <- h.segment(ctx, segments[i])
 			}
 		}()
@@ -79,6 +83,7 @@ func (s *Snapshot) Search(ctx context.Context, p *Pattern, before Position, limi
 		}
 		places := r.places[:min(len(r.places), limit)]
 		limit -= len(places)
+		enough.Store(limit == 0)
 		found.Places = places
 		found.Count += r.count
 		found.Done += g.to - g.from
@@ -138,6 +143,7 @@ type hunt struct {
 	matcher  *matcher
 	limit    int
 	buf      []byte
+	last     int64 // where the last line begins that matched
 }
 
 // newHunt chooses the literals to look for by a sample.
@@ -151,6 +157,7 @@ func newHunt(p *Pattern, limit int, sample []byte) *hunt {
 // segment searches the lines that begin in g.
 func (h *hunt) segment(ctx context.Context, g segment) (r result) {
 	at, skip := g.from, false
+	h.last = -1
 	if at > 0 { // the line that goes on here began in the segment before
 		var last [1]byte
 		if n, err := readAt(g.file, last[:], at-1); err != nil || n == 0 {
@@ -190,8 +197,7 @@ func (h *hunt) segment(ctx context.Context, g segment) (r result) {
 			}
 		}
 		h.lines(whole, g, base, &r)
-		if piece := base + int64(bytes.LastIndexByte(whole, '\n')) + 1; len(whole) > 0 && whole[len(whole)-1] != '\n' && len(r.places) > 0 &&
-			r.places[len(r.places)-1].Offset == piece {
+		if n := len(whole); n > 0 && whole[n-1] != '\n' && h.last == base+int64(bytes.LastIndexByte(whole, '\n'))+1 {
 			skip = true // the line's beginning matches: the rest of it does not count again
 		}
 		held = copy(h.buf, p[end:])
@@ -206,6 +212,10 @@ func (h *hunt) segment(ctx context.Context, g segment) (r result) {
 // hit counts a line. Of the places the last are kept.
 func (h *hunt) hit(r *result, at Position) {
 	r.count++
+	h.last = at.Offset
+	if h.limit == 0 {
+		return
+	}
 	if len(r.places) >= 2*h.limit+64 {
 		r.places = append(r.places[:0], r.places[len(r.places)-h.limit:]...)
 	}
@@ -222,6 +232,10 @@ func (h *hunt) lines(p []byte, g segment, base int64, r *result) {
 	}
 	for i := range h.nexts {
 		h.nexts[i] = -1
+	}
+	if h.exact && h.limit == 0 && !h.literals[0].fold && len(p) > 0 && p[len(p)-1] == '\n' {
+		r.count += count(p, h.literals[0].text)
+		return
 	}
 	for at := 0; at < len(p); {
 		if len(h.literals) > 0 {
@@ -248,6 +262,19 @@ func (h *hunt) lines(p []byte, g segment, base int64, r *result) {
 			h.hit(r, Position{g.file.id, base + int64(at)})
 		}
 		at += end + 1
+	}
+}
+
+// count counts the lines that have a text.
+func count(p, text []byte) (n int64) {
+	for {
+		i := bytes.Index(p, text)
+		if i < 0 {
+			return n
+		}
+		n++
+		p = p[i+len(text):]
+		p = p[bytes.IndexByte(p, '\n')+1:]
 	}
 }
 

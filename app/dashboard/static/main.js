@@ -101,9 +101,19 @@ async function follow(signal, number) {
       if (signal.aborted) return;
       if (why instanceof Refused && why.status === 401) return lost("none");
     }
-    if (!signal.aborted) lost("nobody");
+    if (signal.aborted) return;
+    if (yielded) return lost("enough");
+    lost("nobody");
   }
 }
+
+let yielded = false; // there are more pages than a browser has connections for
+
+addEventListener("focus", () => {
+  if (!yielded) return;
+  yielded = false;
+  restream();
+});
 
 /** @param {string} event @param {any} data */
 function heard(event, data) {
@@ -120,25 +130,30 @@ function heard(event, data) {
     case "failed":
       if (data) say(data);
       break;
+    case "yield":
+      yielded = true;
+      break;
   }
 }
 
-/** @param {"other" | "nobody" | "none"} who answers */
+const again = "choose Dashboard… in the menu, or run “vivarium dashboard”.";
+const troubles = {
+  none: `This page has no key to the dashboard: ${again}`,
+  other: `This dashboard has ended, and another program answers at its address: ${again}`,
+  nobody: `The dashboard does not answer: what you see is how it was. If it has ended, ${again}`,
+  enough: "Other tabs show the dashboard now: what you see is how it was. Click here to go on.",
+};
+
+/** @param {keyof typeof troubles} who answers */
 function lost(who) {
   distrust();
   const link = element("link");
   link.hidden = false;
-  document.body.classList.add("lost");
-  link.textContent = who === "none"
-    ? "This page has no key to the dashboard. Choose Dashboard… in the menu, or run “vivarium dashboard”."
-    : who === "other"
-      ? "This dashboard has ended, and another program answers at its address. Choose Dashboard… in the menu, or run “vivarium dashboard”."
-      : "The dashboard does not answer: what you see is how it was. If it has ended, choose Dashboard… in the menu, or run “vivarium dashboard”.";
+  link.textContent = troubles[who];
 }
 
 function found() {
   element("link").hidden = true;
-  document.body.classList.remove("lost");
 }
 
 // What the person does.
