@@ -50,9 +50,10 @@ func (s *Snapshot) Search(ctx context.Context, p *Pattern, before Position, limi
 	}
 	turn := make(chan struct{}, workers) // lest they run far ahead of who reads the results
 	var taken atomic.Int64               // segments; each after its turn, so that the oldest turn is the next one that is read
+	most := limit
 	for range workers {
 		go func() {
-			h := newHunt(p, limit, sample)
+			h := newHunt(p, most, sample)
 			for {
 				select {
 				case turn <- struct{}{}:

@@ -50,9 +50,7 @@ func (w Words) newCharts(id string, h History, now time.Time) charts {
 	samples := recent(h.Samples, now)
 	c := charts{Empty: len(samples) == 0}
 	marks, sleeps := w.chartMarks(h.Marks, now)
-	for _, m := range marks {
-		c.Events = append(c.Events, m)
-	}
+	c.Events = marks
 	for _, q := range w.liveQuantities() {
 		one := newChart(q, samples, now)
 		one.ID, one.Marks, one.Sleeps = q.class+"-"+id, marks, sleeps
