@@ -13,29 +13,13 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
-
-// Intents are what a person wants of one backend. They never block and never fail; what comes of them is told by a Snapshot.
-type Intents interface {
-	Start()
-	Stop()
-	Restart()
-	TakeOver()
-}
-
-// Supervision is the supervisor of one backend: a *supervisor.Supervisor of this process, or a *Remote of another one.
-type Supervision interface {
-	Intents
-	Hurry() // skips the grace of the stop that is under way
-	Quit()  // a stop that is not remembered
-	Look()  // somebody looks: fresh figures are worth their price
-	Changed() <-chan supervisor.Snapshot
-	Events() <-chan supervisor.Event
-	// Run is the loop. It ends with ctx, and a Remote's also with its connection.
-	Run(ctx context.Context) error
-}
 
 // ErrRunning: another app with the same state folder runs already, and was told that somebody called for it.
 var ErrRunning = errors.New("vivarium is already running")
@@ -45,14 +29,14 @@ const quitTime = 2 * time.Second
 
 // Options is what an App is made of. The zero value is the real thing.
 type Options struct {
-	State   string       // the state folder. If empty, supervisor.StateFolder()
+	State   string       // the state folder. If empty, keeper.StateFolder()
 	Keeper  string       // the keeper's program. If empty, the one beside this program
 	Log     *slog.Logger // If nil, <state>/vivarium.log
-	Desktop Desktop      // the world around the menu; each function that is nil is the real one
+	Desktop Desktop      // what is around the menu; each function that is nil is the real one
 	Center  Center       // tells notices. If nil, the desktop's on Linux, where it has buttons, and none on a Mac
 	Pages   Pages        // makes pages. If nil, the command-line program does
 	// Supervise makes the supervisor of the backend in dir. If nil, the real one.
-	Supervise func(dir string) Supervision
+	Supervise func(dir string) control.Supervision
 }
 
 // App keeps all registered backends, and shows them in a View.
@@ -62,7 +46,7 @@ type App struct {
 	log      *slog.Logger
 	desktop  Desktop
 	backends *Backends
-	single   *doorbell
+	single   *singleInstance
 	logFile  io.Closer
 	inputs   chan func()
 	awake    chan bool // capacity 1, the newest wins
@@ -88,20 +72,23 @@ type App struct {
 func New(o Options) (*App, error) {
 	a := &App{options: o, state: o.State, log: o.Log, inputs: make(chan func()), awake: make(chan bool, 1)}
 	if a.state == "" {
-		state, err := supervisor.StateFolder()
+		state, err := keeper.StateFolder()
 		if err != nil {
 			return nil, err
 		}
 		a.state = state
 	}
-	if err := os.MkdirAll(a.state, 0o700); err != nil {
+	if err := safefile.Folder(a.state); err != nil {
 		return nil, fmt.Errorf("making the state folder: %w", err)
 	}
-	bell, err := hangDoorbell(a.state)
+	if err := keeper.CheckState(a.state); err != nil {
+		return nil, err
+	}
+	only, err := claimSingleInstance(a.state)
 	if err != nil {
 		return nil, err
 	}
-	a.single = bell
+	a.single = only
 	if err := a.prepare(); err != nil {
 		a.Close()
 		return nil, err
@@ -120,7 +107,7 @@ func (a *App) prepare() error {
 		a.log = slog.New(slog.NewTextHandler(w, nil))
 	}
 	if a.options.Keeper == "" && a.options.Supervise == nil {
-		exe, err := Program(KeeperProgram)
+		exe, err := desktop.Program(desktop.KeeperProgram)
 		if err != nil {
 			return err
 		}
@@ -292,7 +279,7 @@ func (a *App) newNotifier(notify func(Notice)) *Notifier {
 
 func (a *App) tellBrokenList() {
 	if b := a.backends.Broken; b != nil {
-		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: Short(sentences(b.Error(), "Add them again"), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: words.Short(words.Sentences(b.Error(), "Add them again"), maxNoticeBody), Icon: IconUnhealthy})
 	}
 }
 

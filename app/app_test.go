@@ -14,7 +14,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/testkit"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -29,7 +34,7 @@ type stage struct {
 	mu      sync.Mutex
 	menu    Menu
 	shown   int
-	puppets map[string]*puppet
+	puppets map[string]*testkit.Puppet
 	center  Center
 	notices []Notice
 	did     []string // on the desktop
@@ -55,10 +60,10 @@ func (s *stage) now() Menu {
 	return s.menu
 }
 
-func (s *stage) puppet(dir string) *puppet {
+func (s *stage) puppet(dir string) *testkit.Puppet {
 	s.t.Helper()
-	var p *puppet
-	eventually(s.t, "the supervisor of "+dir, func() bool {
+	var p *testkit.Puppet
+	testkit.Eventually(s.t, "the supervisor of "+dir, func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		p = s.puppets[dir]
@@ -106,7 +111,7 @@ func (s *stage) clickTail(item int) { s.actions <- Action{Item: item, Tail: true
 
 func (s *stage) status(part string) {
 	s.t.Helper()
-	eventually(s.t, "the menu says "+part, func() bool {
+	testkit.Eventually(s.t, "the menu says "+part, func() bool {
 		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, part)
 	})
 }
@@ -127,7 +132,7 @@ func (s *stage) desktop() Desktop {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.tool = on && s.fail == nil
-			return chosen(on, "it is there", ""), s.fail
+			return words.Chosen(on, "it is there", ""), s.fail
 		},
 		Quiet: func() (bool, bool) { s.mu.Lock(); defer s.mu.Unlock(); return s.quiet, true },
 		SetQuiet: func(on bool) error {
@@ -164,10 +169,10 @@ func (s *stage) desktop() Desktop {
 	}
 }
 
-func (s *stage) supervise(dir string) Supervision {
+func (s *stage) supervise(dir string) control.Supervision {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := newPuppet(dir)
+	p := testkit.NewPuppet(dir)
 	s.puppets[dir] = p
 	return p
 }
@@ -182,7 +187,7 @@ func play(t *testing.T, dirs ...string) *stage {
 func playWith(t *testing.T, center Center, dirs ...string) *stage {
 	t.Helper()
 	s := &stage{
-		t: t, state: filepath.Join(shortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*puppet{}, done: make(chan error, 1), center: center,
+		t: t, state: filepath.Join(testkit.ShortDir(t), "s"), actions: make(chan Action, 16), puppets: map[string]*testkit.Puppet{}, done: make(chan error, 1), center: center,
 	}
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
@@ -210,7 +215,7 @@ func (s *stage) start() {
 		cancel()
 		select {
 		case <-s.done:
-		case <-time.After(patience):
+		case <-time.After(testkit.Patience):
 			s.t.Error("the app has not ended")
 		}
 	})
@@ -223,14 +228,14 @@ func (s *stage) ended() {
 	case err := <-s.done:
 		require.NoError(s.t, err)
 		s.done <- nil // for the clean-up
-	case <-time.After(patience):
+	case <-time.After(testkit.Patience):
 		require.FailNow(s.t, "the app has not ended")
 	}
 }
 
 func backendFolder(t *testing.T, name string) string {
 	t.Helper()
-	dir := filepath.Join(shortDir(t), name)
+	dir := filepath.Join(testkit.ShortDir(t), name)
 	require.NoError(t, os.Mkdir(dir, 0o755))
 	return dir
 }
@@ -251,7 +256,7 @@ func TestEachClickIsAnIntentOfItsBackend(t *testing.T) {
 	require.Equal(t, IconHealthy, s.now().Icon)
 	s.click(ItemRestart)
 	s.click(ItemTakeOver)
-	eventually(t, "all was heard", func() bool { return p.has("start") && p.has("restart") && p.has("take-over") })
+	testkit.Eventually(t, "all was heard", func() bool { return p.Has("start") && p.Has("restart") && p.Has("take-over") })
 	s.click(ItemStop)
 	s.status("Stopped")
 	s.click(ItemTryAgain)
@@ -262,21 +267,21 @@ func TestASecondStopSkipsTheGrace(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	p.slow = true
-	p.run()
+	p.Slow = true
+	p.BecomeHealthy()
 	s.status("Healthy")
 	s.click(ItemStop)
 	s.status("Stopping")
-	require.False(t, p.has("hurry"))
+	require.False(t, p.Has("hurry"))
 	s.click(ItemStop)
 	s.status("Stopped")
-	require.True(t, p.has("hurry"))
+	require.True(t, p.Has("hurry"))
 }
 
 func TestTheDesktopItemsOpenWhatTheySay(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
-	s.puppet(dir).run()
+	s.puppet(dir).BecomeHealthy()
 	s.status("Healthy")
 	for _, item := range []int{ItemOpenLog, ItemOpenBrowser, ItemCopyURL, ItemEditConfig, ItemReveal} {
 		s.click(item)
@@ -287,76 +292,76 @@ func TestTheDesktopItemsOpenWhatTheySay(t *testing.T) {
 	for _, want := range []string{
 		"log " + dir + "/logs/server.log", "url http://127.0.0.1:8000", "copy http://127.0.0.1:8000", "edit " + dir, "reveal " + dir, "url " + helpURL,
 	} {
-		eventually(t, want, func() bool { return s.hasDone(want) })
+		testkit.Eventually(t, want, func() bool { return s.hasDone(want) })
 	}
-	eventually(t, "launch at login is ticked", func() bool { return s.now().Tail[TailLogin].Checked })
+	testkit.Eventually(t, "launch at login is ticked", func() bool { return s.now().Tail[TailLogin].Checked })
 	s.clickTail(TailAbout)
-	eventually(t, "about", func() bool { return s.hasDone("tell About Vivarium") })
+	testkit.Eventually(t, "about", func() bool { return s.hasDone("tell About Vivarium") })
 }
 
 func TestAConfigurationErrorIsALineThatOpensTheFile(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
-	s.puppet(dir).become(func(n *supervisor.Snapshot) {
+	s.puppet(dir).Become(func(n *supervisor.Snapshot) {
 		n.ConfigFile = filepath.Join(dir, "vivarium.toml")
 		n.ConfigProblem = n.ConfigFile + ":3: port: wants a whole number"
 	})
 	s.status("vivarium.toml:3")
 	s.click(ItemStatus)
-	eventually(t, "it is open", func() bool { return s.hasDone("text " + filepath.Join(dir, "vivarium.toml")) })
+	testkit.Eventually(t, "it is open", func() bool { return s.hasDone("text " + filepath.Join(dir, "vivarium.toml")) })
 }
 
 func TestTheLastCrashOpensItsReportWhereThereIsOne(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	p.run()
+	p.BecomeHealthy()
 	s.status("Healthy")
-	p.become(func(n *supervisor.Snapshot) {
+	p.Become(func(n *supervisor.Snapshot) {
 		n.Last, n.LastAt = crash.Verdict{Kind: crash.KindSegfault, Summary: "Python crashed"}, time.Now()
 	})
 	last := func() Item { return s.now().Sections[0].Items[ItemLast] }
-	eventually(t, "the last crash is told", func() bool { return last().Shown })
+	testkit.Eventually(t, "the last crash is told", func() bool { return last().Shown })
 	require.False(t, last().Enabled, "there is nothing to open yet")
-	p.become(func(n *supervisor.Snapshot) { n.LastReport = "/state/b/1/crashes/one.html" })
-	eventually(t, "it can be clicked", func() bool { return last().Enabled })
+	p.Become(func(n *supervisor.Snapshot) { n.LastReport = "/state/b/1/crashes/one.html" })
+	testkit.Eventually(t, "it can be clicked", func() bool { return last().Enabled })
 	s.click(ItemLast)
-	eventually(t, "it is open", func() bool { return s.hasDone("page /state/b/1/crashes/one.html") })
+	testkit.Eventually(t, "it is open", func() bool { return s.hasDone("page /state/b/1/crashes/one.html") })
 }
 
 func TestAClickThatComesToNothingIsTold(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
-	s.puppet(dir).run()
+	s.puppet(dir).BecomeHealthy()
 	s.status("Healthy")
 	s.set(func() { s.fail = errors.New("no browser here") })
 	s.click(ItemOpenBrowser)
-	eventually(t, "it is told", func() bool { return s.told("no browser here") })
+	testkit.Eventually(t, "it is told", func() bool { return s.told("no browser here") })
 }
 
 func TestACrashIsANotice(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	p.events <- supervisor.Event{What: supervisor.EventCrashed, At: time.Now(), Snapshot: p.now, Verdict: crash.Verdict{Kind: crash.KindSegfault, Summary: "Python died of a segmentation fault"}}
-	eventually(t, "it is told", func() bool { return s.told("segmentation fault") })
+	p.Told <- supervisor.Event{What: supervisor.EventCrashed, At: time.Now(), Snapshot: p.Shown, Verdict: crash.Verdict{Kind: crash.KindSegfault, Summary: "Python died of a segmentation fault"}}
+	testkit.Eventually(t, "it is told", func() bool { return s.told("segmentation fault") })
 }
 
 func TestTheMenuIsShownOnlyWhenItChanged(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	eventually(t, "the backend and the login item are known", func() bool {
+	testkit.Eventually(t, "the backend and the login item are known", func() bool {
 		return s.now().Sections[0].Items[ItemCopyURL].Shown && s.now().Tail[TailLogin].Shown
 	})
 	s.mu.Lock()
 	before := s.shown
 	s.mu.Unlock()
 	for range 20 {
-		p.become(func(*supervisor.Snapshot) {})
+		p.Become(func(*supervisor.Snapshot) {})
 		s.click(ItemDetail) // does nothing, but goes through the loop
 	}
-	p.run()
+	p.BecomeHealthy()
 	s.status("Healthy")
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -369,13 +374,13 @@ func TestTwoBackendsAreTwoSections(t *testing.T) {
 	p := s.puppet(two)
 	s.puppet(one)
 	s.actions <- Action{Section: 2, Item: ItemStart}
-	eventually(t, "the second one runs", func() bool { return p.has("start") })
-	require.False(t, s.puppet(one).has("start"))
+	testkit.Eventually(t, "the second one runs", func() bool { return p.Has("start") })
+	require.False(t, s.puppet(one).Has("start"))
 	s.actions <- Action{Section: 7, Item: ItemStart} // nobody is there
 	s.actions <- Action{Section: 0, Item: ItemStart} // a summary is no backend
 	s.set(func() { s.answer = true })
 	s.actions <- Action{Section: 1, Item: ItemRemove}
-	eventually(t, "one is left, flat", func() bool { return strings.HasPrefix(s.now().Sections[0].Items[ItemStatus].Title, "two") })
+	testkit.Eventually(t, "one is left, flat", func() bool { return strings.HasPrefix(s.now().Sections[0].Items[ItemStatus].Title, "two") })
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
 	require.Equal(t, []string{two}, list.All())
@@ -385,28 +390,28 @@ func TestRemovingStopsTheBackendFirst(t *testing.T) {
 	dir := backendFolder(t, "brain")
 	s := play(t, dir)
 	p := s.puppet(dir)
-	p.run()
+	p.BecomeHealthy()
 	s.status("Healthy")
 	s.clickTail(TailRemove)
-	eventually(t, "it asks", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.did) > 0 })
-	require.False(t, p.has("stop"), "the answer was No")
+	testkit.Eventually(t, "it asks", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.did) > 0 })
+	require.False(t, p.Has("stop"), "the answer was No")
 	s.mu.Lock()
 	s.answer = true
 	s.mu.Unlock()
-	eventually(t, "it is gone", func() bool {
+	testkit.Eventually(t, "it is gone", func() bool {
 		s.clickTail(TailRemove)
 		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, "Add a backend")
 	})
-	require.True(t, p.has("stop"))
+	require.True(t, p.Has("stop"))
 	require.DirExists(t, dir)
 }
 
 func TestAddBackendWritesOnlyAfterYes(t *testing.T) {
-	dir := folder(t, map[string]string{"main.py": fastAPI, "start": "#!/bin/sh\n"})
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "start": "#!/bin/sh\n"})
 	s := play(t)
 	s.set(func() { s.folder = dir })
 	s.clickTail(TailAdd)
-	eventually(t, "it asks", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.did) >= 2 })
+	testkit.Eventually(t, "it asks", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.did) >= 2 })
 	s.mu.Lock()
 	question := s.did[1]
 	s.answer = true
@@ -414,30 +419,30 @@ func TestAddBackendWritesOnlyAfterYes(t *testing.T) {
 	require.Contains(t, question, "main:app")
 	require.Contains(t, question, "8000")
 	require.Contains(t, question, "start.before-vivarium")
-	require.NoFileExists(t, filepath.Join(dir, supervisor.ConfigName))
-	eventually(t, "it is there, and runs", func() bool {
+	require.NoFileExists(t, filepath.Join(dir, config.FileName))
+	testkit.Eventually(t, "it is there, and runs", func() bool {
 		s.clickTail(TailAdd) // until the first dialog is closed this is a click on an open dialog
 		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, "Healthy")
 	})
-	require.FileExists(t, filepath.Join(dir, supervisor.ConfigName))
+	require.FileExists(t, filepath.Join(dir, config.FileName))
 	require.FileExists(t, filepath.Join(dir, "start.before-vivarium"))
-	require.True(t, s.puppet(dir).has("start"))
+	require.True(t, s.puppet(dir).Has("start"))
 }
 
 func TestAFolderWithoutAServerIsToldAndNotAdded(t *testing.T) {
 	s := play(t)
 	s.set(func() { s.folder, s.answer = backendFolder(t, "empty"), true })
 	s.clickTail(TailAdd)
-	eventually(t, "it is told", func() bool { return s.told("no Python server was found") })
-	require.Empty(t, contents(t, s.folder))
+	testkit.Eventually(t, "it is told", func() bool { return s.told("no Python server was found") })
+	require.Empty(t, testkit.Contents(t, s.folder))
 }
 
 func TestAFolderThatWasNotChosenIsNoError(t *testing.T) {
 	s := play(t)
 	s.clickTail(TailAdd)
-	eventually(t, "the dialog was there", func() bool { return s.hasDone("folder") })
+	testkit.Eventually(t, "the dialog was there", func() bool { return s.hasDone("folder") })
 	s.clickTail(TailHelp)
-	eventually(t, "the loop goes on", func() bool { return s.hasDone("url " + helpURL) })
+	testkit.Eventually(t, "the loop goes on", func() bool { return s.hasDone("url " + helpURL) })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	require.Empty(t, s.notices)
@@ -447,8 +452,8 @@ func TestTryTheDemoStartsItAndOpensTheBrowserOnceItIsHealthy(t *testing.T) {
 	s := play(t)
 	s.clickTail(TailDemo)
 	s.puppet(filepath.Join(s.state, "demo"))
-	eventually(t, "the browser", func() bool { return s.hasDone("url http://127.0.0.1:8000") })
-	require.FileExists(t, filepath.Join(s.state, "demo", supervisor.ConfigName))
+	testkit.Eventually(t, "the browser", func() bool { return s.hasDone("url http://127.0.0.1:8000") })
+	require.FileExists(t, filepath.Join(s.state, "demo", config.FileName))
 }
 
 func TestTheAppsLogIsBounded(t *testing.T) {
@@ -473,11 +478,11 @@ func TestTheAppsLogIsBounded(t *testing.T) {
 
 func TestProgramsAreLookedForBesideAndInTheBundle(t *testing.T) {
 	require.Equal(t, []string{"/V.app/Contents/Helpers/vivarium-keeper", "/V.app/Contents/MacOS/vivarium-keeper", "/V.app/Contents/Helpers/vivarium-keeper"},
-		programPaths("/V.app/Contents/Helpers", KeeperProgram))
-	require.Contains(t, programPaths("/V.app/Contents/Helpers", MenubarProgram), "/V.app/Contents/MacOS/Vivarium")
-	require.Contains(t, programPaths("/V.app/Contents/MacOS", KeeperProgram), "/V.app/Contents/Helpers/vivarium-keeper")
-	_, err := Program("vivarium-nonsense")
-	var missing *MissingError
+		desktop.ProgramPaths("/V.app/Contents/Helpers", desktop.KeeperProgram))
+	require.Contains(t, desktop.ProgramPaths("/V.app/Contents/Helpers", desktop.MenubarProgram), "/V.app/Contents/MacOS/Vivarium")
+	require.Contains(t, desktop.ProgramPaths("/V.app/Contents/MacOS", desktop.KeeperProgram), "/V.app/Contents/Helpers/vivarium-keeper")
+	_, err := desktop.Program("vivarium-nonsense")
+	var missing *desktop.MissingError
 	require.ErrorAs(t, err, &missing)
 	require.Contains(t, err.Error(), "vivarium-nonsense")
 }

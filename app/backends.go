@@ -10,9 +10,11 @@ import (
 	"path/filepath"
 	"slices"
 	"time"
-	"unicode/utf8"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -86,7 +88,7 @@ func (b *Backends) List() ([]string, error) {
 
 // Add registers the folder, at the end. One that is registered already stays where it is.
 func (b *Backends) Add(dir string) error {
-	real, err := realFolder(dir)
+	real, err := setup.RealFolder(dir)
 	if err != nil {
 		return err
 	}
@@ -114,31 +116,9 @@ func (b *Backends) Remove(dir string) error {
 	})
 }
 
-func realFolder(dir string) (string, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("finding %s: %w", dir, err)
-	}
-	real, err := filepath.EvalSymlinks(abs)
-	if err != nil {
-		return "", fmt.Errorf("adding a backend: %w", err)
-	}
-	st, err := os.Stat(real)
-	if err != nil {
-		return "", fmt.Errorf("adding a backend: %w", err)
-	}
-	if !utf8.ValidString(real) { // JSON would change it silently
-		return "", fmt.Errorf("adding a backend: the name of %q is not valid UTF-8: rename the folder", real)
-	}
-	if !st.IsDir() {
-		return "", fmt.Errorf("adding a backend: %s is not a folder", real)
-	}
-	return real, nil
-}
-
 // change rewrites the list while no other program does.
 func (b *Backends) change(f func([]string) []string) error {
-	if err := os.MkdirAll(filepath.Dir(b.Path), 0o700); err != nil {
+	if err := safefile.Folder(filepath.Dir(b.Path)); err != nil {
 		return fmt.Errorf("making the state folder: %w", err)
 	}
 	unlock, err := b.lock()
@@ -212,7 +192,7 @@ func (b *Backends) read() ([]string, error) {
 // putAside renames the file so that nothing in it is lost, not even what was put aside before.
 func (b *Backends) putAside() (string, error) {
 	aside := b.Path + ".broken"
-	for i := 2; exists(aside); i++ {
+	for i := 2; desktop.Exists(aside); i++ {
 		aside = fmt.Sprintf("%s.broken-%d", b.Path, i)
 	}
 	return aside, os.Rename(b.Path, aside)
@@ -223,33 +203,8 @@ func (b *Backends) write(list []string) error {
 	if err != nil {
 		return fmt.Errorf("writing the list of backends: %w", err)
 	}
-	if err := writeWhole(b.Path, append(text, '\n'), 0o600); err != nil {
+	if err := desktop.WriteWhole(b.Path, append(text, '\n'), 0o600); err != nil {
 		return fmt.Errorf("writing the list of backends: %w", err)
 	}
 	return nil
-}
-
-// writeWhole replaces a file whole or not at all, also if the power fails in the middle of it.
-func writeWhole(path string, text []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err == nil {
-		err = f.Chmod(mode)
-	}
-	if err == nil {
-		err = f.Sync()
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-	}
-	return err
 }

@@ -12,15 +12,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-)
 
-// realTemp is a folder as the kernel names it.
-func realTemp(t *testing.T) string {
-	t.Helper()
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	require.NoError(t, err)
-	return dir
-}
+	"github.com/vivarium-app/vivarium/app/testkit"
+)
 
 func makeDirs(t *testing.T, root string, names ...string) []string {
 	t.Helper()
@@ -35,7 +29,7 @@ func makeDirs(t *testing.T, root string, names ...string) []string {
 
 func openBackends(t *testing.T) *Backends {
 	t.Helper()
-	b, err := OpenBackends(filepath.Join(realTemp(t), "state"))
+	b, err := OpenBackends(filepath.Join(testkit.RealTemp(t), "state"))
 	require.NoError(t, err)
 	return b
 }
@@ -50,7 +44,7 @@ func listed(t *testing.T, b *Backends) []string {
 func TestAListKeepsItsOrderAndOutlivesItsProgram(t *testing.T) {
 	b := openBackends(t)
 	require.Empty(t, listed(t, b))
-	dirs := makeDirs(t, realTemp(t), "c", "a", "ünïcode with space", "b")
+	dirs := makeDirs(t, testkit.RealTemp(t), "c", "a", "ünïcode with space", "b")
 	for _, d := range dirs {
 		require.NoError(t, b.Add(d))
 	}
@@ -67,7 +61,7 @@ func TestAListKeepsItsOrderAndOutlivesItsProgram(t *testing.T) {
 
 func TestOneFolderUnderSeveralNamesIsOneBackend(t *testing.T) {
 	b := openBackends(t)
-	root := realTemp(t)
+	root := testkit.RealTemp(t)
 	dir := makeDirs(t, root, "backend")[0]
 	link := filepath.Join(root, "link")
 	require.NoError(t, os.Symlink(dir, link))
@@ -84,7 +78,7 @@ func TestOneFolderUnderSeveralNamesIsOneBackend(t *testing.T) {
 
 func TestAVanishedFolderStaysUntilItIsRemoved(t *testing.T) {
 	b := openBackends(t)
-	dirs := makeDirs(t, realTemp(t), "gone", "there")
+	dirs := makeDirs(t, testkit.RealTemp(t), "gone", "there")
 	for _, d := range dirs {
 		require.NoError(t, b.Add(d))
 	}
@@ -97,7 +91,7 @@ func TestAVanishedFolderStaysUntilItIsRemoved(t *testing.T) {
 
 func TestOnlyFoldersBecomeBackends(t *testing.T) {
 	b := openBackends(t)
-	root := realTemp(t)
+	root := testkit.RealTemp(t)
 	file := filepath.Join(root, "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
 	require.ErrorContains(t, b.Add(file), "is not a folder")
@@ -127,7 +121,7 @@ func TestABrokenListIsPutAsideAndNeverLost(t *testing.T) {
 
 func TestSeveralBrokenListsAreAllKept(t *testing.T) {
 	b := openBackends(t)
-	dir := makeDirs(t, realTemp(t), "backend")[0]
+	dir := makeDirs(t, testkit.RealTemp(t), "backend")[0]
 	require.NoError(t, os.MkdirAll(filepath.Dir(b.Path), 0o700))
 	for i := range 3 {
 		require.NoError(t, os.WriteFile(b.Path, fmt.Appendf(nil, "garbage %d", i), 0o600))
@@ -148,7 +142,7 @@ func TestSeveralBrokenListsAreAllKept(t *testing.T) {
 }
 
 func TestAFolderInPlaceOfTheListIsAnErrorThatNamesIt(t *testing.T) {
-	state := realTemp(t)
+	state := testkit.RealTemp(t)
 	require.NoError(t, os.Mkdir(filepath.Join(state, backendsFile), 0o700))
 	_, err := OpenBackends(state)
 	require.ErrorContains(t, err, backendsFile)
@@ -170,7 +164,7 @@ func init() {
 
 func TestProgramsThatAddAtTheSameTimeLoseNothing(t *testing.T) {
 	b := openBackends(t)
-	root := realTemp(t)
+	root := testkit.RealTemp(t)
 	const programs, each = 4, 10
 	var want []string
 	var done sync.WaitGroup

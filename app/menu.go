@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
@@ -28,9 +29,9 @@ func Render(all []supervisor.Snapshot, now time.Time, o MenuOptions) Menu {
 	case 0:
 		m.Sections[0].Items[ItemStatus] = Item{Title: wordNoBackend, Shown: true}
 	case 1:
-		name := nameOf(all[0])
+		name := words.NameOf(all[0])
 		m.Sections[0] = section(all[0], now, name+": ")
-		m.Tooltip = Short("Vivarium"+between+m.Sections[0].Items[ItemStatus].Title, maxTitle)
+		m.Tooltip = words.Short("Vivarium"+words.Between+m.Sections[0].Items[ItemStatus].Title, words.MaxTitle)
 	default:
 		m.several(all, now)
 	}
@@ -38,13 +39,13 @@ func Render(all []supervisor.Snapshot, now time.Time, o MenuOptions) Menu {
 }
 
 func (m *Menu) several(all []supervisor.Snapshot, now time.Time) {
-	line := summaryOf(all)
+	line := words.SummaryOf(all)
 	m.Sections[0].Items[ItemStatus] = Item{Title: line, Shown: true}
-	m.Tooltip = Short("Vivarium"+between+line, maxTitle)
+	m.Tooltip = words.Short("Vivarium"+words.Between+line, words.MaxTitle)
 	names := namesOf(all)
-	for i, s := range all[:min(len(all), maxBackends)] {
+	for i, s := range all[:min(len(all), words.MaxBackends)] {
 		sec := section(s, now, "")
-		sec.Title = Short(names[i]+": "+briefTitle(s), maxTitle)
+		sec.Title = words.Short(names[i]+": "+briefTitle(s), words.MaxTitle)
 		sec.Items[ItemRemove] = Item{Title: wordRemove, Shown: true, Enabled: true}
 		m.Sections[i+1] = sec
 	}
@@ -53,27 +54,27 @@ func (m *Menu) several(all []supervisor.Snapshot, now time.Time) {
 // briefTitle is the state for a submenu's title: what changes every second stays inside.
 func briefTitle(s supervisor.Snapshot) string {
 	switch {
-	case misconfigured(s) && !active(s):
+	case words.Misconfigured(s) && !words.Active(s):
 		return "configuration problem"
 	case s.State == supervisor.Stopped && s.HeldBy != 0:
 		return "kept by vivarium run"
 	case s.State == supervisor.Stopped && s.Owner.Copy:
-		return wordWithoutEnv
+		return words.WithoutEnv
 	}
-	return StateWord(s)
+	return words.StateWord(s)
 }
 
 // namesOf tells backends of the same name apart by the folder they lie in.
 func namesOf(all []supervisor.Snapshot) []string {
 	count := map[string]int{}
 	for _, s := range all {
-		count[nameOf(s)]++
+		count[words.NameOf(s)]++
 	}
 	names := make([]string, len(all))
 	for i, s := range all {
-		names[i] = nameOf(s)
+		names[i] = words.NameOf(s)
 		if count[names[i]] > 1 && s.Dir != "" {
-			names[i] += " (" + Short(filepath.Base(filepath.Dir(s.Dir)), 30) + ")"
+			names[i] += " (" + words.Short(filepath.Base(filepath.Dir(s.Dir)), 30) + ")"
 		}
 	}
 	return names
@@ -95,7 +96,7 @@ func IconOf(s supervisor.Snapshot) Icon {
 		return IconCrashed
 	}
 	switch {
-	case misconfigured(s):
+	case words.Misconfigured(s):
 		return IconCrashed
 	case s.Owner.Copy:
 		return IconUnhealthy
@@ -105,25 +106,25 @@ func IconOf(s supervisor.Snapshot) Icon {
 
 func section(s supervisor.Snapshot, now time.Time, prefix string) Section {
 	var sec Section
-	st := statusOf(s, now, maxTitle-len([]rune(prefix)))
-	broken := misconfigured(s) && s.ConfigFile != s.Dir // a folder that is gone cannot be edited
+	st := words.StatusOf(s, now, words.MaxTitle-len([]rune(prefix)))
+	broken := words.Misconfigured(s) && s.ConfigFile != s.Dir // a folder that is gone cannot be edited
 	show := func(item int, title string, enabled bool) {
-		if title = Short(title, maxTitle); title != "" {
+		if title = words.Short(title, words.MaxTitle); title != "" {
 			sec.Items[item] = Item{Title: title, Shown: true, Enabled: enabled}
 		}
 	}
-	show(ItemStatus, prefix+st.line, broken && !active(s))
-	show(ItemDetail, st.detail, false)
-	show(ItemNote, st.note, false)
-	show(ItemLast, lastOf(s, now), s.LastReport != "")
-	if misconfigured(s) && active(s) { // it runs with the last good one
-		problem, _ := configProblem(s)
+	show(ItemStatus, prefix+st.Line, broken && !words.Active(s))
+	show(ItemDetail, st.Detail, false)
+	show(ItemNote, st.Note, false)
+	show(ItemLast, words.LastOf(s, now), s.LastReport != "")
+	if words.Misconfigured(s) && words.Active(s) { // it runs with the last good one
+		problem, _ := words.ConfigProblem(s)
 		show(ItemDetail, problem, broken)
 	}
 	intents(s, show)
 	show(ItemOpenLog, wordOpenLog, s.Log != "")
 	if s.URL != "" {
-		show(ItemOpenBrowser, wordOpenBrowser, alive(s) || s.Owner.Copy)
+		show(ItemOpenBrowser, wordOpenBrowser, words.Alive(s) || s.Owner.Copy)
 		show(ItemCopyURL, wordCopyURL, true)
 	}
 	show(ItemCopyEnvironment, wordCopyEnv, true)
@@ -145,14 +146,14 @@ func intents(s supervisor.Snapshot, show func(item int, title string, enabled bo
 	switch s.State {
 	case supervisor.Stopped:
 		if s.Owner.Copy {
-			show(ItemTakeOver, wordTakeOver, true)
+			show(ItemTakeOver, words.TakeOver, true)
 			return
 		}
 		show(ItemStart, wordStart, true)
 	case supervisor.GaveUp:
-		show(ItemTryAgain, wordTryAgain, true)
+		show(ItemTryAgain, words.TryAgain, true)
 		if s.Owner.Copy {
-			show(ItemTakeOver, wordTakeOver, true)
+			show(ItemTakeOver, words.TakeOver, true)
 		}
 	case supervisor.Restarting:
 		show(ItemStart, wordStartNow, true)
@@ -180,7 +181,7 @@ func tail(all []supervisor.Snapshot, o MenuOptions) [numTail]Item {
 		t[TailLogin].Checked = o.Login
 	}
 	if o.ToolShown {
-		show(TailTool, chosen(o.Tool, wordRemoveTool, wordInstallTool))
+		show(TailTool, words.Chosen(o.Tool, wordRemoveTool, wordInstallTool))
 	}
 	if o.QuietShown {
 		show(TailQuiet, wordQuiet)
@@ -192,7 +193,7 @@ func tail(all []supervisor.Snapshot, o MenuOptions) [numTail]Item {
 	show(TailTest, wordTest)
 	show(TailQuit, wordQuit)
 	for _, s := range all {
-		if alive(s) && s.HeldBy == 0 {
+		if words.Alive(s) && s.HeldBy == 0 {
 			show(TailLeave, wordLeave)
 		}
 	}

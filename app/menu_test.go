@@ -8,55 +8,21 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/testkit"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 var updateMenu = flag.Bool("update-menu", false, "write testdata/menu.txt anew")
-
-var noon = time.Date(2026, 3, 14, 14, 2, 30, 0, time.UTC)
-
-func ago(d time.Duration) time.Time { return noon.Add(-d) }
-
-// calm is a stopped backend of which nothing is wrong.
-func calm() supervisor.Snapshot {
-	return supervisor.Snapshot{
-		Backend: "backend", Dir: "/home/ada/backend", State: supervisor.Stopped, Since: ago(time.Hour), Port: 8000,
-		URL: "http://127.0.0.1:8000", Log: "/home/ada/backend/logs/server.log",
-	}
-}
-
-func in(state supervisor.State, since time.Duration, more ...func(*supervisor.Snapshot)) supervisor.Snapshot {
-	s := calm()
-	s.State, s.Since, s.Want = state, ago(since), state != supervisor.Stopped
-	switch state {
-	case supervisor.Starting, supervisor.Healthy, supervisor.Unhealthy:
-		s.Run = keeper.Run{ID: "r1", PID: 4711, Stamp: "x", Started: ago(since)}
-	}
-	if state == supervisor.Healthy {
-		s.Health = supervisor.Health{Phase: supervisor.PhaseOK, Latency: 12 * time.Millisecond, Good: ago(time.Second)}
-		s.Usage = supervisor.Usage{CPU: 0.04, RSS: 1_200_000_000, Procs: 3}
-	}
-	for _, f := range more {
-		f(&s)
-	}
-	return s
-}
-
-func with(f func(*supervisor.Snapshot)) func(*supervisor.Snapshot) { return f }
-
-var openMP = crash.Verdict{
-	Kind: "openmp-duplicate", Summary: "two OpenMP runtimes in one process",
-	Remedy: "Keep KMP_DUPLICATE_LIB_OK=TRUE, or run vivarium doctor.",
-}
-
-func crashed(s *supervisor.Snapshot) { s.Last, s.LastAt, s.Crashes = openMP, ago(20*time.Minute), 1 }
 
 // menuCase is one picture of the menu, with what it is a picture of.
 type menuCase struct {
@@ -69,85 +35,85 @@ func one(s supervisor.Snapshot) []supervisor.Snapshot { return []supervisor.Snap
 
 func menuCases() []menuCase {
 	login := MenuOptions{Login: true, LoginShown: true}
-	three := []supervisor.Snapshot{in(supervisor.Healthy, time.Hour), in(supervisor.Healthy, time.Minute), calm()}
+	three := []supervisor.Snapshot{testkit.In(supervisor.Healthy, time.Hour), testkit.In(supervisor.Healthy, time.Minute), testkit.Calm()}
 	three[1].Backend, three[2].Backend = "search", "backend"
 	three[2].Dir = "/home/ada/old/backend"
 	var ten []supervisor.Snapshot
 	for i := range 10 {
-		s := in(supervisor.Healthy, time.Hour)
+		s := testkit.In(supervisor.Healthy, time.Hour)
 		s.Backend = fmt.Sprintf("service %d", i)
 		ten = append(ten, s)
 	}
 	ten[9].State = supervisor.GaveUp
 	return []menuCase{
 		{"no backend", nil, login},
-		{"stopped", one(calm()), login},
-		{"stopped, it crashed while nobody wanted it again", one(in(supervisor.Stopped, time.Minute, crashed)), MenuOptions{}},
-		{"starting", one(in(supervisor.Starting, 45*time.Second)), MenuOptions{}},
-		{"healthy", one(in(supervisor.Healthy, 3*time.Hour+12*time.Minute, crashed)), MenuOptions{LoginShown: true}},
-		{"healthy without a port", one(in(supervisor.Healthy, time.Minute, with(func(s *supervisor.Snapshot) {
+		{"stopped", one(testkit.Calm()), login},
+		{"stopped, it crashed while nobody wanted it again", one(testkit.In(supervisor.Stopped, time.Minute, testkit.Crashed)), MenuOptions{}},
+		{"starting", one(testkit.In(supervisor.Starting, 45*time.Second)), MenuOptions{}},
+		{"healthy", one(testkit.In(supervisor.Healthy, 3*time.Hour+12*time.Minute, testkit.Crashed)), MenuOptions{LoginShown: true}},
+		{"healthy without a port", one(testkit.In(supervisor.Healthy, time.Minute, testkit.With(func(s *supervisor.Snapshot) {
 			s.Port, s.URL, s.Health.Latency = 0, "", 0
 		}))), MenuOptions{}},
-		{"healthy, the configuration changed", one(in(supervisor.Healthy, time.Hour, with(func(s *supervisor.Snapshot) {
+		{"healthy, the configuration changed", one(testkit.In(supervisor.Healthy, time.Hour, testkit.With(func(s *supervisor.Snapshot) {
 			s.ConfigChanged = true
 		}))), MenuOptions{}},
-		{"healthy, part of the crash environment is missing", one(in(supervisor.Healthy, time.Hour, with(func(s *supervisor.Snapshot) {
+		{"healthy, part of the crash environment is missing", one(testkit.In(supervisor.Healthy, time.Hour, testkit.With(func(s *supervisor.Snapshot) {
 			s.Missing = []string{"KMP_DUPLICATE_LIB_OK", "OMP_NUM_THREADS"}
 		}))), MenuOptions{}},
-		{"healthy, ended runs left semaphores", one(in(supervisor.Healthy, time.Hour, crashed, with(func(s *supervisor.Snapshot) {
+		{"healthy, ended runs left semaphores", one(testkit.In(supervisor.Healthy, time.Hour, testkit.Crashed, testkit.With(func(s *supervisor.Snapshot) {
 			s.Semaphores = 10
 		}))), MenuOptions{}},
-		{"healthy, started with the last good configuration", one(in(supervisor.Healthy, time.Hour, with(func(s *supervisor.Snapshot) {
+		{"healthy, started with the last good configuration", one(testkit.In(supervisor.Healthy, time.Hour, testkit.With(func(s *supervisor.Snapshot) {
 			s.ConfigFile = "/home/ada/backend/vivarium.toml"
 			s.ConfigProblem = s.ConfigFile + ":3: port: wants a whole number, not a string; write it like this: port = 8000"
 			s.Note = "started with the last good configuration"
 		}))), MenuOptions{}},
-		{"busy", one(in(supervisor.Unhealthy, 40*time.Second, with(func(s *supervisor.Snapshot) {
-			s.Health = supervisor.Health{Phase: supervisor.PhaseBusy, Good: ago(55 * time.Second), Failures: 3, Problem: "no answer within 3 s"}
-			s.Usage = supervisor.Usage{CPU: 3.97, RSS: 640_000_000}
+		{"busy", one(testkit.In(supervisor.Unhealthy, 40*time.Second, testkit.With(func(s *supervisor.Snapshot) {
+			s.Health = record.Health{Phase: record.PhaseBusy, Good: testkit.Ago(55 * time.Second), Failures: 3, Problem: "no answer within 3 s"}
+			s.Usage = process.Usage{CPU: 3.97, RSS: 640_000_000}
 		}))), MenuOptions{}},
-		{"hung", one(in(supervisor.Unhealthy, 5*time.Minute, with(func(s *supervisor.Snapshot) {
-			s.Health = supervisor.Health{Phase: supervisor.PhaseHung, Good: ago(6*time.Minute + 20*time.Second), Failures: 30, Problem: "no answer within 3 s"}
+		{"hung", one(testkit.In(supervisor.Unhealthy, 5*time.Minute, testkit.With(func(s *supervisor.Snapshot) {
+			s.Health = record.Health{Phase: record.PhaseHung, Good: testkit.Ago(6*time.Minute + 20*time.Second), Failures: 30, Problem: "no answer within 3 s"}
 		}))), MenuOptions{}},
-		{"stopping", one(in(supervisor.Stopping, 3*time.Second)), MenuOptions{}},
-		{"restarting at once", one(in(supervisor.Restarting, 0, crashed)), MenuOptions{}},
-		{"restarting later", one(in(supervisor.Restarting, time.Second, crashed, with(func(s *supervisor.Snapshot) {
-			s.Retry, s.Crashes = noon.Add(4*time.Second), 3
+		{"stopping", one(testkit.In(supervisor.Stopping, 3*time.Second)), MenuOptions{}},
+		{"restarting at once", one(testkit.In(supervisor.Restarting, 0, testkit.Crashed)), MenuOptions{}},
+		{"restarting later", one(testkit.In(supervisor.Restarting, time.Second, testkit.Crashed, testkit.With(func(s *supervisor.Snapshot) {
+			s.Retry, s.Crashes = testkit.Noon.Add(4*time.Second), 3
 		}))), MenuOptions{}},
-		{"gave up", one(in(supervisor.GaveUp, time.Minute, crashed)), MenuOptions{}},
-		{"gave up, the remedy is long", one(in(supervisor.GaveUp, time.Minute, with(func(s *supervisor.Snapshot) {
+		{"gave up", one(testkit.In(supervisor.GaveUp, time.Minute, testkit.Crashed)), MenuOptions{}},
+		{"gave up, the remedy is long", one(testkit.In(supervisor.GaveUp, time.Minute, testkit.With(func(s *supervisor.Snapshot) {
 			s.Last = crash.Verdict{
 				Kind: "missing-module", Summary: "the module uvicorn is not installed in the environment the server is started in",
 				Remedy: "Install it there: /home/ada/backend/.venv/bin/python -m pip install uvicorn; or set python in vivarium.toml to the interpreter that has it.",
 			}
-			s.LastAt = ago(time.Minute)
+			s.LastAt = testkit.Ago(time.Minute)
 		}))), MenuOptions{}},
-		{"the port is taken by a stranger", one(in(supervisor.GaveUp, time.Minute, with(func(s *supervisor.Snapshot) {
+		{"the port is taken by a stranger", one(testkit.In(supervisor.GaveUp, time.Minute, testkit.With(func(s *supervisor.Snapshot) {
 			s.Last = crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken by node (PID 812)", Remedy: "End it yourself, or set another port in vivarium.toml."}
-			s.LastAt = ago(time.Minute)
-			s.Owner = supervisor.Owner{PID: 812, Name: "node", Why: "It is not this backend."}
+			s.LastAt = testkit.Ago(time.Minute)
+			s.Owner = port.Owner{PID: 812, Name: "node", Why: "It is not this backend."}
 		}))), MenuOptions{}},
-		{"the port is taken by a copy, and on_port_conflict refuses", one(in(supervisor.GaveUp, time.Minute, with(func(s *supervisor.Snapshot) {
+		{"the port is taken by a copy, and on_port_conflict refuses", one(testkit.In(supervisor.GaveUp, time.Minute, testkit.With(func(s *supervisor.Snapshot) {
 			s.Last = crash.Verdict{Kind: crash.KindPortTaken, Summary: "port 8000 is taken by python3.12 (PID 4000)", Remedy: "Take Over ends it and starts it properly."}
-			s.Owner = supervisor.Owner{PID: 4000, Name: "python3.12", Copy: true}
+			s.Owner = port.Owner{PID: 4000, Name: "python3.12", Copy: true}
 		}))), MenuOptions{}},
-		{"a copy was started by hand", one(in(supervisor.Stopped, time.Minute, with(func(s *supervisor.Snapshot) {
-			s.Owner = supervisor.Owner{PID: 4000, Name: "python3.12", Copy: true, Why: "It runs in this folder."}
+		{"a copy was started by hand", one(testkit.In(supervisor.Stopped, time.Minute, testkit.With(func(s *supervisor.Snapshot) {
+			s.Owner = port.Owner{PID: 4000, Name: "python3.12", Copy: true, Why: "It runs in this folder."}
 		}))), MenuOptions{}},
-		{"stopped, another user has the port", one(in(supervisor.Stopped, time.Minute, with(func(s *supervisor.Snapshot) {
-			s.Owner = supervisor.Owner{Why: "Its owner cannot be seen."}
+		{"stopped, another user has the port", one(testkit.In(supervisor.Stopped, time.Minute, testkit.With(func(s *supervisor.Snapshot) {
+			s.Owner = port.Owner{Why: "Its owner cannot be seen."}
 		}))), MenuOptions{}},
-		{"the configuration is broken", one(in(supervisor.GaveUp, time.Minute, with(func(s *supervisor.Snapshot) {
+		{"the configuration is broken", one(testkit.In(supervisor.GaveUp, time.Minute, testkit.With(func(s *supervisor.Snapshot) {
 			s.ConfigFile = "/home/ada/backend/vivarium.toml"
 			s.ConfigProblem = s.ConfigFile + ":3: port: wants a whole number, not a string; write it like this: port = 8000"
 			s.Last = crash.Verdict{Kind: crash.KindConfig, Summary: s.ConfigProblem}
 		}))), MenuOptions{}},
-		{"the folder is gone", one(in(supervisor.Stopped, time.Minute, with(func(s *supervisor.Snapshot) {
+		{"the folder is gone", one(testkit.In(supervisor.Stopped, time.Minute, testkit.With(func(s *supervisor.Snapshot) {
 			s.ConfigFile = "/home/ada/backend"
 			s.ConfigProblem = "/home/ada/backend: there is no such folder; check its name, or remove the backend"
 		}))), MenuOptions{}},
-		{"kept by vivarium run", one(in(supervisor.Healthy, time.Hour, with(func(s *supervisor.Snapshot) { s.HeldBy = 99 }))), MenuOptions{}},
-		{"kept by vivarium run, of which nothing is known", one(in(supervisor.Stopped, time.Hour, with(func(s *supervisor.Snapshot) { s.HeldBy = 99 }))), MenuOptions{}},
+		{"kept by vivarium run", one(testkit.In(supervisor.Healthy, time.Hour, testkit.With(func(s *supervisor.Snapshot) { s.HeldBy = 99 }))), MenuOptions{}},
+		{"kept by vivarium run, of which nothing is known", one(testkit.In(supervisor.Stopped, time.Hour, testkit.With(func(s *supervisor.Snapshot) { s.HeldBy = 99 }))), MenuOptions{}},
 		{"three backends, two of one name", three, login},
 		{"more backends than fit", ten, MenuOptions{}},
 	}
@@ -197,7 +163,7 @@ func picture(m Menu) string {
 func TestEveryStateHasItsPictureInTheGoldenFile(t *testing.T) {
 	var b strings.Builder
 	for _, c := range menuCases() {
-		fmt.Fprintf(&b, "== %s ==\n%s\n", c.name, picture(Render(c.all, noon, c.o)))
+		fmt.Fprintf(&b, "== %s ==\n%s\n", c.name, picture(Render(c.all, testkit.Noon, c.o)))
 	}
 	const file = "testdata/menu.txt"
 	if *updateMenu {
@@ -210,7 +176,7 @@ func TestEveryStateHasItsPictureInTheGoldenFile(t *testing.T) {
 
 func TestASeparatorNeverStandsBesideAnother(t *testing.T) {
 	for _, c := range menuCases() {
-		p := picture(Render(c.all, noon, c.o))
+		p := picture(Render(c.all, testkit.Noon, c.o))
 		require.NotContains(t, p, "────\n────", c.name)
 		require.False(t, strings.HasSuffix(p, "────\n"), c.name)
 		require.False(t, strings.HasPrefix(strings.SplitN(p, "\n", 3)[2], "────"), c.name)
@@ -219,7 +185,7 @@ func TestASeparatorNeverStandsBesideAnother(t *testing.T) {
 
 func TestTheFlatSectionAndTheSubmenusAreNeverShownTogether(t *testing.T) {
 	for _, c := range menuCases() {
-		m := Render(c.all, noon, c.o)
+		m := Render(c.all, testkit.Noon, c.o)
 		subs := 0
 		for _, s := range m.Sections[1:] {
 			if s.Title != "" {
@@ -232,7 +198,7 @@ func TestTheFlatSectionAndTheSubmenusAreNeverShownTogether(t *testing.T) {
 			require.Zero(t, subs, c.name)
 			continue
 		}
-		require.Equal(t, min(len(c.all), maxBackends), subs, c.name)
+		require.Equal(t, min(len(c.all), words.MaxBackends), subs, c.name)
 		for i, it := range m.Sections[0].Items {
 			require.Equal(t, i == ItemStatus, it.Shown, "%s: item %d", c.name, i)
 		}
@@ -246,7 +212,7 @@ func TestWhatCanBeAskedForMakesSenseInItsState(t *testing.T) {
 		supervisor.Unhealthy: "stop restart", supervisor.Stopping: "stop", supervisor.Restarting: "start stop", supervisor.GaveUp: "try again",
 	}
 	offered := func(s supervisor.Snapshot) string {
-		m := Render(one(s), noon, MenuOptions{})
+		m := Render(one(s), testkit.Noon, MenuOptions{})
 		var out []string
 		for i := ItemStart; i <= ItemTryAgain; i++ {
 			if it := m.Sections[0].Items[i]; it.Shown && it.Enabled {
@@ -256,24 +222,24 @@ func TestWhatCanBeAskedForMakesSenseInItsState(t *testing.T) {
 		return strings.Join(out, " ")
 	}
 	for state, w := range want {
-		require.Equal(t, w, offered(in(state, time.Minute)), state)
+		require.Equal(t, w, offered(testkit.In(state, time.Minute)), state)
 	}
-	byHand := with(func(s *supervisor.Snapshot) { s.Owner = supervisor.Owner{PID: 7, Copy: true} })
-	require.Equal(t, "take over", offered(in(supervisor.Stopped, time.Minute, byHand)))
-	require.Equal(t, "take over try again", offered(in(supervisor.GaveUp, time.Minute, byHand)))
-	held := with(func(s *supervisor.Snapshot) { s.HeldBy = 7 })
+	byHand := testkit.With(func(s *supervisor.Snapshot) { s.Owner = port.Owner{PID: 7, Copy: true} })
+	require.Equal(t, "take over", offered(testkit.In(supervisor.Stopped, time.Minute, byHand)))
+	require.Equal(t, "take over try again", offered(testkit.In(supervisor.GaveUp, time.Minute, byHand)))
+	held := testkit.With(func(s *supervisor.Snapshot) { s.HeldBy = 7 })
 	for state := range want {
 		w := "stop restart"
 		if state == supervisor.Stopping {
 			w = "restart"
 		}
-		require.Equal(t, w, offered(in(state, time.Minute, held)), "held, %s", state)
+		require.Equal(t, w, offered(testkit.In(state, time.Minute, held)), "held, %s", state)
 	}
 }
 
 func TestOnlyAConfigurationErrorMakesALineThatOpensTheFile(t *testing.T) {
 	for _, c := range menuCases() {
-		for i, s := range Render(c.all, noon, c.o).Sections {
+		for i, s := range Render(c.all, testkit.Noon, c.o).Sections {
 			broken := len(c.all) == 1 && c.all[0].ConfigProblem != "" && c.all[0].ConfigFile != c.all[0].Dir
 			require.False(t, s.Items[ItemNote].Enabled || s.Items[ItemLast].Enabled, c.name)
 			require.Equal(t, broken && i == 0, s.Items[ItemStatus].Enabled || s.Items[ItemDetail].Enabled, c.name)
@@ -282,39 +248,33 @@ func TestOnlyAConfigurationErrorMakesALineThatOpensTheFile(t *testing.T) {
 }
 
 func TestTheMostUrgentBackendGivesTheIconAlsoWhenItIsNotShown(t *testing.T) {
-	all := make([]supervisor.Snapshot, maxBackends+1)
+	all := make([]supervisor.Snapshot, words.MaxBackends+1)
 	for i := range all {
-		all[i] = in(supervisor.Healthy, time.Hour)
+		all[i] = testkit.In(supervisor.Healthy, time.Hour)
 	}
-	require.Equal(t, IconHealthy, Render(all, noon, MenuOptions{}).Icon)
-	all[maxBackends] = in(supervisor.GaveUp, time.Hour)
-	require.Equal(t, IconCrashed, Render(all, noon, MenuOptions{}).Icon)
+	require.Equal(t, IconHealthy, Render(all, testkit.Noon, MenuOptions{}).Icon)
+	all[words.MaxBackends] = testkit.In(supervisor.GaveUp, time.Hour)
+	require.Equal(t, IconCrashed, Render(all, testkit.Noon, MenuOptions{}).Icon)
 }
 
 func TestARestartIsShownAsAMomentAndNotAsACountdown(t *testing.T) {
-	s := in(supervisor.Restarting, 0, with(func(s *supervisor.Snapshot) { s.Retry = noon.Add(20 * time.Second) }))
-	first := Render(one(s), noon, MenuOptions{})
+	s := testkit.In(supervisor.Restarting, 0, testkit.With(func(s *supervisor.Snapshot) { s.Retry = testkit.Noon.Add(20 * time.Second) }))
+	first := Render(one(s), testkit.Noon, MenuOptions{})
 	for d := time.Second; d < 20*time.Second; d += time.Second {
-		require.Equal(t, first, Render(one(s), noon.Add(d), MenuOptions{}))
+		require.Equal(t, first, Render(one(s), testkit.Noon.Add(d), MenuOptions{}))
 	}
 }
 
 func TestTheMenuChangesAtMostOnceASecond(t *testing.T) {
 	for _, c := range menuCases() {
 		for _, d := range []time.Duration{time.Nanosecond, 300 * time.Millisecond, 999 * time.Millisecond} {
-			require.Equal(t, Render(c.all, noon, c.o), Render(c.all, noon.Add(d), c.o), c.name)
+			require.Equal(t, Render(c.all, testkit.Noon, c.o), Render(c.all, testkit.Noon.Add(d), c.o), c.name)
 		}
 	}
 }
 
-// nasty is text as it comes from people, from output and from attackers.
-var nasty = []string{
-	"", " ", "a\nb", "\x00\x1b[31mred", "\xff\xfe", strings.Repeat("long ", 200), strings.Repeat("ü", 300), "\u202eevil", "tab\there",
-	"日本語のバックエンド", "👩‍🚀", "file; remedy", ";", "; ; ;", "x: y: z", "_under_score_", "&lt;<b>", "\r\n\r\n", "\u2028\u2029", "a\u00a0b",
-}
-
 func draw(r *rand.Rand) supervisor.Snapshot {
-	text := func() string { return nasty[r.IntN(len(nasty))] }
+	text := func() string { return testkit.Nasty[r.IntN(len(testkit.Nasty))] }
 	some := func(s string) string {
 		if r.IntN(2) == 0 {
 			return ""
@@ -325,34 +285,24 @@ func draw(r *rand.Rand) supervisor.Snapshot {
 		if r.IntN(4) == 0 {
 			return time.Time{}
 		}
-		return noon.Add(time.Duration(r.Int64N(int64(1000*time.Hour))) - 500*time.Hour)
+		return testkit.Noon.Add(time.Duration(r.Int64N(int64(1000*time.Hour))) - 500*time.Hour)
 	}
 	s := supervisor.Snapshot{
 		Backend: text(), Dir: some("/" + text()), State: supervisor.State(r.IntN(7)), Since: when(), Retry: when(),
 		Run:    keeper.Run{ID: text(), PID: r.IntN(3), Started: when()},
-		Health: supervisor.Health{Phase: supervisor.Phase(some(text())), Latency: time.Duration(r.Int64()), Good: when(), Problem: text()},
-		Usage:  supervisor.Usage{CPU: r.NormFloat64(), RSS: r.Uint64()}, Crashes: r.IntN(9),
+		Health: record.Health{Phase: record.Phase(some(text())), Latency: time.Duration(r.Int64()), Good: when(), Problem: text()},
+		Usage:  process.Usage{CPU: r.NormFloat64(), RSS: r.Uint64()}, Crashes: r.IntN(9),
 		Last: crash.Verdict{Kind: crash.Kind(some("x")), Summary: text(), Remedy: text()}, LastAt: when(),
 		Port: r.IntN(3), URL: some("http://x"), Log: some("/log"), ConfigProblem: some(text()), ConfigFile: some(text()),
 		ConfigChanged: r.IntN(2) == 0, Semaphores: r.IntN(3), Note: some(text()), HeldBy: r.IntN(2) * r.IntN(99),
 	}
 	if r.IntN(2) == 0 {
-		s.Owner = supervisor.Owner{PID: r.IntN(3), Name: text(), Copy: r.IntN(2) == 0, Ours: r.IntN(2) == 0, Why: text()}
+		s.Owner = port.Owner{PID: r.IntN(3), Name: text(), Copy: r.IntN(2) == 0, Ours: r.IntN(2) == 0, Why: text()}
 	}
 	if r.IntN(3) == 0 {
 		s.Missing = []string{text(), text()}
 	}
 	return s
-}
-
-func requireFit(t *testing.T, title string, limit int) {
-	t.Helper()
-	require.True(t, utf8.ValidString(title), "%q", title)
-	require.LessOrEqual(t, utf8.RuneCountInString(title), limit, "%q", title)
-	require.Equal(t, strings.TrimSpace(title), title)
-	for _, r := range title {
-		require.True(t, unicode.IsPrint(r), "%q in %q", r, title)
-	}
 }
 
 func TestTitlesFitAMenuWhateverTheSnapshotsHold(t *testing.T) {
@@ -362,20 +312,33 @@ func TestTitlesFitAMenuWhateverTheSnapshotsHold(t *testing.T) {
 		for i := range all {
 			all[i] = draw(r)
 		}
-		m := Render(all, noon, MenuOptions{LoginShown: true})
-		requireFit(t, m.Tooltip, maxTitle)
+		m := Render(all, testkit.Noon, MenuOptions{LoginShown: true})
+		testkit.RequireFit(t, m.Tooltip, words.MaxTitle)
 		items := m.Tail[:]
 		for i, s := range m.Sections {
-			requireFit(t, s.Title, maxTitle)
+			testkit.RequireFit(t, s.Title, words.MaxTitle)
 			items = append(items, s.Items[:]...)
 			if s.Title != "" || i == 0 {
 				require.True(t, s.Items[ItemStatus].Shown)
 			}
 		}
 		for _, it := range items {
-			requireFit(t, it.Title, maxTitle)
+			testkit.RequireFit(t, it.Title, words.MaxTitle)
 			require.Equal(t, it.Shown, it.Title != "", "a line without words, or words that nobody sees: %+v", it)
 			require.True(t, it.Shown || it == Item{})
 		}
 	}
+}
+
+func TestTheMenuAndTheRowHaveTheTally(t *testing.T) {
+	s := testkit.HealthySnapshot()
+	s.Tally = record.Tally{Day: testkit.Midday.Format("2006-01-02"), Deaths: 3, Causes: []record.Cause{{Kind: crash.KindOpenMP, Deaths: 2}, {Kind: "abort", Summary: "x", Deaths: 1}}}
+	s.LastReport = "/state/b/1/crashes/1.html"
+	line := "3 crashes today, mostly: two OpenMP runtimes"
+	menu := Render([]supervisor.Snapshot{s}, testkit.Midday, MenuOptions{})
+	require.Equal(t, line, menu.Sections[0].Items[ItemNote].Title)
+	there := control.StatusRow(s, testkit.Midday).Snapshot()
+	require.Equal(t, s.Tally, there.Tally, "the same on the other side of the control socket")
+	require.Equal(t, s.LastReport, there.LastReport)
+	require.Empty(t, Render([]supervisor.Snapshot{s}, testkit.Midday.AddDate(0, 0, 1), MenuOptions{}).Sections[0].Items[ItemNote].Title, "another day")
 }

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
 // Notice is what a person is told natively. Title names the cause; Body starts with the remedy.
@@ -48,32 +48,32 @@ const (
 // Announce makes a notice of an event that deserves a person's attention; false: it does not. A stop that a person asked for is
 // never news.
 func Announce(e supervisor.Event) (Notice, bool) {
-	n := Notice{Backend: e.Snapshot.Dir, Name: nameOf(e.Snapshot), Cause: Plain(e.Verdict.Summary), Remedy: Plain(e.Verdict.Remedy)}
+	n := Notice{Backend: e.Snapshot.Dir, Name: words.NameOf(e.Snapshot), Cause: words.Plain(e.Verdict.Summary), Remedy: words.Plain(e.Verdict.Remedy)}
 	remedy := e.Verdict.Remedy
 	switch e.What {
 	case supervisor.EventCrashed:
 		n.Class, n.Icon = ClassCrash, IconCrashed
 		n.title(n.Cause, "crashed")
-		n.body(remedy, next(e), away(e))
+		n.body(remedy, next(e), words.Away(e))
 	case supervisor.EventWorkerDied:
 		n.Class, n.Icon = ClassCrash, IconCrashed
 		n.title(n.Cause, "a worker died")
-		n.body(remedy, prefixed("It was ", e.Text), away(e))
+		n.body(remedy, words.Prefixed("It was ", e.Text), words.Away(e))
 	case supervisor.EventKeeperLost:
 		n.Class, n.Icon = ClassCrash, IconCrashed
 		n.title(n.Cause, "its keeper died, how the server ended is unknown")
-		n.body(remedy, next(e), away(e))
+		n.body(remedy, next(e), words.Away(e))
 	case supervisor.EventGaveUp:
 		n.Class, n.Icon = ClassFinal, IconCrashed
 		n.title(gaveUpTitle(e), "gave up")
-		n.body(remedy, gaveUpNext(e), away(e))
+		n.body(remedy, gaveUpNext(e), words.Away(e))
 	case supervisor.EventPortTaken:
 		n.Icon = IconUnhealthy
 		n.portTaken(e)
 	case supervisor.EventEnvMissing:
 		n.Icon = IconUnhealthy
 		n.title("part of the crash environment did not arrive in Python", "")
-		n.body("Start the interpreter itself in command, not a shell or a script around it", prefixed("Missing: ", e.Text))
+		n.body("Start the interpreter itself in command, not a shell or a script around it", words.Prefixed("Missing: ", e.Text))
 	case supervisor.EventUnhealthy:
 		n.Icon = IconUnhealthy
 		n.title("the server does not answer", "")
@@ -84,14 +84,14 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		}
 		n.Class, n.Icon = ClassRecovered, IconHealthy
 		n.title("healthy again", "")
-		n.body(prefixed("Process ", pid(e)))
+		n.body(words.Prefixed("Process ", words.PID(e)))
 	case supervisor.EventStopped:
 		if e.Asked {
 			return Notice{}, false
 		}
 		n.Icon = IconStopped
 		n.title(n.Cause, "ended by itself, without an error")
-		n.body(remedy, "Start in the menu runs it again", away(e))
+		n.body(remedy, "Start in the menu runs it again", words.Away(e))
 	default:
 		return Notice{}, false
 	}
@@ -101,31 +101,33 @@ func Announce(e supervisor.Event) (Notice, bool) {
 // correction is what an amended verdict does to the notices that are not told yet. What was told is not told again.
 func correction(e supervisor.Event) Notice {
 	return Notice{
-		Backend: e.Snapshot.Dir, Name: nameOf(e.Snapshot), Class: ClassCorrection,
-		Cause: Plain(e.Verdict.Summary), Remedy: Plain(e.Verdict.Remedy), Was: Plain(e.Text),
+		Backend: e.Snapshot.Dir, Name: words.NameOf(e.Snapshot), Class: ClassCorrection,
+		Cause: words.Plain(e.Verdict.Summary), Remedy: words.Plain(e.Verdict.Remedy), Was: words.Plain(e.Text),
 	}
 }
 
 // title puts the backend's name before the cause, unless the cause begins with it.
 func (n *Notice) title(cause, otherwise string) {
-	cause = Plain(cause)
+	cause = words.Plain(cause)
 	if cause == "" {
 		cause = otherwise
 	}
 	if len(cause) > len(n.Name) && cause[:len(n.Name)+1] == n.Name+" " {
-		n.Title = Short(cause, maxNoticeTitle)
+		n.Title = words.Short(cause, maxNoticeTitle)
 		return
 	}
-	n.Title = Short(n.Name+": "+cause, maxNoticeTitle)
+	n.Title = words.Short(n.Name+": "+cause, maxNoticeTitle)
 }
 
-func (n *Notice) body(parts ...string) { n.Body = Short(sentences(parts...), maxNoticeBody) }
+func (n *Notice) body(parts ...string) {
+	n.Body = words.Short(words.Sentences(parts...), maxNoticeBody)
+}
 
 // portTaken is told when the port of a backend that does not run is held: by a copy of it, mostly.
 func (n *Notice) portTaken(e supervisor.Event) {
 	o := e.Snapshot.Owner
 	if o.Copy {
-		n.title(fmt.Sprintf("%s (PID %d)", wordWithoutEnv, o.PID), "")
+		n.title(fmt.Sprintf("%s (PID %d)", words.WithoutEnv, o.PID), "")
 		n.body("Take Over in the menu ends it and starts it properly", e.Text)
 		return
 	}
@@ -134,7 +136,7 @@ func (n *Notice) portTaken(e supervisor.Event) {
 }
 
 func gaveUpTitle(e supervisor.Event) string {
-	if neverRan(e.Verdict.Kind) || e.Verdict.Summary == "" {
+	if words.NeverRan(e.Verdict.Kind) || e.Verdict.Summary == "" {
 		return e.Verdict.Summary
 	}
 	if e.Snapshot.Crashes > 1 {
@@ -150,11 +152,6 @@ func gaveUpNext(e supervisor.Event) string {
 	return "Then Try Again in the menu"
 }
 
-// neverRan: the verdict is on a start that was refused, not on a death.
-func neverRan(k crash.Kind) bool {
-	return k == crash.KindPortTaken || k == crash.KindCannotStart || k == crash.KindConfig
-}
-
 // next says what happens now.
 func next(e supervisor.Event) string {
 	s := e.Snapshot
@@ -163,28 +160,11 @@ func next(e supervisor.Event) string {
 		return "It is starting again"
 	case supervisor.Restarting:
 		if wait := s.Retry.Sub(e.At); wait >= time.Second {
-			return "It starts again in " + Duration(wait.Round(time.Second))
+			return "It starts again in " + words.Duration(wait.Round(time.Second))
 		}
 		return "It is starting again"
 	case supervisor.Stopped:
 		return "It stays stopped"
 	}
 	return ""
-}
-
-func away(e supervisor.Event) string {
-	if !e.Away {
-		return ""
-	}
-	if e.Exit == nil || e.Exit.At.IsZero() {
-		return "It happened while Vivarium was not running"
-	}
-	return "It happened at " + Clock(e.Exit.At, e.At) + ", while Vivarium was not running"
-}
-
-func pid(e supervisor.Event) string {
-	if e.Snapshot.Run.PID == 0 {
-		return ""
-	}
-	return fmt.Sprint(e.Snapshot.Run.PID)
 }

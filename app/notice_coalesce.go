@@ -3,6 +3,8 @@ package app
 import (
 	"fmt"
 	"time"
+
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 // burstWindow is how long the crashes that follow a first one are held back.
@@ -125,12 +127,12 @@ func (b *burst) notice(now time.Time) Notice {
 	if cause == "" {
 		cause = "the log has its last words"
 	}
-	n.Title = Short(fmt.Sprintf("%s crashed %d times in the last %s: %s", n.Name, b.held+1, b.span(now), cause), maxNoticeTitle)
+	n.Title = words.Short(fmt.Sprintf("%s crashed %d times in the last %s: %s", n.Name, b.held+1, b.span(now), cause), maxNoticeTitle)
 	outcome := "It is not healthy again yet"
 	if b.recovered { // what the latest one announced would come too late now
 		outcome, n.Icon = "It is healthy again", IconHealthy
 	}
-	n.Body = Short(sentences(n.Remedy, outcome), maxNoticeBody)
+	n.Body = words.Short(words.Sentences(n.Remedy, outcome), maxNoticeBody)
 	return n
 }
 
@@ -140,7 +142,7 @@ func (b *burst) span(now time.Time) string {
 	case d < time.Second:
 		return "second"
 	case d < burstWindow:
-		return Duration(d)
+		return words.Duration(d)
 	}
 	return "minute"
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/godbus/dbus/v5"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/assets"
 )
 
@@ -63,7 +65,7 @@ func (c *busCenter) Way() Way {
 }
 
 func (c *busCenter) Show(n Notice) error {
-	ctx, cancel := context.WithTimeout(context.Background(), busTime)
+	ctx, cancel := context.WithTimeout(context.Background(), desktop.BusTime)
 	defer cancel()
 	bus, err := c.connected(ctx)
 	if err != nil {
@@ -99,7 +101,7 @@ func (c *busCenter) connected(ctx context.Context) (*dbus.Conn, error) {
 	if c.bus != nil && c.bus.Connected() {
 		return c.bus, nil
 	}
-	if err := noDesktop(runtime.GOOS, os.Getenv, exists); err != nil {
+	if err := desktop.NoDesktop(runtime.GOOS, os.Getenv, desktop.Exists); err != nil {
 		return nil, err
 	}
 	bus, err := dbus.SessionBusPrivateNoAutoStartup()
@@ -133,8 +135,8 @@ func greet(ctx context.Context, bus *dbus.Conn) (server string, err error) {
 	}
 	server = "the desktop"
 	var name, vendor, version, spec string
-	if service.CallWithContext(ctx, busNotices+".GetServerInformation", 0).Store(&name, &vendor, &version, &spec) == nil && Plain(name) != "" {
-		server = Short(name, 60)
+	if service.CallWithContext(ctx, busNotices+".GetServerInformation", 0).Store(&name, &vendor, &version, &spec) == nil && words.Plain(name) != "" {
+		server = words.Short(name, 60)
 	}
 	err = bus.AddMatchSignalContext(ctx, dbus.WithMatchSender(busNotices), dbus.WithMatchObjectPath(busNoticesPath), dbus.WithMatchInterface(busNotices))
 	if err != nil {

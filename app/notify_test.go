@@ -1,12 +1,10 @@
 package app
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"log/slog"
-	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -15,6 +13,9 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/testkit"
 )
 
 // shownNotices is a desktop that remembers.
@@ -155,12 +156,12 @@ func TestADesktopIsLookedForBeforeTheDBusLibraryStartsABusOfItsOwn(t *testing.T)
 			return ""
 		}
 	}
-	require.Error(t, noDesktop("linux", env(), none))
-	require.Error(t, noDesktop("linux", env("XDG_RUNTIME_DIR", "/run/x"), none))
-	require.NoError(t, noDesktop("linux", env("XDG_RUNTIME_DIR", "/run/x"), func(p string) bool { return p == "/run/x/bus" }))
-	require.NoError(t, noDesktop("linux", env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x"), none))
-	require.NoError(t, noDesktop("linux", env("DISPLAY", ":0"), none))
-	require.NoError(t, noDesktop("darwin", env(), none))
+	require.Error(t, desktop.NoDesktop("linux", env(), none))
+	require.Error(t, desktop.NoDesktop("linux", env("XDG_RUNTIME_DIR", "/run/x"), none))
+	require.NoError(t, desktop.NoDesktop("linux", env("XDG_RUNTIME_DIR", "/run/x"), func(p string) bool { return p == "/run/x/bus" }))
+	require.NoError(t, desktop.NoDesktop("linux", env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/x"), none))
+	require.NoError(t, desktop.NoDesktop("linux", env("DISPLAY", ":0"), none))
+	require.NoError(t, desktop.NoDesktop("darwin", env(), none))
 }
 
 func TestNoticeTextIsNeverTakenForMarkupOrOptions(t *testing.T) {
@@ -173,37 +174,17 @@ func TestNoticeTextIsNeverTakenForMarkupOrOptions(t *testing.T) {
 	require.Empty(t, daemonText("darwin", "\x00"))
 }
 
-// bell is a notification service on a bus.
-type bell struct{ got chan [3]string }
+// notificationService is a notification service on a bus.
+type notificationService struct{ got chan [3]string }
 
-func (b bell) Notify(app string, _ uint32, _, summary, body string, _ []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
+func (b notificationService) Notify(app string, _ uint32, _, summary, body string, _ []string, _ map[string]dbus.Variant, _ int32) (uint32, *dbus.Error) {
 	b.got <- [3]string{app, summary, body}
 	return 1, nil
 }
 
-// sessionBus starts a real bus for this test alone.
-func sessionBus(t *testing.T) *dbus.Conn {
-	t.Helper()
-	if _, err := exec.LookPath("dbus-daemon"); err != nil {
-		t.Skip("dbus-daemon is not installed: nothing to send a real notice over")
-	}
-	cmd := exec.Command("dbus-daemon", "--session", "--nofork", "--nopidfile", "--print-address=1")
-	out, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	address, err := bufio.NewReader(out).ReadString('\n')
-	require.NoError(t, err)
-	t.Setenv("DBUS_SESSION_BUS_ADDRESS", strings.TrimSpace(address))
-	conn, err := dbus.Connect(strings.TrimSpace(address))
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = conn.Close() })
-	return conn
-}
-
 func TestANoticeArrivesOnARealBusAlsoIfTheServiceHasNoButtons(t *testing.T) {
-	conn := sessionBus(t)
-	b := bell{make(chan [3]string, 8)}
+	conn := testkit.SessionBus(t)
+	b := notificationService{make(chan [3]string, 8)}
 	require.NoError(t, conn.Export(b, "/org/freedesktop/Notifications", "org.freedesktop.Notifications"))
 	_, err := conn.RequestName("org.freedesktop.Notifications", dbus.NameFlagDoNotQueue)
 	require.NoError(t, err)

@@ -2,17 +2,16 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"runtime"
-	"strconv"
 	"strings"
 	"sync"
 
 	"github.com/gen2brain/beeep"
 
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/assets"
 )
 
@@ -58,7 +57,7 @@ func (w ways) show(n Notice) (Way, error) {
 	if why == nil {
 		return w.center.Way(), nil
 	}
-	way.Why = Plain(why.Error())
+	way.Why = words.Plain(why.Error())
 	if err := w.plain(n); err != nil {
 		return way, fmt.Errorf("%w; and before that: %w", err, why)
 	}
@@ -69,7 +68,7 @@ var nameBeeep = sync.OnceFunc(func() { beeep.AppName = "Vivarium" })
 
 // showPlainly blocks for as long as the desktop does. It is for one goroutine.
 func showPlainly(notice Notice) error {
-	if err := noDesktop(runtime.GOOS, os.Getenv, exists); err != nil {
+	if err := desktop.NoDesktop(runtime.GOOS, os.Getenv, desktop.Exists); err != nil {
 		return err
 	}
 	nameBeeep()
@@ -77,29 +76,10 @@ func showPlainly(notice Notice) error {
 	return beeep.Notify(daemonText(runtime.GOOS, notice.Title), daemonText(runtime.GOOS, notice.Body), icon)
 }
 
-// noDesktop: without a session bus, and without a display to find one by, the D-Bus library would start a bus of its own with
-// dbus-launch, which nobody listens to and nobody ends.
-func noDesktop(goos string, getenv func(string) string, exists func(string) bool) error {
-	if goos == "darwin" || getenv("DBUS_SESSION_BUS_ADDRESS") != "" || getenv("DISPLAY") != "" {
-		return nil
-	}
-	for _, dir := range []string{getenv("XDG_RUNTIME_DIR"), "/run/user/" + strconv.Itoa(os.Getuid())} {
-		if dir != "" && exists(filepath.Join(dir, "bus")) {
-			return nil
-		}
-	}
-	return errors.New("there is no desktop session to show notices in")
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 // daemonText is text that no notification service takes for anything but text: most of them on Linux read HTML-like markup,
 // and terminal-notifier on macOS reads property lists and options.
 func daemonText(goos, s string) string {
-	s = Plain(s)
+	s = words.Plain(s)
 	if goos != "darwin" {
 		s = strings.NewReplacer("<", "‹", ">", "›").Replace(s)
 		if strings.HasPrefix(s, "-") {

@@ -9,6 +9,9 @@ import (
 
 	"github.com/godbus/dbus/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/testkit"
 )
 
 // counter is a center that remembers, and does as it is told.
@@ -154,7 +157,7 @@ func serviceOn(t *testing.T, conn *dbus.Conn, can ...string) *service {
 }
 
 func TestOnARealBusAButtonOfOurNoticeIsAClickOnItsBackend(t *testing.T) {
-	conn := sessionBus(t)
+	conn := testkit.SessionBus(t)
 	s := serviceOn(t, conn, "body", "actions")
 	c := newBusCenter()
 	require.NoError(t, c.Show(Notice{Title: "chat: killed", Body: "<b>Why</b>", Backend: "/b/chat", Class: ClassCrash, Icon: IconCrashed}))
@@ -173,7 +176,7 @@ func TestOnARealBusAButtonOfOurNoticeIsAClickOnItsBackend(t *testing.T) {
 		select {
 		case got := <-c.Clicks():
 			return got
-		case <-time.After(patience):
+		case <-time.After(testkit.Patience):
 			require.FailNow(t, "no click came")
 			return Click{}
 		}
@@ -194,7 +197,7 @@ func TestOnARealBusAButtonOfOurNoticeIsAClickOnItsBackend(t *testing.T) {
 }
 
 func TestAServiceWithoutButtonsIsLeftToThePlainWay(t *testing.T) {
-	s := serviceOn(t, sessionBus(t), "body")
+	s := serviceOn(t, testkit.SessionBus(t), "body")
 	require.EqualError(t, newBusCenter().Show(finished), "the notices of this desktop have no buttons")
 	require.Empty(t, s.calls())
 }
@@ -203,14 +206,14 @@ func TestWithoutADesktopTheBusIsNotEvenLookedFor(t *testing.T) {
 	t.Setenv("DBUS_SESSION_BUS_ADDRESS", "")
 	t.Setenv("DISPLAY", "")
 	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
-	if exists("/run/user") {
+	if desktop.Exists("/run/user") {
 		t.Skip("this machine has session buses of its own")
 	}
 	require.Error(t, newBusCenter().Show(finished))
 }
 
 func TestOldNoticesAreForgotten(t *testing.T) {
-	s := serviceOn(t, sessionBus(t), "actions")
+	s := serviceOn(t, testkit.SessionBus(t), "actions")
 	c := newBusCenter()
 	for range maxShown + 5 {
 		require.NoError(t, c.Show(Notice{Title: "x", Backend: "/b"}))

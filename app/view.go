@@ -2,9 +2,9 @@
 // the list of backends, holds each one against other Vivarium programs, serves the control socket, and sets up the login item.
 package app
 
-// maxBackends is how many backends the menu has room for: systray cannot remove items, so the slots are built at start and
-// unused ones stay hidden.
-const maxBackends = 8
+import (
+	"github.com/vivarium-app/vivarium/app/words"
+)
 
 // Icon is the state of the menu-bar icon; each has a shape of its own, so that colour is never needed to tell them apart.
 type Icon uint8
@@ -77,7 +77,7 @@ const (
 type Menu struct {
 	Icon     Icon
 	Tooltip  string
-	Sections [1 + maxBackends]Section
+	Sections [1 + words.MaxBackends]Section
 	Tail     [numTail]Item
 }
 

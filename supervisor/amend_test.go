@@ -8,6 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 var openMP = crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes in one process", Remedy: "vivarium doctor --fix"}
@@ -27,15 +30,15 @@ func (p *play) recordOf() doRecord {
 func TestADeathIsRecordedWithTheStateJustBeforeItAndAfterTheFork(t *testing.T) {
 	p := newPlay(t, in("healthy"))
 	p.m.Missing = []string{"OMP_NUM_THREADS"}
-	p.feed(used{runID: "r1", usage: Usage{RSS: 5, Procs: 1}}).after(time.Minute).crash("segfault")
+	p.feed(used{runID: "r1", usage: process.Usage{RSS: 5, Procs: 1}}).after(time.Minute).crash("segfault")
 	r := p.recordOf()
 	require.Equal(t, "r1", r.death.Run)
 	require.Equal(t, Healthy, r.before.State)
-	require.Equal(t, PhaseOK, r.before.Health.Phase)
+	require.Equal(t, record.PhaseOK, r.before.Health.Phase)
 	require.Equal(t, []string{"OMP_NUM_THREADS"}, r.before.Missing)
-	require.Equal(t, []Sample{{At: noon, RSS: 5, OK: true}}, r.samples)
+	require.Equal(t, []record.Sample{{At: testkit.Noon, RSS: 5, OK: true}}, r.samples)
 	require.IsType(t, doLaunch{}, p.last[1], "the fork comes first")
-	p.launch().feed(used{runID: p.m.Run.ID, usage: Usage{RSS: 6, Procs: 1}})
+	p.launch().feed(used{runID: p.m.Run.ID, usage: process.Usage{RSS: 6, Procs: 1}})
 	require.Len(t, r.samples, 1, "a record never changes later")
 }
 
@@ -49,7 +52,7 @@ func TestAStopThatWasAskedForAndALaunchThatFailedLeaveNoRecord(t *testing.T) {
 
 func TestADeathThatIsOnRecordAlreadyIsNotRecordedAgain(t *testing.T) {
 	p := newPlay(t, in("healthy"))
-	p.m.record(noon, Death{Run: "r1", At: noon})
+	p.m.record(testkit.Noon, record.Death{Run: "r1", At: testkit.Noon})
 	p.crash("segfault")
 	require.False(t, has[doRecord](p.last))
 }
@@ -63,7 +66,7 @@ func TestAnAmendedVerdictReplacesTheFirstWithoutBeingNewsAgain(t *testing.T) {
 	p.feed(amended{r.death, r.exit, openMP})
 	require.Equal(t, openMP, p.m.Last)
 	require.Equal(t, r.death.At, p.m.LastAt, "it is the same death")
-	require.Equal(t, []Cause{{crash.KindOpenMP, openMP.Summary, 1}}, p.m.Tally.Causes)
+	require.Equal(t, []record.Cause{{Kind: crash.KindOpenMP, Summary: openMP.Summary, Deaths: 1}}, p.m.Tally.Causes)
 	require.Equal(t, openMP, p.m.savedIn(p.last).Deaths[0].Verdict)
 	require.EqualValues(t, "segfault", p.m.savedIn(p.last).Deaths[0].First)
 	require.EqualValues(t, "segfault", old.Deaths[0].Verdict.Kind, "an earlier save never changes")
@@ -114,7 +117,7 @@ func TestAWorkersDeathIsRecordedAndAmendedToo(t *testing.T) {
 func TestAKeeperThatWasLostToMemoryIsGivenUpInTheAmendedWords(t *testing.T) {
 	m := in("healthy")
 	for i := range 4 {
-		m.record(noon, Death{Run: fmt.Sprint(i), At: noon, Verdict: crash.Verdict{Kind: crash.KindKeeperLost}})
+		m.record(testkit.Noon, record.Death{Run: fmt.Sprint(i), At: testkit.Noon, Verdict: crash.Verdict{Kind: crash.KindKeeperLost}})
 	}
 	p := newPlay(t, m)
 	lost := happenings()["exit unknown"].(exited)
@@ -140,7 +143,7 @@ func TestThePageOfTheLastDeathIsKnownAndOfNoOther(t *testing.T) {
 func TestAGivenUpBackendKeepsTheTimeAndThePageOfItsLastDeath(t *testing.T) {
 	m := in("healthy")
 	for i := range 4 {
-		m.record(noon, Death{Run: fmt.Sprint(i), At: noon, Verdict: crash.Verdict{Kind: "segfault"}})
+		m.record(testkit.Noon, record.Death{Run: fmt.Sprint(i), At: testkit.Noon, Verdict: crash.Verdict{Kind: "segfault"}})
 	}
 	p := newPlay(t, m).after(time.Second).crash("segfault")
 	require.Equal(t, GaveUp, p.m.State)
@@ -152,7 +155,7 @@ func TestAGivenUpBackendKeepsTheTimeAndThePageOfItsLastDeath(t *testing.T) {
 
 func TestWhatIsRememberedBringsThePageAndTheTally(t *testing.T) {
 	m := &machine{}
-	s := saved{GaveUp: true, Want: true, Last: openMP, LastAt: noon, Deaths: []Death{deathAt(noon, openMP.Kind, openMP.Summary)}}
+	s := record.Saved{GaveUp: true, Want: true, Last: openMP, LastAt: testkit.Noon, Deaths: []record.Death{{Run: "r0", At: testkit.Noon, Verdict: openMP}}}
 	newPlay(t, m).feed(began{config: testConfig(), saved: &s, report: "/s/1.html"})
 	require.Equal(t, "/s/1.html", m.LastReport)
 	require.Equal(t, 1, m.Tally.Deaths)

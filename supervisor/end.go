@@ -4,8 +4,11 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func (m *machine) onExited(now time.Time, in exited) {
@@ -44,11 +47,11 @@ func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away b
 	}
 }
 
-func (m *machine) death(exit keeper.Exit, v crash.Verdict, away bool) Death {
+func (m *machine) death(exit keeper.Exit, v crash.Verdict, away bool) record.Death {
 	up := max(exit.At.Sub(exit.Run.Started), 0)
-	return Death{
+	return record.Death{
 		Run: exit.Run.ID, At: exit.At, Uptime: up, Healthy: !m.Health.Good.IsZero() || away && up >= m.config.Restart.Stable,
-		Code: exit.Code, Signal: SignalName(exit.Signal), Verdict: v,
+		Code: exit.Code, Signal: keeper.SignalName(exit.Signal), Verdict: v,
 	}
 }
 
@@ -68,7 +71,7 @@ func (m *machine) lost(now time.Time, exit keeper.Exit, v crash.Verdict, away bo
 	exit.At = time.Time{}         // and nobody knows when it happened
 	before := m.Snapshot
 	news := m.record(now, d)
-	again := m.Want && m.config.Restart.Policy != RestartNever
+	again := m.Want && m.config.Restart.Policy != config.RestartNever
 	m.enter(now, Stopping)
 	m.again, m.why = again, v
 	if news {
@@ -88,7 +91,7 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 		m.again, m.why = false, crash.Verdict{}
 		v := crash.Verdict{Kind: crash.KindCannotStart, Summary: "the old server cannot be ended: " + in.failed, Remedy: "End it by hand, then try again."}
 		m.setLast(v, now)
-		m.giveUp(now, v, Owner{})
+		m.giveUp(now, v, port.Owner{})
 		return
 	}
 	m.forget(in.runID)
@@ -99,7 +102,7 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 	why := m.why
 	m.again, m.why = false, crash.Verdict{}
 	if m.hopeless() {
-		m.giveUp(now, why, Owner{})
+		m.giveUp(now, why, port.Owner{})
 		return
 	}
 	m.startAgain(now, backOff(m.Crashes, in.runID), nil)
@@ -136,16 +139,16 @@ func (m *machine) clearRemains(runID string) {
 }
 
 // record keeps a death. false: it is on record already, because the app died between the record and the keeper's Forget.
-func (m *machine) record(now time.Time, d Death) bool {
-	if d.Run != "" && slices.ContainsFunc(m.deaths, func(o Death) bool { return o.Run == d.Run }) {
+func (m *machine) record(now time.Time, d record.Death) bool {
+	if d.Run != "" && slices.ContainsFunc(m.deaths, func(o record.Death) bool { return o.Run == d.Run }) {
 		return false
 	}
 	m.deaths = append(m.deaths, d)
-	if over := len(m.deaths) - maxDeaths; over > 0 {
-		m.deaths = append([]Death(nil), m.deaths[over:]...) // a copy: an earlier save still holds the old array
+	if over := len(m.deaths) - record.MaxDeaths; over > 0 {
+		m.deaths = append([]record.Death(nil), m.deaths[over:]...) // a copy: an earlier save still holds the old array
 	}
 	m.setLast(d.Verdict, d.At)
-	m.Tally = TallyOf(m.deaths, now)
+	m.Tally = record.TallyOf(m.deaths, now)
 	m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
 	return true
 }
@@ -168,7 +171,7 @@ func (m *machine) hopeless() bool {
 }
 
 // die decides what follows an end that nobody asked for. exit is nil if nothing ran: a launch failed.
-func (m *machine) die(now time.Time, d Death, exit *keeper.Exit, away bool) {
+func (m *machine) die(now time.Time, d record.Death, exit *keeper.Exit, away bool) {
 	m.why, m.again = crash.Verdict{}, false
 	before := m.Snapshot
 	news := m.record(now, d)
@@ -176,7 +179,7 @@ func (m *machine) die(now time.Time, d Death, exit *keeper.Exit, away bool) {
 	crashed := Event{What: EventCrashed, At: now, Verdict: d.Verdict, Exit: exit, Away: away}
 	clean := d.Verdict.Kind == crash.KindCleanExit
 	switch {
-	case clean && m.config.Restart.Policy != RestartAlways || !m.Want || m.config.Restart.Policy == RestartNever:
+	case clean && m.config.Restart.Policy != config.RestartAlways || !m.Want || m.config.Restart.Policy == config.RestartNever:
 		m.Want = false
 		m.clearRemains(d.Run)
 		m.enter(now, Stopped)
@@ -190,7 +193,7 @@ func (m *machine) die(now time.Time, d Death, exit *keeper.Exit, away bool) {
 		m.enter(now, GaveUp)
 		m.Run = run // whose end it was
 		m.tellIf(news, now, crashed)
-		m.giveUp(now, d.Verdict, Owner{})
+		m.giveUp(now, d.Verdict, port.Owner{})
 	default:
 		wait := backOff(m.Crashes, d.Run)
 		if exit == nil {

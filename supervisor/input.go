@@ -3,8 +3,12 @@ package supervisor
 import (
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // input is anything that can happen to the machine: one of the types below.
@@ -21,20 +25,20 @@ type (
 	look     struct{} // somebody looks: a fresh figure of the whole tree is worth its price
 )
 
-// What the world answers. Everything about a run carries its ID, everything about a launch its attempt: step drops the
+// What the system answers. Everything about a run carries its ID, everything about a launch its attempt: step drops the
 // stale.
 type (
 	// began is the first input: what was there when the app came.
 	began struct {
-		config  Config
-		problem *ConfigError // config is then the default one
-		saved   *saved       // nil after a clean quit, or the first time
+		config  config.Config
+		problem *config.Error // config is then the default one
+		saved   *record.Saved // nil after a clean quit, or the first time
 		found   found
 		report  string // the page about the last unasked end, "" none
 	}
 	// unreachable comes before began, as often as the keeper that is there cannot be reached.
 	unreachable struct {
-		config  Config
+		config  config.Config
 		problem string
 	}
 	// found is what attaching to a keeper found, also after a lost connection.
@@ -48,20 +52,20 @@ type (
 	launched struct {
 		attempt int
 		run     keeper.Run
-		config  Config
-		adopted bool         // the keeper had this run already
-		ended   []Owner      // hand-started copies that were ended for it
-		problem *ConfigError // the configuration of this moment is broken: config is the last good one
-		note    string       // worth a person's attention: an old configuration was used, a warning of the interpreter
+		config  config.Config
+		adopted bool          // the keeper had this run already
+		ended   []port.Owner  // hand-started copies that were ended for it
+		problem *config.Error // the configuration of this moment is broken: config is the last good one
+		note    string        // worth a person's attention: an old configuration was used, a warning of the interpreter
 	}
 	launchFailed struct {
 		attempt  int
 		verdict  crash.Verdict
-		final    bool         // trying again cannot help: give up at once
-		config   *Config      // what it was tried with; nil: none could be read
-		problem  *ConfigError // the configuration is broken
-		owner    Owner        // the port is taken
-		canceled bool         // a stop came first
+		final    bool           // trying again cannot help: give up at once
+		config   *config.Config // what it was tried with; nil: none could be read
+		problem  *config.Error  // the configuration is broken
+		owner    port.Owner     // the port is taken
+		canceled bool           // a stop came first
 	}
 	exited struct {
 		exit    keeper.Exit
@@ -84,8 +88,8 @@ type (
 	used struct {
 		runID    string
 		failed   bool // nothing could be measured: no children does not mean that they died
-		usage    Usage
-		children []Child
+		usage    process.Usage
+		children []process.Child
 		logSize  int64
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
@@ -101,18 +105,18 @@ type (
 		verdict crash.Verdict
 	}
 	recorded struct { // what is known of a death is kept
-		death Death
+		death record.Death
 		page  string // what was made of it for a person, "" nothing
 	}
 	amended struct { // evidence that came later changed the verdict
-		death   Death        // as it was judged before
+		death   record.Death // as it was judged before
 		exit    *keeper.Exit // without its tail; nil of a worker
 		verdict crash.Verdict
 	}
 	semaphores struct{ left int }
-	port       struct { // who has the port of a backend that does not run
-		look   int   // the number of the look: only the latest counts
-		owner  Owner // PID 0 and no Why: nobody
+	portSeen   struct { // who has the port of a backend that does not run
+		look   int        // the number of the look: only the latest counts
+		owner  port.Owner // PID 0 and no Why: nobody
 		failed bool
 	}
 	woke struct{ slept time.Duration }
@@ -152,18 +156,18 @@ type (
 	}
 	doJudgeWorker struct {
 		run   keeper.Run
-		child Child
+		child process.Child
 	}
 	doCheckArrival struct{ run keeper.Run }
 	doCount        struct{ run keeper.Run } // the semaphores that the run left
 	doRecord       struct {                 // gather what is known of a death, and keep it
-		death   Death
+		death   record.Death
 		exit    *keeper.Exit // nil of a worker: nobody saw its exit status
 		before  Snapshot     // the state just before it
-		samples []Sample
+		samples []record.Sample
 		away    bool
 	}
 	doLookAtPort struct{ look int }
-	doSave       struct{ saved saved }
+	doSave       struct{ saved record.Saved }
 	doTell       struct{ event Event }
 )

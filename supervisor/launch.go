@@ -7,14 +7,19 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
-// goodPlan is a configuration that led to a run, kept for the automatic restart that finds a broken one.
-type goodPlan struct {
-	config Config
-	plan   Plan
+// planned is a configuration that led to a run, kept for the automatic restart that finds a broken one.
+type planned struct {
+	config config.Config
+	plan   plan.Plan
 }
 
 // launch is one attempt to get a run going: configuration, environment, port, keeper, fork, in that order. It holds
@@ -23,8 +28,8 @@ type launch struct {
 	s *Supervisor
 	doLaunch
 	conn Keeper
-	good *goodPlan
-	mine Mine
+	good *planned
+	mine port.Mine
 	life context.Context // of the loop; a launch that is called off ends earlier
 }
 
@@ -33,8 +38,8 @@ type refusal struct{ launchFailed }
 
 func (r *refusal) Error() string { return r.verdict.Summary }
 
-// run answers with the letter for the loop.
-func (l launch) run(ctx context.Context) letter {
+// run answers with the message for the loop.
+func (l launch) run(ctx context.Context) message {
 	out, err := l.try(ctx)
 	if err == nil {
 		return out
@@ -50,11 +55,11 @@ func (l launch) run(ctx context.Context) letter {
 	if out.good != nil {
 		r.config = &out.good.config
 	}
-	return letter{in: r.launchFailed, conn: out.conn}
+	return message{in: r.launchFailed, conn: out.conn}
 }
 
-func (l launch) try(ctx context.Context) (letter, error) {
-	out := letter{conn: l.conn}
+func (l launch) try(ctx context.Context) (message, error) {
+	out := message{conn: l.conn}
 	good, problem, note, err := l.prepare()
 	if err != nil {
 		return out, err
@@ -75,17 +80,17 @@ func (l launch) try(ctx context.Context) (letter, error) {
 	}
 	got.attempt, got.config, got.problem, got.ended, got.note = l.attempt, good.config, problem, ended, note
 	out.in = got
-	out.before = Semaphores() // after the fork: Python needs longer to begin than this look
+	out.before = process.Semaphores() // after the fork: Python needs longer to begin than this look
 	return out, nil
 }
 
 // prepare reads the configuration of this moment. A broken one is replaced by the last that worked, aloud, unless a person starts
 // what did not run.
-func (l launch) prepare() (*goodPlan, *ConfigError, string, error) {
+func (l launch) prepare() (*planned, *config.Error, string, error) {
 	c, err := l.config()
-	var p Plan
+	var p plan.Plan
 	if err == nil {
-		p, err = l.s.world.Plan(c)
+		p, err = l.s.system.Plan(c)
 	}
 	if err == nil {
 		note := ""
@@ -95,11 +100,11 @@ func (l launch) prepare() (*goodPlan, *ConfigError, string, error) {
 		for _, w := range p.Warnings {
 			l.s.log.Info("planning the start", "backend", c.Name, "warning", w)
 		}
-		return &goodPlan{c, p}, nil, note, nil
+		return &planned{c, p}, nil, note, nil
 	}
 	if l.fallback && l.good != nil {
 		l.s.log.Info("starting with the last good configuration", "backend", l.good.config.Name, "error", err)
-		var problem *ConfigError
+		var problem *config.Error
 		if errors.As(err, &problem) {
 			return l.good, problem, "started with the last good configuration", nil
 		}
@@ -109,7 +114,7 @@ func (l launch) prepare() (*goodPlan, *ConfigError, string, error) {
 	if errors.As(err, &f.problem) {
 		f.verdict = crash.Verdict{Kind: crash.KindConfig, Summary: strings.TrimSuffix(err.Error(), "; "+f.problem.Remedy), Remedy: f.problem.Remedy}
 	}
-	var python *PythonError
+	var python *python.Error
 	if errors.As(err, &python) {
 		f.verdict.Summary, f.verdict.Remedy = python.Problem, python.Remedy
 	}
@@ -117,16 +122,16 @@ func (l launch) prepare() (*goodPlan, *ConfigError, string, error) {
 }
 
 // config is the configuration of this moment. After a crash a look at its files is enough to know that they are what they were.
-func (l launch) config() (Config, error) {
-	if l.automatic && l.good != nil && !l.s.world.Changed(l.good.config) {
+func (l launch) config() (config.Config, error) {
+	if l.automatic && l.good != nil && !l.s.system.Changed(l.good.config) {
 		return l.good.config, nil
 	}
-	return l.s.world.Load(l.s.dir)
+	return l.s.system.Load(l.s.dir)
 }
 
 // freePort makes sure that the port is free, or says whose it is. Only what is proven to be this backend is ended.
-func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
-	claim, err := l.s.world.Claim(ctx, c, l.mine)
+func (l launch) freePort(ctx context.Context, c config.Config) ([]port.Owner, error) {
+	claim, err := l.s.system.Claim(ctx, c, l.mine)
 	if err != nil {
 		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
 	}
@@ -134,15 +139,15 @@ func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
 		return nil, nil
 	}
 	o := claim.Owner
-	mine := o.Ours || o.Copy && (l.takeOver || c.OnPortConflict == TakeOver)
+	mine := o.Ours || o.Copy && (l.takeOver || c.OnPortConflict == config.TakeOver)
 	back := o.Copy && !l.tookAt.IsZero() && time.Since(l.tookAt) < 2*backWithin
 	if !mine || back {
 		return nil, &refusal{launchFailed{final: true, owner: o, verdict: portTaken(o, c.Port, back)}}
 	}
-	if err := l.s.world.EndCopies(ctx, claim, keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}); err != nil {
-		return nil, fmt.Errorf("ending %s on port %d: %w", ownersText([]Owner{o}), c.Port, err)
+	if err := l.s.system.EndCopies(ctx, claim, keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}); err != nil {
+		return nil, fmt.Errorf("ending %s on port %d: %w", port.Names([]port.Owner{o}), c.Port, err)
 	}
-	after, err := l.s.world.Claim(ctx, c, l.mine)
+	after, err := l.s.system.Claim(ctx, c, l.mine)
 	if err != nil {
 		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
 	}
@@ -152,7 +157,7 @@ func (l launch) freePort(ctx context.Context, c Config) ([]Owner, error) {
 	if o.Ours {
 		return nil, nil // our own remains, no news
 	}
-	return []Owner{o}, nil
+	return []port.Owner{o}, nil
 }
 
 // spawnTime is how long a keeper may take to fork: it ends what the last run left behind first.
@@ -174,7 +179,7 @@ func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
 			_ = conn.Forget(l.forget) // told and recorded; an answer "unknown" is as good
 		}
 		if conn == nil || !conn.Live() {
-			next, err := l.s.world.Launch(ctx, l.s.deps.KeeperExe, l.s.folder)
+			next, err := l.s.system.Launch(ctx, l.s.deps.KeeperExe, l.s.folder)
 			if err != nil {
 				return launched{}, conn, keeperTrouble(err)
 			}
@@ -212,7 +217,7 @@ func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, e
 		return keeper.Run{}, false, nil
 	}
 	if !exit.Known {
-		if err := l.s.world.EndStale(ctx, exit.Run, keeper.Ladder{}); err != nil {
+		if err := l.s.system.EndStale(ctx, exit.Run, keeper.Ladder{}); err != nil {
 			return keeper.Run{}, false, fmt.Errorf("ending what a lost keeper left behind: %w", err)
 		}
 	}

@@ -4,8 +4,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 const (
@@ -19,7 +23,7 @@ const (
 // no clock; what it wants done it returns as effects, and when it wants to be woken is its deadline.
 type machine struct {
 	Snapshot
-	config   Config
+	config   config.Config
 	deadline time.Time // zero: wake me for nothing
 
 	attempt   int           // number of the latest launch
@@ -33,7 +37,7 @@ type machine struct {
 	came    time.Time // when this app began to watch
 	cleared time.Time // a person started it then: earlier deaths do not count
 	proved  time.Time // a run proved stable then: earlier deaths are no row with later ones
-	deaths  []Death
+	deaths  []record.Death
 	history history
 	lastRun string    // ID of the run before the launch under way; it has ended
 	tookAt  time.Time // when a hand-started copy was last ended
@@ -41,8 +45,8 @@ type machine struct {
 	watch
 	portAt time.Time // when the port is to be looked at next
 
-	with    *ranWith // the configuration of the present run, as it is kept on disk
-	look    int      // number of the latest look at the port
+	with    *record.RanWith // the configuration of the present run, as it is kept on disk
+	look    int             // number of the latest look at the port
 	looking bool
 	stale   bool // Stopping: there is no keeper, what is left is being ended from here
 
@@ -117,7 +121,7 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onAmended(now, in)
 	case semaphores:
 		m.onSemaphores(in)
-	case port:
+	case portSeen:
 		m.onPort(now, in)
 	case woke:
 		m.onWoke(now, in)
@@ -152,10 +156,10 @@ func (m *machine) enter(now time.Time, s State) {
 		if m.Run.ID != "" {
 			m.lastRun = m.Run.ID
 		}
-		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, Health{}, Usage{}, nil, nil, false, nil
+		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, record.Health{}, process.Usage{}, nil, nil, false, nil
 		m.portAt = now
 	default:
-		m.Owner = Owner{}
+		m.Owner = port.Owner{}
 	}
 }
 
@@ -167,8 +171,8 @@ func (m *machine) tell(now time.Time, e Event) {
 // save has what is wanted remembered; see ordered.
 func (m *machine) save() { m.dirty = true }
 
-func (m *machine) saved() saved {
-	return saved{
+func (m *machine) saved() record.Saved {
+	return record.Saved{
 		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared,
 		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)], With: m.with,
 	}
@@ -191,7 +195,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.look++ // who had the port a moment ago says nothing any more
 	m.looking = false
 	m.enter(now, Starting)
-	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, Health{Phase: PhaseStarting}, Usage{}, nil, nil, ""
+	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, record.Health{Phase: record.PhaseStarting}, process.Usage{}, nil, nil, ""
 	m.watch = watch{}
 	m.do(o)
 }
@@ -312,7 +316,7 @@ func (m *machine) onBegan(now time.Time, in began) {
 		}
 		m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
 		m.Last, m.LastAt, m.LastReport = s.Last, s.LastAt, in.report
-		m.Tally = TallyOf(m.deaths, now)
+		m.Tally = record.TallyOf(m.deaths, now)
 	}
 	autostart := in.config.Autostart && in.problem == nil && (s == nil || s.Quit)
 	switch {
@@ -349,7 +353,7 @@ func (m *machine) adopt(now time.Time, in began, autostart bool) {
 	}
 	m.Want = true
 	m.enter(now, Starting)
-	m.Health = Health{Phase: PhaseStarting}
+	m.Health = record.Health{Phase: record.PhaseStarting}
 	m.watch = watch{started: now, probeAt: now}
 	m.keepsWith(s)
 	m.save()
@@ -358,17 +362,17 @@ func (m *machine) adopt(now time.Time, in began, autostart bool) {
 
 // keepsWith goes on with the configuration that the adopted run was started with, as far as it matters to a run: what the
 // file says now is for the next one. Whether the environment arrived was looked at when it was started.
-func (m *machine) keepsWith(s *saved) {
+func (m *machine) keepsWith(s *record.Saved) {
 	if s == nil || s.With == nil || s.With.Run != m.Run.ID {
 		return
 	}
-	c := s.With.apply(m.config)
+	c := s.With.Apply(m.config)
 	changed := s.With.Sum != c.Sum()
 	m.setConfig(c)
 	m.with, m.ConfigChanged = s.With, changed
 }
 
-func (m *machine) setConfig(c Config) {
+func (m *machine) setConfig(c config.Config) {
 	m.config = c
 	m.Backend, m.Dir, m.Port, m.URL, m.Log = c.Name, c.Dir, c.Port, c.URL(), c.Log.File
 	m.ConfigProblem, m.ConfigFile, m.ConfigChanged = "", "", false
@@ -385,7 +389,7 @@ func (m *machine) onLaunched(now time.Time, in launched) {
 		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
 	}
 	m.Run, m.Note = in.run, in.note
-	m.with = newRanWith(in.run, in.config)
+	m.with = record.NewRanWith(in.run, in.config)
 	m.save()
 	m.watch = watch{started: now, probeAt: now.Add(firstProbe)}
 	if m.State == Stopping { // a stop came while it was being launched
@@ -395,7 +399,7 @@ func (m *machine) onLaunched(now time.Time, in launched) {
 	if len(in.ended) > 0 {
 		m.tookAt = now
 		m.portAt = now.Add(time.Second)
-		m.tell(now, Event{What: EventTookOver, Text: ownersText(in.ended)})
+		m.tell(now, Event{What: EventTookOver, Text: port.Names(in.ended)})
 	}
 	if in.adopted {
 		m.tell(now, Event{What: EventAttached})
@@ -430,11 +434,11 @@ func (m *machine) onLaunchFailed(now time.Time, in launchFailed) {
 		m.giveUp(now, in.verdict, in.owner)
 		return
 	}
-	m.die(now, Death{At: now, Verdict: in.verdict}, nil, false)
+	m.die(now, record.Death{At: now, Verdict: in.verdict}, nil, false)
 }
 
 // giveUp waits for a person. v is the last unasked end, which is on record already.
-func (m *machine) giveUp(now time.Time, v crash.Verdict, owner Owner) {
+func (m *machine) giveUp(now time.Time, v crash.Verdict, owner port.Owner) {
 	m.enter(now, GaveUp)
 	m.Owner = owner
 	m.save()

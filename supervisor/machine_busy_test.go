@@ -6,11 +6,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // weigh feeds what the tree has used so far.
 func (p *play) weigh(cpu time.Duration) *play {
-	return p.feed(used{runID: p.m.Run.ID, usage: Usage{Total: cpu, Procs: 2}, logSize: 100})
+	return p.feed(used{runID: p.m.Run.ID, usage: process.Usage{Total: cpu, Procs: 2}, logSize: 100})
 }
 
 func (p *play) fail() *play {
@@ -22,7 +25,7 @@ func TestABusyServerThatDoesNotGetItsTurnForAMomentIsStillBusy(t *testing.T) {
 	every := p.m.config.Health.Interval
 	p.fail().weigh(0).after(every).fail().weigh(every / 2).after(every - time.Millisecond).weigh(every / 2)
 	p.after(time.Millisecond).fail().weigh(every / 2)
-	require.Equal(t, PhaseBusy, p.m.Health.Phase, "a quarter of a core over two intervals, and nothing in the last")
+	require.Equal(t, record.PhaseBusy, p.m.Health.Phase, "a quarter of a core over two intervals, and nothing in the last")
 }
 
 func TestNobodyIsCalledHungByOneMoment(t *testing.T) {
@@ -32,7 +35,7 @@ func TestNobodyIsCalledHungByOneMoment(t *testing.T) {
 	p.fail().weigh(0).after(time.Millisecond).weigh(0)
 	require.Equal(t, Healthy, p.m.State, "a millisecond tells nothing")
 	p.after(every).fail().weigh(0)
-	require.Equal(t, PhaseHung, p.m.Health.Phase)
+	require.Equal(t, record.PhaseHung, p.m.Health.Phase)
 }
 
 func TestTheWholeTreeIsMeasuredFromTheFirstFailureOn(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
-// The keeper spawns nothing before the last exit is forgotten, and a launch does not wait for the errands.
+// The keeper spawns nothing before the last exit is forgotten, and a launch does not wait for what is written first.
 func TestAStartRightAfterAStopForgetsTheStoppedRunItself(t *testing.T) {
 	p := newPlay(t, in("healthy")).feed(stop{})
 	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true, Asked: true}, crash.Verdict{}})

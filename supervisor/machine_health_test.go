@@ -7,6 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestAServerThatLoadsForAMinuteIsStarting(t *testing.T) {
@@ -31,12 +34,12 @@ func TestAServerThatWorksIsBusyAndOneThatDoesNotIsHung(t *testing.T) {
 	for name, c := range map[string]struct {
 		cpu   time.Duration
 		log   func(int) int64
-		phase Phase
+		phase record.Phase
 	}{
-		"computing":      {2 * time.Second, quiet, PhaseBusy},
-		"a little CPU":   {500 * time.Millisecond, quiet, PhaseHung},
-		"logging":        {0, grows, PhaseBusy},
-		"nothing at all": {0, quiet, PhaseHung},
+		"computing":      {2 * time.Second, quiet, record.PhaseBusy},
+		"a little CPU":   {500 * time.Millisecond, quiet, record.PhaseHung},
+		"logging":        {0, grows, record.PhaseBusy},
+		"nothing at all": {0, quiet, record.PhaseHung},
 	} {
 		p := newPlay(t, in("healthy")).bad(3, c.cpu, c.log)
 		require.Equal(t, Unhealthy, p.m.State, name)
@@ -55,7 +58,7 @@ func TestTwoFailuresAreNotYetNews(t *testing.T) {
 
 func TestBusyForTooLongIsHung(t *testing.T) {
 	p := newPlay(t, in("healthy")).bad(130, 5*time.Second, quiet) // 129 intervals of 5 s: past ten minutes
-	require.Equal(t, PhaseHung, p.m.Health.Phase)
+	require.Equal(t, record.PhaseHung, p.m.Health.Phase)
 	require.Equal(t, []What{EventBusy, EventUnhealthy}, p.events())
 }
 
@@ -87,7 +90,7 @@ func TestSleepIsToldFromAStepOfTheClock(t *testing.T) {
 }
 
 func TestAWorkerThatVanishesIsJudgedAndTold(t *testing.T) {
-	w := []Child{{PID: 11, Stamp: "a", Name: "python3", Interpreter: true}, {PID: 12, Stamp: "b", Name: "python3", Interpreter: true}}
+	w := []process.Child{{PID: 11, Stamp: "a", Name: "python3", Interpreter: true}, {PID: 12, Stamp: "b", Name: "python3", Interpreter: true}}
 	p := newPlay(t, in("healthy")).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: w[:1]})
 	require.True(t, has[doJudgeWorker](p.last))
 	require.False(t, has[doJudgeWorker](p.feed(used{runID: "r1", failed: true}).last), "what cannot be seen is not dead")
@@ -99,8 +102,8 @@ func TestAWorkerThatVanishesIsJudgedAndTold(t *testing.T) {
 func TestAReloaderWithoutItsChildIsRestarted(t *testing.T) {
 	m := in("healthy")
 	m.config.Command = append(m.config.Command, "--reload")
-	w := []Child{{PID: 11, Stamp: "a", Interpreter: true}}
-	p := newPlay(t, m).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: []Child{{PID: 12, Stamp: "b", Interpreter: true}}})
+	w := []process.Child{{PID: 11, Stamp: "a", Interpreter: true}}
+	p := newPlay(t, m).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: []process.Child{{PID: 12, Stamp: "b", Interpreter: true}}})
 	require.Equal(t, Healthy, p.m.State, "an edit replaces the child: no news")
 	p.feed(used{runID: "r1"})
 	require.Equal(t, Healthy, p.m.State, "between two children there is none")
@@ -124,5 +127,5 @@ func TestWithoutAProbeARunIsHealthyOnceItHasRunForASecond(t *testing.T) {
 		p.feed(due{})
 	}
 	require.Equal(t, Healthy, p.m.State)
-	require.Equal(t, time.Second, p.now.Sub(noon))
+	require.Equal(t, time.Second, p.now.Sub(testkit.Noon))
 }

@@ -9,6 +9,9 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestAStopThatWasLostWithTheConnectionIsAskedAgain(t *testing.T) {
@@ -18,19 +21,19 @@ func TestAStopThatWasLostWithTheConnectionIsAskedAgain(t *testing.T) {
 }
 
 func TestARunStartedByAutostartIsRememberedAsWanted(t *testing.T) {
-	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: noon.Add(-time.Hour)}, At: noon.Add(-time.Minute), Known: true, Asked: true}
-	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Quit: true}, found: found{exit: &exit}})
+	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: testkit.Noon.Add(-time.Hour)}, At: testkit.Noon.Add(-time.Minute), Known: true, Asked: true}
+	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Quit: true}, found: found{exit: &exit}})
 	s := p.m.savedIn(p.last)
 	require.True(t, s.Want)
 	require.False(t, s.Quit)
 }
 
 func TestWhatDiedLastWeekIsNoReasonToGiveUpToday(t *testing.T) {
-	var old []Death
+	var old []record.Death
 	for range 4 {
-		old = append(old, Death{Run: "x", At: noon.Add(-7 * 24 * time.Hour), Verdict: crash.Verdict{Kind: "segfault"}})
+		old = append(old, record.Death{Run: "x", At: testkit.Noon.Add(-7 * 24 * time.Hour), Verdict: crash.Verdict{Kind: "segfault"}})
 	}
-	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Want: true, Deaths: old}})
+	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Want: true, Deaths: old}})
 	require.Zero(t, p.m.Crashes)
 	p.launch().healthy()
 	require.False(t, p.told[len(p.told)-1].Recovery, "nothing went wrong today")
@@ -60,9 +63,9 @@ func TestAServerThatDiesLateInItsLoadingIsGivenUpToo(t *testing.T) {
 }
 
 func TestADeathThatIsOnRecordAlreadyIsNotToldTwice(t *testing.T) {
-	d := Death{Run: "old", At: noon.Add(-time.Second), Verdict: crash.Verdict{Kind: "segfault"}}
-	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: noon.Add(-time.Hour)}, At: d.At, Known: true, Signal: 11}
-	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Want: true, Deaths: []Death{d}}, found: found{exit: &exit, verdict: d.Verdict}})
+	d := record.Death{Run: "old", At: testkit.Noon.Add(-time.Second), Verdict: crash.Verdict{Kind: "segfault"}}
+	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: testkit.Noon.Add(-time.Hour)}, At: d.At, Known: true, Signal: 11}
+	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Want: true, Deaths: []record.Death{d}}, found: found{exit: &exit, verdict: d.Verdict}})
 	require.Len(t, p.m.deaths, 1)
 	require.NotContains(t, p.events(), EventCrashed)
 	require.Equal(t, Starting, p.m.State)
@@ -84,25 +87,25 @@ func TestDuringBackOffNothingOfTheDeadRunIsShown(t *testing.T) {
 func TestAnOldLookAtThePortSaysNothingAboutTheNewRun(t *testing.T) {
 	p := newPlay(t, in("stopped")).feed(due{})
 	look := p.m.look
-	p.feed(takeOver{}).feed(launched{attempt: p.m.attempt, config: testConfig(), run: keeper.Run{ID: "r2", PID: 6}, ended: []Owner{{PID: 5, Copy: true}}})
-	p.feed(port{look: look, owner: Owner{PID: 5, Copy: true}})
+	p.feed(takeOver{}).feed(launched{attempt: p.m.attempt, config: testConfig(), run: keeper.Run{ID: "r2", PID: 6}, ended: []port.Owner{{PID: 5, Copy: true}}})
+	p.feed(portSeen{look: look, owner: port.Owner{PID: 5, Copy: true}})
 	require.Equal(t, Starting, p.m.State)
 }
 
 func TestARefusedStartShowsTheConfigurationItWasTriedWith(t *testing.T) {
 	c := testConfig()
 	c.Port = 9000
-	o := Owner{PID: 5, Name: "node"}
+	o := port.Owner{PID: 5, Name: "node"}
 	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, config: &c, owner: o, verdict: portTaken(o, 9000, false)})
 	require.Equal(t, 9000, p.m.Port)
 	require.Equal(t, o, p.told[0].Snapshot.Owner)
 }
 
 func TestAQuitWhoseKeeperDiedIsNoNews(t *testing.T) {
-	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: noon.Add(-time.Hour)}}
+	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: testkit.Noon.Add(-time.Hour)}}
 	c := testConfig()
 	c.Autostart = false
-	p := newPlay(t, &machine{}).feed(began{config: c, saved: &saved{Quit: true}, found: found{exit: &exit}})
+	p := newPlay(t, &machine{}).feed(began{config: c, saved: &record.Saved{Quit: true}, found: found{exit: &exit}})
 	require.True(t, has[doEndStale](p.last))
 	p.feed(staleEnded{runID: "old"})
 	require.Equal(t, Stopped, p.m.State)
@@ -112,8 +115,8 @@ func TestAQuitWhoseKeeperDiedIsNoNews(t *testing.T) {
 func TestAnAdoptedRunIsProbedAsItWasStarted(t *testing.T) {
 	was, is := testConfig(), testConfig()
 	is.Port, is.Health.Path = 9000, "/other"
-	run := keeper.Run{ID: "old", PID: 7, Started: noon}
-	p := newPlay(t, &machine{}).feed(began{config: is, saved: &saved{Want: true, With: newRanWith(run, was)}, found: found{run: run}})
+	run := keeper.Run{ID: "old", PID: 7, Started: testkit.Noon}
+	p := newPlay(t, &machine{}).feed(began{config: is, saved: &record.Saved{Want: true, With: record.NewRanWith(run, was)}, found: found{run: run}})
 	require.Equal(t, 8000, p.m.config.Port)
 	require.Equal(t, "http://127.0.0.1:8000", p.m.URL)
 	require.Equal(t, "/health", p.m.config.Health.Path)

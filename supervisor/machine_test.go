@@ -8,11 +8,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
-// play drives a machine through time as the loop would, with a world that the test decides.
+// play drives a machine through time as the loop would, with answers that the test decides.
 type play struct {
 	t    *testing.T
 	m    *machine
@@ -22,7 +27,7 @@ type play struct {
 	last []effect
 }
 
-func newPlay(t *testing.T, m *machine) *play { return &play{t: t, m: m, now: noon} }
+func newPlay(t *testing.T, m *machine) *play { return &play{t: t, m: m, now: testkit.Noon} }
 
 func (p *play) feed(in input) *play {
 	p.last = p.m.step(p.now, in)
@@ -56,7 +61,7 @@ func (p *play) crash(kind crash.Kind) *play {
 func (p *play) bad(n int, cpu time.Duration, logSize func(i int) int64) *play {
 	for i := range n {
 		p.feed(probed{runID: p.m.Run.ID, err: errors.New("no answer within 3 s")})
-		p.feed(used{runID: p.m.Run.ID, usage: Usage{Total: time.Duration(i+1) * cpu, Procs: 2}, logSize: logSize(i)})
+		p.feed(used{runID: p.m.Run.ID, usage: process.Usage{Total: time.Duration(i+1) * cpu, Procs: 2}, logSize: logSize(i)})
 		if i < n-1 {
 			p.after(p.m.config.Health.Interval)
 		}
@@ -168,8 +173,8 @@ func TestAStopDuringBackOffSticksAndIsRemembered(t *testing.T) {
 }
 
 // savedIn is the last thing that was to be remembered.
-func (m *machine) savedIn(out []effect) saved {
-	var s saved
+func (m *machine) savedIn(out []effect) record.Saved {
+	var s record.Saved
 	for _, e := range out {
 		if save, ok := e.(doSave); ok {
 			s = save.saved
@@ -201,19 +206,19 @@ func TestAStartDuringAStopStartsAgainAfterIt(t *testing.T) {
 
 func TestACleanExitThatNobodyAskedForIsToldAndNotRestartedUnlessAlways(t *testing.T) {
 	clean := func(m *machine) exited {
-		return exited{keeper.Exit{Run: m.Run, At: noon.Add(time.Minute), Known: true}, crash.Verdict{Kind: crash.KindCleanExit}}
+		return exited{keeper.Exit{Run: m.Run, At: testkit.Noon.Add(time.Minute), Known: true}, crash.Verdict{Kind: crash.KindCleanExit}}
 	}
 	p := newPlay(t, in("healthy"))
 	p.feed(clean(p.m))
 	require.Equal(t, Stopped, p.m.State)
 	require.Equal(t, []What{EventStopped}, p.events())
 	m := in("healthy")
-	m.config.Restart.Policy = RestartAlways
+	m.config.Restart.Policy = config.RestartAlways
 	p = newPlay(t, m)
 	p.feed(clean(m))
 	require.Equal(t, Starting, p.m.State)
 	m = in("healthy")
-	m.config.Restart.Policy = RestartNever
+	m.config.Restart.Policy = config.RestartNever
 	p = newPlay(t, m).crash("segfault")
 	require.Equal(t, Stopped, p.m.State)
 	require.Equal(t, []What{EventCrashed}, p.events())
@@ -238,17 +243,17 @@ func TestWhatWasWantedDecidesAfterAnUncleanEnd(t *testing.T) {
 	c.Autostart = false
 	for _, want := range []bool{true, false} {
 		m := &machine{}
-		newPlay(t, m).feed(began{config: c, saved: &saved{Want: want}})
+		newPlay(t, m).feed(began{config: c, saved: &record.Saved{Want: want}})
 		require.Equal(t, want, m.State == Starting)
 	}
 	m := &machine{}
-	newPlay(t, m).feed(began{config: testConfig(), saved: &saved{Want: true, GaveUp: true}})
+	newPlay(t, m).feed(began{config: testConfig(), saved: &record.Saved{Want: true, GaveUp: true}})
 	require.Equal(t, GaveUp, m.State, "give-up waits for a person, also over a kill of the app")
 }
 
 func TestARunThatOutlivedItsAppIsAdopted(t *testing.T) {
-	run := keeper.Run{ID: "old", PID: 7, Started: noon.Add(-time.Hour)}
-	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Want: true}, found: found{run: run}})
+	run := keeper.Run{ID: "old", PID: 7, Started: testkit.Noon.Add(-time.Hour)}
+	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Want: true}, found: found{run: run}})
 	require.Equal(t, Starting, p.m.State)
 	require.Equal(t, run, p.m.Run)
 	require.False(t, has[doLaunch](p.last))
@@ -260,21 +265,21 @@ func TestARunThatOutlivedItsAppIsAdopted(t *testing.T) {
 }
 
 func TestARunThatWasToldToStopIsLetGo(t *testing.T) {
-	run := keeper.Run{ID: "old", PID: 7, Started: noon}
+	run := keeper.Run{ID: "old", PID: 7, Started: testkit.Noon}
 	c := testConfig()
 	c.Autostart = false
-	p := newPlay(t, &machine{}).feed(began{config: c, saved: &saved{Want: false}, found: found{run: run}})
+	p := newPlay(t, &machine{}).feed(began{config: c, saved: &record.Saved{Want: false}, found: found{run: run}})
 	require.Equal(t, Stopping, p.m.State)
 	p.crash("x")
 	require.Equal(t, Stopped, p.m.State)
-	p = newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Quit: true}, found: found{run: run}})
+	p = newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Quit: true}, found: found{run: run}})
 	p.crash("x")
 	require.Equal(t, Starting, p.m.State, "autostart wants it back after a Quit")
 }
 
 func TestACrashWhileTheAppWasAwayIsToldLateAndRestarted(t *testing.T) {
-	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: noon.Add(-time.Hour)}, At: noon.Add(-time.Minute), Known: true, Signal: 11}
-	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &saved{Want: true}, found: found{exit: &exit, verdict: crash.Verdict{Kind: "segfault"}}})
+	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: testkit.Noon.Add(-time.Hour)}, At: testkit.Noon.Add(-time.Minute), Known: true, Signal: 11}
+	p := newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Want: true}, found: found{exit: &exit, verdict: crash.Verdict{Kind: "segfault"}}})
 	require.Equal(t, Starting, p.m.State)
 	require.True(t, p.told[0].Away)
 	require.Equal(t, []What{EventCrashed, EventRestarting}, p.events())
@@ -295,7 +300,7 @@ func TestALostKeeperIsFollowedByTheEndOfWhatItLeftAndThenByAStart(t *testing.T) 
 }
 
 func TestAPortOfSomebodyElseIsGivenUpAtOnce(t *testing.T) {
-	o := Owner{PID: 5, Name: "node", Why: "It is not this backend."}
+	o := port.Owner{PID: 5, Name: "node", Why: "It is not this backend."}
 	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, owner: o, verdict: portTaken(o, 8000, false)})
 	require.Equal(t, GaveUp, p.m.State)
 	require.Equal(t, crash.KindPortTaken, p.m.Last.Kind)
@@ -304,11 +309,11 @@ func TestAPortOfSomebodyElseIsGivenUpAtOnce(t *testing.T) {
 }
 
 func TestACopyThatIsBackWithinFiveSecondsIsNotFought(t *testing.T) {
-	p := newPlay(t, in("launching")).feed(launched{attempt: 1, config: testConfig(), run: keeper.Run{ID: "r2", PID: 6}, ended: []Owner{{PID: 5, Name: "python3", Copy: true}}})
+	p := newPlay(t, in("launching")).feed(launched{attempt: 1, config: testConfig(), run: keeper.Run{ID: "r2", PID: 6}, ended: []port.Owner{{PID: 5, Name: "python3", Copy: true}}})
 	require.Equal(t, []What{EventTookOver, EventStarted}, p.events())
 	p.after(time.Second).feed(due{})
 	require.True(t, has[doLookAtPort](p.last))
-	p.feed(port{look: p.m.look, owner: Owner{PID: 8, Name: "python3", Copy: true, Why: "its parent is launchd (PID 1)"}})
+	p.feed(portSeen{look: p.m.look, owner: port.Owner{PID: 8, Name: "python3", Copy: true, Why: "its parent is launchd (PID 1)"}})
 	require.Equal(t, Stopping, p.m.State)
 	p.crash("x")
 	require.Equal(t, GaveUp, p.m.State)
@@ -318,18 +323,18 @@ func TestACopyThatIsBackWithinFiveSecondsIsNotFought(t *testing.T) {
 func TestAHandStartedCopyIsFoundOutWhileStopped(t *testing.T) {
 	p := newPlay(t, in("stopped")).feed(due{})
 	require.True(t, has[doLookAtPort](p.last))
-	o := Owner{PID: 5, Name: "python3", Copy: true}
-	p.feed(port{look: p.m.look, owner: o})
+	o := port.Owner{PID: 5, Name: "python3", Copy: true}
+	p.feed(portSeen{look: p.m.look, owner: o})
 	require.Equal(t, o, p.m.Owner)
 	require.Equal(t, []What{EventPortTaken}, p.events())
 	require.Equal(t, p.now.Add(portEvery), p.m.deadline)
 	p.after(portEvery).feed(due{})
-	p.feed(port{look: p.m.look, owner: o})
+	p.feed(portSeen{look: p.m.look, owner: o})
 	require.Empty(t, p.events(), "told once")
 }
 
 func TestABrokenConfigurationAtStartIsShownAndWaitsForAPerson(t *testing.T) {
-	problem := &ConfigError{File: "/b/vivarium.toml", Line: 3, Key: "port", Problem: "bad", Remedy: "mend it"}
+	problem := &config.Error{File: "/b/vivarium.toml", Line: 3, Key: "port", Problem: "bad", Remedy: "mend it"}
 	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, problem: problem, verdict: crash.Verdict{Kind: crash.KindConfig}})
 	require.Equal(t, GaveUp, p.m.State)
 	require.Contains(t, p.m.ConfigProblem, "/b/vivarium.toml:3")
@@ -340,12 +345,12 @@ func TestABrokenConfigurationAtStartIsShownAndWaitsForAPerson(t *testing.T) {
 func TestOnlyTheLastHundredDeathsAreKeptAndASaveNeverChangesLater(t *testing.T) {
 	m := in("healthy")
 	for i := range 250 {
-		m.record(noon, Death{Run: fmt.Sprint(i), At: noon})
+		m.record(testkit.Noon, record.Death{Run: fmt.Sprint(i), At: testkit.Noon})
 	}
-	require.Len(t, m.deaths, maxDeaths)
-	require.Equal(t, "249", m.deaths[maxDeaths-1].Run)
+	require.Len(t, m.deaths, record.MaxDeaths)
+	require.Equal(t, "249", m.deaths[record.MaxDeaths-1].Run)
 	s := m.saved()
-	m.record(noon, Death{Run: "later"})
+	m.record(testkit.Noon, record.Death{Run: "later"})
 	require.Equal(t, "150", s.Deaths[0].Run)
 }
 
@@ -359,11 +364,11 @@ func TestAKeeperThatIsLostInTheMiddleOfAStopLeavesNothingBehind(t *testing.T) {
 }
 
 func TestAnAskedEndWhileTheAppWasAwayIsFollowedByAStartOnlyIfWanted(t *testing.T) {
-	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: noon.Add(-time.Hour)}, At: noon.Add(-time.Minute), Known: true, Asked: true, Signal: 2}
+	exit := keeper.Exit{Run: keeper.Run{ID: "old", Started: testkit.Noon.Add(-time.Hour)}, At: testkit.Noon.Add(-time.Minute), Known: true, Asked: true, Signal: 2}
 	for _, autostart := range []bool{true, false} {
 		c := testConfig()
 		c.Autostart = autostart
-		p := newPlay(t, &machine{}).feed(began{config: c, saved: &saved{Quit: true}, found: found{exit: &exit}})
+		p := newPlay(t, &machine{}).feed(began{config: c, saved: &record.Saved{Quit: true}, found: found{exit: &exit}})
 		require.Equal(t, autostart, p.m.State == Starting)
 		require.NotContains(t, p.events(), EventCrashed)
 	}

@@ -12,11 +12,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
-
-var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // situations are the states, and the two that have a launch under way.
 var situations = []string{"stopped", "launching", "starting", "healthy", "unhealthy", "stopping", "stopping a launch", "restarting", "gave-up"}
@@ -25,64 +28,64 @@ var situations = []string{"stopped", "launching", "starting", "healthy", "unheal
 func in(situation string) *machine {
 	m := &machine{config: testConfig()}
 	m.setConfig(m.config)
-	m.Since = noon
+	m.Since = testkit.Noon
 	run := func(s State) {
 		m.attempt, m.Want = 1, true
-		m.enter(noon, s)
-		m.Run = keeper.Run{ID: "r1", PID: 4711, Stamp: "s1", Started: noon}
-		m.watch = watch{started: noon, probeAt: noon}
+		m.enter(testkit.Noon, s)
+		m.Run = keeper.Run{ID: "r1", PID: 4711, Stamp: "s1", Started: testkit.Noon}
+		m.watch = watch{started: testkit.Noon, probeAt: testkit.Noon}
 	}
 	switch situation {
 	case "stopped":
-		m.enter(noon, Stopped)
+		m.enter(testkit.Noon, Stopped)
 	case "launching":
 		m.Want = true
-		m.launch(noon, doLaunch{})
+		m.launch(testkit.Noon, doLaunch{})
 	case "starting":
 		run(Starting)
-		m.Health.Phase = PhaseStarting
+		m.Health.Phase = record.PhaseStarting
 	case "healthy":
 		run(Healthy)
-		m.Health = Health{Phase: PhaseOK, Good: noon}
+		m.Health = record.Health{Phase: record.PhaseOK, Good: testkit.Noon}
 		m.proven = true
 	case "unhealthy":
 		run(Unhealthy)
-		m.Health = Health{Phase: PhaseBusy, Failures: 3}
-		m.failing, m.proven = noon, true
-		m.samples = []sample{{noon, 0}}
+		m.Health = record.Health{Phase: record.PhaseBusy, Failures: 3}
+		m.failing, m.proven = testkit.Noon, true
+		m.samples = []sample{{testkit.Noon, 0}}
 	case "stopping":
 		run(Stopping)
 		m.Want = false
 	case "stopping a launch":
 		m.Want = true
-		m.launch(noon, doLaunch{})
-		m.onStop(noon)
+		m.launch(testkit.Noon, doLaunch{})
+		m.onStop(testkit.Noon)
 	case "restarting":
 		m.Want = true
-		m.record(noon, Death{Run: "r0", At: noon, Verdict: crash.Verdict{Kind: "segfault"}})
-		m.enter(noon, Restarting)
-		m.Retry = noon.Add(time.Second)
+		m.record(testkit.Noon, record.Death{Run: "r0", At: testkit.Noon, Verdict: crash.Verdict{Kind: "segfault"}})
+		m.enter(testkit.Noon, Restarting)
+		m.Retry = testkit.Noon.Add(time.Second)
 	case "gave-up":
 		m.Want = true
-		m.enter(noon, GaveUp)
+		m.enter(testkit.Noon, GaveUp)
 	}
 	m.out = nil
 	return m
 }
 
-func testConfig() Config {
-	return Config{
+func testConfig() config.Config {
+	return config.Config{
 		Dir: "/b", File: "/b/vivarium.toml", Name: "backend", Command: []string{"{python}", "-m", "uvicorn", "main:app"}, Port: 8000,
-		Autostart: true, OnPortConflict: TakeOver,
-		Health:  HealthConfig{Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute, Failures: 3, BusyLimit: 10 * time.Minute},
-		Restart: RestartConfig{Policy: RestartOnCrash, Stable: time.Minute, GiveUpAfter: 5},
-		Stop:    StopConfig{Signal: 2, Grace: 10 * time.Second},
-		Log:     LogConfig{File: "/b/logs/server.log", MaxSize: 50 << 20, Keep: 5},
+		Autostart: true, OnPortConflict: config.TakeOver,
+		Health:  config.Health{Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute, Failures: 3, BusyLimit: 10 * time.Minute},
+		Restart: config.Restart{Policy: config.RestartOnCrash, Stable: time.Minute, GiveUpAfter: 5},
+		Stop:    config.Stop{Signal: 2, Grace: 10 * time.Second},
+		Log:     config.Log{File: "/b/logs/server.log", MaxSize: 50 << 20, Keep: 5},
 	}
 }
 
 func died(signal bool) exited {
-	e := exited{keeper.Exit{Run: keeper.Run{ID: "r1", PID: 4711, Started: noon}, At: noon.Add(3 * time.Second), Known: true, Code: 1}, crash.Verdict{Kind: "exception", Summary: "it raised"}}
+	e := exited{keeper.Exit{Run: keeper.Run{ID: "r1", PID: 4711, Started: testkit.Noon}, At: testkit.Noon.Add(3 * time.Second), Known: true, Code: 1}, crash.Verdict{Kind: "exception", Summary: "it raised"}}
 	if signal {
 		e.exit.Code, e.exit.Signal, e.verdict = 0, 11, crash.Verdict{Kind: "segfault", Summary: "it crashed"}
 	}
@@ -91,7 +94,7 @@ func died(signal bool) exited {
 
 // happenings are the inputs, each in the variants that are decided differently.
 func happenings() map[string]input {
-	copyOwner := Owner{PID: 99, Name: "python3", Copy: true, Why: "it was started by hand"}
+	copyOwner := port.Owner{PID: 99, Name: "python3", Copy: true, Why: "it was started by hand"}
 	clean := died(false)
 	clean.exit.Code, clean.verdict = 0, crash.Verdict{Kind: crash.KindCleanExit}
 	stale := died(true)
@@ -109,14 +112,14 @@ func happenings() map[string]input {
 		"staleEnded": staleEnded{runID: "r1"}, "staleEnded, failed": staleEnded{"r1", "it is stuck"}, "staleEnded, stale": staleEnded{runID: "r0"},
 		"probed, good": probed{runID: "r1", latency: time.Millisecond, listens: true}, "probed, another's answer": probed{runID: "r1", latency: time.Millisecond},
 		"probed, bad": probed{runID: "r1", err: errors.New("no answer")}, "probed, stale": probed{runID: "r0", listens: true},
-		"used": used{runID: "r1", usage: Usage{RSS: 1 << 20, Procs: 1}}, "used, OpenMP": used{runID: "r1", usage: Usage{Procs: 1}, looked: true, openmp: []string{"/e/libomp.dylib"}}, "used, stale": used{runID: "r0"},
+		"used": used{runID: "r1", usage: process.Usage{RSS: 1 << 20, Procs: 1}}, "used, OpenMP": used{runID: "r1", usage: process.Usage{Procs: 1}, looked: true, openmp: []string{"/e/libomp.dylib"}}, "used, stale": used{runID: "r0"},
 		"workerDied": workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied}}, "workerDied, stale": workerDied{runID: "r0"},
 		"arrived, missing": arrived{"r1", []string{"OMP_NUM_THREADS"}}, "arrived, stale": arrived{runID: "r0"},
-		"recorded": recorded{Death{Run: "r0", At: noon}, "/state/crashes/r0.html"}, "recorded, stale": recorded{Death{Run: "r0", At: noon.Add(-time.Hour)}, ""},
-		"amended":       amended{death: Death{Run: "r0", At: noon, Verdict: crash.Verdict{Kind: "segfault"}}, verdict: crash.Verdict{Kind: crash.KindOpenMP}},
-		"amended, same": amended{death: Death{Run: "r0", At: noon, Verdict: crash.Verdict{Kind: "segfault"}}, verdict: crash.Verdict{Kind: "segfault"}},
+		"recorded": recorded{record.Death{Run: "r0", At: testkit.Noon}, "/state/crashes/r0.html"}, "recorded, stale": recorded{record.Death{Run: "r0", At: testkit.Noon.Add(-time.Hour)}, ""},
+		"amended":       amended{death: record.Death{Run: "r0", At: testkit.Noon, Verdict: crash.Verdict{Kind: "segfault"}}, verdict: crash.Verdict{Kind: crash.KindOpenMP}},
+		"amended, same": amended{death: record.Death{Run: "r0", At: testkit.Noon, Verdict: crash.Verdict{Kind: "segfault"}}, verdict: crash.Verdict{Kind: "segfault"}},
 		"semaphores":    semaphores{3}, "semaphores, none": semaphores{0},
-		"port, copy": port{look: 1, owner: copyOwner}, "port, free": port{look: 1}, "port, failed": port{look: 1, failed: true}, "port, stale": port{look: 7}, "unreachable": unreachable{}, "woke": woke{time.Hour}, "due": due{},
+		"port, copy": portSeen{look: 1, owner: copyOwner}, "port, free": portSeen{look: 1}, "port, failed": portSeen{look: 1, failed: true}, "port, stale": portSeen{look: 7}, "unreachable": unreachable{}, "woke": woke{time.Hour}, "due": due{},
 	}
 }
 
@@ -131,12 +134,12 @@ func TestEveryStateDecidesEveryInput(t *testing.T) {
 	for _, s := range situations {
 		for _, n := range names {
 			m := in(s)
-			m.came = noon
+			m.came = testkit.Noon
 			if strings.HasPrefix(n, "port") {
 				m.look, m.looking = 1, true
 			}
 			before := *m
-			out := m.step(noon.Add(20*time.Second), inputs[n])
+			out := m.step(testkit.Noon.Add(20*time.Second), inputs[n])
 			decided := len(out) > 0 || m.State != before.State || fmt.Sprintf("%+v", *m) != fmt.Sprintf("%+v", before)
 			require.True(t, m.ignored != "" || decided, "%s × %s: neither decided nor ignored for a reason", s, n)
 			what := ""

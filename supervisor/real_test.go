@@ -12,7 +12,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 // program is a backend without any dependency: it answers /health, and runs until a signal ends it.
@@ -43,14 +46,14 @@ func realGround(t *testing.T) ground {
 	state, err := os.MkdirTemp("", "viv") // t.TempDir is too long for a socket
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(state) })
-	g := ground{state: state, dir: filepath.Join(state, "backend"), keeper: filepath.Join(state, "vivarium-keeper"), port: freePort(t)}
+	g := ground{state: state, dir: filepath.Join(state, "backend"), keeper: filepath.Join(state, "vivarium-keeper"), port: testkit.FreePort(t)}
 	require.NoError(t, os.Mkdir(g.dir, 0o755))
 	g.dir, err = filepath.EvalSymlinks(g.dir)
 	require.NoError(t, err)
 	out, err := exec.Command("go", "build", "-o", g.keeper, "../cmd/vivarium-keeper").CombinedOutput()
 	require.NoError(t, err, string(out))
 	g.write(t, "server.py", program)
-	g.write(t, ConfigName, fmt.Sprintf("command = [%q, \"server.py\", \"{port}\"]\nport = %d\n[health]\ninterval = \"1s\"\n[stop]\ngrace = \"3s\"\n",
+	g.write(t, config.FileName, fmt.Sprintf("command = [%q, \"server.py\", \"{port}\"]\nport = %d\n[health]\ninterval = \"1s\"\n[stop]\ngrace = \"3s\"\n",
 		string(real[:len(real)-1]), g.port))
 	return g
 }
@@ -102,7 +105,7 @@ func TestARealServerIsStartedKilledExplainedRestartedAdoptedAndStopped(t *testin
 	first := l.until(EventHealthy).Snapshot.Run
 	require.NoError(t, syscall.Kill(first.PID, syscall.SIGKILL))
 	crashed := l.until(EventCrashed)
-	require.Equal(t, "SIGKILL", SignalName(crashed.Exit.Signal))
+	require.Equal(t, "SIGKILL", keeper.SignalName(crashed.Exit.Signal))
 	require.Contains(t, crashed.Exit.Tail, "up")
 	second := l.until(EventHealthy)
 	require.True(t, second.Recovery)
@@ -114,7 +117,7 @@ func TestARealServerIsStartedKilledExplainedRestartedAdoptedAndStopped(t *testin
 	l.until(EventHealthy)
 	l.Stop()
 	require.True(t, l.until(EventStopped).Asked)
-	free, err := PortFree("127.0.0.1", g.port)
+	free, err := port.Free("127.0.0.1", g.port)
 	require.NoError(t, err)
 	require.True(t, free)
 }
@@ -126,13 +129,13 @@ func TestARealDeathWhileNobodyWatchesIsToldLater(t *testing.T) {
 	l.leave()
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSEGV))
 	require.Eventually(t, func() bool {
-		_, err := os.Stat(filepath.Join(BackendFolder(g.state, g.dir), "exit.json"))
+		_, err := os.Stat(filepath.Join(keeper.BackendFolder(g.state, g.dir), "exit.json"))
 		return err == nil
 	}, 30*time.Second, 10*time.Millisecond)
 	l = g.live(t)
 	crashed := l.until(EventCrashed)
 	require.True(t, crashed.Away)
-	require.Equal(t, "SIGSEGV", SignalName(crashed.Exit.Signal))
+	require.Equal(t, "SIGSEGV", keeper.SignalName(crashed.Exit.Signal))
 	l.until(EventHealthy)
 	l.Stop()
 	l.until(EventStopped)

@@ -3,6 +3,8 @@ package supervisor
 import (
 	"hash/fnv"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 const (
@@ -12,7 +14,7 @@ const (
 
 // inARow counts the deaths that belong together: since a person last started the backend, and since a run that lived long
 // enough to be called stable. neverHealthy of them, the latest ones, never answered a health probe.
-func inARow(deaths []Death, cleared time.Time, stable time.Duration) (n, neverHealthy int) {
+func inARow(deaths []record.Death, cleared time.Time, stable time.Duration) (n, neverHealthy int) {
 	silent := true
 	for i := len(deaths) - 1; i >= 0; i-- {
 		d := deaths[i]
@@ -33,13 +35,13 @@ func inARow(deaths []Death, cleared time.Time, stable time.Duration) (n, neverHe
 
 // sameVerdict counts the deaths of the last ten minutes that ended like the latest one: a slow crash loop, in which every
 // run lives long enough to look stable, is a crash loop all the same.
-func sameVerdict(deaths []Death, cleared time.Time) int {
+func sameVerdict(deaths []record.Death, cleared time.Time) int {
 	if len(deaths) == 0 {
 		return 0
 	}
 	last, n := deaths[len(deaths)-1], 0
 	for _, d := range deaths {
-		if d.first() == last.first() && !d.At.Before(cleared) && last.At.Sub(d.At) < memory {
+		if d.FirstKind() == last.FirstKind() && !d.At.Before(cleared) && last.At.Sub(d.At) < memory {
 			n++
 		}
 	}

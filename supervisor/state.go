@@ -1,14 +1,13 @@
 package supervisor
 
 import (
-	"fmt"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // State is what a backend is doing. What it should be doing is Snapshot.Want; the two never mix.
@@ -29,48 +28,6 @@ var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "sto
 
 func (s State) String() string { return stateNames[s] }
 
-// Phase is what the health probe thinks of a run.
-type Phase string
-
-// The phases. Busy and hung are the two ways to be unhealthy.
-const (
-	PhaseNone     Phase = ""
-	PhaseStarting Phase = "starting"
-	PhaseOK       Phase = "ok"
-	PhaseBusy     Phase = "busy"
-	PhaseHung     Phase = "hung"
-)
-
-// Health is the latest word of the health probe.
-type Health struct {
-	Phase    Phase         `json:"phase"`
-	Latency  time.Duration `json:"latency"`           // ns; of the last good answer
-	Good     time.Time     `json:"good,omitzero"`     // when the last good answer came; zero if none came in this run
-	Failures int           `json:"failures"`          // in a row
-	Problem  string        `json:"problem,omitempty"` // why the last probe failed, for a person; "" after a good one
-}
-
-// Usage is what a run's process tree uses.
-type Usage struct {
-	CPU   float64       // share of one core over the last interval: 1 is one core
-	Total time.Duration // CPU time of the tree so far
-	RSS   uint64        // bytes resident
-	Procs int           // processes in the tree
-}
-
-// Owner is a process that listens on a backend's port.
-type Owner struct {
-	PID   int    // 0: a process of another user, which cannot be seen
-	Stamp string // the kernel's mark, see keeper.Run
-	Name  string // for a person: "python3.12", "node"
-	// Copy: it is this backend, started by hand without Vivarium: it may be taken over.
-	Copy bool
-	// Ours: it carries the VIVARIUM_RUN of this backend, a server that outlived its keeper.
-	Ours bool
-	// Why is one sentence for a person: why it may not be touched, or what it is.
-	Why string
-}
-
 // Snapshot is a supervisor's whole visible state, one value. Slices in it are never changed after it was sent.
 type Snapshot struct {
 	Backend string // its name
@@ -81,20 +38,20 @@ type Snapshot struct {
 	Retry   time.Time // Restarting: when the next start is due
 
 	Run    keeper.Run // zero when nothing runs
-	Health Health
-	Usage  Usage
+	Health record.Health
+	Usage  process.Usage
 
 	Crashes int           // since a person last started it or a run proved stable
 	Last    crash.Verdict // of the last run that ended unasked; Kind "" when there was none
 	LastAt  time.Time
 	// LastReport is the page about that end, an absolute path; "" while there is none.
 	LastReport string
-	Tally      Tally // of the day of the latest death
+	Tally      record.Tally // of the day of the latest death
 
 	Port  int
-	URL   string // "http://127.0.0.1:8000", "" without a port
-	Log   string // absolute path
-	Owner Owner  // who holds the port while it is not ours: Stopped with a copy, or GaveUp with port-taken
+	URL   string     // "http://127.0.0.1:8000", "" without a port
+	Log   string     // absolute path
+	Owner port.Owner // who holds the port while it is not ours: Stopped with a copy, or GaveUp with port-taken
 
 	ConfigProblem string   // the configuration is broken: one line with file, line, key and remedy
 	ConfigFile    string   // the file to open for it
@@ -140,15 +97,4 @@ type Event struct {
 	Away     bool          // it happened while no app was there, and is told late
 	Recovery bool          // healthy: again, after a crash or after unhealthy
 	Text     string        // one more detail for a person: the worker's PID, the missing variables
-}
-
-// SignalName is a signal in the words of the command line: "SIGSEGV", "" for none.
-func SignalName(s syscall.Signal) string {
-	if s == 0 {
-		return ""
-	}
-	if name := unix.SignalName(s); name != "" {
-		return name
-	}
-	return fmt.Sprintf("SIG%d", int(s)) // a real-time signal
 }

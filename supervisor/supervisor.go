@@ -10,8 +10,15 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // Keeper is what a Supervisor needs of the keeper it is attached to: a *keeper.Conn, or in tests one that runs nothing.
@@ -23,6 +30,7 @@ type Keeper interface {
 	Stop(run string, l keeper.Ladder) error
 	Wait(ctx context.Context) (keeper.Exit, error)
 	Forget(run string) error
+	Goodbye(ctx context.Context)
 	Close() error
 }
 
@@ -38,26 +46,26 @@ type Deps struct {
 	Log         *slog.Logger // If nil, nothing is logged
 	// Recorded hears of each death, once soon after it and again when later evidence changed what is known. It is called on a goroutine
 	// of its own, never twice at the same time, and may write the page (see Record.Page), which is then looked for. It may be nil.
-	Recorded func(Record)
+	Recorded func(record.Record)
 }
 
-// world is everything outside the machine that may block.
-type world struct {
+// system is everything outside the machine that may block.
+type system struct {
 	Attach    func(ctx context.Context, folder string) (Keeper, error)
 	Launch    func(ctx context.Context, exe, folder string) (Keeper, error)
 	EndStale  func(ctx context.Context, r keeper.Run, l keeper.Ladder) error
-	Load      func(dir string) (Config, error)
-	Plan      func(c Config) (Plan, error)
-	Changed   func(c Config) bool
-	Claim     func(ctx context.Context, c Config, mine Mine) (Claim, error)
-	EndCopies func(ctx context.Context, c Claim, l keeper.Ladder) error
-	Probe     func(ctx context.Context, c Config) (time.Duration, error)
+	Load      func(dir string) (config.Config, error)
+	Plan      func(c config.Config) (plan.Plan, error)
+	Changed   func(c config.Config) bool
+	Claim     func(ctx context.Context, c config.Config, mine port.Mine) (port.Finding, error)
+	EndCopies func(ctx context.Context, c port.Finding, l keeper.Ladder) error
+	Probe     func(ctx context.Context, c config.Config) (time.Duration, error)
 	Listening func(port int, r keeper.Run) (bool, error)
-	Use       func(r keeper.Run, before Usage, elapsed time.Duration, whole bool) (Usage, []Child, error)
+	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
 	Loaded    func(pid int) ([]string, error)
 	Environ   func(pid int) ([]string, error)
-	Memory    func(pid int) *memoryWatch
-	Scan      func(ctx context.Context, in Interpreter) (openmp.Environment, error)
+	Memory    func(pid int) *postmortem.MemoryWatch
+	Scan      func(ctx context.Context, in python.Interpreter) (openmp.Environment, error)
 	// ReportFolders are where the system leaves reports on processes that died.
 	ReportFolders []string
 }
@@ -66,12 +74,12 @@ type world struct {
 type Supervisor struct {
 	dir, folder string
 	deps        Deps
-	world       world
+	system      system
 	log         *slog.Logger
 	box         mailbox
 	changed     chan Snapshot
 	events      chan Event
-	errands     chan func() // what is to be written and what the keeper is to be told, in order
+	ordered     chan func() // what is to be written and what the keeper is to be told, in order
 
 	// Owned by the loop.
 	m       machine
@@ -79,20 +87,20 @@ type Supervisor struct {
 	cancel  context.CancelFunc // of the launch under way
 	later   []effect           // what waits until the fork is done
 	queue   []Event
-	early   []letter // what came before began
+	early   []message // what came before began
 	begun   bool
 	waiting bool // for a keeper that is there and does not answer
 	shown   Snapshot
 	before  map[string]time.Time // the semaphores that were there before the present run
 	logFrom int64                // size of the log when the present run began
 	measure measure
-	good    *goodPlan // the last that worked
-	asides  sync.WaitGroup
+	good    *planned // the last that worked
+	running sync.WaitGroup
 
 	// For those who look at the end of a run.
-	known     atomic.Pointer[knowledge]   // of the present run
-	memory    atomic.Pointer[memoryWatch] // of the present run
-	scans     scans
+	known     atomic.Pointer[knowledge]              // of the present run
+	memory    atomic.Pointer[postmortem.MemoryWatch] // of the present run
+	scans     postmortem.Scans
 	recording sync.Mutex // one record is written and told at a time
 }
 
@@ -102,33 +110,33 @@ func New(dir string, d Deps) *Supervisor {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
 	return &Supervisor{
-		dir: dir, folder: BackendFolder(d.State, dir), deps: d, world: realWorld(d), log: d.Log,
+		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: realSystem(d), log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
-		changed: make(chan Snapshot, 1), events: make(chan Event), errands: make(chan func(), 256),
+		changed: make(chan Snapshot, 1), events: make(chan Event), ordered: make(chan func(), 256),
 	}
 }
 
 // Start and its sisters tell what a person wants. They never block and never fail; what comes of it is told by Changed and
 // Events.
-func (s *Supervisor) Start() { s.box.post(letter{in: start{}}) }
+func (s *Supervisor) Start() { s.box.post(message{in: start{}}) }
 
 // Stop asks for the end of what runs, and of every wish to start it again.
-func (s *Supervisor) Stop() { s.box.post(letter{in: stop{}}) }
+func (s *Supervisor) Stop() { s.box.post(message{in: stop{}}) }
 
 // Restart stops what runs and starts it anew with the configuration of that moment.
-func (s *Supervisor) Restart() { s.box.post(letter{in: restart{}}) }
+func (s *Supervisor) Restart() { s.box.post(message{in: restart{}}) }
 
 // TakeOver starts, and first ends a copy of this backend that was started by hand.
-func (s *Supervisor) TakeOver() { s.box.post(letter{in: takeOver{}}) }
+func (s *Supervisor) TakeOver() { s.box.post(message{in: takeOver{}}) }
 
 // Hurry skips the grace of the stop that is under way.
-func (s *Supervisor) Hurry() { s.box.post(letter{in: hurry{}}) }
+func (s *Supervisor) Hurry() { s.box.post(message{in: hurry{}}) }
 
 // Quit is a Stop that is not remembered: the next time autostart decides.
-func (s *Supervisor) Quit() { s.box.post(letter{in: quit{}}) }
+func (s *Supervisor) Quit() { s.box.post(message{in: quit{}}) }
 
 // Look says that somebody looks: fresh figures are worth their price.
-func (s *Supervisor) Look() { s.box.post(letter{in: look{}}) }
+func (s *Supervisor) Look() { s.box.post(message{in: look{}}) }
 
 // Changed gives the newest Snapshot; older ones that nobody took are dropped.
 func (s *Supervisor) Changed() <-chan Snapshot { return s.changed }
@@ -139,8 +147,8 @@ func (s *Supervisor) Events() <-chan Event { return s.events }
 // Run is the loop. It ends with ctx and leaves the child alone: the keeper goes on without us.
 func (s *Supervisor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s.aside(func() { s.runErrands(ctx) })
-	s.aside(func() { s.begin(ctx) })
+	s.background(func() { s.runInOrder(ctx) })
+	s.background(func() { s.begin(ctx) })
 	timer := time.NewTimer(time.Hour)
 	last := time.Now()
 	defer func() {
@@ -154,7 +162,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		if len(s.queue) > 0 {
 			out, next = s.events, s.queue[0]
 		}
-		var letters []letter
+		var messages []message
 		select {
 		case <-ctx.Done():
 			s.catchUp(ctx)
@@ -163,20 +171,20 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			s.queue = s.queue[1:]
 			continue
 		case <-s.box.ping:
-			letters = s.box.take()
+			messages = s.box.take()
 		case <-timer.C:
 			if len(s.later) > 0 {
 				s.catchUp(ctx)
 			} else {
-				letters = []letter{{in: due{}}}
+				messages = []message{{in: due{}}}
 			}
 		}
 		now := time.Now()
 		if d := slept(now.Round(0).Sub(last.Round(0)), now.Sub(last)); d > 0 {
-			letters = append([]letter{{in: woke{d}}}, letters...)
+			messages = append([]message{{in: woke{d}}}, messages...)
 		}
 		last = now
-		for _, l := range letters {
+		for _, l := range messages {
 			s.receive(ctx, now, l)
 		}
 		s.publish()
@@ -189,25 +197,27 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	}
 }
 
-// finish lets what is under way end, within reason: the last errands are to be done, but an app that is told to quit does not wait
+// finish lets what is under way end, within reason: the last requests are to be sent, but an app that is told to quit does not wait
 // for a keeper or a system call that does not answer.
 func (s *Supervisor) finish() {
 	done := make(chan struct{})
-	go func() { s.asides.Wait(); close(done) }()
+	go func() { s.running.Wait(); close(done) }()
 	t := time.NewTimer(finishTime)
 	defer t.Stop()
 	select {
 	case <-done:
 	case <-t.C:
 	}
-	if s.conn != nil {
-		_ = s.conn.Close()
+	if s.conn != nil { // a keeper with nothing to keep is not left behind
+		ctx, cancel := context.WithTimeout(context.Background(), finishTime)
+		defer cancel()
+		s.conn.Goodbye(ctx)
 	}
 }
 
 // receive feeds the machine and carries out what it wants. Before began nothing else is heard: an intent must not be decided on
 // a state that is not known yet.
-func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
+func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 	_, first := l.in.(began)
 	_, early := l.in.(unreachable)
 	if !s.begun && !first && !early {
@@ -241,11 +251,11 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 			s.log.Warn("the ended run left named semaphores behind", "backend", s.m.Backend, "count", in.left)
 		}
 	}
-	s.carryOutAll(ctx, s.m.step(now, l.in))
+	s.performAll(ctx, s.m.step(now, l.in))
 	if s.watched(l) {
 		conn, run := s.conn, s.m.Run
 		s.learn()
-		s.aside(func() { s.await(ctx, conn, run) })
+		s.background(func() { s.await(ctx, conn, run) })
 	}
 	if first {
 		s.begun = true
@@ -257,8 +267,8 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l letter) {
 	}
 }
 
-// watched: this letter brought a run, or a connection to it, whose end is to be waited for.
-func (s *Supervisor) watched(l letter) bool {
+// watched: this message brought a run, or a connection to it, whose end is to be waited for.
+func (s *Supervisor) watched(l message) bool {
 	if s.conn == nil || s.m.Run.ID == "" {
 		return false
 	}
@@ -285,31 +295,31 @@ func (s *Supervisor) publish() {
 	s.changed <- s.shown // nobody else sends: there is room
 }
 
-// aside runs what may block outside the loop; Run waits for it at the end.
-func (s *Supervisor) aside(f func()) {
-	s.asides.Go(f)
+// background runs what may block outside the loop; Run waits for it at the end.
+func (s *Supervisor) background(f func()) {
+	s.running.Go(f)
 }
 
-// letter is an input with what the loop, not the machine, needs of it.
-type letter struct {
+// message is an input with what the loop, not the machine, needs of it.
+type message struct {
 	in      input
 	conn    Keeper
 	before  map[string]time.Time
 	logFrom int64
-	good    *goodPlan
+	good    *planned
 	measure measure
 }
 
 // mailbox never blocks a sender: intents come from a UI loop, and results from goroutines that must not pile up.
 type mailbox struct {
-	ping    chan struct{}
-	mu      sync.Mutex
-	letters []letter
+	ping     chan struct{}
+	mu       sync.Mutex
+	messages []message
 }
 
-func (b *mailbox) post(l letter) {
+func (b *mailbox) post(l message) {
 	b.mu.Lock()
-	b.letters = append(b.letters, l)
+	b.messages = append(b.messages, l)
 	b.mu.Unlock()
 	select {
 	case b.ping <- struct{}{}:
@@ -317,10 +327,10 @@ func (b *mailbox) post(l letter) {
 	}
 }
 
-func (b *mailbox) take() []letter {
+func (b *mailbox) take() []message {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	l := b.letters
-	b.letters = nil
+	l := b.messages
+	b.messages = nil
 	return l
 }

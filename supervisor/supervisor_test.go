@@ -14,9 +14,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // fakeKeeper runs nothing; the test decides when a run ends and when the connection breaks.
@@ -112,14 +119,16 @@ func (k *fakeKeeper) Forget(run string) error {
 	return nil
 }
 
+func (k *fakeKeeper) Goodbye(context.Context) { _ = k.Close() }
+
 func (k *fakeKeeper) Close() error { k.mu.Lock(); defer k.mu.Unlock(); k.note("close"); return nil }
 
-// stage is a Supervisor in a world of fakes, inside a synctest bubble.
+// stage is a Supervisor in a system of fakes, inside a synctest bubble.
 type stage struct {
 	*Supervisor
 	k       *fakeKeeper
 	events  []Event
-	records []Record // as they were told
+	records []record.Record // as they were told
 	mu      sync.Mutex
 	ill     bool
 	cancel  context.CancelFunc
@@ -137,14 +146,14 @@ func (s *stage) told() []What {
 }
 
 // recorded makes a page of a record, as an app does.
-func (s *stage) recorded(r Record) {
+func (s *stage) recorded(r record.Record) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.records = append(s.records, r)
 	_ = os.WriteFile(r.Page(), []byte(r.Verdict.Summary), 0o600)
 }
 
-func (s *stage) toldRecords() []Record {
+func (s *stage) toldRecords() []record.Record {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.records)
@@ -152,20 +161,22 @@ func (s *stage) toldRecords() []Record {
 
 func (s *stage) setIll(ill bool) { s.mu.Lock(); defer s.mu.Unlock(); s.ill = ill }
 
-func setStage(t *testing.T, state string, change func(*world)) *stage {
+func setStage(t *testing.T, state string, change func(*system)) *stage {
 	s := &stage{k: newFakeKeeper(), done: make(chan error, 1)}
 	c := testConfig()
 	c.Autostart = false
-	w := world{
-		Attach:    func(context.Context, string) (Keeper, error) { return nil, keeper.ErrNone },
-		Launch:    func(context.Context, string, string) (Keeper, error) { return s.k, nil },
-		EndStale:  func(context.Context, keeper.Run, keeper.Ladder) error { return nil },
-		Load:      func(string) (Config, error) { return c, nil },
-		Plan:      func(Config) (Plan, error) { return Plan{}, nil },
-		Changed:   func(Config) bool { return false },
-		Claim:     func(context.Context, Config, Mine) (Claim, error) { return Claim{Free: true}, nil },
-		EndCopies: func(context.Context, Claim, keeper.Ladder) error { return nil },
-		Probe: func(context.Context, Config) (time.Duration, error) {
+	w := system{
+		Attach:   func(context.Context, string) (Keeper, error) { return nil, keeper.ErrNone },
+		Launch:   func(context.Context, string, string) (Keeper, error) { return s.k, nil },
+		EndStale: func(context.Context, keeper.Run, keeper.Ladder) error { return nil },
+		Load:     func(string) (config.Config, error) { return c, nil },
+		Plan:     func(config.Config) (plan.Plan, error) { return plan.Plan{}, nil },
+		Changed:  func(config.Config) bool { return false },
+		Claim: func(context.Context, config.Config, port.Mine) (port.Finding, error) {
+			return port.Finding{Free: true}, nil
+		},
+		EndCopies: func(context.Context, port.Finding, keeper.Ladder) error { return nil },
+		Probe: func(context.Context, config.Config) (time.Duration, error) {
 			time.Sleep(2 * time.Millisecond)
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -175,11 +186,13 @@ func setStage(t *testing.T, state string, change func(*world)) *stage {
 			return 2 * time.Millisecond, nil
 		},
 		Listening: func(int, keeper.Run) (bool, error) { return true, nil },
-		Use:       func(keeper.Run, Usage, time.Duration, bool) (Usage, []Child, error) { return Usage{Procs: 1}, nil, nil },
-		Loaded:    func(int) ([]string, error) { return nil, nil },
-		Environ:   func(int) ([]string, error) { return []string{"A=b"}, nil },
-		Memory:    func(int) *memoryWatch { return nil },
-		Scan: func(context.Context, Interpreter) (openmp.Environment, error) {
+		Use: func(keeper.Run, process.Usage, time.Duration, bool) (process.Usage, []process.Child, error) {
+			return process.Usage{Procs: 1}, nil, nil
+		},
+		Loaded:  func(int) ([]string, error) { return nil, nil },
+		Environ: func(int) ([]string, error) { return []string{"A=b"}, nil },
+		Memory:  func(int) *postmortem.MemoryWatch { return nil },
+		Scan: func(context.Context, python.Interpreter) (openmp.Environment, error) {
 			return openmp.Environment{}, errors.New("nothing to walk")
 		},
 	}
@@ -187,7 +200,7 @@ func setStage(t *testing.T, state string, change func(*world)) *stage {
 		change(&w)
 	}
 	s.Supervisor = New("/b", Deps{State: state, Recorded: s.recorded})
-	s.world = w
+	s.system = w
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go func() { s.done <- s.Run(ctx) }()
@@ -246,7 +259,7 @@ func TestTheLoopLeavesTheChildAloneAtItsEnd(t *testing.T) {
 		time.Sleep(time.Second)
 		s.leave(t)
 		require.Equal(t, []string{"spawn run1", "close"}, s.k.did())
-		w, err := readWant(BackendFolder(state, "/b"))
+		w, err := record.ReadWant(keeper.BackendFolder(state, "/b"))
 		require.NoError(t, err)
 		require.True(t, w.Want, "the next app knows that it is wanted")
 	})
@@ -255,7 +268,7 @@ func TestTheLoopLeavesTheChildAloneAtItsEnd(t *testing.T) {
 func TestIntentsThatComeBeforeTheLoopKnowsWhatIsThereAreNotLost(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *world) {
+		s := setStage(t, state, func(w *system) {
 			attach := w.Attach
 			w.Attach = func(ctx context.Context, f string) (Keeper, error) {
 				time.Sleep(5 * time.Second)
@@ -278,7 +291,7 @@ func TestALostConnectionIsMadeAgainAndTheRunGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var second *fakeKeeper
-		s := setStage(t, state, func(w *world) {
+		s := setStage(t, state, func(w *system) {
 			w.Attach = func(context.Context, string) (Keeper, error) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -316,7 +329,7 @@ func TestADeadKeeperIsNoticedItsServerEndedAndANewOneStarted(t *testing.T) {
 		first, second := newFakeKeeper(), newFakeKeeper()
 		second.runs = 1
 		next := first
-		s := setStage(t, state, func(w *world) {
+		s := setStage(t, state, func(w *system) {
 			w.Launch = func(context.Context, string, string) (Keeper, error) {
 				mu.Lock()
 				defer mu.Unlock()
@@ -356,7 +369,7 @@ func TestAHangIsToldAndNothingIsDoneAboutItByDefault(t *testing.T) {
 		synctest.Wait()
 		snap := <-s.Changed()
 		require.Equal(t, Unhealthy, snap.State)
-		require.Equal(t, PhaseHung, snap.Health.Phase)
+		require.Equal(t, record.PhaseHung, snap.Health.Phase)
 		s.setIll(false)
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
@@ -371,14 +384,14 @@ func TestABrokenConfigurationAtAnAutomaticRestartUsesTheLastGoodOneAloud(t *test
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		broken := false
-		s := setStage(t, state, func(w *world) {
+		s := setStage(t, state, func(w *system) {
 			load := w.Load
-			w.Changed = func(Config) bool { mu.Lock(); defer mu.Unlock(); return broken }
-			w.Load = func(dir string) (Config, error) {
+			w.Changed = func(config.Config) bool { mu.Lock(); defer mu.Unlock(); return broken }
+			w.Load = func(dir string) (config.Config, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				if broken {
-					return Config{}, &ConfigError{File: "/b/vivarium.toml", Line: 2, Key: "port", Problem: "bad"}
+					return config.Config{}, &config.Error{File: "/b/vivarium.toml", Line: 2, Key: "port", Problem: "bad"}
 				}
 				return load(dir)
 			}
@@ -427,7 +440,7 @@ func TestAStopDuringBackOffSurvivesAKillOfTheApp(t *testing.T) {
 		require.Equal(t, Restarting, (<-s.Changed()).State)
 		s.Stop()
 		synctest.Wait()
-		w, err := readWant(BackendFolder(state, "/b"))
+		w, err := record.ReadWant(keeper.BackendFolder(state, "/b"))
 		require.NoError(t, err)
 		require.False(t, w.Want, "written at once, not at a polite end")
 		s.leave(t)
@@ -448,7 +461,7 @@ func TestTheDeathsAreOnDiskForThoseWhoAskLater(t *testing.T) {
 		s.k.end(11, false)
 		time.Sleep(time.Second)
 		s.leave(t)
-		d, err := Deaths(BackendFolder(state, "/b"))
+		d, err := record.Deaths(keeper.BackendFolder(state, "/b"))
 		require.NoError(t, err)
 		require.Len(t, d, 1)
 		require.Equal(t, "SIGSEGV", d[0].Signal)

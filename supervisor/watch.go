@@ -6,6 +6,8 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 const (
@@ -31,7 +33,7 @@ type watch struct {
 	samples        []sample // of the whole tree, since it began to fail
 	logBase        int64    // size of the log at the first of them
 	logGrew        bool
-	children       []Child
+	children       []process.Child
 	childless      bool // the last look at a reloader found no child
 }
 
@@ -211,7 +213,7 @@ func (m *machine) onProbed(now time.Time, in probed) {
 }
 
 func (m *machine) healthy(now time.Time) {
-	m.Health.Phase, m.Health.Failures, m.Health.Problem = PhaseOK, 0, ""
+	m.Health.Phase, m.Health.Failures, m.Health.Problem = record.PhaseOK, 0, ""
 	m.failing, m.samples, m.logGrew = time.Time{}, nil, false
 	if m.Health.Good.IsZero() {
 		m.Health.Good = now
@@ -290,11 +292,11 @@ func share(samples []sample) float64 {
 // unwell tells a server that works too hard to answer from one that hangs.
 func (m *machine) unwell(now time.Time) {
 	busy := (share(m.samples) >= busyShare || m.logGrew) && now.Sub(m.failing) < m.config.Health.BusyLimit
-	phase, what := PhaseHung, EventUnhealthy
+	phase, what := record.PhaseHung, EventUnhealthy
 	if busy {
-		phase, what = PhaseBusy, EventBusy
+		phase, what = record.PhaseBusy, EventBusy
 	}
-	if m.Health.Phase == phase || m.Health.Phase == PhaseHung && m.State == Unhealthy {
+	if m.Health.Phase == phase || m.Health.Phase == record.PhaseHung && m.State == Unhealthy {
 		return
 	}
 	if m.State != Unhealthy {
@@ -302,7 +304,7 @@ func (m *machine) unwell(now time.Time) {
 	}
 	m.Health.Phase = phase
 	m.tell(now, Event{What: what, Text: m.Health.Problem})
-	if phase == PhaseHung && m.config.Health.RestartHung {
+	if phase == record.PhaseHung && m.config.Health.RestartHung {
 		m.end(now, crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: now.Sub(m.started)}))
 	}
 }

@@ -1,65 +1,112 @@
 package supervisor
 
 import (
-	"path/filepath"
-	"slices"
-	"strings"
+	"fmt"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
-// Child is one process right below a run's leader.
-type Child struct {
-	PID   int
-	Stamp string // the kernel's mark, see keeper.Run
-	Name  string // "python3.12"
-	// Interpreter: it runs Python code of the backend as a worker of it; the helpers of multiprocessing and programs that the
-	// backend calls are none.
-	Interpreter bool
+// watchWorkers tells of an interpreter child that vanished unasked. Under --reload children come and go with every edit: there only a
+// reloader without any child is dead.
+func (m *machine) watchWorkers(now time.Time, children []process.Child) {
+	if process.HasReload(m.config.Command) {
+		m.watchReloader(now, children)
+		return
+	}
+	for _, c := range process.Vanished(m.children, children) {
+		m.do(doJudgeWorker{m.Run, c})
+	}
+	m.children = children
 }
 
-// settled is the age from which a child with its parent's command line is a forked worker. Younger ones may be on their way to another
-// program: between fork and exec every subprocess looks like that.
-const settled = time.Second
-
-// isWorker says whether a Python with the command line args is a worker of the one with leaderArgs: it was started by multiprocessing, as
-// uvicorn's are, or forked, as gunicorn's are. A script that the backend runs for a while, and that ends when it is done, is neither; its
-// end must not look like a death. A module's name alone proves nothing: multiprocessing hands a PYTHONWARNINGS that names
-// its resource_tracker to every child as -W.
-func isWorker(args, leaderArgs []string, old func() bool) bool {
-	spawned := false
-	for _, a := range args {
-		for _, helper := range []string{"resource_tracker import main", "semaphore_tracker import main", "multiprocessing.forkserver import main"} {
-			if strings.Contains(a, helper) {
-				return false
-			}
+// watchReloader: a reloader ends its child before it starts the next one, so that one look without a child says nothing.
+func (m *machine) watchReloader(now time.Time, children []process.Child) {
+	if anyInterpreter(children) {
+		m.children, m.childless = children, false
+		return
+	}
+	if !anyInterpreter(m.children) { // it never had one yet
+		return
+	}
+	if !m.childless {
+		m.childless, m.useAt = true, now.Add(time.Second)
+		return
+	}
+	gone := m.children
+	m.children = nil
+	if len(gone) > 0 {
+		v := crash.Verdict{
+			Kind:    crash.KindWorkerDied,
+			Summary: "the server process below uvicorn's reloader died",
+			Remedy:  "Take --reload out of the command in vivarium.toml: the reloader keeps the port open and answers nobody.",
 		}
-		spawned = spawned || strings.Contains(a, "multiprocessing.spawn import spawn_main") || a == "--multiprocessing-fork"
+		m.tell(now, Event{What: EventWorkerDied, Verdict: v, Text: fmt.Sprintf("process %d", gone[0].PID)})
+		m.end(now, v)
 	}
-	if spawned || len(args) > 0 && strings.HasPrefix(args[0], "gunicorn: worker") {
-		return true
-	}
-	return len(args) > 0 && slices.Equal(args, leaderArgs) && old()
 }
 
-// Vanished are the interpreters of before that are no longer among after.
-func Vanished(before, after []Child) []Child {
-	var gone []Child
-	for _, b := range before {
-		if b.Interpreter && !slices.ContainsFunc(after, func(a Child) bool { return a.PID == b.PID && a.Stamp == b.Stamp }) {
-			gone = append(gone, b)
+func anyInterpreter(children []process.Child) bool {
+	for _, c := range children {
+		if c.Interpreter {
+			return true
 		}
 	}
-	return gone
+	return false
 }
 
-// HasReload says whether the command starts a server that restarts itself with every edit.
-func HasReload(command []string) bool {
-	if slices.Contains(command, "--reload") || slices.ContainsFunc(command, func(w string) bool { return strings.HasPrefix(w, "--reload=") }) {
-		return true
+func (m *machine) onWorkerDied(now time.Time, in workerDied) {
+	if !m.present(in.runID) {
+		return
 	}
-	if slices.Contains(command, "--no-reload") {
-		return false
+	m.setLast(in.verdict, now)
+	m.doRecord(record.Death{Run: in.runID, At: now, Worker: in.pid, Verdict: in.verdict}, nil, m.Snapshot, false)
+	m.tell(now, Event{What: EventWorkerDied, Verdict: in.verdict, Text: fmt.Sprintf("process %d", in.pid)})
+}
+
+func (m *machine) onPort(now time.Time, in portSeen) {
+	if in.look != m.look || !m.looking {
+		m.ignore("stale: not the latest look")
+		return
 	}
-	dev := slices.Index(command, "dev") // "fastapi dev" reloads unless told otherwise
-	return dev > 0 && filepath.Base(command[dev-1]) == "fastapi"
+	m.looking = false
+	if in.failed {
+		m.ignore("the port could not be looked at")
+		return
+	}
+	switch m.State {
+	case Stopped, GaveUp:
+		before := m.Owner
+		m.Owner = in.owner
+		if in.owner.Copy && in.owner.PID != before.PID && m.State == Stopped {
+			m.tell(now, Event{What: EventPortTaken, Text: in.owner.Why})
+		}
+	case Starting:
+		if m.launching || !m.fresh(now) || !in.owner.Copy {
+			m.ignore("nobody came back")
+			return
+		}
+		m.end(now, portTaken(in.owner, m.Port, true))
+		m.Owner = in.owner
+	case Healthy, Unhealthy, Stopping, Restarting:
+		m.ignore("the port is this run's own affair")
+	}
+}
+
+// portTaken is the verdict on a port that belongs to somebody else.
+func portTaken(o port.Owner, number int, back bool) crash.Verdict {
+	v := crash.Verdict{Kind: crash.KindPortTaken, Summary: fmt.Sprintf("port %d is taken by %s", number, port.Names([]port.Owner{o}))}
+	switch {
+	case back:
+		v.Summary = fmt.Sprintf("%s was ended and is back on port %d", port.Names([]port.Owner{o}), number)
+		v.Remedy = "Something starts it again: " + o.Why + ". Stop that first, then try again."
+	case o.Copy:
+		v.Remedy = "It is this backend, started without the crash environment. Take Over ends it and starts it properly."
+	default:
+		v.Remedy = o.Why + " End it yourself, or set another port in vivarium.toml."
+	}
+	return v
 }

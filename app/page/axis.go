@@ -25,7 +25,8 @@ type axis struct {
 	unit unit
 }
 
-// newAxis reaches just above the highest value, in at most four steps of 1, 2 or 5 times a power of ten of its unit.
+// newAxis reaches just above the highest value, in at most four steps of 1, 2 or 5 times a power of ten of its unit. It is never shorter than a tenth of
+// the smallest unit: what was idle is drawn as idle, and not as a mountain of noise.
 func newAxis(highest float64, units []unit) axis {
 	a := axis{unit: units[0]}
 	for _, u := range units {
@@ -33,7 +34,10 @@ func newAxis(highest float64, units []unit) axis {
 			a.unit = u
 		}
 	}
-	value := max(highest/a.unit.size, 1e-9)
+	value := highest / a.unit.size
+	if a.unit == units[0] {
+		value = max(value, 0.1)
+	}
 	power := math.Pow(10, math.Floor(math.Log10(value/4)))
 	for _, round := range []float64{1, 2, 5, 10} {
 		if a.step = round * power; a.step*4 >= value {

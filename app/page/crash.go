@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // report is a crash as its page shows it: every text in it is safe.
@@ -46,15 +46,15 @@ type variable struct {
 }
 
 // Crash writes the report on a death. The same record gives the same page.
-func (w Words) Crash(out io.Writer, r supervisor.Record) error {
+func (w Words) Crash(out io.Writer, r record.Record) error {
 	p := w.report(r)
 	return write(out, "crash.html", sheet{Title: p.Backend + ": " + p.Summary, Content: p})
 }
 
 // Markdown is the report as text, for an issue.
-func (w Words) Markdown(r supervisor.Record) string { return w.report(r).Markdown }
+func (w Words) Markdown(r record.Record) string { return w.report(r).Markdown }
 
-func (w Words) report(r supervisor.Record) report {
+func (w Words) report(r record.Record) report {
 	masked := crash.MaskLines(r.Tail)
 	lines := make([]string, len(masked))
 	for i, l := range masked {
@@ -86,7 +86,7 @@ func (w Words) report(r supervisor.Record) report {
 }
 
 // facts are what is known of the end beside the verdict.
-func (w Words) facts(r supervisor.Record) []fact {
+func (w Words) facts(r record.Record) []fact {
 	var all []fact
 	add := func(name, value string) {
 		if value != "" {
@@ -125,7 +125,7 @@ func (w Words) facts(r supervisor.Record) []fact {
 }
 
 // health is the last word of the health check before the end.
-func (w Words) health(h supervisor.Health, end time.Time) string {
+func (w Words) health(h record.Health, end time.Time) string {
 	text := string(h.Phase)
 	if !h.Good.IsZero() && h.Good.Before(end) {
 		text = "answered " + w.Duration(end.Sub(h.Good)) + " before the end"
@@ -165,7 +165,7 @@ func join(a, b string) string {
 }
 
 // environment gives values of the crash environment alone; of every other variable its name.
-func (w Words) environment(r supervisor.Record) (ours []variable, missing, names []string) {
+func (w Words) environment(r record.Record) (ours []variable, missing, names []string) {
 	for _, v := range r.Env {
 		one := variable{Name: w.Safe(v.Name), Value: w.Safe(v.Value), From: w.Safe(v.From), Why: w.Safe(v.Why), Missing: slices.Contains(r.Missing, v.Name)}
 		if v.Unset {

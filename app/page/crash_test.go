@@ -10,8 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func TestThePageSaysTheVerdictTheRemedyAndTheLineThatDecided(t *testing.T) {
@@ -37,22 +37,22 @@ func TestThePagesHoldTheirStructure(t *testing.T) {
 	c := threeCopies()
 	whole.OpenMP, whole.Loaded = c.Runtimes, c.Loaded
 
-	exception := supervisor.Record{
-		Death: supervisor.Death{At: died, Uptime: 4 * time.Second, Code: 1, Verdict: crash.Verdict{
+	exception := record.Record{
+		Death: record.Death{At: died, Uptime: 4 * time.Second, Code: 1, Verdict: crash.Verdict{
 			Kind: crash.KindException, Summary: "ValueError: no such model at main.py, line 7", Line: "ValueError: no such model",
 		}},
 		Backend: "chat", Dir: "/Users/alice/backend", Known: true, Samples: samplesBefore(died, 1),
 		Tail: strings.Split("Traceback (most recent call last):\n  File \"/Users/alice/backend/main.py\", line 7, in <module>\n    load()\nValueError: no such model", "\n"),
 	}
-	worker := supervisor.Record{
-		Death: supervisor.Death{At: died, Worker: 4712, Verdict: crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker process died"}}, Backend: "chat", PID: 4712,
+	worker := record.Record{
+		Death: record.Death{At: died, Worker: 4712, Verdict: crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker process died"}}, Backend: "chat", PID: 4712,
 	}
-	memory := supervisor.Record{
-		Death:  supervisor.Death{At: died, Uptime: time.Hour, Signal: "SIGKILL", Healthy: true, Verdict: crash.Verdict{Kind: crash.KindKilled, Summary: "memory ran out", Remedy: "Load a smaller model."}},
+	memory := record.Record{
+		Death:  record.Death{At: died, Uptime: time.Hour, Signal: "SIGKILL", Healthy: true, Verdict: crash.Verdict{Kind: crash.KindKilled, Summary: "memory ran out", Remedy: "Load a smaller model."}},
 		Memory: crash.Memory{OOM: true, Source: "cgroup", Limit: 2e9, Peak: 19e8}, Known: true, Amended: true, Away: true, Asked: true, PortOwner: "node (PID 12)",
-		Health: supervisor.Health{Phase: supervisor.PhaseBusy, Good: died.Add(-time.Minute), Problem: "no answer within 3 s"},
+		Health: record.Health{Phase: record.PhaseBusy, Good: died.Add(-time.Minute), Problem: "no answer within 3 s"},
 	}
-	for name, r := range map[string]supervisor.Record{"openmp": whole, "exception": exception, "worker": worker, "memory": memory, "nothing": {}} {
+	for name, r := range map[string]record.Record{"openmp": whole, "exception": exception, "worker": worker, "memory": memory, "nothing": {}} {
 		t.Run(name, func(t *testing.T) { golden(t, name, made(t, r)) })
 	}
 }

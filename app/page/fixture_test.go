@@ -9,8 +9,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // plainWords say figures as simply as a test can.
@@ -23,11 +23,11 @@ var plainWords = Words{
 var died = time.Date(2026, 11, 26, 14, 2, 11, 0, time.FixedZone("CET", 3600))
 
 // samplesBefore is a run of n samples that ends just before the death: memory climbs, the CPU swings, answers get slower.
-func samplesBefore(death time.Time, n int) []supervisor.Sample {
-	var all []supervisor.Sample
+func samplesBefore(death time.Time, n int) []record.Sample {
+	var all []record.Sample
 	for i := range n {
 		f := float64(i) / float64(n)
-		all = append(all, supervisor.Sample{
+		all = append(all, record.Sample{
 			At: death.Add(time.Duration(i-n) * 5 * time.Second), CPU: 0.5 + 0.4*math.Sin(float64(i)/7) + 1.2*f*f, RSS: uint64(4e8 + 1.9e9*f*f),
 			Latency: time.Duration(8+6*math.Sin(float64(i)/3)*f+160*math.Pow(f, 6)) * time.Millisecond, OK: true,
 		})
@@ -36,7 +36,7 @@ func samplesBefore(death time.Time, n int) []supervisor.Sample {
 }
 
 // openMPDeath is the death that Vivarium is there for.
-func openMPDeath(t testing.TB) supervisor.Record {
+func openMPDeath(t testing.TB) record.Record {
 	t.Helper()
 	line := "OMP: Error #15: Initializing libomp.dylib, but found libiomp5.dylib already initialized."
 	tail := strings.Split(strings.Repeat("INFO:     127.0.0.1:50411 - \"POST /search HTTP/1.1\" 200 OK\n", 20)+
@@ -48,13 +48,13 @@ func openMPDeath(t testing.TB) supervisor.Record {
 		"  File \"/Users/alice/backend/main.py\", line 18 in search\n"+
 		"  File \"/Users/alice/backend/.venv/lib/python3.12/site-packages/starlette/concurrency.py\", line 39 in run_in_threadpool\n\n"+
 		"Extension modules: numpy.core._multiarray_umath, torch._C, faiss._swigfaiss (total: 44)", "\n")
-	r := supervisor.Record{
-		Death: supervisor.Death{Run: "r1", At: died, Uptime: 3*time.Hour + 12*time.Minute, Healthy: true, Signal: "SIGABRT", Verdict: crash.Verdict{
+	r := record.Record{
+		Death: record.Death{Run: "r1", At: died, Uptime: 3*time.Hour + 12*time.Minute, Healthy: true, Signal: "SIGABRT", Verdict: crash.Verdict{
 			Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes in one process: libiomp5.dylib and libomp.dylib",
 			Remedy: "Let KMP_DUPLICATE_LIB_OK=TRUE reach Python: `vivarium env` shows whether [environment] or env_file takes it away.", Line: line,
 		}},
 		Backend: "search-api", Dir: "/Users/alice/backend", Log: "/Users/alice/backend/logs/server.log", PID: 4711, Known: true,
-		Tail: tail, Samples: samplesBefore(died, 178), Health: supervisor.Health{Phase: supervisor.PhaseOK, Latency: 12 * time.Millisecond, Good: died.Add(-3 * time.Second)},
+		Tail: tail, Samples: samplesBefore(died, 178), Health: record.Health{Phase: record.PhaseOK, Latency: 12 * time.Millisecond, Good: died.Add(-3 * time.Second)},
 		EnvNames: []string{"HOME", "HF_TOKEN", "KMP_DUPLICATE_LIB_OK", "LANG", "OMP_NUM_THREADS", "PATH", "PYTHONFAULTHANDLER", "VIVARIUM_RUN"},
 		Versions: map[string]string{"Python": "3.12.7", "macOS": "26.1", "Vivarium": "1.0.0", "torch": "2.9.1", "faiss-cpu": "1.12.0", "numpy": "2.3.4"},
 		Missing:  []string{"KMP_DUPLICATE_LIB_OK"},
@@ -65,7 +65,7 @@ func openMPDeath(t testing.TB) supervisor.Record {
 	return r
 }
 
-func made(t testing.TB, r supervisor.Record) string {
+func made(t testing.TB, r record.Record) string {
 	t.Helper()
 	var b strings.Builder
 	require.NoError(t, plainWords.Crash(&b, r))

@@ -9,22 +9,22 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // hostile has a text in every place that a page has for one.
-func hostile(text string) supervisor.Record {
-	return supervisor.Record{
-		Death: supervisor.Death{
+func hostile(text string) record.Record {
+	return record.Record{
+		Death: record.Death{
 			Run: text, At: died, Uptime: time.Minute, Signal: text, Verdict: crash.Verdict{Kind: crash.Kind(text), Summary: text, Remedy: "do `" + text + "`", Line: text, Confidence: text},
 		},
 		Backend: text, Dir: text, Log: text, Known: true, PortOwner: text, Missing: []string{text}, EnvNames: []string{text},
 		Tail: []string{
 			text, "Traceback (most recent call last):", fmt.Sprintf("  File %q, line 1, in %s", "/b/"+text, text), "    " + text, "ValueError: " + text,
 		},
-		Health: supervisor.Health{Phase: supervisor.Phase(text), Problem: text}, Memory: crash.Memory{OOM: true, Source: text},
+		Health: record.Health{Phase: record.Phase(text), Problem: text}, Memory: crash.Memory{OOM: true, Source: text},
 		Env:      []crash.Var{{Name: text, Value: text, From: text, Why: text}},
 		Versions: map[string]string{text: text, "Vivarium": text},
 		OpenMP:   []openmp.Runtime{{Path: "/x/" + text, Real: text, Flavor: openmp.Flavor(text), Version: text, Package: text, PackageVersion: text, Users: []openmp.User{{Package: text}}}},
@@ -81,7 +81,7 @@ func FuzzThePageIsInertWhateverTheTextIs(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string, latency int64, rss uint64, cpu float64) {
 		r := hostile(text)
-		r.Samples = append(r.Samples, supervisor.Sample{At: died.Add(-time.Duration(latency)), CPU: cpu, RSS: rss, Latency: time.Duration(latency), OK: rss%2 == 0})
+		r.Samples = append(r.Samples, record.Sample{At: died.Add(-time.Duration(latency)), CPU: cpu, RSS: rss, Latency: time.Duration(latency), OK: rss%2 == 0})
 		page := made(t, r)
 		require.NotContains(t, page, "NaN")
 		require.NotContains(t, page, "Inf")

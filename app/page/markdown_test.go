@@ -6,7 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func TestTheTextForAnIssueHasWhatHelpsAnother(t *testing.T) {
@@ -25,12 +25,12 @@ func TestTheTextForAnIssueHasWhatHelpsAnother(t *testing.T) {
 }
 
 func TestNoLineOfTheLogClosesItsFence(t *testing.T) {
-	text := plainWords.Markdown(supervisor.Record{Tail: []string{"```", "# heading", "````"}})
+	text := plainWords.Markdown(record.Record{Tail: []string{"```", "# heading", "````"}})
 	require.Contains(t, text, "\n`````\n```\n# heading\n````\n`````\n")
 }
 
 func TestTextOutsideAFenceIsShownAsItIs(t *testing.T) {
-	r := supervisor.Record{}
+	r := record.Record{}
 	r.Verdict.Summary = "<img src=x> [a](http://b) *c* `d` #1 | ![e](f)"
 	require.Contains(t, plainWords.Markdown(r), `\<img src=x\> \[a\](http://b) \*c\* `+"\\`d\\`"+` \#1 \| \!\[e\](f)`)
 }
@@ -38,7 +38,7 @@ func TestTextOutsideAFenceIsShownAsItIs(t *testing.T) {
 func TestOfALongLogTheEndAndTheDecidingLineAreInTheText(t *testing.T) {
 	tail := strings.Split(strings.Repeat("noise\n", 500)+"the end", "\n")
 	tail[40] = "it was this"
-	r := supervisor.Record{Tail: tail}
+	r := record.Record{Tail: tail}
 	require.Contains(t, plainWords.Markdown(r), "the end")
 	r.Verdict.Line = "it was this"
 	text := plainWords.Markdown(r)

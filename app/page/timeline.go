@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // The picture's measures, in its own units.
@@ -23,6 +23,7 @@ const (
 	mostSamples = 2000
 	leastGap    = 15 * time.Second // two samples farther apart than this, and than three usual distances, have a gap between them
 	leastSpan   = 10 * time.Second
+	labelsApart = 170.0 // what the words at start and death need between them
 )
 
 // timeline is a picture of the last minutes: a panel for each quantity above one axis of time, with the moment of death.
@@ -66,17 +67,17 @@ type panel struct {
 type quantity struct {
 	name, class string
 	units       []unit
-	value       func(supervisor.Sample) (v float64, ok bool)
+	value       func(record.Sample) (v float64, ok bool)
 	word        func(v float64) string
 }
 
 func (w Words) quantities() []quantity {
 	return []quantity{
-		{"Memory", "memory", bytesUnits, func(s supervisor.Sample) (float64, bool) { return float64(s.RSS), s.RSS > 0 },
+		{"Memory", "memory", bytesUnits, func(s record.Sample) (float64, bool) { return float64(s.RSS), s.RSS > 0 },
 			func(v float64) string { return w.Size(uint64(v)) }},
-		{"CPU, 100 % is one core", "cpu", percentUnits, func(s supervisor.Sample) (float64, bool) { return s.CPU, true },
+		{"CPU, 100 % is one core", "cpu", percentUnits, func(s record.Sample) (float64, bool) { return s.CPU, true },
 			func(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }},
-		{"Health check, time to answer", "health", secondsUnits, func(s supervisor.Sample) (float64, bool) { return s.Latency.Seconds(), s.OK && s.Latency > 0 },
+		{"Health check, time to answer", "health", secondsUnits, func(s record.Sample) (float64, bool) { return s.Latency.Seconds(), s.OK && s.Latency > 0 },
 			answerTime},
 	}
 }
@@ -100,7 +101,7 @@ func (s scale) x(at time.Time) float64 {
 }
 
 // newTimeline is nil when nothing was measured.
-func newTimeline(r supervisor.Record, w Words) *timeline {
+func newTimeline(r record.Record, w Words) *timeline {
 	samples := usable(r.Samples, r.At)
 	if len(samples) == 0 {
 		return nil
@@ -115,6 +116,9 @@ func newTimeline(r supervisor.Record, w Words) *timeline {
 	if start := r.At.Add(-r.Uptime); r.Worker == 0 && start.After(s.begin) {
 		s.start = start
 		t.Start = &mark{X: s.x(start), Text: "started " + start.Format("15:04:05")}
+		if t.Death.X-t.Start.X < labelsApart { // side by side they would cover each other
+			t.Death.Text, t.Start.Text = t.Start.Text+" · "+t.Death.Text, ""
+		}
 	}
 	for i, q := range w.quantities() {
 		p := newPanel(q, samples, s, chartTop+float64(i)*(panelHeight+panelGap))
@@ -130,8 +134,8 @@ func newTimeline(r supervisor.Record, w Words) *timeline {
 }
 
 // usable are the samples that can be drawn, in the order of time: a record is a file, and files can be anything.
-func usable(samples []supervisor.Sample, death time.Time) []supervisor.Sample {
-	var all []supervisor.Sample
+func usable(samples []record.Sample, death time.Time) []record.Sample {
+	var all []record.Sample
 	for _, s := range samples[max(0, len(samples)-mostSamples):] {
 		age := death.Sub(s.At)
 		if age < 0 || age > time.Hour || math.IsNaN(s.CPU) || s.CPU < 0 || s.CPU > 1e4 || s.RSS > 1<<50 || s.Latency > time.Hour {
@@ -139,7 +143,7 @@ func usable(samples []supervisor.Sample, death time.Time) []supervisor.Sample {
 		}
 		all = append(all, s)
 	}
-	slices.SortStableFunc(all, func(a, b supervisor.Sample) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(all, func(a, b record.Sample) int { return a.At.Compare(b.At) })
 	return all
 }
 
@@ -178,7 +182,7 @@ func before(d time.Duration) string {
 }
 
 // newPanel draws a quantity. A line joins only what was measured one after the other, in one run.
-func newPanel(q quantity, samples []supervisor.Sample, s scale, top float64) panel {
+func newPanel(q quantity, samples []record.Sample, s scale, top float64) panel {
 	p := panel{Name: q.name, Class: q.class, Top: top, Bottom: top + panelHeight, Height: panelHeight, Text: top - 9}
 	highest, last := 0.0, -1
 	for i, sample := range samples {
@@ -230,7 +234,7 @@ func (s scale) apart(a, b time.Time, limit time.Duration) bool {
 }
 
 // gapLimit is how far apart two samples may be without a gap between them.
-func gapLimit(samples []supervisor.Sample) time.Duration {
+func gapLimit(samples []record.Sample) time.Duration {
 	var between []time.Duration
 	for i := 1; i < len(samples); i++ {
 		between = append(between, samples[i].At.Sub(samples[i-1].At))

@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func TestAnAxisBeginsAtZeroHasRoundLinesAndHoldsTheHighestValue(t *testing.T) {
@@ -33,6 +33,36 @@ func TestAnAxisBeginsAtZeroHasRoundLinesAndHoldsTheHighestValue(t *testing.T) {
 	}
 }
 
+func TestWhatWasIdleHasAnAxisOfItsSmallestUnit(t *testing.T) {
+	for _, highest := range []float64{0, 1e-12, 0.0004} {
+		a := newAxis(highest, percentUnits)
+		labels := []string{}
+		for _, v := range a.lines() {
+			labels = append(labels, a.label(v))
+		}
+		require.LessOrEqual(t, len(labels), 4)
+		for _, l := range labels {
+			require.NotContains(t, l, "e-")
+		}
+	}
+}
+
+func TestTheWordsAtStartAndDeathNeverCoverEachOther(t *testing.T) {
+	for uptime := time.Second; uptime < 10*time.Minute; uptime += 7 * time.Second {
+		for _, n := range []int{1, 2, 30} {
+			var samples []record.Sample
+			for i := range n {
+				samples = append(samples, at(5*i, 0, 0))
+			}
+			tl := timelineOf(t, uptime, samples...)
+			if tl.Start != nil && tl.Start.Text != "" {
+				require.GreaterOrEqual(t, tl.Death.X-tl.Start.X, labelsApart)
+			}
+			require.Contains(t, tl.Death.Text, "died ")
+		}
+	}
+}
+
 func TestAnAxisOfAnyValueIsFinite(t *testing.T) {
 	for _, highest := range []float64{0, 1e-300, 1e-9, 7, 1 << 50, 1e4} {
 		for _, units := range [][]unit{bytesUnits, percentUnits, secondsUnits} {
@@ -44,14 +74,14 @@ func TestAnAxisOfAnyValueIsFinite(t *testing.T) {
 	}
 }
 
-func timelineOf(t *testing.T, uptime time.Duration, samples ...supervisor.Sample) *timeline {
+func timelineOf(t *testing.T, uptime time.Duration, samples ...record.Sample) *timeline {
 	t.Helper()
-	return newTimeline(supervisor.Record{Death: supervisor.Death{At: died, Uptime: uptime}, Samples: samples}, plainWords)
+	return newTimeline(record.Record{Death: record.Death{At: died, Uptime: uptime}, Samples: samples}, plainWords)
 }
 
 // at is a sample some seconds before the death.
-func at(seconds int, rss uint64, latency time.Duration) supervisor.Sample {
-	return supervisor.Sample{At: died.Add(-time.Duration(seconds) * time.Second), RSS: rss, CPU: 0.5, Latency: latency, OK: latency > 0}
+func at(seconds int, rss uint64, latency time.Duration) record.Sample {
+	return record.Sample{At: died.Add(-time.Duration(seconds) * time.Second), RSS: rss, CPU: 0.5, Latency: latency, OK: latency > 0}
 }
 
 func TestWhereNothingWasMeasuredThereIsAGapAndNoLine(t *testing.T) {
@@ -68,7 +98,7 @@ func TestWhereNothingWasMeasuredThereIsAGapAndNoLine(t *testing.T) {
 
 func TestSamplesAtTheUsualDistanceHaveNoGaps(t *testing.T) {
 	for _, step := range []int{1, 5, 14, 60} { // a health interval may be long
-		var samples []supervisor.Sample
+		var samples []record.Sample
 		for s := 10 * step; s > 0; s -= step {
 			samples = append(samples, at(s, 1e9, 1e6))
 		}

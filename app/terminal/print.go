@@ -6,8 +6,10 @@ import (
 	"io"
 	"time"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 // printer writes events, each with one Write: a line is never torn, and an error means that nobody reads any more.
@@ -49,17 +51,17 @@ func colourOf(e supervisor.Event) string {
 
 func (p *printer) event(e supervisor.Event) error {
 	if p.json {
-		return p.row(app.EventRow(e))
+		return p.row(control.EventRow(e))
 	}
-	return p.line(e.At, colourOf(e), app.Sentence(e))
+	return p.line(e.At, colourOf(e), words.Sentence(e))
 }
 
 // hello says what this is. Programs need no hello.
-func (p *printer) hello(c supervisor.Config) error {
+func (p *printer) hello(c config.Config) error {
 	if p.json {
 		return nil
 	}
-	return p.line(p.now(), faint, fmt.Sprintf("keeping %s running; its log is %s; Ctrl-C stops it", app.Plain(c.Name), app.Plain(c.Log.File)))
+	return p.line(p.now(), faint, fmt.Sprintf("keeping %s running; its log is %s; Ctrl-C stops it", words.Plain(c.Name), words.Plain(c.Log.File)))
 }
 
 // kept says who keeps the backend, and how it is.
@@ -72,9 +74,9 @@ func (p *printer) kept(s supervisor.Snapshot) error {
 		return p.line(p.now(), faint, line)
 	}
 	if s.Run.PID == 0 {
-		return p.row(app.StatusRow(s, p.now()))
+		return p.row(control.StatusRow(s, p.now()))
 	}
-	return p.row(app.EventRow(supervisor.Event{
+	return p.row(control.EventRow(supervisor.Event{
 		What: supervisor.EventAttached, At: p.now(), Snapshot: s, Text: fmt.Sprintf("kept by Vivarium (PID %d)", s.HeldBy),
 	}))
 }
@@ -96,7 +98,7 @@ func (p *printer) line(at time.Time, colour, text string) error {
 	return err
 }
 
-func (p *printer) row(r app.Row) error {
+func (p *printer) row(r control.Row) error {
 	b, err := json.Marshal(r)
 	if err != nil {
 		return nil // a row that cannot be encoded is not a reader that is gone

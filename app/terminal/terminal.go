@@ -12,16 +12,20 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
 )
 
 // Options is one backend to run in the foreground.
 type Options struct {
-	Config supervisor.Config // of the backend
-	State  string            // the state folder
-	Keeper string            // the keeper's program
-	JSON   bool              // a row for each event instead of a line
+	Config config.Config // of the backend
+	State  string        // the state folder
+	Keeper string        // the keeper's program
+	JSON   bool          // a row for each event instead of a line
 	Colour bool
 	Out    io.Writer
 	Log    *slog.Logger // what is no event; if nil, nothing is logged
@@ -30,13 +34,13 @@ type Options struct {
 	// Closed says that nobody reads Out any more. If nil, a write that fails says so.
 	Closed <-chan struct{}
 	// Supervise makes the supervisor. If nil, the real one.
-	Supervise func(dir string) app.Supervision
+	Supervise func(dir string) control.Supervision
 }
 
 // EndError is an end that is no success: the backend gave up for good, or crashed and is not to be restarted.
 type EndError struct {
 	Verdict crash.Verdict
-	Owner   supervisor.Owner
+	Owner   port.Owner
 }
 
 func (e *EndError) Error() string {
@@ -53,18 +57,18 @@ const holderTime = 15 * time.Second
 // keeps it, Run shows that one's events, and goes on itself where that one ends without a stop. Its errors are an *EndError or
 // trouble with the state folder.
 func Run(ctx context.Context, o Options) error {
-	r := &run{Options: o, folder: supervisor.BackendFolder(o.State, o.Config.Dir), print: newPrinter(o), closed: o.Closed}
+	r := &run{Options: o, folder: keeper.BackendFolder(o.State, o.Config.Dir), print: newPrinter(o), closed: o.Closed}
 	var since time.Time // when the holder was first found not to answer
 	for {
-		held, err := app.Hold(r.folder)
+		held, err := control.Hold(r.folder)
 		if err == nil {
 			return r.here(ctx, held)
 		}
-		var other *app.HeldError
+		var other *control.HeldError
 		if !errors.As(err, &other) {
 			return err
 		}
-		client, err := app.Dial(ctx, r.folder)
+		client, err := control.Dial(ctx, r.folder)
 		if err == nil {
 			since = time.Time{}
 			if over, err := r.there(ctx, client); over {
@@ -100,7 +104,7 @@ type run struct {
 }
 
 // here supervises the backend in this process.
-func (r *run) here(ctx context.Context, held *app.Held) error {
+func (r *run) here(ctx context.Context, held *control.Held) error {
 	s := r.supervision()
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var work sync.WaitGroup
@@ -157,21 +161,21 @@ func (r *run) here(ctx context.Context, held *app.Held) error {
 	}
 }
 
-func (r *run) supervision() app.Supervision {
+func (r *run) supervision() control.Supervision {
 	if r.Supervise != nil {
 		return r.Supervise(r.Config.Dir)
 	}
 	return supervisor.New(r.Config.Dir, supervisor.Deps{State: r.State, KeeperExe: r.Keeper, Interactive: true, Log: r.Log, Recorded: app.Recorded(r.Log, r.State, nil)})
 }
 
-func (r *run) stopOnce(s app.Supervision) {
+func (r *run) stopOnce(s control.Supervision) {
 	if r.stops == 0 {
 		r.stop(s)
 	}
 }
 
 // stop is what a Ctrl-C means: Stop, then skip the grace, then leave it to the keeper.
-func (r *run) stop(s app.Supervision) {
+func (r *run) stop(s control.Supervision) {
 	r.stops++
 	switch r.stops {
 	case 1:
@@ -211,8 +215,8 @@ func (r *run) over(e supervisor.Event) (bool, error) {
 }
 
 // there shows what another program does with the backend. over is false if that program ended and left the backend to us.
-func (r *run) there(ctx context.Context, c *app.Client) (over bool, err error) {
-	remote := app.NewRemote(c)
+func (r *run) there(ctx context.Context, c *control.Client) (over bool, err error) {
+	remote := control.NewRemote(c)
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	ended := make(chan error, 1)

@@ -16,8 +16,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
@@ -167,8 +168,8 @@ func start(t *testing.T, state string, a *actor, change ...func(*Options)) *fore
 	t.Helper()
 	f := &foreground{actor: a, screen: &screen{}, signals: make(chan os.Signal, 4), closed: make(chan struct{}), done: make(chan error, 1)}
 	o := Options{
-		Config: supervisor.Config{Name: "brain", Dir: "/srv/brain", Log: supervisor.LogConfig{File: "/l"}}, State: state,
-		Out: f.screen, Signals: f.signals, Closed: f.closed, Supervise: func(string) app.Supervision { return a },
+		Config: config.Config{Name: "brain", Dir: "/srv/brain", Log: config.Log{File: "/l"}}, State: state,
+		Out: f.screen, Signals: f.signals, Closed: f.closed, Supervise: func(string) control.Supervision { return a },
 	}
 	for _, c := range change {
 		c(&o)
@@ -230,7 +231,7 @@ func TestWithJSONEveryLineIsARow(t *testing.T) {
 	var seen []supervisor.What
 	d := json.NewDecoder(strings.NewReader(f.screen.all()))
 	for {
-		var r app.Row
+		var r control.Row
 		if err := d.Decode(&r); errors.Is(err, io.EOF) {
 			break
 		} else {
@@ -255,7 +256,7 @@ func TestTheSecondCtrlCSkipsTheGraceAndTheThirdLeavesItToTheKeeper(t *testing.T)
 
 	b := &deaf{newActor()}
 	b.stubborn = true
-	g := start(t, state(t), b.actor, func(o *Options) { o.Supervise = func(string) app.Supervision { return b } })
+	g := start(t, state(t), b.actor, func(o *Options) { o.Supervise = func(string) control.Supervision { return b } })
 	for range 3 {
 		g.signals <- syscall.SIGINT
 	}
@@ -315,7 +316,7 @@ func TestAStopFromElsewhereEndsRunToo(t *testing.T) {
 	st := state(t)
 	f := start(t, st, newActor())
 	eventually(t, "it started", func() bool { return f.screen.has("started") })
-	c, err := app.Dial(t.Context(), supervisor.BackendFolder(st, "/srv/brain"))
+	c, err := control.Dial(t.Context(), keeper.BackendFolder(st, "/srv/brain"))
 	require.NoError(t, err)
 	_, news, err := c.Follow(t.Context())
 	require.NoError(t, err)
@@ -406,7 +407,7 @@ func TestASecondRunFollowsTheFirst(t *testing.T) {
 
 func TestAFollowerGoesOnItselfWhereTheHolderEndsWithoutAStop(t *testing.T) {
 	st := state(t)
-	held, err := app.Hold(supervisor.BackendFolder(st, "/srv/brain"))
+	held, err := control.Hold(keeper.BackendFolder(st, "/srv/brain"))
 	require.NoError(t, err)
 	theirs := newActor()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 // showTime is how long macOS may take to accept a notice, which it mostly does in milliseconds.
@@ -94,7 +95,7 @@ func worded(problem string) error {
 	case "denied":
 		return errDenied
 	}
-	return fmt.Errorf("macOS took no notification from Vivarium (%s)", app.Short(problem, 200))
+	return fmt.Errorf("macOS took no notification from Vivarium (%s)", words.Short(problem, 200))
 }
 
 // answered comes on a thread of macOS. An answer that nobody waits for any more is dropped.

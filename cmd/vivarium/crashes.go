@@ -7,9 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func crashesCommand(c console) *cobra.Command {
@@ -26,7 +27,7 @@ func crashesCommand(c console) *cobra.Command {
 				return err
 			}
 			for _, dir := range dirs {
-				deaths, err := supervisor.KeptDeaths(h.folder(dir))
+				deaths, err := record.All(h.folder(dir))
 				if err != nil {
 					return err
 				}
@@ -60,16 +61,16 @@ type deathRow struct {
 	Report  string        `json:"report,omitempty"` // the page about it
 }
 
-func printDeaths(w io.Writer, name, dir string, deaths []supervisor.Kept, asJSON bool) error {
+func printDeaths(w io.Writer, name, dir string, deaths []record.Kept, asJSON bool) error {
 	if len(deaths) == 0 && !asJSON {
-		_, err := fmt.Fprintf(w, "%s: no crash on record\n", app.Plain(name))
+		_, err := fmt.Fprintf(w, "%s: no crash on record\n", words.Plain(name))
 		return err
 	}
 	for _, d := range deaths {
 		var err error
 		if asJSON {
 			err = printJSON(w, deathRow{
-				V: app.RowVersion, At: d.At, Backend: name, Dir: dir, Run: d.Run, Uptime: d.Uptime.Seconds(), Healthy: d.Healthy, Signal: d.Signal,
+				V: control.RowVersion, At: d.At, Backend: name, Dir: dir, Run: d.Run, Uptime: d.Uptime.Seconds(), Healthy: d.Healthy, Signal: d.Signal,
 				Code: exitCodeOf(d.Death), Verdict: d.Verdict, First: d.First, Worker: d.Worker, Record: d.File, Report: d.Page,
 			})
 		} else {
@@ -83,7 +84,7 @@ func printDeaths(w io.Writer, name, dir string, deaths []supervisor.Kept, asJSON
 }
 
 // exitCodeOf is a death's exit code; nil if it has none.
-func exitCodeOf(d supervisor.Death) *int {
+func exitCodeOf(d record.Death) *int {
 	if d.Signal != "" || d.Worker != 0 || d.Verdict.Kind == crash.KindKeeperLost {
 		return nil
 	}
@@ -91,8 +92,8 @@ func exitCodeOf(d supervisor.Death) *int {
 }
 
 // deathLines is a death as one line for a person, and where to read more about it in another.
-func deathLines(name string, d supervisor.Kept) string {
-	line := fmt.Sprintf("%s  %s: %s", d.At.Local().Format("2006-01-02 15:04:05"), app.Plain(name), app.Plain(d.Verdict.Summary))
+func deathLines(name string, d record.Kept) string {
+	line := fmt.Sprintf("%s  %s: %s", d.At.Local().Format("2006-01-02 15:04:05"), words.Plain(name), words.Plain(d.Verdict.Summary))
 	how := d.Signal
 	if code := exitCodeOf(d.Death); code != nil {
 		how = fmt.Sprintf("exit code %d", *code)
@@ -101,14 +102,14 @@ func deathLines(name string, d supervisor.Kept) string {
 		line += " (" + how + ")"
 	}
 	if d.Worker == 0 {
-		line += ", after " + app.Duration(d.Uptime)
+		line += ", after " + words.Duration(d.Uptime)
 	}
 	line += "\n"
 	switch {
 	case d.Page != "":
-		line += "    report  " + app.Plain(d.Page) + "\n"
+		line += "    report  " + words.Plain(d.Page) + "\n"
 	case d.File != "":
-		line += "    record  " + app.Plain(d.File) + "\n"
+		line += "    record  " + words.Plain(d.File) + "\n"
 	}
 	return line
 }

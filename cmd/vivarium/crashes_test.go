@@ -9,18 +9,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
-func keptDeaths() []supervisor.Kept {
+func keptDeaths() []record.Kept {
 	died := time.Date(2026, 11, 26, 14, 2, 3, 0, time.Local)
-	return []supervisor.Kept{
-		{Death: supervisor.Death{Run: "r1", At: died, Uptime: 65 * time.Second, Signal: "SIGSEGV", Verdict: crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP\nruntimes"}, First: crash.KindSegfault},
+	return []record.Kept{
+		{Death: record.Death{Run: "r1", At: died, Uptime: 65 * time.Second, Signal: "SIGSEGV", Verdict: crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP\nruntimes"}, First: crash.KindSegfault},
 			File: "/s/crashes/1.json", Page: "/s/crashes/1.html"},
-		{Death: supervisor.Death{Run: "r2", At: died, Code: 3, Verdict: crash.Verdict{Kind: crash.KindExitCode, Summary: "it exited"}}, File: "/s/crashes/2.json"},
-		{Death: supervisor.Death{Run: "r3", At: died, Verdict: crash.Verdict{Kind: crash.KindKeeperLost, Summary: "the keeper died"}}},
-		{Death: supervisor.Death{Run: "r3", At: died, Worker: 99, Verdict: crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker died"}}},
+		{Death: record.Death{Run: "r2", At: died, Code: 3, Verdict: crash.Verdict{Kind: crash.KindExitCode, Summary: "it exited"}}, File: "/s/crashes/2.json"},
+		{Death: record.Death{Run: "r3", At: died, Verdict: crash.Verdict{Kind: crash.KindKeeperLost, Summary: "the keeper died"}}},
+		{Death: record.Death{Run: "r3", At: died, Worker: 99, Verdict: crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker died"}}},
 	}
 }
 

@@ -9,8 +9,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/doctor"
+	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/process"
 )
 
 func doctorCommand(c console) *cobra.Command {
@@ -51,7 +53,7 @@ func doctorCommand(c console) *cobra.Command {
 
 func (h home) examine(ctx context.Context, c console, dir string, asJSON bool) error {
 	bar := newBar(c.err, !asJSON && isTerminal(c.err))
-	x, err := app.Diagnose(ctx, h.state, dir, bar.seen)
+	x, err := doctor.Diagnose(ctx, h.state, dir, bar.seen)
 	bar.end()
 	if err != nil {
 		return err
@@ -65,9 +67,9 @@ func (h home) examine(ctx context.Context, c console, dir string, asJSON bool) e
 	return nil
 }
 
-func tellChecks(c console, checks []app.Check, asJSON bool) error {
-	mark := map[app.CheckState]string{app.Pass: "pass", app.Warn: "WARN", app.Fail: "FAIL"}
-	colour := map[app.CheckState]string{app.Pass: "\x1b[32m", app.Warn: "\x1b[33m", app.Fail: "\x1b[31m"}
+func tellChecks(c console, checks []doctor.Check, asJSON bool) error {
+	mark := map[doctor.CheckState]string{doctor.Pass: "pass", doctor.Warn: "WARN", doctor.Fail: "FAIL"}
+	colour := map[doctor.CheckState]string{doctor.Pass: "\x1b[32m", doctor.Warn: "\x1b[33m", doctor.Fail: "\x1b[31m"}
 	for _, k := range checks {
 		if asJSON {
 			if err := printJSON(c.out, k); err != nil {
@@ -89,18 +91,18 @@ func tellChecks(c console, checks []app.Check, asJSON bool) error {
 
 // cleanUp removes what dead processes left behind.
 func cleanUp(c console, asJSON bool) error {
-	removed, err := supervisor.Clean()
+	removed, err := process.Clean()
 	if asJSON {
 		if removed == nil {
 			removed = []string{}
 		}
-		if perr := printJSON(c.out, map[string]any{"v": app.RowVersion, "removed": removed}); perr != nil {
+		if perr := printJSON(c.out, map[string]any{"v": control.RowVersion, "removed": removed}); perr != nil {
 			return perr
 		}
 		return err
 	}
 	for _, path := range removed {
-		fmt.Fprintf(c.out, "removed %s\n", app.Plain(path))
+		fmt.Fprintf(c.out, "removed %s\n", words.Plain(path))
 	}
 	if len(removed) == 0 && err == nil {
 		fmt.Fprintln(c.out, "there was nothing to remove")

@@ -12,9 +12,12 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/setup"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // cureOptions are doctor's flags that change something.
@@ -51,21 +54,23 @@ type cureRow struct {
 	Keep     string   `json:"keep,omitempty"` // the file that stays
 	Why      string   `json:"why,omitempty"`
 	Links    []string `json:"links,omitempty"`    // what becomes, or became, a link
+	Pending  []string `json:"pending,omitempty"`  // what else fix does, or did: an earlier cure is brought up to date
 	Static   []string `json:"static,omitempty"`   // runtimes inside other files: they stay
 	Restored []string `json:"restored,omitempty"` // undo: what is back
 	Newer    []string `json:"newer,omitempty"`    // undo: what pip has replaced meanwhile, left as it is
+	Left     []string `json:"left,omitempty"`     // undo: files in the cure's folder that no cure has put there
 }
 
 // cure is doctor --fix and doctor --undo on the backend in dir.
 func (h home) cure(ctx context.Context, c console, dir string, o cureOptions) error {
-	_, plan, err := app.Planned(dir, true)
+	_, plan, err := setup.Planned(dir, true)
 	if err != nil {
 		return err
 	}
 	if plan.Python.Prefix == "" {
 		return &codeError{codeFailed, errors.New("no Python environment was found for this backend")}
 	}
-	row := cureRow{V: app.RowVersion, Action: "fix", Root: plan.Python.Prefix}
+	row := cureRow{V: control.RowVersion, Action: "fix", Root: plan.Python.Prefix}
 	if o.undo {
 		row.Action = "undo"
 		err = h.undo(ctx, c, dir, &row, o)
@@ -77,7 +82,7 @@ func (h home) cure(ctx context.Context, c console, dir string, o cureOptions) er
 		row.Problem, row.Remedy = why.Problem, why.Remedy
 		err = &codeError{code: codeFailed}
 		if !o.asJSON {
-			fmt.Fprintf(c.err, "vivarium: nothing was changed: %s\n", app.Plain(why.Error()))
+			fmt.Fprintf(c.err, "vivarium: nothing was changed: %s\n", words.Plain(why.Error()))
 		}
 	}
 	if o.asJSON {
@@ -90,7 +95,7 @@ func (h home) cure(ctx context.Context, c console, dir string, o cureOptions) er
 	return err
 }
 
-func (h home) fix(ctx context.Context, c console, dir string, python supervisor.Interpreter, row *cureRow, o cureOptions) error {
+func (h home) fix(ctx context.Context, c console, dir string, python python.Interpreter, row *cureRow, o cureOptions) error {
 	env, err := openmp.Scan(ctx, python.Prefix, python.Site, nil)
 	if err != nil {
 		return err
@@ -106,19 +111,24 @@ func (h home) fix(ctx context.Context, c console, dir string, python supervisor.
 	for _, r := range cure.Static {
 		row.Static = append(row.Static, r.Path)
 	}
+	if row.Pending, err = cure.Pending(); err != nil {
+		return err
+	}
 	if !o.asJSON {
-		tellCure(c.out, cure)
+		tellCure(c.out, cure, row.Pending)
 	}
-	if o.dry {
+	if o.dry || len(cure.Links) == 0 && len(row.Pending) == 0 {
 		return nil
-	}
-	if len(cure.Links) == 0 {
-		return cure.Apply() // what an earlier cure kept may be newer now: it was looked at again
 	}
 	if err := cure.Changeable(os.Getuid()); err != nil {
 		return err
 	}
-	if err := h.unused(ctx, dir, append(row.Links, cure.Keep.Real)); err != nil {
+	files, _ := openmp.Cured(cure.Root) // an error: there was no earlier cure
+	files = append(files, row.Links...)
+	if cure.Keep.Real != "" {
+		files = append(files, cure.Keep.Real)
+	}
+	if err := h.unused(ctx, dir, files); err != nil {
 		return err
 	}
 	if err := agreed(c, o, "Do this?"); err != nil {
@@ -134,20 +144,30 @@ func (h home) fix(ctx context.Context, c console, dir string, python supervisor.
 	return nil
 }
 
-func tellCure(w io.Writer, cure openmp.Cure) {
+func tellCure(w io.Writer, cure openmp.Cure, pending []string) {
 	if len(cure.Links) == 0 {
 		fmt.Fprintln(w, "There is nothing to cure: no two copies of LLVM's or Intel's OpenMP are in this environment.")
-		return
+	} else {
+		tellLinks(w, cure)
 	}
+	if len(pending) > 0 {
+		fmt.Fprintln(w, "What an earlier cure has left is not up to date. This would be done:")
+	}
+	for _, line := range pending {
+		fmt.Fprintf(w, "  %s\n", words.Plain(line))
+	}
+}
+
+func tellLinks(w io.Writer, cure openmp.Cure) {
 	short := func(path string) string {
 		if rel, err := filepath.Rel(cure.Root, path); err == nil && filepath.IsLocal(rel) {
-			return app.Plain(rel)
+			return words.Plain(rel)
 		}
-		return app.Plain(path)
+		return words.Plain(path)
 	}
-	fmt.Fprintf(w, "In %s\n  kept    %s%s: %s\n", app.Plain(cure.Root), short(cure.Keep.Path), of(cure.Keep.Package, cure.Keep.PackageVersion), cure.Why)
+	fmt.Fprintf(w, "In %s\n  kept    %s%s: %s\n", words.Plain(cure.Root), short(cure.Keep.Path), of(cure.Keep.Package, cure.Keep.PackageVersion), cure.Why)
 	for _, l := range cure.Links {
-		fmt.Fprintf(w, "  linked  %s%s -> %s\n", short(l.Path), of(l.Package, ""), app.Plain(l.Target))
+		fmt.Fprintf(w, "  linked  %s%s -> %s\n", short(l.Path), of(l.Package, ""), words.Plain(l.Target))
 	}
 	for _, r := range cure.Static {
 		fmt.Fprintf(w, "  stays   %s%s: the runtime is part of this file; if crashes go on, upgrade the package or set OMP_NUM_THREADS = \"1\" under [environment]\n", short(r.Path), of(r.Package, r.PackageVersion))
@@ -158,7 +178,7 @@ func of(name, version string) string {
 	if name == "" {
 		return ""
 	}
-	return " (" + app.Plain(strings.TrimSpace(name+" "+version)) + ")"
+	return " (" + words.Plain(strings.TrimSpace(name+" "+version)) + ")"
 }
 
 func (h home) undo(ctx context.Context, c console, dir string, row *cureRow, o cureOptions) error {
@@ -169,6 +189,9 @@ func (h home) undo(ctx context.Context, c console, dir string, row *cureRow, o c
 	if err := h.unused(ctx, dir, used); err != nil {
 		return err
 	}
+	if !o.asJSON {
+		tellUndo(c.out, row.Root, used)
+	}
 	if err := agreed(c, o, "Give every package its own copy of OpenMP back?"); err != nil {
 		return err
 	}
@@ -176,17 +199,31 @@ func (h home) undo(ctx context.Context, c console, dir string, row *cureRow, o c
 	if err != nil {
 		return err
 	}
-	row.Done, row.Restored, row.Newer = true, done.Restored, done.Newer
+	row.Done, row.Restored, row.Newer, row.Left = true, done.Restored, done.Newer, done.Left
 	if o.asJSON {
 		return nil
 	}
 	for _, path := range done.Restored {
-		fmt.Fprintf(c.out, "  restored  %s\n", app.Plain(path))
+		fmt.Fprintf(c.out, "  restored  %s\n", words.Plain(path))
 	}
 	for _, path := range done.Newer {
-		fmt.Fprintf(c.out, "  left      %s: a newer one than the original is there\n", app.Plain(path))
+		fmt.Fprintf(c.out, "  left      %s: a newer one than the original is there\n", words.Plain(path))
+	}
+	for _, path := range done.Left {
+		fmt.Fprintf(c.out, "  left      %s: no cure has put it there\n", words.Plain(path))
 	}
 	return nil
+}
+
+// tellUndo says what an undo is about: the first of the files is the one that stays.
+func tellUndo(w io.Writer, root string, files []string) {
+	fmt.Fprintf(w, "In %s\n", words.Plain(root))
+	for _, path := range files[min(1, len(files)):] {
+		if rel, err := filepath.Rel(root, path); err == nil {
+			path = rel
+		}
+		fmt.Fprintf(w, "  restore   %s, unless a newer one is there\n", words.Plain(path))
+	}
 }
 
 // unused: the server does not run, and nobody else has one of the files loaded.
@@ -197,7 +234,7 @@ func (h home) unused(ctx context.Context, dir string, files []string) error {
 	if len(files) == 0 {
 		return nil
 	}
-	users, err := supervisor.UsersOf(files)
+	users, err := process.UsersOf(files)
 	if err != nil {
 		return err
 	}

@@ -47,3 +47,37 @@ func TestAnEnvironmentWithoutTwoRuntimesHasNothingToCureAndNothingToUndo(t *test
 	require.Contains(t, told, "was not changed by Vivarium")
 	require.NoDirExists(t, filepath.Join(root, ".vivarium-openmp"), "nothing is left in it")
 }
+
+func TestACureAsksBeforeItRemovesWhatAnEarlierOneLeft(t *testing.T) {
+	_, dir := atHome(t)
+	left := filepath.Join(withPython(t, dir), ".vivarium-openmp")
+	require.NoError(t, os.Mkdir(left, 0o700))
+	write(t, filepath.Join(left, "lock"), "")
+	out, told, code := do(t, "doctor", "--fix", ".")
+	require.Equal(t, codeUsage, code, told)
+	require.Contains(t, out, "This would be done:\n  remove "+left)
+	require.Contains(t, told, "say --yes")
+	out, _, code = do(t, "doctor", "--fix", "--dry-run", ".")
+	require.Zero(t, code)
+	require.Contains(t, out, "remove "+left)
+	require.FileExists(t, filepath.Join(left, "lock"))
+	_, told, code = do(t, "doctor", "--fix", "--yes", ".")
+	require.Zero(t, code, told)
+	require.NoDirExists(t, left)
+}
+
+func TestACureNeverFollowsALinkOutOfTheEnvironment(t *testing.T) {
+	_, dir := atHome(t)
+	root := withPython(t, dir)
+	victim := filepath.Join(dir, "victim")
+	write(t, filepath.Join(victim, "precious"), "mine")
+	require.NoError(t, os.Symlink(victim, filepath.Join(root, ".vivarium-openmp")))
+	for _, args := range [][]string{{"--fix"}, {"--fix", "--yes"}, {"--fix", "--dry-run"}, {"--undo", "--yes"}} {
+		_, told, code := do(t, append([]string{"doctor", "."}, args...)...)
+		require.Equal(t, codeFailed, code, "%q", args)
+		require.Contains(t, told, "nothing was changed: "+filepath.Join(root, ".vivarium-openmp")+" is not a folder", "%q", args)
+		files, err := os.ReadDir(victim)
+		require.NoError(t, err)
+		require.Len(t, files, 1, "%q", args)
+	}
+}

@@ -6,7 +6,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/setup"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -25,12 +26,12 @@ func envCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, plan, err := app.Planned(dir, true)
+			_, plan, err := setup.Planned(dir, true)
 			if err != nil {
 				return err
 			}
 			for _, w := range plan.Warnings {
-				fmt.Fprintln(c.err, "vivarium: "+app.Plain(w))
+				fmt.Fprintln(c.err, "vivarium: "+words.Plain(w))
 			}
 			if asJSON {
 				return printJSON(c.out, plan.Applied)

@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -61,19 +61,16 @@ func (q *question) answer(in io.Reader) (v crash.Verdict, about string, err erro
 	}
 	e := crash.Evidence{OS: systemOf(w.tail)}
 	if w.report != nil {
-		e, about = w.report.Evidence(q.pid), aboutReport(w.report)
+		e, about = crash.OfReport(w.report, q.pid), aboutReport(w.report)
 		if !e.Known && w.report.Jetsam != nil && q.signal == "" && !q.hasExit {
 			return notAmong(w.report.Jetsam, q.pid), about, nil
 		}
 	}
-	e.Tail, e.Uptime = w.tail, cmp.Or(e.Uptime, time.Minute)
+	e.Foreign, e.Tail, e.Uptime = true, w.tail, cmp.Or(e.Uptime, time.Minute)
 	if err := q.status(&e); err != nil {
 		return v, "", err
 	}
-	if e.Known {
-		return crash.Judge(e), about, nil
-	}
-	return judgeOutput(e), about, nil
+	return crash.Judge(e), about, nil
 }
 
 // status is the end as it was given: it counts more than what a report says.
@@ -87,13 +84,6 @@ func (q *question) status(e *crash.Evidence) error {
 		e.Known, e.Code, e.Signal = true, 0, name
 	case q.hasExit:
 		e.Known, e.Code, e.Signal = true, q.exit, ""
-		// What Python's subprocess makes of a signal, and what a shell makes of it.
-		for _, n := range []int{-q.exit, q.exit - 128} {
-			if name := unix.SignalName(unix.Signal(n)); n > 0 && name != "" {
-				e.Code, e.Signal = 0, name
-				break
-			}
-		}
 	}
 	return nil
 }
@@ -154,36 +144,6 @@ func notAmong(j *crash.Jetsam, pid int) crash.Verdict {
 	return v
 }
 
-// endings are the ways in which servers end, with what Python's faulthandler says of them. An abort comes first if the output has a library's
-// word for it, and last if it has only the handler's, which is the same for all faults but the name.
-var endings = []struct {
-	code   int
-	signal string
-	fault  string
-}{
-	{code: 1}, {code: 3}, {signal: "SIGABRT"},
-	{signal: "SIGSEGV", fault: "Fatal Python error: Segmentation fault"}, {signal: "SIGBUS", fault: "Fatal Python error: Bus error"},
-	{signal: "SIGILL", fault: "Fatal Python error: Illegal instruction"}, {signal: "SIGFPE", fault: "Fatal Python error: Floating"},
-	{signal: "SIGABRT", fault: "Fatal Python error"},
-}
-
-// bare are the kinds that say no more than the signal itself, which here is an assumption.
-var bare = []crash.Kind{crash.KindSegfault, crash.KindBusError, crash.KindIllegal, crash.KindArithmetic, crash.KindAbort, crash.KindStack}
-
-// judgeOutput judges by the output alone: of the ways in which servers end, the first one that a line of the output bears out.
-func judgeOutput(e crash.Evidence) crash.Verdict {
-	e.Known = true
-	for _, end := range endings {
-		e.Code, e.Signal = end.code, end.signal
-		v := crash.Judge(e)
-		certain := end.signal == "" || !slices.Contains(bare, v.Kind) || end.fault != "" && strings.Contains(v.Line, end.fault)
-		if v.Line != "" && v.Kind != crash.KindExitCode && certain {
-			return v
-		}
-	}
-	return crash.Verdict{Kind: crash.KindUnknown, Summary: "what is there does not say why it ended", Remedy: "Say how it ended with --exit or --signal."}
-}
-
 // systemOf is the system that an output comes from, by the paths in it; "" if they do not tell: then it is taken for this one.
 func systemOf(tail []string) string {
 	signs := []struct {
@@ -226,7 +186,7 @@ func printVerdict(w io.Writer, v crash.Verdict, about string, asJSON bool) error
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s (%s)\n", v.Summary, v.Kind)
-	for _, row := range [][2]string{{"remedy", v.Remedy}, {"line", v.Line}, {"report", app.Plain(about)}} {
+	for _, row := range [][2]string{{"remedy", v.Remedy}, {"line", v.Line}, {"report", words.Plain(about)}} {
 		if row[1] != "" {
 			fmt.Fprintf(&b, "  %-6s  %s\n", row[0], row[1])
 		}

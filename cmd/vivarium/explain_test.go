@@ -18,7 +18,7 @@ var sources, _ = os.Getwd()
 // aReport is one of those that the reader is tested with.
 func aReport(t *testing.T, name string) string {
 	t.Helper()
-	return filepath.Join(sources, "../../supervisor/crash/testdata/reports", name)
+	return filepath.Join(sources, "../../supervisor/crash/report/testdata", name)
 }
 
 func contents(t *testing.T, path string) string {

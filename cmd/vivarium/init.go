@@ -8,7 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/setup"
+	"github.com/vivarium-app/vivarium/app/words"
 )
 
 type initOptions struct {
@@ -42,7 +43,7 @@ func initCommand(c console) *cobra.Command {
 }
 
 func setUp(c console, dir string, o initOptions) error {
-	found, err := app.Inspect(dir)
+	found, err := setup.Inspect(dir)
 	if err != nil {
 		return err
 	}
@@ -61,7 +62,7 @@ func setUp(c console, dir string, o initOptions) error {
 		return nil
 	}
 	if found.Command == nil && !found.Configured {
-		return &codeError{codeUsage, app.ErrNoServer}
+		return &codeError{codeUsage, setup.ErrNoServer}
 	}
 	write, err := agree(c, found, o.force)
 	if err != nil {
@@ -76,8 +77,8 @@ func setUp(c console, dir string, o initOptions) error {
 }
 
 // agree asks what has to be asked. Without a terminal only --force is a Yes.
-func agree(c console, f app.Found, force bool) (app.WriteOptions, error) {
-	w := app.WriteOptions{Force: force, Environment: force}
+func agree(c console, f setup.Found, force bool) (setup.WriteOptions, error) {
+	w := setup.WriteOptions{Force: force, Environment: force}
 	if force {
 		return w, nil
 	}
@@ -85,7 +86,7 @@ func agree(c console, f app.Found, force bool) (app.WriteOptions, error) {
 	in := bufio.NewReader(c.in)
 	if f.Start && !f.StartOurs {
 		if !asks {
-			return w, &codeError{codeUsage, &app.StartExistsError{Path: f.Dir + "/start"}}
+			return w, &codeError{codeUsage, &setup.StartExistsError{Path: f.Dir + "/start"}}
 		}
 		if !yes(c, in, "Replace ./start? The present one is kept as start.before-vivarium.") {
 			return w, &codeError{codeFailed, errors.New("nothing was written")}
@@ -93,7 +94,7 @@ func agree(c console, f app.Found, force bool) (app.WriteOptions, error) {
 		w.Force = true
 	}
 	if asks && len(f.Environment) > 0 && !f.Configured {
-		w.Environment = yes(c, in, fmt.Sprintf("Take over %s into [environment]?", app.Count(len(f.Environment), "export line", "export lines")))
+		w.Environment = yes(c, in, fmt.Sprintf("Take over %s into [environment]?", words.Count(len(f.Environment), "export line", "export lines")))
 	}
 	return w, nil
 }
@@ -105,7 +106,7 @@ func yes(c console, in *bufio.Reader, question string) bool {
 	return err == nil && (answer == "y" || answer == "yes")
 }
 
-func tellWritten(c console, f app.Found, done app.Written) {
+func tellWritten(c console, f setup.Found, done setup.Written) {
 	if f.Configured {
 		fmt.Fprintln(c.out, "vivarium.toml is there already and was kept")
 	}

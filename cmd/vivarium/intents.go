@@ -12,20 +12,22 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // intent is what a person can want of a backend that some Vivarium program keeps.
 type intent struct {
 	word, short, told string
-	ask               func(*app.Client, context.Context) (app.Row, error)
+	ask               func(*control.Client, context.Context) (control.Row, error)
 }
 
 var (
-	startIntent   = intent{"start", "Start a backend that a Vivarium program keeps", "starting", (*app.Client).Start}
-	restartIntent = intent{"restart", "Stop a backend and start it anew", "restarting", (*app.Client).Restart}
+	startIntent   = intent{"start", "Start a backend that a Vivarium program keeps", "starting", (*control.Client).Start}
+	restartIntent = intent{"restart", "Stop a backend and start it anew", "restarting", (*control.Client).Restart}
 )
 
 // answerTime is how long a holder may take to hear a wish.
@@ -69,12 +71,12 @@ func (h home) each(dirs []string, do func(dir string) error) error {
 func (h home) ask(ctx context.Context, c console, dir string, i intent, asJSON bool) error {
 	ctx, cancel := context.WithTimeout(ctx, answerTime)
 	defer cancel()
-	client, err := app.Dial(ctx, h.folder(dir))
+	client, err := control.Dial(ctx, h.folder(dir))
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	if _, err := supervisor.LoadConfig(dir); err != nil { // said here and now, not in the holder's own words later
+	if _, err := config.Load(dir); err != nil { // said here and now, not in the holder's own words later
 		return err
 	}
 	row, err := i.ask(client, ctx)
@@ -84,7 +86,7 @@ func (h home) ask(ctx context.Context, c console, dir string, i intent, asJSON b
 	if asJSON {
 		return printJSON(c.out, row)
 	}
-	_, err = fmt.Fprintf(c.out, "%s: %s\n", app.Plain(row.Backend), i.told)
+	_, err = fmt.Fprintf(c.out, "%s: %s\n", words.Plain(row.Backend), i.told)
 	return err
 }
 
@@ -129,7 +131,7 @@ type stopper struct {
 
 // ladderOf is how the backend's configuration wants it stopped; a broken one says nothing.
 func ladderOf(dir string) keeper.Ladder {
-	c, err := supervisor.LoadConfig(dir)
+	c, err := config.Load(dir)
 	if err != nil {
 		return defaultLadder
 	}
@@ -147,7 +149,7 @@ func (s stopper) everything(ctx context.Context) error {
 	names, ladders := map[string]string{}, map[string]keeper.Ladder{}
 	listed, err := s.registered()
 	if err != nil {
-		fmt.Fprintln(s.err, "vivarium: "+app.Plain(err.Error())) // the keepers are found all the same
+		fmt.Fprintln(s.err, "vivarium: "+words.Plain(err.Error())) // the keepers are found all the same
 	}
 	for _, dir := range listed {
 		names[s.folder(dir)], ladders[s.folder(dir)] = nameOf(dir), ladderOf(dir)
@@ -170,7 +172,7 @@ func (s stopper) everything(ctx context.Context) error {
 // stop asks the holder, or stops what runs without one. name may be "".
 func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder) error {
 	for {
-		client, err := app.Dial(ctx, folder)
+		client, err := control.Dial(ctx, folder)
 		if err == nil {
 			left, err := s.ask(ctx, client, name)
 			client.Close()
@@ -179,11 +181,11 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 			}
 			continue // the holder ended before the backend did: what is left is ours to end
 		}
-		if !errors.Is(err, app.ErrNotHeld) {
+		if !errors.Is(err, control.ErrNotHeld) {
 			return fmt.Errorf("stopping %s: %w", orFolder(name, folder), err)
 		}
-		stopped, err := app.EndUnwatched(ctx, folder, l)
-		var held *app.HeldError
+		stopped, err := control.EndUnwatched(ctx, folder, l)
+		var held *control.HeldError
 		if errors.As(err, &held) {
 			select { // its holder is on its way in or out
 			case <-ctx.Done():
@@ -211,35 +213,35 @@ func (s stopper) tell(name string, stopped bool) error {
 		if name == "" && !stopped {
 			return nil
 		}
-		return printJSON(s.out, map[string]any{"v": app.RowVersion, "backend": name, "state": "stopped", "stopped": stopped})
+		return printJSON(s.out, map[string]any{"v": control.RowVersion, "backend": name, "state": "stopped", "stopped": stopped})
 	}
 	switch {
 	case stopped:
-		fmt.Fprintf(s.out, "%s: stopped\n", app.Plain(orFolder(name, "its state folder")))
+		fmt.Fprintf(s.out, "%s: stopped\n", words.Plain(orFolder(name, "its state folder")))
 	case name != "":
-		fmt.Fprintf(s.out, "%s: is not running\n", app.Plain(name))
+		fmt.Fprintf(s.out, "%s: is not running\n", words.Plain(name))
 	}
 	return nil
 }
 
 // ask tells the holder to stop, and waits for the news of it. left: the holder is gone before it was done.
-func (s stopper) ask(ctx context.Context, client *app.Client, name string) (left bool, err error) {
+func (s stopper) ask(ctx context.Context, client *control.Client, name string) (left bool, err error) {
 	row, news, err := client.Follow(ctx)
 	if err != nil {
-		return errors.Is(err, app.ErrHolderGone), err
+		return errors.Is(err, control.ErrHolderGone), err
 	}
 	if name == "" {
 		name = row.Backend
 	}
 	ran := row.State != supervisor.Stopped.String()
 	if _, err := client.Stop(ctx); err != nil {
-		return errors.Is(err, app.ErrHolderGone), err
+		return errors.Is(err, control.ErrHolderGone), err
 	}
 	if !s.wait && s.asJSON {
 		return false, printJSON(s.out, row)
 	}
 	if !s.wait {
-		fmt.Fprintf(s.out, "%s: stopping\n", app.Plain(name))
+		fmt.Fprintf(s.out, "%s: stopping\n", words.Plain(name))
 		return false, nil
 	}
 	if !ran && !row.Want {
@@ -249,7 +251,7 @@ func (s stopper) ask(ctx context.Context, client *app.Client, name string) (left
 		select {
 		case r, more := <-news:
 			if !more {
-				return true, app.ErrHolderGone
+				return true, control.ErrHolderGone
 			}
 			if r.State == supervisor.Stopped.String() && (r.Event != "" || !r.Want) {
 				return false, s.tell(name, ran)

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/login"
 )
 
 func loginCommand(c console) *cobra.Command {
@@ -40,7 +41,7 @@ func loginCommand(c console) *cobra.Command {
 	return cmd
 }
 
-func printLogin(c console, l app.Login, asJSON bool) error {
+func printLogin(c console, l login.Item, asJSON bool) error {
 	st, err := l.Status()
 	if err != nil {
 		return err

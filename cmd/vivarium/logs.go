@@ -15,9 +15,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/terminal"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 func logsCommand(c console) *cobra.Command {
@@ -53,7 +53,7 @@ func logsCommand(c console) *cobra.Command {
 
 func showLogs(ctx context.Context, c console, dirs []string, lines int, follow bool) error {
 	for i, dir := range dirs {
-		config, err := supervisor.LoadConfig(dir)
+		config, err := config.Load(dir)
 		if err != nil {
 			return err
 		}
@@ -61,7 +61,7 @@ func showLogs(ctx context.Context, c console, dirs []string, lines int, follow b
 			if i > 0 {
 				fmt.Fprintln(c.out)
 			}
-			fmt.Fprintf(c.out, "==> %s <==\n", app.Plain(config.Name))
+			fmt.Fprintf(c.out, "==> %s <==\n", words.Plain(config.Name))
 		}
 		path := config.Log.File
 		if follow {
@@ -72,7 +72,7 @@ func showLogs(ctx context.Context, c console, dirs []string, lines int, follow b
 			return err
 		}
 		if text == nil {
-			fmt.Fprintf(c.err, "vivarium: %s has no log yet: %s\n", app.Plain(config.Name), path)
+			fmt.Fprintf(c.err, "vivarium: %s has no log yet: %s\n", words.Plain(config.Name), path)
 		}
 		if _, err := c.out.Write(text); err != nil {
 			return err

@@ -10,11 +10,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/app/terminal"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // The exit codes.
@@ -63,7 +67,7 @@ func execute(c console, args []string) int {
 		return codeWell
 	}
 	code := codeOf(err)
-	if text := app.Plain(err.Error()); text != "" {
+	if text := words.Plain(err.Error()); text != "" {
 		fmt.Fprintln(c.err, "vivarium: "+text)
 	}
 	if hint := hintFor(err); hint != "" {
@@ -74,8 +78,8 @@ func execute(c console, args []string) int {
 
 func codeOf(err error) int {
 	var coded *codeError
-	var config *supervisor.ConfigError
-	var python *supervisor.PythonError
+	var config *config.Error
+	var python *python.Error
 	var ended *terminal.EndError
 	switch {
 	case errors.As(err, &coded):
@@ -84,7 +88,7 @@ func codeOf(err error) int {
 		return codeUsage
 	case errors.As(err, &ended) && ended.Verdict.Kind == crash.KindConfig:
 		return codeUsage
-	case errors.Is(err, app.ErrNotHeld):
+	case errors.Is(err, control.ErrNotHeld):
 		return codeNotRunning
 	}
 	return codeFailed
@@ -93,18 +97,18 @@ func codeOf(err error) int {
 // hintFor is what a person can do about an error, where the error does not say so itself.
 func hintFor(err error) string {
 	var ended *terminal.EndError
-	var missing *app.MissingError
-	var start *app.StartExistsError
+	var missing *desktop.MissingError
+	var start *setup.StartExistsError
 	switch {
 	case errors.As(err, &ended):
-		return app.Plain(ended.Verdict.Remedy)
+		return words.Plain(ended.Verdict.Remedy)
 	case errors.As(err, &missing):
 		return "Build all programs with “make build”, or install Vivarium anew."
 	case errors.As(err, &start):
 		return "It would be kept as start.before-vivarium: say --force."
-	case errors.Is(err, app.ErrNoServer):
+	case errors.Is(err, setup.ErrNoServer):
 		return "Say which app to start with --app module:name, or write a vivarium.toml with a command of your own."
-	case errors.Is(err, app.ErrNotHeld):
+	case errors.Is(err, control.ErrNotHeld):
 		return "Start the app with “vivarium”, or the backend in this terminal with “vivarium run”."
 	}
 	return ""

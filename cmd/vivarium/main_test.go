@@ -14,7 +14,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 // programs is where TestMain built the programs.
@@ -276,7 +278,7 @@ func TestInitWritesAndAsksAndNeverOverwrites(t *testing.T) {
 	out, told, code = do(t, "init", "--force")
 	require.Zero(t, code, told)
 	require.Contains(t, out, "start.before-vivarium")
-	c, err := supervisor.LoadConfig(dir)
+	c, err := config.Load(dir)
 	require.NoError(t, err)
 	require.Equal(t, 8123, c.Port)
 	require.Equal(t, "large", c.Environment["MODEL"])
@@ -289,12 +291,12 @@ func TestLoginIsSwitchedForTheProgramBesideThisOne(t *testing.T) {
 	atHome(t)
 	_, told, code := do(t, "login", "status")
 	require.Equal(t, codeFailed, code)
-	require.Contains(t, told, app.MenubarProgram)
+	require.Contains(t, told, desktop.MenubarProgram)
 }
 
 func TestAnErrorKeepsItsCodeHoweverItIsWrapped(t *testing.T) {
 	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", usage("y"))))
-	require.Equal(t, codeNotRunning, codeOf(fmt.Errorf("x: %w", app.ErrNotHeld)))
-	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", &supervisor.ConfigError{})))
+	require.Equal(t, codeNotRunning, codeOf(fmt.Errorf("x: %w", control.ErrNotHeld)))
+	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", &config.Error{})))
 	require.Equal(t, codeFailed, codeOf(errors.New("x")))
 }

@@ -10,11 +10,13 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/app/page"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // pageCommand makes pages for the other programs, which do not carry what it takes, and prints where they are.
@@ -47,12 +49,12 @@ func pageCommand(c console) *cobra.Command {
 // pageWords are how pages say figures: as the menu does.
 func pageWords() page.Words {
 	home, _ := os.UserHomeDir() // unknown: paths are written out
-	return page.Words{Duration: app.Duration, Size: app.Size, Home: home}
+	return page.Words{Duration: words.Duration, Size: words.Size, Home: home}
 }
 
 // writeReport writes the page about the death whose record is in that file beside it.
-func writeReport(record string) (string, error) {
-	r, err := supervisor.ReadRecord(record)
+func writeReport(rec string) (string, error) {
+	r, err := record.Read(rec)
 	if err != nil {
 		return "", err
 	}
@@ -68,7 +70,7 @@ func writeReport(record string) (string, error) {
 const doctorPage = "doctor.html"
 
 func (h home) writeDoctor(ctx context.Context, dir string) (string, error) {
-	x, err := app.Diagnose(ctx, h.state, dir, nil)
+	x, err := doctor.Diagnose(ctx, h.state, dir, nil)
 	if err != nil {
 		return "", err
 	}
@@ -76,15 +78,15 @@ func (h home) writeDoctor(ctx context.Context, dir string) (string, error) {
 	if err := pageWords().Doctor(&b, doctorOf(x, time.Now())); err != nil {
 		return "", err
 	}
-	folder := supervisor.BackendFolder(h.state, dir)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	folder := keeper.BackendFolder(h.state, dir)
+	if err := keeper.MakeFolder(folder); err != nil {
 		return "", fmt.Errorf("writing the doctor's page: %w", err)
 	}
 	path := filepath.Join(folder, doctorPage)
 	return path, replaceFile(path, b.Bytes())
 }
 
-func doctorOf(x app.Examination, now time.Time) page.Doctor {
+func doctorOf(x doctor.Examination, now time.Time) page.Doctor {
 	d := page.Doctor{Backend: x.Backend, Dir: x.Dir, At: now, Prediction: x.Prediction.Summary, Version: keeper.Version}
 	d.Copies = page.Copies{Runtimes: x.Environment.Runtimes, Loaded: x.Loaded}
 	if x.Prediction.Outcome == openmp.Aborts {
@@ -98,13 +100,7 @@ func doctorOf(x app.Examination, now time.Time) page.Doctor {
 
 // replaceFile puts the whole file in place at once: somebody may be reading the one before.
 func replaceFile(path string, text []byte) error {
-	temp := path + ".new"
-	err := os.WriteFile(temp, text, 0o600)
-	if err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		_ = os.Remove(temp)
+	if err := safefile.Replace(path, text); err != nil {
 		return fmt.Errorf("writing a page: %w", err)
 	}
 	return nil

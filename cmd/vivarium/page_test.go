@@ -11,17 +11,18 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // recorded is a death on record, in a file.
-func recorded(t *testing.T, change func(*supervisor.Record)) supervisor.Record {
+func recorded(t *testing.T, change func(*record.Record)) record.Record {
 	t.Helper()
-	r := supervisor.Record{
-		Death: supervisor.Death{
+	r := record.Record{
+		Death: record.Death{
 			Run: "r1", At: time.Date(2026, 3, 14, 13, 42, 30, 0, time.UTC), Uptime: 90 * time.Minute, Signal: "SIGABRT",
 			Verdict: crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes in one process", Remedy: "Make one of them."},
 		},
@@ -34,7 +35,7 @@ func recorded(t *testing.T, change func(*supervisor.Record)) supervisor.Record {
 	return r
 }
 
-func encoded(t *testing.T, r supervisor.Record) string {
+func encoded(t *testing.T, r record.Record) string {
 	t.Helper()
 	text, err := json.Marshal(r)
 	require.NoError(t, err)
@@ -71,7 +72,7 @@ func TestTheReportIsWrittenBesideItsRecordForItsOwnerAlone(t *testing.T) {
 func TestTheHomeFolderIsNotInAReport(t *testing.T) {
 	atHome(t)
 	t.Setenv("HOME", "/home/ada")
-	r := recorded(t, func(r *supervisor.Record) { r.Tail = []string{"/home/ada/backend/main.py", "/home/adam/x"} })
+	r := recorded(t, func(r *record.Record) { r.Tail = []string{"/home/ada/backend/main.py", "/home/adam/x"} })
 	_, err := writeReport(r.File)
 	require.NoError(t, err)
 	text, err := os.ReadFile(r.Page())
@@ -105,7 +106,7 @@ func TestTheDoctorsPageIsWrittenWhereTheStateIs(t *testing.T) {
 	write(t, filepath.Join(dir, "vivarium.toml"), "name = \"brain\"\ncommand = [\"/bin/sleep\", \"1\"]\nport = 0\n")
 	out, told, code := do(t, "page", "--doctor", dir)
 	require.Zero(t, code, told)
-	path := filepath.Join(supervisor.BackendFolder(home, dir), "doctor.html")
+	path := filepath.Join(keeper.BackendFolder(home, dir), "doctor.html")
 	require.Equal(t, path+"\n", out)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -117,7 +118,7 @@ func TestTheDoctorsPageIsWrittenWhereTheStateIs(t *testing.T) {
 }
 
 func TestADoctorsPageMarksWhatWouldMeet(t *testing.T) {
-	x := app.Examination{Backend: "brain", Checks: []app.Check{{Code: "VIV001", State: app.Pass, Text: "a"}, {Code: "VIV014", State: app.Fail, Text: "b", Remedy: "do c"}}}
+	x := doctor.Examination{Backend: "brain", Checks: []doctor.Check{{Code: "VIV001", State: doctor.Pass, Text: "a"}, {Code: "VIV014", State: doctor.Fail, Text: "b", Remedy: "do c"}}}
 	d := doctorOf(x, time.Now())
 	require.Equal(t, "fail", d.Checks[1].State)
 	require.Empty(t, d.Copies.Together)

@@ -20,8 +20,10 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // server is a backend of Python's standard library: it answers with its PID, and can be told to die.
@@ -100,7 +102,7 @@ type follower struct {
 	out  io.ReadCloser
 
 	mu   sync.Mutex
-	rows []app.Row
+	rows []control.Row
 }
 
 func (r *rig) run(args ...string) *follower {
@@ -119,7 +121,7 @@ func (r *rig) runBy(cmd *exec.Cmd) *follower {
 	f.out = out
 	go func() {
 		for s := bufio.NewScanner(out); s.Scan(); {
-			var row app.Row
+			var row control.Row
 			if json.Unmarshal(s.Bytes(), &row) == nil {
 				f.mu.Lock()
 				f.rows = append(f.rows, row)
@@ -137,9 +139,9 @@ func (r *rig) runBy(cmd *exec.Cmd) *follower {
 }
 
 // row waits for the nth row of an event, counted from 1.
-func (f *follower) row(event supervisor.What, n int) app.Row {
+func (f *follower) row(event supervisor.What, n int) control.Row {
 	f.t.Helper()
-	var found app.Row
+	var found control.Row
 	eventually(f.t, fmt.Sprintf("%s, %d times", event, n), func() bool {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -282,7 +284,7 @@ func TestARunThatOutlivedItsAppIsFoundShownAndStopped(t *testing.T) {
 	eventually(t, "the port is free", r.free)
 	_, code = r.do("status")
 	require.Equal(t, codeNotRunning, code)
-	want, err := supervisor.Remember(supervisor.BackendFolder(r.home, r.dir), time.Now())
+	want, err := record.Remember(keeper.BackendFolder(r.home, r.dir), time.Now())
 	require.NoError(t, err)
 	require.False(t, want.Want, "the next app leaves it stopped")
 }
@@ -379,7 +381,7 @@ func TestTheDemoRunsFromTheCommandLine(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
 	s := bufio.NewScanner(out)
-	var row app.Row
+	var row control.Row
 	for row.Event != supervisor.EventHealthy && s.Scan() {
 		require.NoError(t, json.Unmarshal(s.Bytes(), &row))
 		require.NotEqual(t, supervisor.EventGaveUp, row.Event, "%+v", row)

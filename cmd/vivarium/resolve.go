@@ -11,25 +11,30 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // home is this person's Vivarium: the state folder, and the backends in it.
 type home struct{ state string }
 
 func openHome() (home, error) {
-	state, err := supervisor.StateFolder()
+	state, err := keeper.StateFolder()
 	if err != nil {
 		return home{}, &codeError{codeUsage, err}
 	}
 	if state, err = filepath.Abs(state); err != nil {
 		return home{}, fmt.Errorf("finding the state folder: %w", err)
 	}
+	if err := keeper.CheckState(state); err != nil {
+		return home{}, &codeError{codeFailed, err}
+	}
 	return home{state}, nil
 }
 
 // folder is where a directory's backend keeps its state.
-func (h home) folder(dir string) string { return supervisor.BackendFolder(h.state, dir) }
+func (h home) folder(dir string) string { return keeper.BackendFolder(h.state, dir) }
 
 // registered are the folders of the app's list.
 func (h home) registered() ([]string, error) {
@@ -46,7 +51,7 @@ func (h home) kept(ctx context.Context) []string {
 	var dirs []string
 	for _, s := range sockets {
 		one, cancel := context.WithTimeout(ctx, 2*time.Second)
-		if c, err := app.Dial(one, filepath.Dir(s)); err == nil {
+		if c, err := control.Dial(one, filepath.Dir(s)); err == nil {
 			if row, err := c.Status(one); err == nil && row.Dir != "" {
 				dirs = append(dirs, row.Dir)
 			}
@@ -107,7 +112,7 @@ func around(listed []string) (string, bool) {
 		return "", false
 	}
 	for {
-		if _, err := os.Stat(filepath.Join(dir, supervisor.ConfigName)); err == nil || slices.Contains(listed, dir) {
+		if _, err := os.Stat(filepath.Join(dir, config.FileName)); err == nil || slices.Contains(listed, dir) {
 			return dir, true
 		}
 		up := filepath.Dir(dir)
@@ -177,7 +182,7 @@ func reason(err error) error {
 
 // nameOf is a backend's name, also where its configuration is broken.
 func nameOf(dir string) string {
-	c, err := supervisor.LoadConfig(dir)
+	c, err := config.Load(dir)
 	if err != nil || c.Name == "" {
 		return filepath.Base(dir)
 	}

@@ -16,10 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/terminal"
 	"github.com/vivarium-app/vivarium/assets"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 func runCommand(c console) *cobra.Command {
@@ -66,11 +66,11 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	config, err := supervisor.LoadConfig(dir)
+	config, err := config.Load(dir)
 	if err != nil {
 		return err
 	}
-	exe, err := app.Program(app.KeeperProgram)
+	exe, err := desktop.Program(desktop.KeeperProgram)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func menubar(c console) error {
 
 // menubarProgram is the program to become, or why there is none.
 func menubarProgram() (exe, why string) {
-	exe, err := app.Program(app.MenubarProgram)
+	exe, err := desktop.Program(desktop.MenubarProgram)
 	if err != nil {
 		return "", "the menu-bar program is not installed"
 	}

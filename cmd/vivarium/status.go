@@ -11,7 +11,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -69,16 +72,16 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 }
 
 // look asks the backend's holder, or looks itself. A broken configuration is part of the answer.
-func (h home) look(ctx context.Context, dir string) (app.Row, error) {
+func (h home) look(ctx context.Context, dir string) (control.Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	config, err := supervisor.LoadConfig(dir)
-	var broken *supervisor.ConfigError
+	cfg, err := config.Load(dir)
+	var broken *config.Error
 	if err != nil && !errors.As(err, &broken) {
-		return app.Row{}, err
+		return control.Row{}, err
 	}
-	config.Dir = dir
-	row, err := app.Look(ctx, h.state, config)
+	cfg.Dir = dir
+	row, err := control.Look(ctx, h.state, cfg)
 	if broken != nil && row.Problem == "" {
 		row.Problem, row.ConfigFile = broken.Error(), broken.File
 	}
@@ -89,7 +92,7 @@ func (h home) look(ctx context.Context, dir string) (app.Row, error) {
 }
 
 // running: there is a process, or there will be one in a moment without anybody's doing.
-func running(r app.Row) bool {
+func running(r control.Row) bool {
 	switch r.State {
 	case supervisor.Starting.String(), supervisor.Healthy.String(), supervisor.Unhealthy.String(), supervisor.Restarting.String(), supervisor.Stopping.String():
 		return true
@@ -97,49 +100,49 @@ func running(r app.Row) bool {
 	return false
 }
 
-func printStatus(w io.Writer, r app.Row, colour bool) error {
+func printStatus(w io.Writer, r control.Row, colour bool) error {
 	now := time.Now()
 	s := r.Snapshot()
 	s.HeldBy = 0 // who keeps it has a line of its own here
-	line := app.StatusLine(s, now)
+	line := words.StatusLine(s, now)
 	if colour {
 		line = statusColour(s) + line + "\x1b[0m"
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s\n", app.Plain(r.Backend), line)
+	fmt.Fprintf(&b, "%s: %s\n", words.Plain(r.Backend), line)
 	detail := func(name, text string) {
-		if text = app.Plain(text); text != "" {
+		if text = words.Plain(text); text != "" {
 			fmt.Fprintf(&b, "  %-9s %s\n", name, text)
 		}
 	}
 	if r.PID != 0 {
 		up := ""
 		if !r.Started.IsZero() {
-			up = ", up " + app.Duration(now.Sub(r.Started))
+			up = ", up " + words.Duration(now.Sub(r.Started))
 		}
 		if u := r.Usage; u != nil && u.RSS > 0 {
-			up += fmt.Sprintf(", %s, %s CPU", app.Size(u.RSS), app.Percent(u.CPU))
+			up += fmt.Sprintf(", %s, %s CPU", words.Size(u.RSS), words.Percent(u.CPU))
 		}
 		detail("process", fmt.Sprint(r.PID)+up)
 	}
 	detail("address", r.URL)
 	if last := s.Last; last.Kind != "" && last.Kind != crash.KindConfig { // which has a line of its own, as long as it lasts
-		detail("last end", last.Summary+" ("+app.Clock(s.LastAt, now)+")")
+		detail("last end", last.Summary+" ("+words.Clock(s.LastAt, now)+")")
 		detail("remedy", last.Remedy)
 	}
 	detail("report", s.LastReport)
 	if r.Crashes > 0 {
 		detail("crashes", fmt.Sprintf("%d in a row", r.Crashes))
 	}
-	detail("today", app.TallyLine(s.Tally, now))
-	if text, ok := strings.CutPrefix(app.OpenMPText(r.OpenMP), "OpenMP: "); ok {
+	detail("today", words.TallyLine(s.Tally, now))
+	if text, ok := strings.CutPrefix(words.OpenMPText(r.OpenMP), "OpenMP: "); ok {
 		detail("openmp", text)
 	}
 	if len(r.Missing) > 0 {
 		detail("missing", strings.Join(r.Missing, ", ")+" did not arrive in Python")
 	}
 	if r.Semaphores > 0 {
-		detail("left", app.Count(r.Semaphores, "named semaphore", "named semaphores")+" behind by ended runs")
+		detail("left", words.Count(r.Semaphores, "named semaphore", "named semaphores")+" behind by ended runs")
 	}
 	if r.Changed && r.Problem == "" {
 		detail("config", "changed since the start: restart to apply")

@@ -1,16 +1,20 @@
 package crash
 
 import (
+	"cmp"
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash/traceback"
 )
 
 // The rules that know a cause by what Python and the servers print.
 
 var (
-	inUse     = regexp.MustCompile(`(?i)\[errno (?:48|98)\].*address already in use`)
-	boundPort = regexp.MustCompile(`\('[^']*', (\d+)[,)]|[Pp]ort (\d+) is in use`)
+	inUse     = regexp.MustCompile(`(?i)\[errno (?:48|98)\].*address already in use|Address already in use \(os error (?:48|98)\)|listen tcp \S+: bind: address already in use`)
+	portBusy  = regexp.MustCompile(`^(?:Error: |OSError: )?(?:Cannot find empty port in range: \d+-\d+|Port \d+ is (?:not available|already in use|in use)\b)`)
+	boundPort = regexp.MustCompile(`\('[^']*', (\d+)[,)]|[Pp]ort (\d+) is |range: (\d+)-|listen tcp \S*:(\d+): |\b\d{1,3}(?:\.\d{1,3}){3}:(\d+)\b`)
 )
 
 // portTaken: the server itself says that it cannot listen, in the last lines or as the exception that ended it.
@@ -18,21 +22,23 @@ func portTaken(s *scene) (Verdict, bool) {
 	if !s.failed() {
 		return Verdict{}, false
 	}
-	deciding := s.fatal()
-	if _, e := s.startup(); e >= 0 {
-		deciding = e
-	}
 	const near = 15
 	for i := len(s.lines) - 1; i >= max(0, len(s.lines)-near); i-- {
 		l := s.lines[i]
-		said := strings.HasPrefix(l, "ERROR") && inUse.MatchString(l) ||
-			strings.Contains(l, "Connection in use: (") || strings.HasPrefix(l, "Port ") && strings.Contains(l, " is in use by another program")
-		if said && !s.wentOn(i) {
+		if !strings.Contains(l, "in use") && !strings.Contains(l, "range: ") && !strings.Contains(l, "not available") {
+			continue
+		}
+		said := inUse.MatchString(l) && (s.logged[i] || strings.HasPrefix(l, "ERROR") || strings.HasPrefix(l, "[Errno ") || strings.Contains(l, "listen tcp ") || strings.Contains(l, "(os error ")) ||
+			strings.Contains(l, "Connection in use: (") || strings.HasPrefix(l, "Port ") && strings.Contains(l, " is in use by another program") ||
+			portBusy.MatchString(l)
+		if said && !s.wentOn(i) && !quotedBefore(l[:max(0, strings.Index(l, "in use"))]) {
 			return s.portVerdict(l), true
 		}
 	}
-	if deciding >= 0 && inUse.MatchString(s.lines[deciding]) {
-		return s.portVerdict(s.lines[deciding]), true
+	if i, text := s.thrown(); i >= 0 && inUse.MatchString(text) {
+		v := s.portVerdict(text)
+		v.Line = s.lines[i]
+		return v, true
 	}
 	return Verdict{}, false
 }
@@ -42,17 +48,20 @@ func (s *scene) portVerdict(line string) Verdict {
 		Remedy: "End the process that has it, or let the server listen on another port."}
 	port := ""
 	if m := boundPort.FindStringSubmatch(line); m != nil {
-		port = m[1] + m[2]
+		port = strings.Join(m[1:], "")
 		v.Summary = "port " + port + " is taken by another process"
 		v.Remedy = "`vivarium status` names the process if it is this backend's port. End that, or set another port in vivarium.toml."
+		if s.Foreign {
+			v.Remedy = "`lsof -nP -iTCP:" + port + " -sTCP:LISTEN` names the process. End that, or let the server listen on another port."
+		}
 	}
 	airPlay := s.os() == "darwin" && (port == "5000" || port == "7000") && s.PortOwner == "" || strings.HasPrefix(s.PortOwner, "ControlCe")
 	switch {
 	case airPlay:
-		v.Remedy = "AirPlay Receiver mostly has it: switch that off in System Settings, General, AirDrop & Handoff; or set another port in vivarium.toml."
+		v.Remedy = "AirPlay Receiver mostly has it: switch that off in System Settings, General, AirDrop & Handoff; or " + s.anotherPort() + "."
 	case s.PortOwner != "" && port == strconv.Itoa(s.Port):
 		v.Summary = "port " + port + " is taken by " + s.PortOwner
-		v.Remedy = "End it yourself, or set another port in vivarium.toml."
+		v.Remedy = "End it yourself, or " + s.anotherPort() + "."
 	}
 	return v
 }
@@ -71,7 +80,7 @@ func appNotFound(s *scene) (Verdict, bool) {
 		}
 		return Verdict{
 			Summary: "the application was not found: " + strings.TrimRight(m[1]+m[2]+m[3], "."),
-			Remedy:  "Check that the command in vivarium.toml names your module and the variable in it, as in main:app, and that the module's file is in the backend's folder.",
+			Remedy:  "Check that " + s.theCommand() + " names your module and the variable in it, as in main:app, and that the module's file is in " + s.theFolder() + ".",
 			Line:    s.lines[i],
 		}, true
 	}
@@ -84,17 +93,13 @@ var (
 )
 
 func missingModule(s *scene) (Verdict, bool) {
-	i := s.fatal()
-	if _, e := s.startup(); e >= 0 {
-		i = e
-	}
-	if i >= 0 {
-		if m := noModule.FindStringSubmatch(s.lines[i]); m != nil {
+	if i, text := s.thrown(); i >= 0 {
+		if m := noModule.FindStringSubmatch(headline(text)); m != nil {
 			return s.lacking(m[1], m[3], s.lines[i]), true
 		}
 	}
-	if i := filled(s.lines, len(s.lines)); i >= 0 && s.exited(1) {
-		if m := noRunModule.FindStringSubmatch(s.lines[i]); m != nil && !isExceptionLine(s.lines[i]) {
+	if i := filled(s.lines, len(s.lines)); i >= 0 && s.exited(1) && !s.servedBefore(i) {
+		if m := noRunModule.FindStringSubmatch(s.lines[i]); m != nil && !traceback.IsException(s.lines[i]) {
 			return s.lacking(m[1], "", s.lines[i]), true
 		}
 	}
@@ -109,6 +114,8 @@ func (s *scene) lacking(module, shadow, line string) Verdict {
 	switch {
 	case shadow != "":
 		v.Remedy = "A file named " + shadow + ".py stands in the place of the package " + shadow + ": rename it if it is yours."
+	case module == "pkg_resources":
+		v.Remedy = "It came with setuptools before version 81: " + s.pip("'setuptools<81'") + ", until the package that asks for it is upgraded."
 	case dotted:
 		v.Remedy = top + " is there, but not this part of it: the installed version does not fit the code, or the name is wrong."
 	case builtIn[module] != "":
@@ -116,7 +123,7 @@ func (s *scene) lacking(module, shadow, line string) Verdict {
 	case packages[module] != "":
 		v.Remedy = "Install it: " + s.install() + " " + packages[module]
 	default:
-		v.Remedy = "Install it: " + s.install() + " " + module + " (unless it is a file of your own: then check the backend's folder)."
+		v.Remedy = "Install it: " + s.install() + " " + module + " (unless it is a file of your own: then check " + s.theFolder() + ")."
 	}
 	return v
 }
@@ -155,7 +162,7 @@ var packages = map[string]string{
 	"Crypto": "pycryptodome", "PIL": "pillow", "attr": "attrs", "bs4": "beautifulsoup4", "cv2": "opencv-python-headless",
 	"dateutil": "python-dateutil", "docx": "python-docx", "dotenv": "python-dotenv", "faiss": "faiss-cpu", "fitz": "pymupdf",
 	"git": "gitpython", "jose": "python-jose", "jwt": "pyjwt", "magic": "python-magic", "multipart": "python-multipart",
-	"pkg_resources": "setuptools", "pptx": "python-pptx", "serial": "pyserial", "skimage": "scikit-image",
+	"pptx": "python-pptx", "serial": "pyserial", "skimage": "scikit-image",
 	"sklearn": "scikit-learn", "yaml": "pyyaml", "zmq": "pyzmq",
 	"fastapi": "fastapi", "flask": "flask", "gunicorn": "gunicorn", "httpx": "httpx", "hypercorn": "hypercorn", "numpy": "numpy",
 	"openai": "openai", "pandas": "pandas", "pydantic": "pydantic", "requests": "requests", "scipy": "scipy", "starlette": "starlette",
@@ -163,30 +170,67 @@ var packages = map[string]string{
 }
 
 func startupFailed(s *scene) (Verdict, bool) {
-	said, exception := s.startup()
+	said, e := s.startup()
 	if said < 0 {
 		return Verdict{}, false
 	}
+	if s.end != nil && s.end.Exception != nil { // one in its group, or behind it
+		e = s.end.Exception
+	}
 	v := Verdict{Summary: "the application failed while it started", Line: s.lines[said],
 		Remedy: "The log's last lines show why."}
-	if exception >= 0 {
-		v.Line = s.lines[exception]
-		v.Summary += ": " + v.Line
-		if p := s.place(exception); p != "" {
-			v.Remedy = "Your code was at " + p + "."
+	if e != nil {
+		v.Line = s.lines[e.Line]
+		v.Summary += ": " + headline(e.Text)
+		v.Remedy = s.because(e.Line, e.Text, v.Remedy)
+		if fields := invalidFields(e.Text); len(fields) > 0 {
+			v.Summary += ": " + strings.Join(fields, ", ")
 		}
 	}
 	return v, true
 }
 
 func uncaughtException(s *scene) (Verdict, bool) {
-	i := s.fatal()
+	i, text := s.thrown()
 	if i < 0 {
 		return Verdict{}, false
 	}
-	v := Verdict{Summary: "Python stopped with " + s.lines[i], Line: s.lines[i], Remedy: "The traceback is in the log's last lines."}
-	if p := s.place(i); p != "" {
-		v.Remedy = "Your code was at " + p + "."
+	v := Verdict{Summary: "Python stopped with " + headline(text), Line: s.lines[i]}
+	if s.ending().logged {
+		v.Summary = "Python left after it had logged " + headline(text)
 	}
+	if fields := invalidFields(text); len(fields) > 0 {
+		v.Summary += ": " + strings.Join(fields, ", ")
+	}
+	v.Remedy = s.because(i, text, "The traceback is in the log's last lines.")
 	return v, true
+}
+
+// because is what to do about the exception at line i: what its text asks for, and where the person's own code was.
+func (s *scene) because(i int, text, otherwise string) string {
+	remedy := askedFor(text)
+	if m := missingKey().FindStringSubmatch(text); m != nil { // os.environ's, by its frame
+		if e := s.exceptionAt(i); e != nil && len(e.Frames) > 0 && (strings.HasSuffix(e.Frames[len(e.Frames)-1].File, "/os.py") || e.Frames[len(e.Frames)-1].File == "<frozen os>") {
+			remedy = "Set " + m[1] + " in the server's environment or its .env file."
+		}
+	}
+	if p := s.place(i); p != "" {
+		remedy = strings.TrimSpace(remedy + " Your code was at " + p + ".")
+	}
+	return cmp.Or(remedy, otherwise)
+}
+
+// headline is an exception's text in one line. Where the message begins below the name, that line belongs to it.
+func headline(text string) string {
+	first, rest, _ := strings.Cut(text, "\n")
+	first = strings.TrimSpace(first)
+	if !strings.HasSuffix(first, ":") {
+		return first
+	}
+	for l := range strings.SplitSeq(rest, "\n") {
+		if l = strings.TrimSpace(l); l != "" {
+			return first + " " + l
+		}
+	}
+	return first
 }

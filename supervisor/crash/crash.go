@@ -35,6 +35,9 @@ type Evidence struct {
 	Install string // the command that installs a package into its environment. If "", it is made from Python
 	Hung    bool   // it was ended because it no longer answered
 	Worker  bool   // a worker of the run ended, not the run: Code, Signal and Known say nothing
+	// Foreign: Vivarium never ran it. How it ended may be read from the words around its output, a crash report in them counts, and no remedy
+	// names vivarium.toml.
+	Foreign bool
 
 	OS        string           // GOOS of the machine it died on; "" for this one
 	Dir       string           // the backend's folder: code below it, and outside of site-packages, is the user's own
@@ -44,6 +47,8 @@ type Evidence struct {
 	Memory    Memory           // the system's word on memory; the zero Memory if it said nothing
 	Report    *Report          // the system's crash report; nil if there is none, or none yet
 	PortOwner string           // who has the port now, for a person: "node (PID 12)"; "" unknown
+
+	told bool // the status is from the words around the output
 }
 
 // Memory is what the system says about the memory of an ended run.

@@ -25,7 +25,7 @@ func keeperLost(s *scene) (Verdict, bool) {
 	return Verdict{
 		Summary: "the keeper was lost, so nobody saw how the server ended",
 		Remedy:  "Nothing is known to be wrong with your server. Was the keeper killed, or memory short?",
-	}, !s.Known
+	}, !s.Known && !s.Foreign
 }
 
 // fault is a signal that a processor or a library raises, as faulthandler calls it and in words.
@@ -45,7 +45,7 @@ var faults = map[string]fault{
 }
 
 var (
-	currentFrame = regexp.MustCompile(`^  File "([^"]+)", line (\d+) in (.+)$`)
+	currentFrame = regexp.MustCompile(`^\s*File "([^"]+)", line (\d+) in (.+)$`)
 	fatalError   = "Fatal Python error: "
 )
 
@@ -56,15 +56,15 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 		if !s.ended(signal) {
 			return Verdict{}, false
 		}
-		i := s.last(fatalError)
-		if i >= 0 && (s.wentOn(i) || !s.Worker && signal != "SIGABRT" && !strings.Contains(s.lines[i], f.handler)) {
+		i := s.said(fatalError)
+		if i >= 0 && (s.begunAnew(i) || !s.Worker && signal != "SIGABRT" && !strings.Contains(s.lines[i], f.handler)) {
 			i = -1
 		}
 		if s.Worker && (i < 0 || !strings.Contains(s.lines[i], f.handler)) {
 			return Verdict{}, false
 		}
-		if s.Report != nil && s.Report.sender() != "" {
-			return Verdict{Kind: KindEnded, Summary: "Python was ended by " + signal + " from " + s.Report.sender(),
+		if s.Report != nil && s.Report.Sender() != "" {
+			return Verdict{Kind: KindEnded, Summary: "Python was ended by " + signal + " from " + s.Report.Sender(),
 				Remedy: "Nothing is known to be wrong with your server: that process sent the signal."}, true
 		}
 		v := Verdict{Summary: f.words + " (" + signal + ")"}
@@ -74,6 +74,13 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 		v.Remedy = s.faultRemedy(f, i)
 		if s.Report != nil && s.Report.Translated && signal == "SIGILL" {
 			v.Remedy = "This Python runs under Rosetta, which lacks some of Intel's instructions: make the environment anew with a Python for Apple silicon."
+		}
+		if s.mpsInThread() {
+			v.Summary += ": Apple's graphics (MPS) were " + probably + " used from two threads at once"
+			v.Confidence, v.Remedy = probably, oneThread
+		}
+		if n := s.nativeStack(); i < 0 && n.line >= 0 && n.signal == signal {
+			v.Line = s.lines[n.line]
 		}
 		if i < 0 {
 			return v, true
@@ -88,6 +95,17 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 		}
 		return v, true
 	}
+}
+
+// begunAnew reports whether another run began after line i. What a server's other processes still print below a stack does not count: who died
+// of that signal printed it.
+func (s *scene) begunAnew(i int) bool {
+	for _, l := range s.lines[i+1:] {
+		if holdsOne(l, startSigns) || strings.Contains(l, "Started server process") || strings.Contains(l, "Uvicorn running on") {
+			return true
+		}
+	}
+	return false
 }
 
 // faultRemedy is what to do about a fault whose stack is below line i; -1: the log has none.
@@ -113,15 +131,18 @@ func (s *scene) faultRemedy(f fault, i int) string {
 // faultIn is the native library that faulted: by the system's report, or by the C stack that Python 3.14 prints.
 func (s *scene) faultIn() string {
 	if s.Report != nil {
-		if f, ok := s.Report.culprit(); ok {
-			return f.text()
+		if f, ok := s.Report.Culprit(); ok {
+			return f.Text()
 		}
 	}
 	file, symbol := s.cStack()
 	if file == "" {
+		if f, ok := s.nativeStack().culprit(); ok {
+			return f.Text()
+		}
 		return ""
 	}
-	where := Frame{Image: path.Base(file), Symbol: symbol}.text()
+	where := Frame{Image: path.Base(file), Symbol: symbol}.Text()
 	if owner := packageOf(file); owner != "" && !strings.HasPrefix(where, owner) {
 		where = owner + "'s " + where
 	}
@@ -132,8 +153,8 @@ func (s *scene) faultIn() string {
 // faulthandler lists an extension module. "" if nothing tells.
 func (s *scene) suspect(i int) string {
 	if s.Report != nil { // its paths are redacted: it may name the library and not the package
-		f, _ := s.Report.culprit()
-		if owner := packageOf(s.Report.image(f).Path); owner != "" {
+		f, _ := s.Report.Culprit()
+		if owner := packageOf(s.Report.ImageOf(f).Path); owner != "" {
 			return distribution(owner)
 		}
 	}
@@ -145,7 +166,7 @@ func (s *scene) suspect(i int) string {
 	}
 	file, _, _ := s.current(i)
 	module := packageOf(file)
-	modules := s.last("Extension modules: ")
+	modules := s.said("Extension modules: ")
 	if module == "" || modules < i || !strings.Contains(strings.Replace(s.lines[modules], ": ", ", ", 1), ", "+module+".") {
 		return ""
 	}
@@ -162,17 +183,43 @@ func (s *scene) currentPlace(i int) string {
 }
 
 func (s *scene) current(i int) (file, line, function string) {
-	current := false
+	current, only := false, s.onlyStack(i)
 	for _, l := range s.lines[i+1:] {
-		if m := currentFrame.FindStringSubmatch(l); current && m != nil {
+		if m := frameAt(l); current && m != nil {
 			return m[1], m[2], m[3]
 		}
 		if current {
 			return "", "", "" // "<no Python frame>"
 		}
-		current = strings.HasPrefix(l, "Current thread ")
+		current = isStackHead(l, only)
 	}
 	return "", "", ""
+}
+
+func frameAt(l string) []string {
+	if !strings.Contains(l, `File "`) {
+		return nil
+	}
+	return currentFrame.FindStringSubmatch(l)
+}
+
+// isStackHead: the line is above the stack that counts. only: there is one, and it needs not be the current thread's.
+func isStackHead(l string, only bool) bool {
+	return strings.HasPrefix(l, "Current thread ") || only && strings.HasPrefix(l, "Thread 0x") || only && strings.HasPrefix(l, "Stack (most recent call first):")
+}
+
+// onlyStack: below line i is the stack of one thread alone, and it is not called the current one, because native code ran without Python's lock.
+func (s *scene) onlyStack(i int) bool {
+	n := 0
+	for _, l := range s.lines[i+1:] {
+		if strings.HasPrefix(l, "Current thread ") {
+			return false
+		}
+		if isStackHead(l, true) {
+			n++
+		}
+	}
+	return n == 1
 }
 
 func killed(s *scene) (Verdict, bool) {
@@ -187,10 +234,18 @@ func endedByOther(s *scene) (Verdict, bool) {
 	case "SIGTERM", "SIGINT", "SIGHUP":
 		return Verdict{
 			Summary: "Python was ended by somebody else (" + s.Signal + ")",
-			Remedy:  "Vivarium did not send that signal: a person, a script or the system did.",
+			Remedy:  s.notOurs(),
 		}, true
 	}
 	return Verdict{}, false
+}
+
+// notOurs says who did not send a signal.
+func (s *scene) notOurs() string {
+	if s.Foreign {
+		return "A person, a script or the system sent that signal."
+	}
+	return "Vivarium did not send that signal: a person, a script or the system did."
 }
 
 func otherSignal(s *scene) (Verdict, bool) {
@@ -217,11 +272,22 @@ func cleanExit(s *scene) (Verdict, bool) {
 		v.Remedy = "Somebody probably sent it SIGTERM or SIGINT. " + v.Remedy
 		v.Line = s.lines[i]
 	}
+	if s.Foreign {
+		v.Summary, v.Remedy = strings.ReplaceAll(v.Summary, ", and Vivarium did not ask for it", ""), "Nothing is known to be wrong with it."
+	}
 	return v, true
 }
 
 func exitCode(s *scene) (Verdict, bool) {
 	v := Verdict{Summary: fmt.Sprintf("Python exited with code %d", s.Code), Remedy: "The log's last lines are all that is known."}
+	if i := s.lastWords(); i >= 0 {
+		v.Summary += ": " + strings.TrimSpace(s.lines[i])
+		v.Line = s.lines[i]
+		if s.Code == 2 {
+			v.Remedy = "Check " + s.theCommand() + "."
+		}
+		return v, s.Signal == ""
+	}
 	switch {
 	case s.Code == 1:
 		v.Summary += ", and the log does not say for certain why"
@@ -229,12 +295,36 @@ func exitCode(s *scene) (Verdict, bool) {
 		v.Summary += ", which uvicorn uses when the application fails to start"
 	case s.Code == 2:
 		v.Summary += ", which often means a wrong option in the command"
-		v.Remedy = "Check command in vivarium.toml; the log's last lines are all that is known."
+		v.Remedy = "Check " + s.theCommand() + "; the log's last lines are all that is known."
 	case s.Code > 128 && s.Code <= 128+31:
 		v.Summary += fmt.Sprintf(", by which a shell means signal %d", s.Code-128)
 	}
 	return v, s.Signal == ""
 }
+
+// parting are the words with which programs say why they leave, as sys.exit and the readers of options print them.
+var parting = regexp.MustCompile(`(?i)^(?:[\w./-]+: )?(?:error|fatal|usage|failed|missing|please|cannot|can't|could not|couldn't|unable|invalid|unknown|no such|unrecognized|❌|✗|abort)|\b(?:not set|not found|is required|are required|must be set|not defined|does not exist|no such file|not configured|is missing|not installed)\b`)
+
+// lastWords is the last line of a program that left without having served, in which it says why; -1 if it says nothing of the kind.
+func (s *scene) lastWords() int {
+	i := filled(s.lines, len(s.lines))
+	for ; i > 0 && boxEdge.MatchString(s.lines[i]); i-- {
+	}
+	if i < 0 || s.Code == 0 || s.servedBefore(i) || s.logged[i] && !strings.Contains(s.lines[i], "ERROR") && !strings.Contains(s.lines[i], "CRITICAL") || roleLine.MatchString(s.lines[i]) {
+		return -1
+	}
+	if l := strings.Trim(s.lines[i], " │|"); len(l) < 4 || len(l) > 300 || !parting.MatchString(l) {
+		return -1
+	}
+	for n := range s.found { // the last words of a traceback that did not end it are none of the program's
+		if e := &s.found[n]; i >= e.Start && i < e.End {
+			return -1
+		}
+	}
+	return i
+}
+
+var boxEdge = regexp.MustCompile(`^\s*[╰╭╮╯─+│|=_-]*\s*$`)
 
 func unknown(s *scene) (Verdict, bool) {
 	return Verdict{

@@ -55,13 +55,14 @@ func (e *Evidence) set(t *testing.T, key, value string) (err error) {
 	t.Helper()
 	switch key {
 	case "code":
+		e.Known = true
 		e.Code, err = strconv.Atoi(value)
 	case "port":
 		e.Port, err = strconv.Atoi(value)
 	case "port owner":
 		e.PortOwner = value
 	case "signal":
-		e.Signal = value
+		e.Known, e.Signal = true, value
 	case "python":
 		e.Python = value
 	case "install":
@@ -78,6 +79,9 @@ func (e *Evidence) set(t *testing.T, key, value string) (err error) {
 		e.Asked, err = strconv.ParseBool(value)
 	case "hung":
 		e.Hung, err = strconv.ParseBool(value)
+	case "foreign": // a text of elsewhere: nothing is known of its end
+		e.Foreign, err = strconv.ParseBool(value)
+		e.Known = false
 	case "worker":
 		e.Worker, err = strconv.ParseBool(value)
 	case "missing": // names

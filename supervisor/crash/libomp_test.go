@@ -130,7 +130,7 @@ func TestTheHeadersAgreeWithGosOwnReader(t *testing.T) {
 func TestWhatIsNoFileIsNotInsertable(t *testing.T) {
 	dir := t.TempDir()
 	require.ErrorIs(t, CheckDylib(filepath.Join(dir, "gone.dylib"), "arm64"), fs.ErrNotExist)
-	require.ErrorContains(t, CheckDylib(dir, "arm64"), "not a file")
+	require.ErrorContains(t, CheckDylib(dir, "arm64"), "is a folder, not a regular file")
 	link := filepath.Join(dir, "dangling.dylib")
 	require.NoError(t, os.Symlink("/nowhere/libomp.dylib", link))
 	require.ErrorIs(t, CheckDylib(link, "arm64"), fs.ErrNotExist)

@@ -9,35 +9,6 @@ import (
 
 // The rules that know what dyld and ld.so say: before Python's first instruction, or as an ImportError.
 
-// thrown is an exception that ended a run: its line, -1 if there is none, and with the lines that belong to its message.
-type thrown struct {
-	line int
-	text string
-}
-
-// thrown is the exception that ended the run, at its start or later.
-func (s *scene) thrown() (line int, text string) {
-	if s.end == nil {
-		s.end = s.findThrown()
-	}
-	return s.end.line, s.end.text
-}
-
-func (s *scene) findThrown() *thrown {
-	line := s.fatal()
-	if _, e := s.startup(); e >= 0 {
-		line = e
-	}
-	if line < 0 {
-		return &thrown{line: -1}
-	}
-	end := line + 1
-	for end < len(s.lines) && end-line < followLimit && !isRecord(s.lines[end]) {
-		end++
-	}
-	return &thrown{line, strings.Join(s.lines[line:end], "\n")}
-}
-
 // launchLines may follow what dyld says before it ends a process that has not begun; with more, it was another process.
 const launchLines = 20
 
@@ -58,7 +29,7 @@ func (s *scene) loader(text string) (line, whole string) {
 		}
 	}
 	if s.Report != nil && s.Report.Namespace == "DYLD" {
-		if l := s.Report.says(text); l != "" {
+		if l := s.Report.Says(text); l != "" {
 			return l, strings.Join(append(s.Report.Reasons, s.Report.Said...), "\n")
 		}
 	}
@@ -76,6 +47,9 @@ func insertedLibrary(s *scene) (Verdict, bool) {
 	}
 	v := Verdict{Line: line, Summary: "Python cannot start: a library that is to be inserted into it could not be loaded"}
 	off := `set DYLD_INSERT_LIBRARIES = "" under [environment] in vivarium.toml`
+	if s.Foreign {
+		off = "take DYLD_INSERT_LIBRARIES out of the server's environment"
+	}
 	m := insertedDylib().FindStringSubmatch(text)
 	name := "the library"
 	if m != nil {
@@ -88,6 +62,9 @@ func insertedLibrary(s *scene) (Verdict, bool) {
 	case strings.Contains(text, "no such file"):
 		v.Summary = "Python cannot start: " + name + ", which is inserted into it, is not there"
 		v.Remedy = "Restart the backend, so that the file is looked for anew; or " + off + "."
+		if s.Foreign {
+			v.Remedy = upper(off) + ", or let it name a file that is there."
+		}
 	default:
 		v.Remedy = upper(off) + ": the library may be damaged."
 	}
@@ -256,8 +233,25 @@ func codeSignature(s *scene) (Verdict, bool) {
 			again = "Reinstall it: " + s.pip("--force-reinstall --no-cache-dir "+distribution(owner)) + "."
 		}
 		v.Remedy = again
+		if strings.Contains(text, "system policy") {
+			v.Remedy = "macOS has it in quarantine, or it is not signed: `xattr -d com.apple.quarantine FILE`, then `codesign --force --sign - FILE`; or reinstall its package with pip."
+		}
 		if strings.Contains(text, "different Team IDs") {
-			v.Remedy = "This Python takes libraries of its own maker only: make the environment with one from Homebrew, conda, uv or python.org."
+			v.Remedy = ownMaker
+		}
+		return v, true
+	}
+	if line := s.refusedPage(); line != "" {
+		v.Line, v.Remedy = line, changedFile
+		if strings.Contains(line, "Launch Constraint") {
+			v.Summary, v.Remedy = constrained, anotherPython
+		} else if strings.Contains(line, "different Team IDs") {
+			v.Remedy = ownMaker
+		} else if m := signedFile().FindStringSubmatch(line); m != nil {
+			v.Summary += ": " + path.Base(m[1])
+			if owner := packageOf(m[1]); owner != "" {
+				v.Remedy = "Reinstall it: " + s.pip("--force-reinstall --no-cache-dir "+distribution(owner)) + ". A file of it was changed after it was signed."
+			}
 		}
 		return v, true
 	}
@@ -265,16 +259,39 @@ func codeSignature(s *scene) (Verdict, bool) {
 	if r == nil || r.Namespace != "CODESIGNING" && !strings.Contains(r.Signal, "Code Signature Invalid") {
 		return Verdict{}, false
 	}
-	v.Remedy = "A file of Python or of a package was changed after it was signed, mostly by an upgrade while it ran. If it comes back, reinstall the packages."
+	v.Remedy = changedFile
 	if strings.Contains(r.Indicator, "Launch Constraint") {
-		v.Summary = "macOS does not allow this Python to be started in this way (a launch constraint)"
-		v.Remedy = "Make the environment with a Python from Homebrew, conda, uv or python.org, not with one out of another app."
+		v.Summary, v.Remedy = constrained, anotherPython
 		return v, true
 	}
-	if f, ok := r.culprit(); ok {
+	if f, ok := r.Culprit(); ok {
 		v.Summary += ", in " + f.Image
 	}
 	return v, true
+}
+
+const (
+	constrained   = "macOS does not allow this Python to be started in this way (a launch constraint)"
+	anotherPython = "Make the environment with a Python from Homebrew, conda, uv or python.org, not with one out of another app."
+)
+
+const ownMaker = "This Python takes libraries of its own maker only: make the environment with one from Homebrew, conda, uv or python.org."
+
+const changedFile = "A file of Python or of a package was changed after it was signed, mostly by an upgrade while it ran. If it comes back, reinstall the packages."
+
+var signedFile = pattern(`(?:in file "|Rejecting '|file: )([^"']+)`)
+
+// refusedPage is the kernel's line about a page of a file whose signature does not fit, which ended the process.
+func (s *scene) refusedPage() string {
+	if !s.ended("SIGKILL") || s.Worker {
+		return ""
+	}
+	for _, hint := range []string{"rejecting invalid page", "CODE SIGNING: cs_invalid_page", "Library Validation failed: Rejecting", "Launch Constraint Violation"} {
+		if i := s.said(hint); i >= 0 && !s.wentOn(i) {
+			return s.lines[i]
+		}
+	}
+	return ""
 }
 
 func upper(s string) string {

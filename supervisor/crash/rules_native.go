@@ -12,24 +12,34 @@ var objcFork = pattern(`\+\[(\S+) initialize\] may have been in progress in anot
 // forkLines may follow what a forked process says before it dies; with more, its parent lived on.
 const forkLines = 250
 
+// forkWords are what a forked process prints that used Apple's frameworks.
+var forkWords = []string{
+	"when fork() was called", "The process has forked and you cannot use this CoreFoundation functionality safely", "Compiler encountered XPC_ERROR_CONNECTION_INVALID",
+	"Compiler encountered XPC_ERROR_CONNECTION_INTERRUPTED", "THE_PROCESS_HAS_FORKED_AND_YOU_CANNOT_USE_THIS_COREFOUNDATION_FUNCTIONALITY",
+}
+
 const forkSafetyOff = "OBJC_DISABLE_INITIALIZE_FORK_SAFETY"
 
 func forkSafety(s *scene) (Verdict, bool) {
 	v := Verdict{
 		Summary: "a process that was forked used Apple's frameworks, which macOS does not allow",
-		Remedy:  `Start processes anew instead of forking: multiprocessing.set_start_method("spawn") at the top of your main module` + s.preload() + ".",
+		Remedy:  `Start processes anew instead of forking: multiprocessing.set_start_method("spawn") at the top of your main module.`,
 	}
-	for _, text := range []string{"when fork() was called", "The process has forked and you cannot use this CoreFoundation functionality safely"} {
-		i := s.last(text)
+	for _, text := range forkWords {
+		i := s.said(text)
 		if i < 0 || s.wentOn(i) || len(s.lines)-i > forkLines || !s.ended("SIGABRT") && !s.ended("SIGTRAP") && !s.ended("SIGILL") && !s.ended("SIGSEGV") {
 			continue
 		}
-		v.Line = s.lines[i]
+		v.Line, v.Remedy = s.lines[i], s.noFork(v.Remedy)
 		if m := objcFork().FindStringSubmatch(v.Line); m != nil {
 			v.Summary = "a process was forked while Apple's " + m[1] + " was starting, and macOS ended it"
 			if slices.Contains(s.Missing, forkSafetyOff) {
 				return s.notArrived(v, forkSafetyOff), true
 			}
+		}
+		if strings.Contains(v.Line, "XPC_ERROR") {
+			v.Confidence = almostCertainly
+			v.Summary = "a process " + almostCertainly + " was forked after it had used Apple's graphics: Metal's compiler is out of its reach"
 		}
 		return v, true
 	}
@@ -37,10 +47,11 @@ func forkSafety(s *scene) (Verdict, bool) {
 	if r == nil {
 		return Verdict{}, false
 	}
-	if l := r.says("initialize] may have been in progress"); l != "" || r.Namespace == "OBJC" {
+	v.Remedy = s.noFork(v.Remedy)
+	if l := r.Says("initialize] may have been in progress"); l != "" || r.Namespace == "OBJC" {
 		return v, true
 	}
-	if r.says("crashed on child side of fork pre-exec") != "" || r.says("multi-threaded process forked") != "" {
+	if r.Says("crashed on child side of fork pre-exec") != "" || r.Says("multi-threaded process forked") != "" {
 		v.Confidence = almostCertainly
 		v.Summary = "a forked process crashed, almost certainly because threads ran when it was forked"
 		return v, true
@@ -48,23 +59,16 @@ func forkSafety(s *scene) (Verdict, bool) {
 	return Verdict{}, false
 }
 
-func (s *scene) preload() string {
-	if s.last("gunicorn") >= 0 {
-		return ", and no --preload for gunicorn"
-	}
-	return ""
-}
-
 // stackOverflow: calls that go ever deeper, in Python or below it.
 func stackOverflow(s *scene) (Verdict, bool) {
 	if i, text := s.thrown(); i >= 0 && strings.HasPrefix(text, "RecursionError: ") {
-		v := Verdict{Line: s.lines[i], Summary: "Python stopped with " + s.lines[i], Remedy: "A function calls itself without an end."}
+		v := Verdict{Line: s.lines[i], Summary: "Python stopped with " + headline(text), Remedy: "A function calls itself without an end."}
 		if p := s.place(i); p != "" {
 			v.Remedy = "A function calls itself without an end: your code was at " + p + "."
 		}
 		return v, true
 	}
-	if i := s.last(fatalError); i >= 0 && strings.Contains(s.lines[i], "stack overflow") && s.ended("SIGABRT") && !s.wentOn(i) {
+	if i := s.said(fatalError); i >= 0 && strings.Contains(s.lines[i], "stack overflow") && s.ended("SIGABRT") && !s.wentOn(i) {
 		v := Verdict{Line: s.lines[i], Summary: "Python's calls went too deep (stack overflow)", Remedy: "A function calls itself without an end, and catches the error of it."}
 		if where := s.ownPlace(i); where != "" {
 			v.Summary += " at " + where
@@ -79,7 +83,7 @@ func stackOverflow(s *scene) (Verdict, bool) {
 		v.Confidence, v.Summary = "", "Python's stack overflowed: calls went too deep"
 		return v, true
 	}
-	i := s.last(fatalError)
+	i := s.said(fatalError)
 	if i < 0 || s.wentOn(i) || s.Worker && !strings.Contains(s.lines[i], "Segmentation") {
 		return Verdict{}, false
 	}
@@ -96,8 +100,9 @@ const deepFrames = 80
 // deep: the current thread's stack below line i is a function that calls itself, over and over.
 func (s *scene) deep(i int) bool {
 	current, n, count := false, 0, map[string]int{}
+	only := s.onlyStack(i)
 	for _, l := range s.lines[i+1:] {
-		if currentFrame.MatchString(l) {
+		if frameAt(l) != nil {
 			if current {
 				n++
 				count[l]++
@@ -107,7 +112,7 @@ func (s *scene) deep(i int) bool {
 		if current && n > 0 {
 			break
 		}
-		current = strings.HasPrefix(l, "Current thread ")
+		current = isStackHead(l, only)
 	}
 	most := 0
 	for _, c := range count {
@@ -121,15 +126,15 @@ func (s *scene) ownPlace(i int) string {
 	if i < 0 {
 		return ""
 	}
-	current, outside := false, ""
+	current, outside, only := false, "", s.onlyStack(i)
 	for _, l := range s.lines[i+1:] {
-		m := currentFrame.FindStringSubmatch(l)
+		m := frameAt(l)
 		switch {
 		case m == nil && current:
 			return outside
 		case m == nil:
-			current = strings.HasPrefix(l, "Current thread ")
-		case !current || foreign(m[1]):
+			current = isStackHead(l, only)
+		case !current || s.notTheirs(m[1]):
 		case s.Dir == "" || Own(s.Dir, m[1]):
 			return s.where(m[1], m[2], m[3])
 		case outside == "":

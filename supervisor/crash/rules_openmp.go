@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
@@ -31,7 +32,7 @@ var openMPError = pattern(`OMP: Error #15: Initializing (\S+), but found (\S+) a
 const duplicateOK = "KMP_DUPLICATE_LIB_OK"
 
 func openMPTwice(s *scene) (Verdict, bool) {
-	i := s.last("OMP: Error #15: ")
+	i := s.said("OMP: Error #15: ")
 	if i < 0 || !s.ended("SIGABRT") || s.wentOn(i) {
 		return Verdict{}, false
 	}
@@ -42,9 +43,33 @@ func openMPTwice(s *scene) (Verdict, bool) {
 	if slices.Contains(s.Missing, duplicateOK) {
 		return s.notArrived(v, duplicateOK), true
 	}
-	v.Remedy = "Let " + duplicateOK + "=TRUE reach Python: `vivarium env` shows whether [environment] or env_file takes it away."
-	if s.curable() {
-		v.Remedy = "Make one of them: `vivarium doctor --fix` (with --dry-run it shows the plan). " + v.Remedy
+	switch {
+	case s.Foreign && s.alreadySet(duplicateOK):
+		v.Remedy = "Bring the packages to one copy of OpenMP; until then OMP_NUM_THREADS=1 keeps the copies from meeting in their threads."
+	case s.Foreign:
+		v.Remedy = "Bring the packages to one copy of OpenMP: install them all with pip or all with conda. Until then " + duplicateOK + "=TRUE in the server's environment lets it start, with OMP_NUM_THREADS=1 beside it."
+	default:
+		v.Remedy = "Let " + duplicateOK + "=TRUE reach Python: `vivarium env` shows whether [environment] or env_file takes it away."
+		if s.curable() {
+			v.Remedy = "Make one of them: `vivarium doctor --fix` (with --dry-run it shows the plan). " + v.Remedy
+		}
+	}
+	return v, true
+}
+
+// openMPAllowed: an earlier run in the same output was ended by OpenMP's check, which was then switched off, and this run died without a word
+// of another cause: the conflict is still there.
+func openMPAllowed(s *scene) (Verdict, bool) {
+	if s.before == nil || !s.ended("SIGSEGV") && !s.ended("SIGBUS") && !s.ended("SIGABRT") || !s.alreadySet(duplicateOK) {
+		return Verdict{}, false
+	}
+	i := s.before.said("OMP: Error #15: ")
+	if i < 0 || s.said(fatalError) >= 0 {
+		return Verdict{}, false
+	}
+	v := s.conflict(almostCertainly, s.before.lines[i])
+	if m := openMPError().FindStringSubmatch(v.Line); m != nil {
+		v.Summary = almostCertainly + " two OpenMP runtimes in one process: " + pair(m[2], m[1]) + ", which the check that was switched off had told before"
 	}
 	return v, true
 }
@@ -92,13 +117,13 @@ func (s *scene) family(all []openmp.Runtime) []openmp.Runtime {
 }
 
 func openMPShared(s *scene) (Verdict, bool) {
-	i := s.last("Can't open SHM")
+	i := s.said("Can't open SHM")
 	if i < 0 || !strings.Contains(s.lines[i], "OMP: ") || !s.ended("SIGABRT") || s.wentOn(i) {
 		return Verdict{}, false
 	}
 	return Verdict{
 		Summary: "OpenMP could not open its shared memory",
-		Remedy:  `Set KMP_USE_SHM = "0" under [environment] in vivarium.toml: it is not needed for anything else.`,
+		Remedy:  s.set("KMP_USE_SHM", "0") + ": it is not needed for anything else.",
 		Line:    s.lines[i],
 	}, true
 }
@@ -174,18 +199,13 @@ func openMPFault(s *scene) (Verdict, bool) {
 	if s.Worker && s.Report == nil || !s.ended("SIGSEGV") && !s.ended("SIGBUS") && !aborted {
 		return Verdict{}, false
 	}
-	type image struct{ name, uuid string }
-	var inStack []image
-	innermost, registers := false, false
+	inStack, innermost, registers := 0, false, false
 	if s.Report != nil {
+		inStack = openMPImages(s.Report.Frames)
 		for _, f := range s.Report.Frames {
-			i := image{f.Image, f.UUID}
-			if isOpenMPImage(f.Image) && !slices.Contains(inStack, i) {
-				inStack = append(inStack, i)
-			}
 			registers = registers || strings.HasPrefix(f.Symbol, "__kmp_register_library_startup")
 		}
-		if f, ok := s.Report.culprit(); ok {
+		if f, ok := s.Report.Culprit(); ok {
 			innermost = isOpenMPImage(f.Image)
 		}
 	} else if file, _ := s.cStack(); file != "" {
@@ -193,12 +213,41 @@ func openMPFault(s *scene) (Verdict, bool) {
 	}
 	several := s.mixed()
 	switch {
-	case len(inStack) > 1 && (innermost || !aborted), registers && innermost && several:
+	case inStack > 1 && (innermost || !aborted), registers && innermost && several:
 		return s.conflict(almostCertainly, ""), true
 	case innermost && several && !aborted, registers && innermost:
 		return s.conflict(probably, ""), true
 	}
 	return Verdict{}, false
+}
+
+// imageSize is more than a runtime of OpenMP takes in memory: two addresses that are further apart are in two of them.
+const imageSize = 64 << 20
+
+// openMPImages counts the runtimes in a stack: by their names and UUIDs, or where a report was copied without its list of images, by the
+// addresses of their frames.
+func openMPImages(frames []Frame) int {
+	type image struct{ name, uuid string }
+	var images []image
+	var at []Frame
+	for _, f := range frames {
+		if !isOpenMPImage(f.Image) {
+			continue
+		}
+		if i := (image{f.Image, f.UUID}); f.UUID != "" || f.Address == 0 {
+			if !slices.Contains(images, i) {
+				images = append(images, i)
+			}
+			continue
+		}
+		near := func(o Frame) bool {
+			return o.Image == f.Image && max(o.Address, f.Address)-min(o.Address, f.Address) < imageSize
+		}
+		if !slices.ContainsFunc(at, near) {
+			at = append(at, f)
+		}
+	}
+	return len(images) + len(at)
 }
 
 // conflict is the verdict on two runtimes that were allowed to meet.
@@ -209,8 +258,13 @@ func (s *scene) conflict(sure, line string) Verdict {
 	} else if len(names) > 2 {
 		v.Summary = fmt.Sprintf("%s %d OpenMP runtimes in one process: %s", sure, len(names), strings.Join(names, ", "))
 	}
-	one := `Set OMP_NUM_THREADS = "1" under [environment] in vivarium.toml`
-	if s.curable() {
+	one := s.set("OMP_NUM_THREADS", "1")
+	if s.Foreign {
+		v.Remedy = one + ", and bring the packages to one copy of OpenMP: install them all with pip or all with conda."
+		if s.alreadySet("OMP_NUM_THREADS") {
+			v.Remedy = "Bring the packages to one copy of OpenMP: install them all with pip or all with conda, or link the other copies to torch's."
+		}
+	} else if s.curable() {
 		v.Remedy = "Make one of them: `vivarium doctor --fix` (with --dry-run it shows the plan). " + one + " if that is refused."
 	} else {
 		v.Remedy = one + ", or bring the packages to one copy: `vivarium doctor` shows who brings which."
@@ -223,7 +277,11 @@ func (s *scene) hintOpenMP() string {
 	if !s.mixed() {
 		return ""
 	}
-	return fmt.Sprintf(" %d OpenMP runtimes were loaded, which can cause this: `vivarium doctor` shows them.", len(s.loaded()))
+	hint := fmt.Sprintf(" %d OpenMP runtimes were loaded, which can cause this", len(s.loaded()))
+	if s.Foreign {
+		return hint + "."
+	}
+	return hint + ": `vivarium doctor` shows them."
 }
 
 // hintMissing is one more sentence for a fault in a process without the crash environment.
@@ -238,7 +296,7 @@ var cFrame = pattern(`^  Binary file "([^"]+)", at (\S*?)(?:\+0x[0-9a-f]+)? \[0x
 
 // cStack is the innermost frame outside of the system and the interpreter in the C stack that Python 3.14's faulthandler prints.
 func (s *scene) cStack() (file, symbol string) {
-	i := s.last("Current thread's C stack trace (most recent call first)")
+	i := s.said("Current thread's C stack trace (most recent call first)")
 	if i < 0 || s.wentOn(i) {
 		return "", ""
 	}
@@ -248,7 +306,7 @@ func (s *scene) cStack() (file, symbol string) {
 			break
 		}
 		name := path.Base(m[1])
-		if strings.HasPrefix(name, "libc.so") || strings.HasPrefix(name, "libpthread") || strings.HasPrefix(name, "ld-linux") || ofTheSystem(name) {
+		if strings.HasPrefix(name, "libc.so") || strings.HasPrefix(name, "libpthread") || strings.HasPrefix(name, "ld-linux") || report.OfTheSystem(name) {
 			continue
 		}
 		return m[1], cmp.Or(m[2], "")

@@ -12,6 +12,8 @@ import (
 	"runtime"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -158,7 +160,7 @@ func silent(ctx context.Context, err error) error {
 
 // lockHeld tests the lock of a keeper's folder. A folder that is not there has nobody who holds it.
 func lockHeld(dir string) (bool, error) {
-	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR, 0)
+	f, err := safefile.OpenState(filepath.Join(dir, lockFile), os.O_RDWR)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -139,6 +139,32 @@ func (c *Conn) Wait(ctx context.Context) (Exit, error) {
 	}
 }
 
+// Goodbye ends the connection on purpose: a keeper without a run ends what is left of the last one, and then itself. Goodbye returns when
+// it is gone, or with ctx. A keeper with a run lives on, as it does after Close; so does, for some seconds, one of an older version.
+func (c *Conn) Goodbye(ctx context.Context) {
+	defer c.Close()
+	if _, running := c.Current(); !c.Live() || running {
+		return
+	}
+	c.mu.Lock()
+	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
+	_, err := c.conn.Write(message{Type: typeGoodbye}.encode())
+	c.mu.Unlock()
+	for err == nil {
+		c.mu.Lock()
+		over, changed := c.err != nil, c.changed
+		c.mu.Unlock()
+		if over {
+			return
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Close ends the connection. The keeper and its run live on.
 func (c *Conn) Close() error {
 	c.end(net.ErrClosed)

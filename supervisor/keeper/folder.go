@@ -10,7 +10,10 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // The files of a keeper in its folder. The supervisor keeps files of its own beside them.
@@ -35,11 +38,41 @@ type record struct {
 // the keeper cannot tear such a write, and because replacing a file costs 250 µs on ext4, three times in each restart.
 const recordSize = 1024
 
+// maxStateFile is the most that is read of run.json and exit.json, in bytes. An exit has the tail of a log in it.
+const maxStateFile = 16 << 20
+
 // records is the folder's memory: what a keeper leaves behind for whoever comes after it. Nothing is synced: it is for the
 // death of a process, not of the machine; another boot makes it void.
 type records struct{ dir string }
 
 func (r records) path(name string) string { return filepath.Join(r.dir, name) }
+
+// MakeFolder makes the folder of a backend, <state>/b/<name>, with what it lies in. A state folder that somebody else can have prepared or
+// can write into is refused before anything is made in it: see CheckState.
+func MakeFolder(dir string) error {
+	b := filepath.Dir(filepath.Clean(dir))
+	state := filepath.Dir(b)
+	if err := CheckState(state); err != nil {
+		return err
+	}
+	for _, folder := range []string{state, b, dir} {
+		if err := safefile.Folder(folder); err != nil {
+			return fmt.Errorf("making the state folder: %w", err)
+		}
+	}
+	return nil
+}
+
+// CheckState refuses a state folder, and the folders in it that hold sockets and programs, with a *safefile.OwnerError if another user owns
+// one or can write into it. What is not there yet is no error.
+func CheckState(state string) error {
+	for _, folder := range []string{state, filepath.Join(state, "b"), filepath.Join(state, "bin")} {
+		if err := safefile.CheckFolder(folder); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("opening the state folder: %w", err)
+		}
+	}
+	return nil
+}
 
 // started writes run.json: before the fork with the ID alone, again with PID and Stamp.
 func (r records) started(run Run) error { return r.save(record{Run: run, Boot: bootID()}) }
@@ -56,7 +89,7 @@ func (r records) failed(last Run) error {
 // to fill one. It returns the descriptor for ended, noFile if there is none.
 func (r records) begin() int {
 	_ = syscall.Unlink(r.path(exitFile)) // to replace it would take longer than all the rest of ended
-	fd, err := syscall.Open(r.path(exitFile+".tmp"), syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC|syscall.O_CLOEXEC, 0o600)
+	fd, err := createNew(r.path(exitFile + ".tmp"))
 	if err != nil {
 		return noFile // ended tries again, and tells
 	}
@@ -67,15 +100,17 @@ func (r records) begin() int {
 func (r records) ended(fd int, exit []byte) error {
 	tmp := r.path(exitFile + ".tmp")
 	var err error
-	if fd == noFile {
-		err = writeFile(tmp, exit, syscall.O_TRUNC)
-	} else {
+	given := fd != noFile
+	if !given {
+		fd, err = createNew(tmp)
+	}
+	if err == nil {
 		err = fill(fd, exit)
 	}
 	if err == nil {
 		err = syscall.Rename(tmp, r.path(exitFile))
 	}
-	if err == syscall.ENOENT && fd != noFile { // somebody cleaned up
+	if err == syscall.ENOENT && given { // somebody cleaned up
 		return r.ended(noFile, exit)
 	}
 	if err != nil {
@@ -110,12 +145,12 @@ func (r records) news() *Exit {
 }
 
 func (r records) exit() *Exit {
-	b, err := os.ReadFile(r.path(exitFile))
+	b, err := safefile.ReadState(r.path(exitFile), maxStateFile)
 	if err != nil {
 		return nil
 	}
 	e := new(Exit)
-	if json.Unmarshal(b, e) != nil {
+	if json.Unmarshal(b, e) != nil || !possible(e.Run) {
 		return nil
 	}
 	return e
@@ -131,22 +166,29 @@ func (r records) last() (Run, bool) {
 }
 
 func (r records) load() (record, bool) {
-	b, err := os.ReadFile(r.path(runFile))
+	b, err := safefile.ReadState(r.path(runFile), maxStateFile)
 	if err != nil {
 		return record{}, false
 	}
 	var rec record
-	if json.Unmarshal(b, &rec) != nil || rec.Run.ID == "" {
+	if json.Unmarshal(b, &rec) != nil || !possible(rec.Run) {
 		return record{}, false
 	}
 	return rec, true
 }
 
+// possible: a keeper can have written this. Its ID becomes part of files' names, and its PID may be sent signals.
+func possible(run Run) bool {
+	return len(run.ID) <= 64 && run.ID != "" && strings.Trim(run.ID, idLetters) == "" && run.PID >= 0 && run.PID != 1
+}
+
+const idLetters = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_"
+
 func (r records) save(rec record) error {
 	b, err := json.Marshal(rec)
 	if err == nil {
 		b = append(b, bytes.Repeat([]byte{' '}, max(0, recordSize-1-len(b)))...)
-		err = writeFile(r.path(runFile), append(b, '\n'), 0)
+		err = writeInPlace(r.path(runFile), append(b, '\n'))
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", runFile, err)
@@ -154,13 +196,32 @@ func (r records) save(rec record) error {
 	return nil
 }
 
-// writeFile is os.WriteFile without the detour through the netpoller, which has no use for files.
-func writeFile(path string, b []byte, flags int) error {
-	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_CLOEXEC|flags, 0o600)
+// writeInPlace writes over a file's beginning, and makes the file if there is none. It goes without the detour through the netpoller,
+// which has no use for files, and neither follows a link nor waits at a named pipe.
+func writeInPlace(path string, b []byte) error {
+	fd, err := syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_NOFOLLOW|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0o600)
 	if err != nil {
 		return err
 	}
 	return fill(fd, b)
+}
+
+// createNew makes a file that was not there before, in place of whatever is left of an earlier attempt.
+func createNew(path string) (fd int, err error) {
+	for range 3 {
+		fd, err = syscall.Open(path, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_EXCL|syscall.O_CLOEXEC, 0o600)
+		if err != syscall.EEXIST {
+			break
+		}
+		if err = syscall.Unlink(path); err != nil && err != syscall.ENOENT {
+			break
+		}
+		err = syscall.EEXIST
+	}
+	if err != nil {
+		return noFile, err
+	}
+	return fd, nil
 }
 
 // fill writes a file, and closes it.
@@ -185,9 +246,9 @@ func writeAll(fd int, p []byte) (n int, err error) {
 }
 
 // Lock takes the lock at path without waiting, or returns ErrLocked. It is released by closing the file, and by the kernel
-// when the process ends; no child inherits it.
+// when the process ends; no child inherits it. A link at path is refused, and a file of another user.
 func Lock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := safefile.OpenState(path, os.O_RDWR|os.O_CREATE)
 	if err != nil {
 		return nil, fmt.Errorf("locking: %w", err)
 	}

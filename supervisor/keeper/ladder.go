@@ -20,7 +20,7 @@ const (
 // End climbs the ladder for a run that has no keeper any more: its leader, if PID and Stamp still match, and whoever carries
 // its ID. It returns nil when nobody is left.
 func End(ctx context.Context, r Run, l Ladder) error {
-	k := &kin{run: r.ID}
+	k := &descendants{run: r.ID}
 	if r.PID > 0 && r.Stamp != "" {
 		k.roots = []Process{{PID: r.PID, Stamp: r.Stamp}}
 	}
@@ -33,14 +33,14 @@ func End(ctx context.Context, r Run, l Ladder) error {
 // EndAll climbs the ladder for processes that were started by hand. Those of them that descend from another one leave the
 // stop signal to it.
 func EndAll(ctx context.Context, ps []Process, l Ladder) error {
-	if err := l.climb(ctx, &kin{roots: slices.Clone(ps)}, nil); err != nil {
+	if err := l.climb(ctx, &descendants{roots: slices.Clone(ps)}, nil); err != nil {
 		return fmt.Errorf("ending %s: %w", describe(ps), err)
 	}
 	return nil
 }
 
 // climb ends everybody in k. A close of hurry cuts the grace short.
-func (l Ladder) climb(ctx context.Context, k *kin, hurry <-chan struct{}) error {
+func (l Ladder) climb(ctx context.Context, k *descendants, hurry <-chan struct{}) error {
 	if _, _, err := k.look(); err != nil { // before the leader goes, and the descent with it
 		return err
 	}
@@ -57,7 +57,7 @@ func (l Ladder) climb(ctx context.Context, k *kin, hurry <-chan struct{}) error 
 }
 
 // ask sends the leaders the stop signal, and after the grace once more.
-func (l Ladder) ask(ctx context.Context, k *kin, hurry <-chan struct{}) error {
+func (l Ladder) ask(ctx context.Context, k *descendants, hurry <-chan struct{}) error {
 	sig := l.Signal
 	if sig == 0 {
 		sig = syscall.SIGINT
@@ -83,7 +83,7 @@ func (l Ladder) ask(ctx context.Context, k *kin, hurry <-chan struct{}) error {
 }
 
 // term asks everybody with SIGTERM, which the trackers ignore by themselves.
-func (k *kin) term(ctx context.Context, wait time.Duration) error {
+func (k *descendants) term(ctx context.Context, wait time.Duration) error {
 	others, _, err := k.look()
 	if err != nil || len(others) == 0 {
 		return err
@@ -97,7 +97,7 @@ func (k *kin) term(ctx context.Context, wait time.Duration) error {
 }
 
 // kill ends everybody with SIGKILL, round after round, because somebody may be forking; the trackers only if asked to.
-func (k *kin) kill(ctx context.Context, trackersToo bool) error {
+func (k *descendants) kill(ctx context.Context, trackersToo bool) error {
 	for deadline := time.Now().Add(killWait); ; {
 		others, trackers, err := k.look()
 		if err != nil {
@@ -121,7 +121,7 @@ func (k *kin) kill(ctx context.Context, trackersToo bool) error {
 }
 
 // awaitTrackers lets the trackers do their work: they unlink the named semaphores once the last holder of their pipe is gone.
-func (k *kin) awaitTrackers(ctx context.Context) error {
+func (k *descendants) awaitTrackers(ctx context.Context) error {
 	_, trackers, err := k.look()
 	if err != nil || len(trackers) == 0 {
 		return err
@@ -136,7 +136,7 @@ func (k *kin) awaitTrackers(ctx context.Context) error {
 }
 
 // clear ends what is left of a run whose leader is dead, trackers spared: SIGTERM, 1 s, SIGKILL.
-func (k *kin) clear(ctx context.Context) error {
+func (k *descendants) clear(ctx context.Context) error {
 	if err := k.term(ctx, clearWait); err != nil {
 		return err
 	}

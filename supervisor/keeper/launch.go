@@ -2,11 +2,13 @@ package keeper
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -14,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // What a keeper says on its standard output, once, before it turns it to /dev/null.
@@ -41,7 +45,7 @@ func launch(ctx context.Context, exe, dir string) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := MakeFolder(dir); err != nil {
 		return nil, err
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
@@ -108,11 +112,14 @@ func start(ctx context.Context, program, dir string) error {
 }
 
 func openKeeperLog(path string) (*os.File, error) {
-	flags := os.O_WRONLY | os.O_CREATE | os.O_APPEND
-	if st, err := os.Stat(path); err == nil && st.Size() > maxKeeperLog {
-		flags |= os.O_TRUNC
+	f, err := safefile.OpenState(path, os.O_WRONLY|os.O_CREATE|os.O_APPEND)
+	if err != nil {
+		return nil, err
 	}
-	return os.OpenFile(path, flags, 0o600)
+	if st, err := f.Stat(); err == nil && st.Size() > maxKeeperLog {
+		_ = f.Truncate(0)
+	}
+	return f, nil
 }
 
 // keeperEnv is what a keeper gets of our environment: next to nothing. The child's comes with its Spec; DYLD_* would be
@@ -128,7 +135,8 @@ func keeperEnv(env []string) []string {
 	return kept
 }
 
-// install copies exe to bin under the name of its content.
+// install copies exe to bin under the name of its content. A copy that is there is used only if it is the same to the byte and nobody else
+// can change it; anything else at its place is replaced.
 func install(exe, bin string) (string, error) {
 	b, err := os.ReadFile(exe)
 	if err != nil {
@@ -136,10 +144,10 @@ func install(exe, bin string) (string, error) {
 	}
 	sum := sha256.Sum256(b)
 	program := filepath.Join(bin, binName+hex.EncodeToString(sum[:6]))
-	if st, err := os.Stat(program); err == nil && st.Size() == int64(len(b)) && st.Mode().Perm()&0o100 != 0 {
+	if isCopy(program, b) {
 		return program, nil
 	}
-	if err := os.MkdirAll(bin, 0o700); err != nil {
+	if err := safefile.Folder(bin); err != nil {
 		return "", err
 	}
 	syscall.ForkLock.RLock() // a child forked now would hold the file open for writing, and it could not be executed
@@ -157,6 +165,21 @@ func install(exe, bin string) (string, error) {
 	return program, os.Rename(tmp.Name(), program)
 }
 
+// isCopy: the file at path is this program, complete, and may be started.
+func isCopy(path string, program []byte) bool {
+	f, err := safefile.OpenState(path, os.O_RDONLY)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil || st.Size() != int64(len(program)) || st.Mode().Perm()&0o100 == 0 || st.Mode().Perm()&0o022 != 0 {
+		return false
+	}
+	there, err := io.ReadAll(io.LimitReader(f, st.Size()+1))
+	return err == nil && bytes.Equal(there, program)
+}
+
 // removeUnused removes the copies of other versions that no keeper runs from: each holds a shared lock on its own program.
 func removeUnused(bin, program string) {
 	old, _ := filepath.Glob(filepath.Join(bin, binName+"*"))
@@ -164,7 +187,7 @@ func removeUnused(bin, program string) {
 		if path == program {
 			continue
 		}
-		f, err := os.Open(path)
+		f, err := safefile.Open(path)
 		if err != nil {
 			continue
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -23,8 +24,10 @@ const (
 type rotated struct {
 	mu     sync.Mutex
 	path   string
-	max    int64 // bytes; 0: never rotated
+	limit  int64 // bytes; 0: never rotated
+	max    int64 // the limit of the file that is open: 0 also for one that is not ours to rotate
 	keep   int
+	fixed  bool // the file that is open is not ours to rotate
 	fd     int
 	size   int64
 	inode  uint64
@@ -45,7 +48,7 @@ func (l *rotated) open(path string, size int64, keep int) error {
 	if size > 0 {
 		size = max(size, minLogSize)
 	}
-	l.max, l.keep = size, max(keep, 0)
+	l.limit, l.keep = size, max(keep, 0)
 	if l.path != path {
 		l.shut()
 		l.path = path
@@ -55,6 +58,8 @@ func (l *rotated) open(path string, size int64, keep int) error {
 	var err error
 	if l.fd == noFile {
 		err = l.create()
+	} else {
+		l.setMax()
 	}
 	if err == syscall.ENOSPC || err == syscall.EDQUOT { // a full disk is no reason not to start a server
 		err = nil
@@ -83,10 +88,7 @@ func (l *rotated) create() error {
 	if err := os.MkdirAll(filepath.Dir(l.path), 0o755); err != nil {
 		return errno(err)
 	}
-	// O_NONBLOCK, lest opening a FIFO waits for a reader; it does nothing to a file. O_RDWR to see the last byte.
-	fd, err := ignoringEINTR(func() (int, error) {
-		return syscall.Open(l.path, syscall.O_RDWR|syscall.O_CREAT|syscall.O_APPEND|syscall.O_NONBLOCK|syscall.O_CLOEXEC, 0o600)
-	})
+	fd, made, err := openForAppending(l.path)
 	if err != nil {
 		return err
 	}
@@ -95,19 +97,62 @@ func (l *rotated) create() error {
 		syscall.Close(fd)
 		return err
 	}
+	l.fixed = false
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
+		if !made && st.Size > 0 && !isLogName(l.path) { // somebody's program or data, which a typing error has named
+			l.fixed = true
+		}
 	case syscall.S_IFCHR: // /dev/null and its like
-		l.max = 0
+		l.fixed = true
 	default:
 		syscall.Close(fd)
 		return syscall.EINVAL
 	}
 	l.fd, l.size, l.inode, l.looked = fd, st.Size, st.Ino, time.Now()
+	l.setMax()
 	var last [1]byte
 	n, _ := syscall.Pread(fd, last[:], st.Size-1)
 	l.inLine = st.Size > 0 && n == 1 && last[0] != '\n'
 	return nil
+}
+
+func (l *rotated) setMax() {
+	if l.max = l.limit; l.fixed {
+		l.max = 0
+	}
+}
+
+// openForAppending says whether it has made the file. O_NONBLOCK, lest opening a FIFO waits for a reader; it does nothing to a file. O_RDWR
+// to see the last byte.
+func openForAppending(path string) (fd int, made bool, err error) {
+	const flags = syscall.O_RDWR | syscall.O_APPEND | syscall.O_NONBLOCK | syscall.O_CLOEXEC
+	for range 3 { // somebody may make or remove it between the two
+		fd, err = ignoringEINTR(func() (int, error) { return syscall.Open(path, flags, 0) })
+		if err != syscall.ENOENT {
+			return fd, false, err
+		}
+		fd, err = ignoringEINTR(func() (int, error) {
+			return syscall.Open(path, flags|syscall.O_CREAT|syscall.O_EXCL, 0o600)
+		})
+		if err != syscall.EEXIST {
+			return fd, true, err
+		}
+	}
+	// A link to nowhere is both there and not: the log is made where it leads.
+	fd, err = ignoringEINTR(func() (int, error) { return syscall.Open(path, flags|syscall.O_CREAT, 0o600) })
+	return fd, false, err
+}
+
+// isLogName: a file of that name is a log, whoever made it. What is named otherwise and has something in it is never rotated, because to
+// rotate is to rename it away, or to remove it.
+func isLogName(path string) bool {
+	name := strings.ToLower(filepath.Base(path))
+	switch filepath.Ext(name) {
+	case "", ".log", ".out", ".err", ".txt", ".jsonl", ".ndjson":
+		return true
+	}
+	return strings.Contains(name, "log") || strings.Contains(name, "stdout") || strings.Contains(name, "stderr")
 }
 
 // refresh notices that the file at path is not ours any more, or that somebody truncated it.

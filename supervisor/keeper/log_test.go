@@ -323,3 +323,63 @@ func TestAFileSizeLimitIsAFullDisk(t *testing.T) {
 	require.Regexp(t, `\nvivarium: \d+ bytes \(\d+ lines\) of output are missing here: file too large\nafter\n$`, log)
 	require.Equal(t, 1, strings.Count(log, "vivarium:"))
 }
+
+func TestAFileThatIsNoLogIsNeverRotatedAway(t *testing.T) {
+	t.Parallel()
+	for _, keep := range []int{0, 3} {
+		path := filepath.Join(t.TempDir(), "main.py")
+		const precious = "app = FastAPI()\n"
+		require.NoError(t, os.WriteFile(path, []byte(precious), 0o644))
+		l := newRotated()
+		for run := range int64(3) { // also for a later run, and with another configuration
+			require.NoError(t, l.open(path, run*minLogSize, keep))
+			for range 100 {
+				l.write([]byte(strings.Repeat("x", 99) + "\n"))
+			}
+		}
+		l.shut()
+		all := parts(t, path)
+		require.Len(t, all, 1)
+		require.True(t, strings.HasPrefix(all[0], precious))
+	}
+}
+
+func TestAFileOfAnyNameThatTheKeeperMadeIsRotatedAndSoIsALogThatWasThere(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]string{"server.dat": "", "server.log": "old\n", "output": "old\n", "LOG.md": "old\n"} {
+		path := filepath.Join(t.TempDir(), name)
+		if before != "" {
+			require.NoError(t, os.WriteFile(path, []byte(before), 0o600))
+		}
+		l := newRotated()
+		require.NoError(t, l.open(path, minLogSize, 2))
+		for range 100 {
+			l.write([]byte(strings.Repeat("x", 99) + "\n"))
+		}
+		l.shut()
+		require.Len(t, parts(t, path), 3, name)
+	}
+}
+
+func TestALogThatIsALinkToNowhereIsMadeWhereItLeads(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	require.NoError(t, os.Symlink("there", filepath.Join(dir, "server.log")))
+	l := newRotated()
+	require.NoError(t, l.open(filepath.Join(dir, "server.log"), 0, 0))
+	l.write([]byte("line\n"))
+	l.shut()
+	text, err := os.ReadFile(filepath.Join(dir, "there"))
+	require.NoError(t, err)
+	require.Equal(t, "line\n", string(text))
+}
+
+func TestADeviceIsNeverRotatedNotEvenForTheSecondRun(t *testing.T) {
+	t.Parallel()
+	l := newRotated()
+	defer l.shut()
+	for range 2 {
+		require.NoError(t, l.open(os.DevNull, minLogSize, 1))
+		require.Zero(t, l.max)
+	}
+}

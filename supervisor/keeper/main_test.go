@@ -88,7 +88,7 @@ func endKeeper(t testing.TB, dir string, keeper Process) {
 	_ = Signal(keeper, syscall.SIGKILL)
 	require.True(t, until(context.Background(), patience, func() bool { return !alive(keeper) }))
 	if r, ok := (records{dir}).last(); ok {
-		k := &kin{run: r.ID, roots: []Process{{PID: r.PID, Stamp: r.Stamp}}}
+		k := &descendants{run: r.ID, roots: []Process{{PID: r.PID, Stamp: r.Stamp}}}
 		require.NoError(t, k.kill(context.Background(), true))
 	}
 	said, err := os.ReadFile(filepath.Join(dir, logFile))

@@ -131,19 +131,19 @@ func TestKinIsProvenByMarkDescentGroupAndRecordOnly(t *testing.T) {
 		p(1000003, 1, 1000000), p(1000004, 1, 1000004), p(1000005, 1000004, 1000004), // orphan in the group, strangers
 	}
 	for name, row := range map[string]struct {
-		k    kin
+		k    descendants
 		all  []Process
 		want []int
 	}{
-		"a living leader":           {kin{run: "x", roots: []Process{leader}}, all, []int{1000000, 1000001, 1000002, 1000003}},
-		"started by hand":           {kin{roots: []Process{leader}}, all, []int{1000000, 1000001, 1000002}},
-		"a zombie leader":           {kin{run: "x", roots: []Process{leader}}, append([]Process{zombie(leader)}, all[3:]...), []int{1000003}},
-		"a leader that is gone":     {kin{run: "x", roots: []Process{leader}}, all[3:], nil},
-		"a reused PID":              {kin{run: "x", roots: []Process{{PID: 1000000, Stamp: "older"}}}, all, nil},
-		"descendants of the keeper": {kin{run: "x", parent: 1000004}, all, []int{1000005}},
-		"what was proven before":    {kin{run: "x", known: map[int]Process{1000004: all[5]}}, all, []int{1000004, 1000005}},
-		"proven before, reused":     {kin{run: "x", known: map[int]Process{1000004: {PID: 1000004, Stamp: "older"}}}, all, nil},
-		"never init":                {kin{run: "x", roots: []Process{all[0]}}, all[:1], nil},
+		"a living leader":           {descendants{run: "x", roots: []Process{leader}}, all, []int{1000000, 1000001, 1000002, 1000003}},
+		"started by hand":           {descendants{roots: []Process{leader}}, all, []int{1000000, 1000001, 1000002}},
+		"a zombie leader":           {descendants{run: "x", roots: []Process{leader}}, append([]Process{zombie(leader)}, all[3:]...), []int{1000003}},
+		"a leader that is gone":     {descendants{run: "x", roots: []Process{leader}}, all[3:], nil},
+		"a reused PID":              {descendants{run: "x", roots: []Process{{PID: 1000000, Stamp: "older"}}}, all, nil},
+		"descendants of the keeper": {descendants{run: "x", parent: 1000004}, all, []int{1000005}},
+		"what was proven before":    {descendants{run: "x", known: map[int]Process{1000004: all[5]}}, all, []int{1000004, 1000005}},
+		"proven before, reused":     {descendants{run: "x", known: map[int]Process{1000004: {PID: 1000004, Stamp: "older"}}}, all, nil},
+		"never init":                {descendants{run: "x", roots: []Process{all[0]}}, all[:1], nil},
 	} {
 		require.Equal(t, row.want, pids(row.k.prove(row.all)), name)
 	}

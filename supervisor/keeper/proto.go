@@ -15,6 +15,7 @@ import (
 //	client    spawn {id, spec}                 answered by ok {id, run}, when the run's program has started
 //	client    stop {id, run_id, ladder}        answered by ok {id} once accepted; the end comes as an exit
 //	client    forget {id, run_id}              answered by ok {id}
+//	client    goodbye                          no answer: a keeper that nobody needs then ends at once, and the connection with it
 //	keeper    exit {exit}                      sent when a run ended; told again in each hello until it is forgotten
 //	keeper    error {id, error}                the answer that is not ok
 //	keeper    unsupported {id}                 the answer to a request that the keeper does not know
@@ -37,6 +38,7 @@ const (
 	typeOK          = "ok"
 	typeError       = "error"
 	typeUnsupported = "unsupported"
+	typeGoodbye     = "goodbye"
 	typeExit        = "exit"
 )
 

@@ -17,7 +17,8 @@ func (s *server) handle(r request) {
 		s.detach()
 		return
 	}
-	if r.ID == 0 { // no request: hello, or what a newer app has to say
+	if r.ID == 0 { // no request: hello, goodbye, or what a newer app has to say
+		r.from.parting = r.from.parting || r.Type == typeGoodbye
 		return
 	}
 	answer := message{Type: typeOK, ID: r.ID}
@@ -56,7 +57,7 @@ func (s *server) spawn(r request) error {
 	}
 	s.spawning = true
 	go func() {
-		c, err := s.nest.spawn(context.Background(), *r.Spec)
+		c, err := s.spawner.spawn(context.Background(), *r.Spec)
 		s.spawned <- spawnResult{client: r.from, id: r.ID, child: c, err: err}
 	}()
 	return nil
@@ -120,7 +121,7 @@ func (s *server) climb(r Run, l Ladder) {
 	}
 	hurry := make(chan struct{})
 	s.stop = &stopping{run: r.ID, hurry: hurry}
-	k := s.nest.kin(r)
+	k := s.spawner.descendantsOf(r)
 	go func() { s.stopped <- l.climb(context.Background(), k, hurry) }()
 }
 
@@ -128,7 +129,7 @@ func (s *server) forget(run string) error {
 	if s.exit == nil || !s.exit.told || s.exit.run.ID != run {
 		return fmt.Errorf("%w: %s", ErrUnknownRun, run)
 	}
-	if err := s.nest.records.forget(s.exit.run); err != nil {
+	if err := s.spawner.records.forget(s.exit.run); err != nil {
 		return err
 	}
 	s.exit = nil

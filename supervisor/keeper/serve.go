@@ -25,18 +25,18 @@ func Serve(ctx context.Context, ln net.Listener, dir string) error {
 // server is the keeper's loop. Its fields belong to the goroutine of run alone; whatever blocks runs elsewhere and comes back
 // through a channel.
 type server struct {
-	nest *nest
-	idle time.Duration
+	spawner *spawner
+	idle    time.Duration
 
-	run      *child       // under way, nil if none
-	exit     *pendingExit // of the last run, until it is forgotten
-	spawning bool
-	waiting  *request  // a spawn that waits for the end of a ladder
-	stop     *stopping // a ladder that is being climbed
-	clearing bool      // the remains of the last run are being ended, before leaving
-	leaving  bool      // asked to by a signal
-	client   *client
-	heir     *client // attached when everything that the client said before it died was heard
+	run        *child       // under way, nil if none
+	exit       *pendingExit // of the last run, until it is forgotten
+	spawning   bool
+	waiting    *request  // a spawn that waits for the end of a ladder
+	stop       *stopping // a ladder that is being climbed
+	clearing   bool      // the remains of the last run are being ended, before leaving
+	leaving    bool      // asked to by a signal
+	client     *client
+	nextClient *client // attached when everything that the client said before it died was heard
 
 	accepted chan *client
 	requests chan request
@@ -78,16 +78,16 @@ func serve(ctx context.Context, ln net.Listener, dir string, idle time.Duration)
 		died: make(chan pendingExit, 1), stopped: make(chan error, 1), cleared: make(chan error, 1),
 	}
 	ended := func(_ *child, e Exit, b []byte) { s.died <- pendingExit{run: e.Run, bytes: b} }
-	nest, err := newNest(dir, ended, log.Printf)
+	spawner, err := newSpawner(dir, ended, log.Printf)
 	if err != nil {
 		return err
 	}
-	s.nest = nest
-	if news := nest.records.news(); news != nil {
+	s.spawner = spawner
+	if news := spawner.records.news(); news != nil {
 		s.exit = &pendingExit{run: news.Run, bytes: encodeExit(*news), told: true}
 	}
 	defer ln.Close()
-	go nest.reaper.run()
+	go spawner.reaper.run()
 	go s.accept(ln)
 	return s.loop(ctx)
 }
@@ -124,7 +124,7 @@ func (s *server) loop(ctx context.Context) error {
 			s.clearing = false
 			problem("ending the remains", err)
 			if s.unneeded() {
-				s.farewell()
+				s.sendLastWords()
 				return nil
 			}
 			s.spawnWaiting()
@@ -137,7 +137,7 @@ func (s *server) loop(ctx context.Context) error {
 		tidy.Reset(tidyTime)
 		if !s.unneeded() || s.clearing {
 			idle.Stop()
-		} else if s.leaving {
+		} else if s.leaving || s.client != nil && s.client.parting {
 			s.leave()
 		} else {
 			idle.Reset(s.idle)
@@ -152,8 +152,8 @@ func (s *server) stopToLeave() {
 	}
 }
 
-// farewell lets the client have what was said last.
-func (s *server) farewell() {
+// sendLastWords lets the client have what was said last.
+func (s *server) sendLastWords() {
 	if s.client != nil {
 		s.client.flush(time.Second)
 	}
@@ -165,9 +165,10 @@ func problem(doing string, err error) {
 	}
 }
 
-// unneeded: there is no child and no client, nor are they about to be.
+// unneeded: there is no child and no client, nor are they about to be. A client that said goodbye waits for the end, and is none.
 func (s *server) unneeded() bool {
-	return s.run == nil && !s.spawning && s.waiting == nil && s.stop == nil && (s.client == nil && s.heir == nil || s.leaving)
+	alone := s.nextClient == nil && (s.client == nil || s.client.parting)
+	return s.run == nil && !s.spawning && s.waiting == nil && s.stop == nil && (alone || s.leaving)
 }
 
 // leave ends the remains of the last run, and then the loop. They could not write any more without us.
@@ -176,7 +177,7 @@ func (s *server) leave() {
 		return
 	}
 	s.clearing = true
-	go func() { s.cleared <- s.nest.clear(context.Background()) }()
+	go func() { s.cleared <- s.spawner.clear(context.Background()) }()
 }
 
 // accept takes connections of this user.
@@ -202,28 +203,31 @@ func (s *server) accept(ln net.Listener) {
 	}
 }
 
-// attach makes c the client, unless there is one. One that has hung up is still there until all it said is read; an heir that
+// attach makes c the client, unless there is one. One that has hung up is still there until all it said is read; a next client that
 // has hung up has not said anything yet.
 func (s *server) attach(c *client) {
+	if s.client != nil && s.client.parting { // whoever comes meanwhile needs us
+		s.detach()
+	}
 	switch {
 	case s.client != nil && !s.client.gone():
 		c.refuse(s.client.pid)
-	case s.heir == nil || s.heir.gone():
-		if s.heir != nil {
-			s.heir.close()
+	case s.nextClient == nil || s.nextClient.gone():
+		if s.nextClient != nil {
+			s.nextClient.close()
 		}
-		s.heir = c
+		s.nextClient = c
 		s.inherit()
 	default:
-		c.refuse(s.heir.pid)
+		c.refuse(s.nextClient.pid)
 	}
 }
 
 // inherit greets who waits to be the client: not before the one before it is heard out, and not in the middle of a start, so
 // that its hello tells of the run, or that there is none.
 func (s *server) inherit() {
-	if c := s.heir; c != nil && s.client == nil && !s.spawning {
-		s.heir = nil
+	if c := s.nextClient; c != nil && s.client == nil && !s.spawning {
+		s.nextClient = nil
 		s.greet(c)
 	}
 }

@@ -21,6 +21,8 @@ type client struct {
 	late atomic.Int32 // how much of that is not written yet
 	once sync.Once
 	left chan struct{}
+
+	parting bool // it said goodbye; owned by the loop
 }
 
 func newClient(conn *net.UnixConn, pid int) *client {

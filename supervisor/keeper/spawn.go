@@ -22,8 +22,8 @@ type child struct {
 	exit  int         // what exit.json will be, see records.begin
 }
 
-// nest starts children, one at a time, and sees them die. It does what may block, so that the loop does not.
-type nest struct {
+// spawner starts children, one at a time, and sees them die. It does what may block, so that the loop does not.
+type spawner struct {
 	records records
 	log     *rotated
 	reaper  *reaper
@@ -37,21 +37,21 @@ type nest struct {
 	problem func(format string, args ...any)
 }
 
-func newNest(dir string, ended func(*child, Exit, []byte), problem func(string, ...any)) (*nest, error) {
+func newSpawner(dir string, ended func(*child, Exit, []byte), problem func(string, ...any)) (*spawner, error) {
 	null, err := syscall.Open(os.DevNull, syscall.O_RDONLY|syscall.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, fmt.Errorf("opening %s: %w", os.DevNull, err)
 	}
-	n := &nest{records: records{dir}, log: newRotated(), null: null, ended: ended, problem: problem}
+	n := &spawner{records: records{dir}, log: newRotated(), null: null, ended: ended, problem: problem}
 	n.reaper = newReaper(n.died)
 	n.last, n.foreign = n.records.last()
 	_ = encodeExit(Exit{Tail: []string{""}}) // the first of its kind takes JSON a tenth of a millisecond longer: not between a death and a start
 	return n, nil
 }
 
-// kin is everybody of a run of this keeper.
-func (n *nest) kin(r Run) *kin {
-	k := &kin{run: r.ID, parent: os.Getpid()}
+// descendantsOf is everybody of a run of this keeper.
+func (n *spawner) descendantsOf(r Run) *descendants {
+	k := &descendants{run: r.ID, parent: os.Getpid()}
 	if r.PID > 0 && r.Stamp != "" {
 		k.roots = []Process{{PID: r.PID, Stamp: r.Stamp}}
 	}
@@ -63,18 +63,18 @@ func (n *nest) kin(r Run) *kin {
 }
 
 // clear ends what the last run left behind.
-func (n *nest) clear(ctx context.Context) error {
+func (n *spawner) clear(ctx context.Context) error {
 	if n.last.ID == "" {
 		return nil
 	}
-	if err := n.kin(n.last).clear(ctx); err != nil {
+	if err := n.descendantsOf(n.last).clear(ctx); err != nil {
 		return fmt.Errorf("ending what run %s left behind: %w", n.last.ID, err)
 	}
 	return nil
 }
 
 // spawn starts a child. What the run before left behind is ended first.
-func (n *nest) spawn(ctx context.Context, s Spec) (*child, error) {
+func (n *spawner) spawn(ctx context.Context, s Spec) (*child, error) {
 	if err := checkSpec(s); err != nil {
 		return nil, err
 	}
@@ -112,13 +112,13 @@ func (n *nest) spawn(ctx context.Context, s Spec) (*child, error) {
 }
 
 // record writes run.json. A full disk is no reason not to run: the record is for the death of the keeper, which is rarer.
-func (n *nest) record(r Run) {
+func (n *spawner) record(r Run) {
 	if err := n.records.started(r); err != nil {
 		n.problem("%v", err)
 	}
 }
 
-func (n *nest) fork(c *child, s Spec, out int) error {
+func (n *spawner) fork(c *child, s Spec, out int) error {
 	env := make([]string, 0, len(s.Env)+1)
 	for _, v := range s.Env {
 		if !strings.HasPrefix(v, RunVariable+"=") { // from a Vivarium below which this one was started
@@ -166,7 +166,7 @@ func checkSpec(s Spec) error {
 
 // died runs on the reaper's goroutine, right after the leader was reaped: what the pipe holds is read without waiting, so that
 // the tail has the last words; then the record; then whoever waits is told.
-func (n *nest) died(_ int, status syscall.WaitStatus) {
+func (n *spawner) died(_ int, status syscall.WaitStatus) {
 	c := n.born.Swap(nil)
 	if c == nil {
 		return

@@ -158,8 +158,9 @@ func lacks(keep, o Runtime, arch string, read Symbols) ([]string, error) {
 			return err
 		}
 		anyway, err := read.Lacks(o.Path, arch, without) // what its users live without today
+		lacking := setOf(anyway)
 		for _, name := range without {
-			if !slices.Contains(anyway, name) {
+			if !lacking[name] {
 				missing[name] = true
 			}
 		}

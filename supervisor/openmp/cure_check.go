@@ -14,46 +14,66 @@ import (
 // others link to. It looks at a few files and reads none but the manifest, so that it can stand before each start. Nothing to tell is nil,
 // also where nothing was cured; else it is a *CureError.
 func CheckCure(root string) error {
-	m, err := readManifest(root)
+	s, err := lookAtStore(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var why *CureError
+	if errors.As(err, &why) {
+		return why
+	}
+	if err != nil {
+		return &CureError{err.Error(), "look at the environment's permissions"}
+	}
+	defer s.close()
+	m, err := s.load()
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return &CureError{err.Error(), "reinstall the packages that brought their own copy of OpenMP, then remove " + filepath.Join(root, storeFolder)}
+		return &CureError{err.Error(), "reinstall the packages that brought their own copy of OpenMP, then remove " + s.path(storeFolder)}
 	}
-	keep := filepath.Join(root, m.Keep.Path)
+	return s.check(m)
+}
+
+func (s *store) check(m manifest) error {
 	links := 0
 	for _, r := range m.Links {
-		st, err := os.Lstat(filepath.Join(root, r.Path))
+		link, err := s.isLink(r.Path)
 		switch {
+		case err != nil:
+			return &CureError{err.Error(), "remove " + s.path(storeFolder) + " and make the environment anew: no cure has written this"}
+		case link:
+			links++
+			continue
+		}
+		switch st, err := s.root.Lstat(r.Path); {
 		case err != nil: // its package was removed
-		case st.Mode().Type() != fs.ModeSymlink && ownStill(st, filepath.Join(root, storeFolder, r.Original)):
+		case s.ownStill(st, r.Original):
 			return &CureError{
 				"making one OpenMP runtime of many, or taking that back, was interrupted; all packages work",
 				"go on with `vivarium doctor --fix`, or with `vivarium doctor --undo`",
 			}
-		case st.Mode().Type() != fs.ModeSymlink:
+		default:
 			return &CureError{
-				fmt.Sprintf("%s has its own copy of OpenMP again (%s): an upgrade brought it back", cmp.Or(r.Package, r.Path), filepath.Join(root, r.Path)),
+				fmt.Sprintf("%s has its own copy of OpenMP again (%s): an upgrade brought it back", cmp.Or(r.Package, r.Path), s.path(r.Path)),
 				"make one of them again with `vivarium doctor --fix`",
 			}
-		default:
-			links++
 		}
 	}
 	if links == 0 {
 		return nil
 	}
-	st, err := os.Stat(keep)
+	st, err := s.root.Stat(m.Keep.Path)
 	switch {
 	case err != nil:
 		return &CureError{
-			fmt.Sprintf("%s is gone, and other packages link to it", keep),
+			fmt.Sprintf("%s is gone, and other packages link to it", s.path(m.Keep.Path)),
 			"bring their own copies back with `vivarium doctor --undo`",
 		}
 	case st.Size() != m.Keep.Size || !st.ModTime().Equal(m.Keep.ModTime):
 		return &CureError{
-			fmt.Sprintf("%s was replaced since other packages were linked to it", keep),
+			fmt.Sprintf("%s was replaced since other packages were linked to it", s.path(m.Keep.Path)),
 			"let `vivarium doctor --fix` see whether it still fits",
 		}
 	}
@@ -61,8 +81,8 @@ func CheckCure(root string) error {
 }
 
 // ownStill: the file is the original itself, which was not replaced yet, or which an undo has put back; pip would have made another.
-func ownStill(file fs.FileInfo, original string) bool {
-	kept, err := os.Lstat(original)
+func (s *store) ownStill(file fs.FileInfo, original string) bool {
+	kept, err := s.root.Lstat(in(original))
 	return errors.Is(err, fs.ErrNotExist) || err == nil && os.SameFile(file, kept)
 }
 
@@ -89,8 +109,8 @@ func (c Cure) Changeable(uid int) error {
 		if err != nil {
 			return &CureError{"the environment cannot be read: " + err.Error(), "look at its folder's permissions"}
 		}
-		if s, ok := st.Sys().(*syscall.Stat_t); ok && int(s.Uid) != uid {
-			return &CureError{fmt.Sprintf("%s belongs to another user (%d)", dir, s.Uid), "run this as that user, or make an environment of your own"}
+		if owner, ok := ownerOf(st); ok && owner != uid {
+			return &CureError{fmt.Sprintf("%s belongs to another user (%d)", dir, owner), "run this as that user, or make an environment of your own"}
 		}
 		const write = 2 // W_OK
 		if syscall.Access(dir, write) != nil {

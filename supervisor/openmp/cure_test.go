@@ -40,7 +40,7 @@ func copyOf(t *testing.T, root, path string, flavor Flavor, archs ...string) Run
 	full := filepath.Join(root, path)
 	require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
 	require.NoError(t, os.WriteFile(full, []byte(path), 0o755))
-	hash, err := hashOf(full)
+	hash, err := sumOf(full)
 	require.NoError(t, err)
 	name, _, _ := strings.Cut(path, "/")
 	r := Runtime{Path: full, Real: full, Flavor: flavor, Hash: hash, Package: name}

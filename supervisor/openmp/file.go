@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // kind is what a file is for.
@@ -67,14 +69,11 @@ func (o *object) Close() error { return o.file.Close() }
 
 // open reads a file's headers.
 func open(path string) (*object, error) {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	st, err := f.Stat()
-	if err == nil && !st.Mode().IsRegular() {
-		err = errors.New("it is not a file")
-	}
 	var parts []part
 	if err == nil {
 		parts, err = read(f, st.Size())

@@ -18,7 +18,10 @@ type graph struct {
 	links      map[string][]string // paths of links, by the file they lead to
 	names      map[string][]string // paths by install name or SONAME
 	owners     map[string]int      // by path, from the RECORDs
-	gone       map[string]bool     // paths outside of the walk that are not there, or no library
+	folders    map[string]int      // by the path of a module or of a folder of bundled libraries; sharedFolder: of several
+	sites      []string            // where the packages are, each once
+	conda      map[string]distribution
+	gone       map[string]bool // paths outside of the walk that are not there, or no library
 	missing    []User
 }
 
@@ -29,18 +32,14 @@ type asking struct {
 }
 
 func newGraph(w *walk, root string) *graph {
-	g := &graph{walk: w, root: root, askers: map[string][]asking{}, links: map[string][]string{}, names: map[string][]string{}, owners: map[string]int{}, gone: map[string]bool{}}
+	g := &graph{walk: w, root: root, askers: map[string][]asking{}, links: map[string][]string{}, names: map[string][]string{}, owners: map[string]int{}, folders: map[string]int{}, gone: map[string]bool{}}
 	for _, name := range []string{"python", "python3"} {
 		if real, err := filepath.EvalSymlinks(filepath.Join(root, "bin", name)); err == nil {
 			g.executable = filepath.Dir(real)
 			break
 		}
 	}
-	for n, r := range w.packages {
-		for _, file := range r.files {
-			g.owners[file] = n
-		}
-	}
+	g.own()
 	for _, path := range slices.Sorted(maps.Keys(w.images)) {
 		i := w.images[path]
 		g.know(i)
@@ -65,21 +64,55 @@ func (g *graph) owner(i *image) int {
 		return n
 	}
 	found := -1
-	for n, r := range g.packages {
-		rel, ok := strings.CutPrefix(i.path, r.site+"/")
+	for _, site := range g.sites {
+		rel, ok := strings.CutPrefix(i.path, site+"/")
 		if !ok {
 			continue
 		}
 		first, _, _ := strings.Cut(rel, "/")
-		libs, bundled := strings.CutSuffix(first, ".libs")
-		if slices.Contains(r.Modules, first) || bundled && Normal(libs) == Normal(r.Name) {
-			if found >= 0 {
-				return -1 // two share the folder
+		folders := []string{site + "/" + first}
+		if libs, bundled := strings.CutSuffix(first, ".libs"); bundled {
+			folders = append(folders, libsOf(site, libs))
+		}
+		for _, folder := range folders {
+			n, ok := g.folders[folder]
+			if ok && (n == sharedFolder || found >= 0 && n != found) {
+				return -1
 			}
-			found = n
+			if ok {
+				found = n
+			}
 		}
 	}
 	return found
+}
+
+const sharedFolder = -1
+
+// libsOf is the folder in which repair tools put the libraries of a package. The zero byte keeps it apart from a module of that name.
+func libsOf(site, name string) string { return site + "/" + Normal(name) + "\x00libs" }
+
+// own notes what belongs to which distribution.
+func (g *graph) own() {
+	for n, r := range g.packages {
+		if !slices.Contains(g.sites, r.site) {
+			g.sites = append(g.sites, r.site)
+		}
+		for _, file := range r.files {
+			g.owners[file] = n
+		}
+		folders := []string{libsOf(r.site, r.Name)}
+		for _, m := range r.Modules {
+			folders = append(folders, r.site+"/"+m)
+		}
+		for _, folder := range folders {
+			if _, taken := g.folders[folder]; taken {
+				g.folders[folder] = sharedFolder
+			} else {
+				g.folders[folder] = n
+			}
+		}
+	}
 }
 
 // link resolves what every image asks for, and reads what lies outside of the walk as far as somebody asks for it.
@@ -248,7 +281,7 @@ func (g *graph) exists(path string, like *image) (found string, fresh bool) {
 	st, err := os.Lstat(path)
 	if err == nil {
 		var i *image
-		if i, err = readImage(clean, st.Mode()&os.ModeSymlink != 0); err == nil && i.fits(like) {
+		if i, err = readImage(clean, st.Mode()&os.ModeSymlink != 0, g.may); err == nil && i.fits(like) {
 			g.images[clean] = i
 			g.know(i)
 			return clean, true

@@ -7,12 +7,16 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // Bounds of the code that is read.
 const (
 	maxSource  = 4 << 20 // bytes of a file
 	maxSources = 2000    // files
+	maxNames   = 100_000 // imported names of all files; the largest real programs have a tenth of it
+	maxPath    = 4096    // bytes of a file's path: systems take no longer ones
 )
 
 // Imports are the top-level names that a backend's code imports: of its first module, which lies in dir, and of every module of its own that
@@ -23,6 +27,7 @@ func Imports(dir, module string) []string {
 	if top := topOf(module); len(sourcesOf(dir, top)) == 0 && !isFolder(filepath.Join(dir, top)) {
 		foreign[top] = top != ""
 	}
+	names := 0
 	for queue := []string{module, module + ".__main__"}; len(queue) > 0 && len(seen) < maxSources; queue = queue[1:] {
 		for _, file := range sourcesOf(dir, queue[0]) {
 			if seen[file] {
@@ -32,6 +37,9 @@ func Imports(dir, module string) []string {
 			package_ := strings.Split(strings.TrimSuffix(filepath.ToSlash(strings.TrimPrefix(file, dir+string(filepath.Separator))), ".py"), "/")
 			package_ = package_[:len(package_)-1]
 			for _, name := range importsIn(readSource(file), package_) {
+				if names++; names > maxNames {
+					break
+				}
 				top := topOf(name)
 				own := len(sourcesOf(dir, top)) > 0
 				if own || isFolder(filepath.Join(dir, top)) {
@@ -57,7 +65,9 @@ func sourcesOf(dir, module string) []string {
 	var files []string
 	path := dir
 	for _, part := range strings.Split(module, ".") {
-		path = filepath.Join(path, part)
+		if path = filepath.Join(path, part); len(path) > maxPath {
+			break
+		}
 		for _, f := range []string{filepath.Join(path, "__init__.py"), path + ".py"} {
 			if st, err := os.Stat(f); err == nil && st.Mode().IsRegular() {
 				files = append(files, f)
@@ -73,7 +83,7 @@ func isFolder(path string) bool {
 }
 
 func readSource(path string) string {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path)
 	if err != nil {
 		return "" // nothing is known of it
 	}

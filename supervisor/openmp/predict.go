@@ -3,6 +3,7 @@ package openmp
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -36,6 +37,7 @@ type Prediction struct {
 func Predict(env Environment, imports []string, goos string) Prediction {
 	used := env.closure(imports)
 	p := Prediction{env: env}
+	packages := map[string]bool{}
 	for _, r := range env.Runtimes {
 		by := users(r, used)
 		if m := env.module(r.Path); r.Package == "" && len(r.Users) == 0 && slices.Contains(imports, m) { // installed without a record
@@ -45,15 +47,13 @@ func Predict(env Environment, imports []string, goos string) Prediction {
 			continue
 		}
 		for _, name := range by {
-			if !slices.Contains(p.Packages, name) {
-				p.Packages = append(p.Packages, name)
-			}
+			packages[name] = true
 		}
 		if !slices.ContainsFunc(p.Together, r.Same) {
 			p.Together = append(p.Together, r)
 		}
 	}
-	slices.Sort(p.Packages)
+	p.Packages = slices.Sorted(maps.Keys(packages))
 	p.judge(goos)
 	return p
 }
@@ -78,9 +78,14 @@ func Judge(env Environment, loaded []string, goos string) Prediction {
 func (e Environment) closure(imports []string) map[string]bool {
 	used := map[string]bool{}
 	var queue []string
+	imported, requires := setOf(imports), map[string][]string{}
 	for _, p := range e.Packages {
-		if slices.ContainsFunc(p.Modules, func(m string) bool { return slices.Contains(imports, m) }) {
-			queue = append(queue, Normal(p.Name))
+		name := Normal(p.Name)
+		if _, there := requires[name]; !there { // as Environment.Package: the first one counts
+			requires[name] = p.Requires
+		}
+		if slices.ContainsFunc(p.Modules, func(m string) bool { return imported[m] }) {
+			queue = append(queue, name)
 		}
 	}
 	for ; len(queue) > 0; queue = queue[1:] {
@@ -88,19 +93,31 @@ func (e Environment) closure(imports []string) map[string]bool {
 			continue
 		}
 		used[queue[0]] = true
-		if p, ok := e.Package(queue[0]); ok {
-			queue = append(queue, p.Requires...)
+		for _, name := range requires[queue[0]] {
+			if !used[name] {
+				queue = append(queue, name)
+			}
 		}
 	}
 	return used
+}
+
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
 }
 
 // users are the packages among these that load the runtime. Its owner counts if nobody is known to ask for it, because it is loaded by hand
 // then.
 func users(r Runtime, used map[string]bool) []string {
 	var names []string
+	told := map[string]bool{}
 	for _, u := range r.Users {
-		if used[Normal(u.Package)] && !slices.Contains(names, u.Package) {
+		if used[Normal(u.Package)] && !told[u.Package] {
+			told[u.Package] = true
 			names = append(names, u.Package)
 		}
 	}

@@ -7,10 +7,15 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // Bounds for the files that describe a distribution, in bytes.
@@ -18,7 +23,10 @@ const (
 	maxMetadata = 4 << 20
 	maxRecord   = 64 << 20
 	maxLine     = 64 << 10
+	maxRecorded = 100_000 // libraries or modules of one distribution; the largest real ones have a hundredth of it
 )
+
+var errRecorded = errors.New("it claims more files than any package has")
 
 // record is a distribution as its files describe it.
 type record struct {
@@ -57,7 +65,7 @@ func (r *record) metadata(dir string) error {
 	var f *os.File
 	var err error
 	for _, path := range []string{filepath.Join(dir, "METADATA"), filepath.Join(dir, "PKG-INFO"), dir} {
-		if f, err = os.Open(path); err == nil {
+		if f, err = safefile.Open(path); err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			break
 		}
 	}
@@ -73,6 +81,7 @@ var errNoName = errors.New("it names no package")
 
 func readMetadata(from io.Reader) (Package, error) {
 	var p Package
+	requires := map[string]bool{}
 	err := lines(io.LimitReader(from, maxMetadata), func(line []byte) bool {
 		if len(bytes.TrimSpace(line)) == 0 {
 			return false
@@ -85,13 +94,13 @@ func readMetadata(from io.Reader) (Package, error) {
 		case "version":
 			p.Version = value
 		case "requires-dist":
-			if name := required(value); name != "" && !slices.Contains(p.Requires, name) {
-				p.Requires = append(p.Requires, name)
+			if name := required(value); name != "" {
+				requires[name] = true
 			}
 		}
 		return true
 	})
-	slices.Sort(p.Requires)
+	p.Requires = slices.Sorted(maps.Keys(requires))
 	if err == nil && p.Name == "" {
 		err = errNoName
 	}
@@ -154,12 +163,21 @@ func (r *record) contents(dir string) error {
 	}
 	var wrong error
 	for name, read := range readers {
-		f, err := os.Open(filepath.Join(dir, name))
+		f, err := safefile.Open(filepath.Join(dir, name))
 		if err != nil {
-			continue // each of them may be missing
+			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // each of them may be missing
+				wrong = errors.Join(wrong, err)
+			}
+			continue
 		}
-		err = lines(io.LimitReader(f, maxRecord), func(line []byte) bool { read(line); return true })
+		err = lines(io.LimitReader(f, maxRecord), func(line []byte) bool {
+			read(line)
+			return len(r.files) <= maxRecorded && len(modules) <= maxRecorded
+		})
 		f.Close()
+		if len(r.files) > maxRecorded || len(modules) > maxRecorded {
+			err = errors.Join(err, errRecorded)
+		}
 		wrong = errors.Join(wrong, err)
 	}
 	for m := range modules {
@@ -208,30 +226,43 @@ func isIdentifier(s string) bool {
 	return s != ""
 }
 
+// distribution is a name and a version.
+type distribution struct{ name, version string }
+
 // condaOwner asks conda's own records, which have a name for what no Python package brought.
 func (g *graph) condaOwner(path string) (name, version string) {
 	rel, ok := strings.CutPrefix(path, g.root+"/")
 	if !ok {
 		return "", ""
 	}
-	files, _ := filepath.Glob(filepath.Join(g.root, "conda-meta", "*.json"))
-	quoted, _ := json.Marshal(rel)
+	if g.conda == nil {
+		g.conda = condaOwners(g.root)
+	}
+	d := g.conda[rel]
+	return d.name, d.version
+}
+
+// condaOwners are the libraries that conda's packages brought, by their paths below root.
+func condaOwners(root string) map[string]distribution {
+	owners := map[string]distribution{}
+	files, _ := filepath.Glob(filepath.Join(root, "conda-meta", "*.json")) // an environment that venv made has none
 	for _, file := range files {
-		st, err := os.Stat(file)
-		if err != nil || st.Size() > maxRecord {
-			continue
-		}
-		text, err := os.ReadFile(file)
-		if err != nil || !bytes.Contains(text, quoted) {
+		text, err := safefile.Read(file, maxRecord)
+		if err != nil {
 			continue
 		}
 		var meta struct {
 			Name, Version string
 			Files         []string
 		}
-		if json.Unmarshal(text, &meta) == nil && slices.Contains(meta.Files, rel) {
-			return meta.Name, meta.Version
+		if json.Unmarshal(text, &meta) != nil {
+			continue
+		}
+		for _, f := range meta.Files {
+			if _, there := owners[f]; isLibrary(f) && !there {
+				owners[f] = distribution{meta.Name, meta.Version}
+			}
 		}
 	}
-	return "", ""
+	return owners
 }

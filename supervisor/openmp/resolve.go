@@ -1,12 +1,13 @@
 package openmp
 
 import (
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // resolve finds the file that a name stands for in an image, as dyld or ld.so would; "" if there is none. rpaths are those of the images
@@ -103,7 +104,7 @@ var systemFolders = sync.OnceValue(func() []string {
 
 // loaderFolders reads ld.so.conf: a folder a line, and include lines with patterns.
 func loaderFolders(file string, depth int) []string {
-	text, err := os.ReadFile(file)
+	text, err := safefile.Read(file, maxMetadata)
 	if err != nil || depth > 4 {
 		return nil
 	}

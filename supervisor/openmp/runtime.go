@@ -12,7 +12,10 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // What only an OpenMP runtime defines: LLVM's and Intel's, and GNU's. LLVM's has both on Linux, so the first decides.
@@ -21,8 +24,28 @@ const (
 	parallel = "GOMP_parallel"
 )
 
+// maxContents is how much of the contents of all files of an environment is read, in bytes. The largest real one has a fiftieth of that in
+// what looks like a runtime; a sparse file has any size for nothing.
+const maxContents = 32 << 30
+
+var errContents = errors.New("too much was read of this environment already: it was left out")
+
+// allowance is what may be read of all files together.
+type allowance struct{ used atomic.Int64 }
+
+// take asks for a stretch of a file.
+func (a *allowance) take(path string, size int64) error {
+	switch {
+	case size > maxLibrary:
+		return &safefile.SizeError{Path: path, Limit: maxLibrary}
+	case a.used.Add(size) > maxContents:
+		return errContents
+	}
+	return nil
+}
+
 // runtime says what runtime a file is or has in it, nil for none. Most files cost one look-up.
-func (o *object) runtime(i *image) (*Runtime, error) {
+func (o *object) runtime(i *image, may *allowance) (*Runtime, error) {
 	kmp, gomp := false, false
 	for _, p := range o.parts {
 		a, err := p.symbols.defines(forkCall)
@@ -47,9 +70,12 @@ func (o *object) runtime(i *image) (*Runtime, error) {
 		r.File = fmt.Sprintf("%d:%d", st.Dev, st.Ino)
 	}
 	if hidden {
-		if b, err := o.banner(); err != nil || b.flavor == "" {
+		if b, err := o.banner(may); err != nil || b.flavor == "" {
 			return nil, err
 		}
+	}
+	if err := may.take(i.path, o.info.Size()); err != nil {
+		return nil, err
 	}
 	return r, o.describe(r, kmp)
 }
@@ -94,8 +120,9 @@ func (o *object) mayHide() bool {
 }
 
 // banner searches the constants of a file for the text of a runtime.
-func (o *object) banner() (banner, error) {
+func (o *object) banner(may *allowance) (banner, error) {
 	var b banner
+	left := int64(maxLibrary) // of a larger file it is not known what is behind that
 	for _, p := range o.parts {
 		base := int64(0)
 		if m, ok := p.symbols.(*machO); ok {
@@ -105,7 +132,12 @@ func (o *object) banner() (banner, error) {
 			if s.offset < 0 || s.size < 0 || base+s.offset > o.info.Size() {
 				return b, errLies
 			}
-			if err := b.read(io.NewSectionReader(o.file, base+s.offset, s.size)); err != nil {
+			size := min(s.size, o.info.Size()-base-s.offset, left)
+			left -= size
+			if err := may.take(o.file.Name(), size); err != nil {
+				return b, err
+			}
+			if err := b.read(io.NewSectionReader(o.file, base+s.offset, size)); err != nil {
 				return b, err
 			}
 		}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // Scan walks an environment: its site-packages folders whole, and the libraries beside them in root/lib, where conda keeps its own. What
@@ -25,7 +27,7 @@ func Scan(ctx context.Context, root string, sites []string, progress func(done i
 	if st, err := os.Stat(real); err != nil || !st.IsDir() {
 		return env, fmt.Errorf("scanning the environment: %s is not a folder", root)
 	}
-	w := &walk{ctx: ctx, progress: progress, seen: map[string]bool{}, images: map[string]*image{}}
+	w := &walk{ctx: ctx, progress: progress, may: &allowance{}, seen: map[string]bool{}, above: map[string]bool{}, images: map[string]*image{}}
 	env.Root, env.Sites = real, nil
 	for _, site := range sites {
 		folder, err := filepath.EvalSymlinks(site)
@@ -82,7 +84,7 @@ func (i *image) mac() bool {
 
 // read is the work on one file of the walk.
 func (w *walk) read(t task) {
-	i, err := readImage(t.path, t.link)
+	i, err := readImage(t.path, t.link, w.may)
 	if err != nil {
 		w.problem(t.path, err)
 		return
@@ -93,7 +95,7 @@ func (w *walk) read(t task) {
 }
 
 // readImage reads the headers of a file and, if it has a runtime in it, all of it.
-func readImage(path string, link bool) (*image, error) {
+func readImage(path string, link bool, may *allowance) (*image, error) {
 	o, err := open(path)
 	if err != nil {
 		return nil, err
@@ -105,15 +107,20 @@ func readImage(path string, link bool) (*image, error) {
 			return nil, err
 		}
 	}
-	i.runtime, err = o.runtime(i)
+	i.runtime, err = o.runtime(i, may)
 	return i, err
 }
 
 // problemText names the file first: errors of package os do so in a form of their own.
 func problemText(path string, err error) string {
 	var p *fs.PathError
-	if errors.As(err, &p) {
+	var kind *safefile.TypeError
+	var size *safefile.SizeError
+	switch {
+	case errors.As(err, &p):
 		err = p.Err
+	case errors.As(err, &kind) && kind.Path == path, errors.As(err, &size) && size.Path == path:
+		return err.Error()
 	}
 	return path + ": " + err.Error()
 }

@@ -1,6 +1,7 @@
 package openmp
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,13 +19,15 @@ func Defines(path, arch string, symbols []string) (missing []string, err error) 
 	if err != nil {
 		return nil, err
 	}
+	gone := map[string]bool{}
 	for _, p := range parts {
 		for _, symbol := range symbols {
 			ok, err := p.symbols.defines(symbol)
 			if err != nil {
 				return nil, fmt.Errorf("looking for %s in %s: %w", symbol, path, err)
 			}
-			if !ok && !slices.Contains(missing, symbol) {
+			if !ok && !gone[symbol] {
+				gone[symbol] = true
 				missing = append(missing, symbol)
 			}
 		}
@@ -80,4 +83,55 @@ func (o *object) of(path, arch string) ([]part, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s has nothing for %s", path, arch)
+}
+
+// Symbols tells what libraries offer and take, for one architecture, in the form of Defines and Needs.
+type Symbols interface {
+	Lacks(path, arch string, symbols []string) ([]string, error) // which of them the library does not define
+	Needs(u User, arch string) ([]string, error)                 // what the user takes from the runtime it asks for
+}
+
+// DiskSymbols reads the files.
+type DiskSymbols struct{}
+
+// Lacks is Defines.
+func (DiskSymbols) Lacks(path, arch string, symbols []string) ([]string, error) {
+	return Defines(path, arch, symbols)
+}
+
+// Needs is the function of that name.
+func (DiskSymbols) Needs(u User, arch string) ([]string, error) { return Needs(u, arch) }
+
+// mostNames is how much of a string table is read at once. Names that lie farther apart are read one by one.
+const mostNames = 1 << 20
+
+// nameTable reads some of the names of a string table: those of a few symbols mostly lie together.
+type nameTable struct {
+	table  bounded
+	lo, hi int64
+	buf    []byte
+}
+
+func readNames(table bounded) *nameTable { return &nameTable{table: table, lo: table.size} }
+
+// want says that the name at an offset will be asked for.
+func (n *nameTable) want(offset int64) { n.lo, n.hi = min(n.lo, offset), max(n.hi, offset) }
+
+func (n *nameTable) load() error {
+	end := min(n.table.size, n.hi+256)
+	if end <= n.lo || end-n.lo > mostNames {
+		return nil
+	}
+	var err error
+	n.buf, err = n.table.at(n.lo, end-n.lo)
+	return err
+}
+
+func (n *nameTable) get(offset int64) (string, error) {
+	if i := offset - n.lo; i >= 0 && i < int64(len(n.buf)) {
+		if end := bytes.IndexByte(n.buf[i:], 0); end >= 0 {
+			return string(n.buf[i : i+int64(end)]), nil
+		}
+	}
+	return n.table.string(offset)
 }

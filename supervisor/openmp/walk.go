@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 const (
@@ -31,6 +32,7 @@ type task struct {
 type walk struct {
 	ctx      context.Context
 	progress func(int)
+	may      *allowance
 
 	mu       sync.Mutex
 	wake     *sync.Cond
@@ -38,6 +40,7 @@ type walk struct {
 	busy     int
 	roots    []string        // real paths where the walk began
 	seen     map[string]bool // real paths of folders that were reached by a link
+	above    map[string]bool // the folders in which those lie
 	images   map[string]*image
 	packages []record
 	files    int
@@ -106,7 +109,7 @@ func (w *walk) tell(text string) {
 
 // list reads a folder: types come with the names, so that nothing but links is looked at one by one.
 func (w *walk) list(t task) {
-	f, err := os.Open(t.path)
+	f, err := os.OpenFile(t.path, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		w.problem(t.path, err)
 		return
@@ -188,12 +191,18 @@ func (w *walk) enter(path string) bool {
 			return false
 		}
 	}
-	for seen := range w.seen {
-		if within(seen, real) || within(real, seen) {
+	if w.above[real] || w.seen[real] {
+		return false
+	}
+	for up := filepath.Dir(real); up != filepath.Dir(up); up = filepath.Dir(up) {
+		if w.seen[up] {
 			return false
 		}
 	}
 	w.seen[real] = true
+	for up := filepath.Dir(real); !w.above[up]; up = filepath.Dir(up) {
+		w.above[up] = true
+	}
 	return true
 }
 

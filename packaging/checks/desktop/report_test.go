@@ -12,15 +12,16 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // record is the newest death on record in the one backend's state folder.
-func (m *menubar) record(dir string) supervisor.Kept {
+func (m *menubar) record(dir string) record.Kept {
 	m.t.Helper()
-	var newest supervisor.Kept
+	var newest record.Kept
 	eventually(m.t, "a death on record, with its page", func() bool {
-		all, err := supervisor.KeptDeaths(supervisor.BackendFolder(m.home, dir))
+		all, err := record.All(keeper.BackendFolder(m.home, dir))
 		require.NoError(m.t, err)
 		if len(all) > 0 {
 			newest = all[len(all)-1]
@@ -98,7 +99,7 @@ func TestTheDoctorInTheMenuOpensItsPage(t *testing.T) {
 	m.picture("app-doctor")
 	m.close()
 	m.choose("Doctor…")
-	found := filepath.Join(supervisor.BackendFolder(m.home, dir), "doctor.html")
+	found := filepath.Join(keeper.BackendFolder(m.home, dir), "doctor.html")
 	m.hasOpened(found)
 	m.status("chat: Healthy")
 	st, err := os.Stat(found)

@@ -174,8 +174,8 @@ func TestTwoRuntimesByHandAreNamed(t *testing.T) {
 	f.ended(1)
 }
 
-// record is as much of a recorded death as the tests look at.
-type record struct {
+// recordedDeath is as much of a recorded death as the tests look at.
+type recordedDeath struct {
 	Tail     []string
 	Env      []struct{ Name, Value string }
 	EnvNames []string `json:"env_names"`
@@ -189,11 +189,11 @@ type record struct {
 	}
 }
 
-func (r *rig) record(d death) record {
+func (r *rig) deathRecord(d death) recordedDeath {
 	r.t.Helper()
 	text, err := os.ReadFile(d.Record)
 	require.NoError(r.t, err)
-	var one record
+	var one recordedDeath
 	require.NoError(r.t, json.Unmarshal(text, &one))
 	return one
 }
@@ -208,7 +208,7 @@ func TestTheRecordOfADeathHasTheEvidenceAndNoSecret(t *testing.T) {
 	f.await("healthy")
 	f.stop()
 	d := r.deaths()[0]
-	rec := r.record(d)
+	rec := r.deathRecord(d)
 	require.NotEmpty(t, rec.Samples)
 	require.NotZero(t, rec.Samples[len(rec.Samples)-1].RSS)
 	require.Contains(t, rec.EnvNames, "OPENAI_API_KEY")

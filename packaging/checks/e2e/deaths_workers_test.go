@@ -77,7 +77,7 @@ func TestTheRecordOfTwoRuntimesListsTheCopiesInTheEnvironment(t *testing.T) {
 	require.Equal(t, "SIGABRT", f.await("crashed").Signal)
 	eventually(t, "the copies are in the record", func() bool {
 		d := r.deaths()[0]
-		return d.Record != "" && len(r.record(d).OpenMP) >= 2
+		return d.Record != "" && len(r.deathRecord(d).OpenMP) >= 2
 	})
 	require.Equal(t, "openmp-duplicate", r.deaths()[0].Verdict.Kind)
 }
@@ -91,7 +91,7 @@ func TestTheRecordKnowsWhichRuntimesWereLoadedJustBefore(t *testing.T) {
 	require.NoError(t, syscall.Kill(pid, syscall.SIGSEGV))
 	require.Equal(t, "SIGSEGV", f.await("crashed").Signal)
 	eventually(t, "the death is on record", func() bool { return r.deaths()[0].Record != "" })
-	require.GreaterOrEqual(t, len(r.record(r.deaths()[0]).Loaded), 2, "torch's and the other")
+	require.GreaterOrEqual(t, len(r.deathRecord(r.deaths()[0]).Loaded), 2, "torch's and the other")
 	f.await("healthy")
 	f.stop()
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app/page"
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // reports are the pages that lie in the state folder, the oldest first.
@@ -98,7 +98,7 @@ func TestTheReportOnARealDeathReadsWellInARealBrowser(t *testing.T) {
 func TestTheReportIsReadWithoutScriptsAndTheButtonIsForThoseWithThem(t *testing.T) {
 	t.Parallel()
 	b := newBrowser(t)
-	path := written(t, supervisor.Record{Death: supervisor.Death{At: time.Now(), Signal: "SIGSEGV", Verdict: crash.Verdict{Kind: crash.KindSegfault, Summary: "Python crashed"}}, Known: true})
+	path := written(t, record.Record{Death: record.Death{At: time.Now(), Signal: "SIGSEGV", Verdict: crash.Verdict{Kind: crash.KindSegfault, Summary: "Python crashed"}}, Known: true})
 	b.look(1000, "light", false)
 	b.visit(path)
 	b.quiet(path)
@@ -126,8 +126,8 @@ func TestWhatALogSaysDoesNothingInTheBrowser(t *testing.T) {
 		tail = append(tail, attack, "Traceback (most recent call last):", fmt.Sprintf("  File \"/b/%s\", line 1, in %s", attack, attack), "    "+attack, "ValueError: "+attack)
 	}
 	all := strings.Join(tail, " ")
-	path := written(t, supervisor.Record{
-		Death: supervisor.Death{At: time.Now(), Verdict: crash.Verdict{Kind: crash.Kind(all), Summary: all, Remedy: "`" + all + "`", Line: tail[0]}}, Tail: tail,
+	path := written(t, record.Record{
+		Death: record.Death{At: time.Now(), Verdict: crash.Verdict{Kind: crash.Kind(all), Summary: all, Remedy: "`" + all + "`", Line: tail[0]}}, Tail: tail,
 		Backend: tail[0], Dir: tail[1], Log: tail[5], PortOwner: all, Env: []crash.Var{{Name: tail[0], Value: all}}, EnvNames: tail, Versions: map[string]string{tail[0]: tail[5]},
 	})
 	b.look(1000, "light", true)
@@ -140,7 +140,7 @@ func TestWhatALogSaysDoesNothingInTheBrowser(t *testing.T) {
 }
 
 // written is a page made of a record, on disk.
-func written(t *testing.T, r supervisor.Record) string {
+func written(t *testing.T, r record.Record) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")
 	f, err := os.Create(path)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app"
-	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/app/doctor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -50,7 +50,7 @@ func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
 func TestTheReadmeNamesEveryCheckOfTheDoctor(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("\n| code | name | what it looks at |\n|---|---|---|\n")
-	for _, c := range app.CheckCodes() {
+	for _, c := range doctor.CheckCodes() {
 		b.WriteString("| `" + c[0] + "` | " + c[1] + " | " + c[2] + " |\n")
 	}
 	written(t, "<!-- checks: written by `go test ./packaging/checks/project -update` -->", "<!-- end of checks -->", b.String())
@@ -78,7 +78,7 @@ func TestEveryConfigurationInTheReadmeIsRead(t *testing.T) {
 		dir := t.TempDir()
 		require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o644))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "vivarium.toml"), []byte(b[1]), 0o644))
-		_, err := supervisor.LoadConfig(dir)
+		_, err := config.Load(dir)
 		require.NoError(t, err, b[1])
 	}
 }
@@ -95,10 +95,10 @@ func TestTheReadmesWholeConfigurationIsTheDefault(t *testing.T) {
 	file := filepath.Join(dir, "vivarium.toml")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o644))
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
-	want, err := supervisor.LoadConfig(dir)
+	want, err := config.Load(dir)
 	require.NoError(t, err)
 	require.NoError(t, os.WriteFile(file, []byte(whole), 0o644))
-	got, err := supervisor.LoadConfig(dir)
+	got, err := config.Load(dir)
 	require.NoError(t, err)
 
 	require.Equal(t, "backend", got.Name)
@@ -125,7 +125,8 @@ func TestWhatTheReadmeLinksToExists(t *testing.T) {
 		_, err := os.Stat(filepath.Join(top(t), m[1]))
 		require.NoError(t, err)
 	}
-	reading := between(t, readme(t)+"\n## ", "## Reading the code\n", "\n## ")
+	reading := between(t, readme(t)+"\n## ", "## How it is built\n", "\n## ")
+	require.Contains(t, reading, "supervisor/machine.go")
 	for _, m := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(reading, -1) {
 		_, err := os.Stat(filepath.Join(top(t), m[1]))
 		require.NoError(t, err)

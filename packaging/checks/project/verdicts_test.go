@@ -3,6 +3,7 @@ package project
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,16 +70,39 @@ func TestACauseThatWasCorrectedIsNotToldAgain(t *testing.T) {
 	}
 }
 
-func TestTheReadmeSaysOfEachKindWhatTheCodeSays(t *testing.T) {
-	var b strings.Builder
-	b.WriteString("\n| kind | what happened | what to do |\n|---|---|---|\n")
+// common are the kinds that a person meets most; the README has these, and a page of its own has all.
+var common = []crash.Kind{
+	crash.KindOpenMP, crash.KindForkSafety, crash.KindOutOfMemory, crash.KindSegfault, crash.KindAssertion, crash.KindMissingModule, crash.KindStartupFailed,
+	crash.KindException, crash.KindWorkerDied, crash.KindPortTaken, crash.KindArchitecture, crash.KindSignature, crash.KindPermission, crash.KindEnvironment, crash.KindUnknown,
+}
+
+func TestTheReadmeAndItsPageSayOfEachKindWhatTheCodeSays(t *testing.T) {
+	head := "| kind | what happened | what to do |\n|---|---|---|\n"
+	all, short := head, "\n"+head
 	listed := map[crash.Kind]bool{}
 	for _, m := range crash.Kinds() {
 		listed[m.Kind] = true
-		b.WriteString("| `" + string(m.Kind) + "` | " + strings.ReplaceAll(m.Tells, "|", `\|`) + " | " + strings.ReplaceAll(m.Remedy, "|", `\|`) + " |\n")
+		row := "| `" + string(m.Kind) + "` | " + strings.ReplaceAll(m.Tells, "|", `\|`) + " | " + strings.ReplaceAll(m.Remedy, "|", `\|`) + " |\n"
+		all += row
+		if slices.Contains(common, m.Kind) {
+			short += row
+		}
 	}
 	for name, v := range judged(t) {
 		require.True(t, listed[v.Kind], "%s: nothing is said of the kind %s", name, v.Kind)
 	}
-	written(t, "<!-- kinds: written by `go test ./packaging/checks/project -update` -->", "<!-- end of kinds -->", b.String())
+	short += "\nThe other kinds are on [a page of their own](packaging/docs/verdicts.md). A kind keeps its name for ever.\n"
+	written(t, "<!-- kinds: written by `go test ./packaging/checks/project -update` -->", "<!-- end of kinds -->", short)
+	page := filepath.Join(top(t), "packaging/docs/verdicts.md")
+	want := "# Why a server ended: the kinds of verdict\n\n" +
+		"`vivarium explain --json`, `vivarium crashes --json` and the records of deaths name a cause by its kind. A kind keeps its name for ever, and new ones may come.\n" +
+		"The remedy that you see is made for your backend; this is what it amounts to.\n" +
+		"This page is written by `go test ./packaging/checks/project -update`, from what the code says.\n\n" + all
+	if *update {
+		require.NoError(t, os.MkdirAll(filepath.Dir(page), 0o755))
+		require.NoError(t, os.WriteFile(page, []byte(want), 0o644))
+	}
+	got, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Equal(t, want, string(got), "run go test ./packaging/checks/project -update")
 }

@@ -75,13 +75,14 @@ func TestTheWallsStand(t *testing.T) {
 			t.Run("a keeper is the standard library and x/sys", func(t *testing.T) {
 				paths, _ := outside(t, goos, "1", "/cmd/vivarium-keeper")
 				for _, p := range paths {
-					require.True(t, strings.HasPrefix(p, "golang.org/x/sys/") || p == module+"/supervisor/keeper" || p == module+"/cmd/vivarium-keeper", p)
+					require.True(t, strings.HasPrefix(p, "golang.org/x/sys/") || p == module+"/supervisor/keeper" || p == module+"/supervisor/safefile" || p == module+"/cmd/vivarium-keeper", p)
 				}
 			})
 			t.Run("what is known of crashes and of OpenMP starts nothing and reaches no network", func(t *testing.T) {
 				own := map[string][]string{
-					"/supervisor/crash":  {module + "/supervisor/crash", module + "/supervisor/openmp"},
-					"/supervisor/openmp": {module + "/supervisor/openmp"},
+					"/supervisor/crash":    {module + "/supervisor/crash", module + "/supervisor/crash/mask", module + "/supervisor/crash/paste", module + "/supervisor/crash/report", module + "/supervisor/crash/traceback", module + "/supervisor/openmp", module + "/supervisor/safefile"},
+					"/supervisor/openmp":   {module + "/supervisor/openmp", module + "/supervisor/safefile"},
+					"/supervisor/safefile": {module + "/supervisor/safefile"},
 				}
 				for pure, allowed := range own {
 					for _, p := range list(t, goos, "1", "-deps", module+pure) {

@@ -1,0 +1,158 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+)
+
+// Look is how the backend of c is: the word of the program that keeps it, or what can be seen while none does.
+func Look(ctx context.Context, state string, c config.Config) (Row, error) {
+	folder := keeper.BackendFolder(state, c.Dir)
+	for {
+		client, err := Dial(ctx, folder)
+		if err == nil {
+			defer client.Close()
+			return client.Status(ctx)
+		}
+		if !errors.Is(err, ErrNotHeld) {
+			return Row{}, err
+		}
+		s, err := unwatched(ctx, folder, c)
+		var held *HeldError
+		if !errors.As(err, &held) {
+			return StatusRow(s, time.Now()), err
+		}
+		select { // its holder is on its way in or out
+		case <-ctx.Done():
+			return Row{}, err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// alone runs f while nobody else can supervise the backend. It returns a *HeldError if somebody does.
+func alone(folder string, f func() error) error {
+	path := filepath.Join(folder, holderLock)
+	lock, err := keeper.Lock(path)
+	if errors.Is(err, keeper.ErrLocked) {
+		return &HeldError{PID: holderOf(path)}
+	}
+	if err != nil {
+		return err
+	}
+	defer lock.Close()
+	return f()
+}
+
+// unwatched is how a backend is that no Vivarium program keeps: a run may have outlived its app.
+func unwatched(ctx context.Context, folder string, c config.Config) (supervisor.Snapshot, error) {
+	s := supervisor.Snapshot{Backend: c.Name, Dir: c.Dir, Port: c.Port, URL: c.URL(), Log: c.Log.File}
+	err := alone(folder, func() error {
+		m, err := record.Remember(folder, time.Now())
+		if err != nil {
+			return err
+		}
+		s.Want, s.Last, s.LastAt, s.LastReport, s.Tally = m.Want, m.Last, m.LastAt, m.Report, m.Tally
+		if m.GaveUp {
+			s.State = supervisor.GaveUp
+		}
+		conn, err := keeper.Attach(ctx, folder)
+		if errors.Is(err, keeper.ErrNone) {
+			return nil
+		}
+		if err != nil {
+			s.Note = err.Error()
+			return nil
+		}
+		defer conn.Close()
+		if run, ok := conn.Current(); ok && conn.Live() {
+			s.State, s.Run, s.Since = supervisor.Healthy, run, run.Started
+			s.Note = "no Vivarium program watches it: it outlived its app"
+		}
+		return nil
+	})
+	if errors.Is(err, fs.ErrNotExist) { // it never ran
+		return s, nil
+	}
+	if s.State == supervisor.Healthy {
+		s.Health = ask(ctx, c)
+		if s.Health.Phase != record.PhaseOK {
+			s.State = supervisor.Unhealthy
+		}
+	}
+	return s, err
+}
+
+// ask probes once, for somebody who looks.
+func ask(ctx context.Context, c config.Config) record.Health {
+	if c.Health.Path == "" || c.Port == 0 {
+		return record.Health{Phase: record.PhaseOK}
+	}
+	latency, err := probe.Get(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
+	if err != nil {
+		return record.Health{Phase: record.PhaseHung, Failures: 1, Problem: err.Error()}
+	}
+	return record.Health{Phase: record.PhaseOK, Latency: latency, Good: time.Now()}
+}
+
+// EndUnwatched ends what runs in a backend's state folder while no Vivarium program keeps it, and sees to it that the next one
+// does not start it again. It returns once nothing is left; stopped is false if nothing ran. A *HeldError means: ask its holder.
+func EndUnwatched(ctx context.Context, folder string, l keeper.Ladder) (stopped bool, err error) {
+	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	err = alone(folder, func() error {
+		if err := record.Unwant(folder); err != nil {
+			return err
+		}
+		conn, err := keeper.Attach(ctx, folder)
+		if errors.Is(err, keeper.ErrNone) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		stopped, err = endRun(ctx, conn, l)
+		return err
+	})
+	return stopped, err
+}
+
+// endRun stops the keeper's run, or what a dead keeper left.
+func endRun(ctx context.Context, conn *keeper.Conn, l keeper.Ladder) (stopped bool, err error) {
+	run, running := conn.Current()
+	if conn.Live() && running {
+		if err := conn.Stop(run.ID, l); err != nil {
+			return false, fmt.Errorf("stopping the run: %w", err)
+		}
+		stopped = true
+	} else if conn.Live() {
+		return false, nil
+	}
+	exit, err := conn.Wait(ctx)
+	if err != nil {
+		return stopped, fmt.Errorf("waiting for the end of the run: %w", err)
+	}
+	if !exit.Known {
+		if err := keeper.End(ctx, exit.Run, l); err != nil {
+			return stopped, fmt.Errorf("ending what a lost keeper left: %w", err)
+		}
+		stopped = true
+	}
+	if err := conn.Forget(exit.Run.ID); err != nil && !errors.Is(err, keeper.ErrUnknownRun) {
+		return stopped, fmt.Errorf("forgetting the run: %w", err)
+	}
+	return stopped, nil
+}

@@ -1,0 +1,42 @@
+package desktop
+
+// ConfigTemplate is a vivarium.toml that changes nothing: every key stands as a comment with its default.
+func ConfigTemplate() string { return configTemplate }
+
+const configTemplate = `# How Vivarium runs this backend. What stands as a comment is the default: remove the # to change it.
+
+# name = "backend"               # default: the folder's name
+# command = ["{python}", "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"]
+# python = "auto"                # or the path of an interpreter; auto: .venv, venv, env, then the system's
+# port = 8000                    # 0 = it listens nowhere: no port checks
+# autostart = true               # start when the app starts
+# env_file = ".env"              # a missing default is no error, a missing named one is
+# login_shell_env = []           # names of variables to take from your login shell, as in ["PATH", "HF_TOKEN"]
+# on_port_conflict = "take_over" # end a copy that was started by hand; or "refuse"
+
+[health]
+# path = "/health"               # "" = no probing: healthy once it has run for a second
+# interval = "5s"
+# timeout = "3s"
+# startup = "3m"                 # how long the models may take to load
+# failures = 3                   # in a row, before it is called unhealthy
+# busy_limit = "10m"             # how long it may be too busy to answer
+# restart_hung = false
+
+[restart]
+# policy = "on-crash"            # always | on-crash | never
+# stable = "1m"                  # a run that lived so long clears the back-off
+# give_up_after = 5              # 0 = never
+
+[stop]
+# signal = "SIGINT"
+# grace = "10s"
+
+[log]
+# file = "logs/server.log"
+# max_size = "50MB"
+# keep = 5                       # older files
+
+[environment]                    # override or switch off ("" = leave unset) any variable of the crash environment, or add your own
+# OMP_NUM_THREADS = "4"
+`

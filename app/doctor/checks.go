@@ -1,0 +1,182 @@
+package doctor
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/login"
+	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+)
+
+// The doctor's checks of what is around Python.
+
+func (e *examiner) running() bool { return e.row.PID != 0 }
+
+func (e *examiner) arrived() {
+	switch {
+	case !e.running():
+	case len(e.row.Missing) > 0:
+		e.fail("VIV010", strings.Join(e.row.Missing, ", ")+" did not arrive in Python", `let command start Python itself: ["{python}", "-m", …]`)
+	default:
+		e.pass("VIV010", fmt.Sprintf("the server has it (PID %d)", e.row.PID))
+	}
+}
+
+// port asks whose the port is: it may well be the backend itself that runs.
+func (e *examiner) port(ctx context.Context) {
+	c := e.config
+	if c.Port == 0 {
+		e.pass("VIV012", "it listens nowhere")
+		return
+	}
+	if e.running() {
+		e.pass("VIV012", fmt.Sprintf("port %d: the backend runs (PID %d)", c.Port, e.row.PID))
+		return
+	}
+	free, err := port.Free(c.Host(), c.Port)
+	switch {
+	case err != nil:
+		e.fail("VIV012", fmt.Sprintf("port %d cannot be bound: %v", c.Port, err), "choose another port or host in vivarium.toml")
+		return
+	case free:
+		e.pass("VIV012", fmt.Sprintf("port %d is free", c.Port))
+		return
+	}
+	text := fmt.Sprintf("port %d is taken", c.Port)
+	if owners, err := port.Owners(ctx, c.Port); err == nil && len(owners) > 0 {
+		text += " by a process of another user"
+		if o := owners[0]; o.PID != 0 {
+			text = fmt.Sprintf("port %d is taken by %s (PID %d)", c.Port, o.Name, o.PID)
+		}
+	}
+	e.fail("VIV012", text, "end that program, or choose another port in vivarium.toml")
+}
+
+func (e *examiner) health() {
+	switch h := e.row.Health; {
+	case !e.running() || e.config.Health.Path == "":
+	case h.Phase == record.PhaseOK:
+		e.pass("VIV013", fmt.Sprintf("%s answers in %.1f ms", e.config.Health.Path, h.Latency))
+	case h.Phase == record.PhaseStarting:
+		e.warn("VIV013", "the server is still starting", "")
+	default:
+		e.fail("VIV013", strings.TrimSuffix(fmt.Sprintf("%s: %s", h.Phase, h.Problem), ": "), "the log's last lines show what it does: vivarium logs")
+	}
+}
+
+// log looks without writing: the nearest folder that exists has to be writable.
+func (e *examiner) log() {
+	file := e.config.Log.File
+	for path := file; ; path = filepath.Dir(path) {
+		_, err := os.Stat(path)
+		switch {
+		case err == nil && unix.Access(path, unix.W_OK) != nil:
+			e.fail("VIV014", path+" cannot be written", "change its permissions, or name another file under [log]")
+		case err == nil:
+			e.pass("VIV014", file)
+		case path != filepath.Dir(path):
+			continue
+		default:
+			e.fail("VIV014", err.Error(), "")
+		}
+		return
+	}
+}
+
+// disk asks for room where something is written.
+func (e *examiner) disk() {
+	const little = 1 << 30
+	least, where := uint64(math.MaxUint64), ""
+	for _, dir := range []string{e.config.Dir, e.state} {
+		var st unix.Statfs_t
+		if unix.Statfs(dir, &st) == nil {
+			if free := uint64(st.Bavail) * uint64(st.Bsize); free < least {
+				least, where = free, dir
+			}
+		}
+	}
+	switch {
+	case where == "":
+	case least < little:
+		e.warn("VIV015", words.Size(least)+" are free at "+where, "make room: a full disk drops lines of the log, and many servers die of it")
+	default:
+		e.pass("VIV015", words.Size(least)+" are free")
+	}
+}
+
+// files: the keeper raises the limit as far as the system allows.
+func (e *examiner) files() {
+	const few = 1024
+	var lim unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &lim) != nil {
+		return
+	}
+	most := min(uint64(lim.Max), keeper.MaxOpenFiles)
+	text := fmt.Sprintf("a server may open %d files", most)
+	if most < few {
+		e.warn("VIV016", text, "raise the hard limit of open files for your user")
+		return
+	}
+	e.pass("VIV016", text)
+}
+
+func (e *examiner) leftovers() {
+	e.x.Leftovers = process.Leftovers()
+	if n := len(e.x.Leftovers); n > 0 {
+		e.warn("VIV017", words.Count(n, "mark", "marks")+" of dead processes in shared memory", "`vivarium doctor --clean` removes them")
+		return
+	}
+	e.pass("VIV017", "nothing")
+}
+
+func (e *examiner) login() {
+	exe, err := desktop.Program(desktop.MenubarProgram)
+	if err != nil {
+		return // the command line alone: nothing to start at login
+	}
+	item, err := login.New(exe, "")
+	if err != nil {
+		return
+	}
+	switch st, err := item.Status(); {
+	case err != nil:
+		e.warn("VIV018", err.Error(), "switch it off and on again: vivarium login off, vivarium login on")
+	case st.Gone:
+		e.warn("VIV018", st.Other+" starts at login and is not there any more", "`vivarium login on` lets this one start")
+	case st.Other != "":
+		e.warn("VIV018", "another program starts at login: "+st.Other, "`vivarium login on` lets this one start instead")
+	case st.Enabled:
+		e.pass("VIV018", "Vivarium starts at login")
+	default:
+		e.pass("VIV018", "off")
+	}
+}
+
+func (e *examiner) notices() {
+	if err := desktop.NoDesktop(runtime.GOOS, os.Getenv, desktop.Exists); err != nil {
+		e.warn("VIV019", err.Error(), "crashes are told in the terminal, in the log and by `vivarium status` all the same")
+		return
+	}
+	e.pass("VIV019", "Send Test Notification in the menu shows whether they are seen")
+}
+
+func (e *examiner) keeper() {
+	exe, err := desktop.Program(desktop.KeeperProgram)
+	if err != nil {
+		e.fail("VIV020", err.Error(), "build all programs with `make build`, or install Vivarium anew")
+		return
+	}
+	e.pass("VIV020", exe)
+}

@@ -1,0 +1,31 @@
+package app
+
+// The titles of menu items that never change.
+const (
+	wordStart       = "Start"
+	wordStartNow    = "Start Now"
+	wordStop        = "Stop"
+	wordStopNow     = "Stop Now"
+	wordRestart     = "Restart"
+	wordOpenLog     = "Open Log"
+	wordOpenBrowser = "Open in Browser"
+	wordCopyURL     = "Copy URL"
+	wordCopyEnv     = "Copy Environment"
+	wordEditConfig  = "Edit Configuration"
+	wordReveal      = "Reveal Folder"
+	wordDoctor      = "Doctor…"
+	wordAdd         = "Add Backend…"
+	wordDemo        = "Try the Demo"
+	wordRemove      = "Remove Backend"
+	wordLogin       = "Launch at Login"
+	wordInstallTool = "Install Command Line Tool…"
+	wordRemoveTool  = "Remove Command Line Tool"
+	wordQuiet       = "Quiet Crash Dialogs"
+	wordAbout       = "About Vivarium"
+	wordHelp        = "Help"
+	wordDiagnostics = "Copy Diagnostics (redacted)"
+	wordTest        = "Send Test Notification"
+	wordQuit        = "Quit"
+	wordLeave       = "Quit and Leave Running (a crash then waits for the next launch)"
+	wordNoBackend   = "Add a backend to begin"
+)

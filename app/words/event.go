@@ -1,0 +1,118 @@
+package words
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+// Sentence is an event as one line for a person, without the time and without the backend's name. Not every event deserves
+// attention, but every one has words.
+func Sentence(e supervisor.Event) string {
+	s := e.Snapshot
+	var line string
+	switch e.What {
+	case supervisor.EventStarted:
+		line = Facts("started", Prefixed("process ", PID(e)), s.Note)
+	case supervisor.EventHealthy:
+		line = Facts(Chosen(e.Recovery, "healthy again", "healthy"), s.URL, Latency(s.Health.Latency))
+	case supervisor.EventUnhealthy:
+		line = Facts("unhealthy: hung", e.Text)
+	case supervisor.EventBusy:
+		line = Facts("busy: it works, but does not answer", e.Text)
+	case supervisor.EventCrashed:
+		line = Facts("crashed"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+	case supervisor.EventAmended:
+		line = Facts("the cause is clearer now"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+	case supervisor.EventWorkerDied:
+		line = Facts("a worker died"+Prefixed(": ", e.Verdict.Summary), e.Text, e.Verdict.Remedy)
+	case supervisor.EventRestarting:
+		line = Facts("restarting", nextStart(e))
+	case supervisor.EventGaveUp:
+		line = Facts("gave up"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+	case supervisor.EventStopping:
+		line = Chosen(e.Asked, "stopping", "stopping: it does not answer")
+	case supervisor.EventStopped:
+		line = Chosen(e.Asked, "stopped", "ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary))
+	case supervisor.EventAttached:
+		line = Facts("found running, attached", Prefixed("process ", PID(e)), Prefixed("up ", lasting(s.Run.Started, e.At)))
+	case supervisor.EventTookOver:
+		line = "took over from " + OrElse(e.Text, "a copy that was started by hand")
+	case supervisor.EventPortTaken:
+		line = Facts(portHeld(s), e.Text)
+	case supervisor.EventKeeperLost:
+		line = Facts("its keeper died"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
+	case supervisor.EventEnvMissing:
+		line = "part of the crash environment did not arrive in Python: " + OrElse(e.Text, "names unknown")
+	default: // of a newer Vivarium
+		line = Facts(string(e.What), e.Text)
+	}
+	if e.Away {
+		line = Facts(line, Away(e))
+	}
+	return Plain(line)
+}
+
+func Chosen(yes bool, a, b string) string {
+	if yes {
+		return a
+	}
+	return b
+}
+
+func OrElse(s, otherwise string) string { return Chosen(s != "", s, otherwise) }
+
+// ended is how the process ended, as far as the verdict does not say it: " (SIGSEGV)", " (exit code 3)".
+func ended(e supervisor.Event) string {
+	switch {
+	case e.Exit == nil || !e.Exit.Known:
+		return ""
+	case e.Exit.Signal != 0:
+		name := keeper.SignalName(e.Exit.Signal)
+		if strings.Contains(e.Verdict.Summary, name) {
+			return ""
+		}
+		return " (" + name + ")"
+	}
+	return fmt.Sprintf(" (exit code %d)", e.Exit.Code)
+}
+
+func nextStart(e supervisor.Event) string {
+	if wait := e.Snapshot.Retry.Sub(e.At); wait >= time.Second {
+		return "next start in " + Duration(wait.Round(time.Second))
+	}
+	return ""
+}
+
+func portHeld(s supervisor.Snapshot) string {
+	if s.Owner.Copy {
+		return fmt.Sprintf("%s (PID %d)", WithoutEnv, s.Owner.PID)
+	}
+	return fmt.Sprintf("port %d is taken", s.Port)
+}
+
+// NeverRan: the verdict is on a start that was refused, not on a death.
+func NeverRan(k crash.Kind) bool {
+	return k == crash.KindPortTaken || k == crash.KindCannotStart || k == crash.KindConfig
+}
+
+func Away(e supervisor.Event) string {
+	if !e.Away {
+		return ""
+	}
+	if e.Exit == nil || e.Exit.At.IsZero() {
+		return "It happened while Vivarium was not running"
+	}
+	return "It happened at " + Clock(e.Exit.At, e.At) + ", while Vivarium was not running"
+}
+
+func PID(e supervisor.Event) string {
+	if e.Snapshot.Run.PID == 0 {
+		return ""
+	}
+	return fmt.Sprint(e.Snapshot.Run.PID)
+}

@@ -1,0 +1,90 @@
+// Package config is a backend's vivarium.toml and env_file: what they may say, how they are read, and every mistake in them with its
+// file, line, key and remedy. Begin with Load and Config. It asks the disk and nothing else: it starts nothing, and it must not know
+// what a supervisor makes of a value.
+package config
+
+import (
+	"net"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// FileName is the configuration's name in a backend's folder.
+const FileName = "vivarium.toml"
+
+// Values of Config.OnPortConflict and Restart.Policy.
+const (
+	TakeOver = "take_over" // end a copy of this backend that was started by hand
+	Refuse   = "refuse"    // touch nothing that was not started by Vivarium
+
+	RestartAlways     = "always"
+	RestartOnCrash    = "on-crash"
+	RestartNever      = "never"
+	defaultEnvFile    = ".env"
+	PlaceholderPort   = "{port}"
+	PlaceholderPython = "{python}"
+)
+
+// Config is what a backend's vivarium.toml says, checked and with every default filled in.
+type Config struct {
+	Dir  string // the backend's folder, absolute, links resolved
+	File string // the configuration's path, also when there is none
+
+	Name           string
+	Command        []string // with its placeholders {python} and {port}
+	Python         string   // "auto", or an interpreter
+	Port           int      // 0: it listens nowhere
+	Autostart      bool
+	EnvFile        string   // absolute; "" if there is to be none
+	EnvFileNamed   bool     // the configuration names it: then it must exist
+	LoginShellEnv  []string // variables that are taken from the person's login shell; none by default
+	OnPortConflict string   // TakeOver or Refuse
+
+	Health      Health
+	Restart     Restart
+	Stop        Stop
+	Log         Log
+	Environment map[string]string // overrides; "" leaves the variable unset
+
+	marks []mark // what the files were when they were read
+}
+
+// Health is the section [health].
+type Health struct {
+	Path        string // "" = no probing
+	Interval    time.Duration
+	Timeout     time.Duration
+	Startup     time.Duration
+	Failures    int
+	BusyLimit   time.Duration
+	RestartHung bool
+}
+
+// Restart is the section [restart].
+type Restart struct {
+	Policy      string        // RestartAlways, RestartOnCrash or RestartNever
+	Stable      time.Duration // 0: every run clears the back-off
+	GiveUpAfter int           // 0: never
+}
+
+// Stop is the section [stop].
+type Stop struct {
+	Signal syscall.Signal
+	Grace  time.Duration
+}
+
+// Log is the section [log].
+type Log struct {
+	File    string // absolute
+	MaxSize int64  // bytes
+	Keep    int
+}
+
+// URL is where the backend answers, or "" if it listens nowhere.
+func (c Config) URL() string {
+	if c.Port == 0 {
+		return ""
+	}
+	return "http://" + net.JoinHostPort(c.Host(), strconv.Itoa(c.Port))
+}

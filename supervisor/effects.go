@@ -1,0 +1,173 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+)
+
+// trackerTime is how long multiprocessing's resource tracker may take to unlink what a dead run left; see the ladder.
+const trackerTime = 6 * time.Second
+
+// forkTime is how long the fork after a crash may keep everything else waiting.
+const forkTime = 20 * time.Millisecond
+
+// performAll carries out what a step wants. After a crash the new start comes first, and alone: to record and to tell the death at the
+// same time would cost it the processor just when it needs it.
+func (s *Supervisor) performAll(ctx context.Context, all []effect) {
+	for i, e := range all {
+		if l, ok := e.(doLaunch); ok && l.automatic {
+			s.perform(ctx, e)
+			s.later = append(append(s.later, all[:i]...), all[i+1:]...)
+			return
+		}
+	}
+	for _, e := range all {
+		s.perform(ctx, e)
+	}
+}
+
+// catchUp does what waited for the fork.
+func (s *Supervisor) catchUp(ctx context.Context) {
+	waiting := s.later
+	s.later = nil
+	for _, e := range waiting {
+		s.perform(ctx, e)
+	}
+}
+
+// perform does what the machine wants. It runs in the loop, so whatever may block runs in the background and comes back as a message.
+func (s *Supervisor) perform(ctx context.Context, e effect) {
+	conn := s.conn
+	switch e := e.(type) {
+	case doLaunch:
+		lctx, cancel := context.WithCancel(ctx)
+		s.cancel = cancel
+		l := launch{s: s, doLaunch: e, conn: conn, good: s.good, mine: s.mine(), life: ctx}
+		begin := func() { s.background(func() { defer cancel(); s.box.post(l.run(lctx)) }) }
+		if e.automatic { // the fork first
+			begin()
+		} else { // after the wish is written
+			s.inOrder(begin)
+		}
+	case doCancel:
+		if s.cancel != nil {
+			s.cancel()
+		}
+	case doStop:
+		s.tellKeeper(conn, "stopping the run", func(k Keeper) error { return k.Stop(e.runID, e.ladder) })
+	case doForget:
+		s.tellKeeper(conn, "forgetting the run", func(k Keeper) error { return k.Forget(e.runID) })
+	case doEndStale:
+		s.conn = nil
+		s.background(func() {
+			in := staleEnded{runID: e.run.ID}
+			if err := s.system.EndStale(ctx, e.run, e.ladder); err != nil {
+				if ctx.Err() == nil { // else the app is leaving, and the next one finishes it
+					s.log.Error("ending what a lost keeper left behind", "error", err)
+				}
+				in.failed = err.Error()
+			}
+			s.post(ctx, message{in: in, conn: conn})
+		})
+	case doProbe:
+		c := s.m.config
+		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, e)}) })
+	case doUse:
+		c, before := s.m.config, s.measure
+		s.background(func() { s.post(ctx, s.use(c, e, before)) })
+	case doJudgeWorker:
+		log, from, known := s.m.Log, s.logFrom, s.knownNow()
+		s.background(func() {
+			known.Tail = lastLines(log, from)
+			v := crash.JudgeWorker(known)
+			s.post(ctx, message{in: workerDied{e.run.ID, e.child.PID, v}})
+		})
+	case doCheckArrival:
+		if s.good != nil {
+			vars := s.good.plan.Applied
+			s.background(func() { s.checkArrival(ctx, e.run, vars) })
+		}
+	case doCount:
+		before := s.before
+		s.background(func() { s.count(ctx, before, e.run) })
+	case doRecord:
+		s.examine(ctx, e)
+	case doLookAtPort:
+		c, mine := s.m.config, s.mine()
+		s.background(func() { s.post(ctx, message{in: s.lookAtPort(ctx, c, mine, e.look)}) })
+	case doSave:
+		s.inOrder(func() {
+			if err := record.WriteWant(s.folder, e.saved); err != nil {
+				s.log.Error("what is wanted will not survive this app", "error", err)
+			}
+		})
+	case doTell:
+		s.queue = append(s.queue, e.event)
+		logEvent(s.log, e.event)
+	}
+}
+
+// mine tells what belongs to this backend: its keeper, and the Run IDs of the runs that died, of the last one and of the present one.
+func (s *Supervisor) mine() port.Mine {
+	deaths, last, now := s.m.deaths, s.m.lastRun, s.m.Run.ID
+	return port.Mine{Folder: s.folder, Run: func(id string) bool {
+		return id == last || id == now || slices.ContainsFunc(deaths, func(d record.Death) bool { return d.Run == id })
+	}}
+}
+
+// post drops what comes after the end.
+func (s *Supervisor) post(ctx context.Context, l message) {
+	if ctx.Err() == nil {
+		s.box.post(l)
+	}
+}
+
+// tellKeeper sends the keeper a short request, in the order in which they were asked for.
+func (s *Supervisor) tellKeeper(conn Keeper, what string, f func(Keeper) error) {
+	if conn == nil {
+		return
+	}
+	name := s.m.Backend
+	s.inOrder(func() {
+		if err := f(conn); err != nil && !errors.Is(err, keeper.ErrLost) && !errors.Is(err, keeper.ErrUnknownRun) {
+			s.log.Warn(what, "backend", name, "error", err)
+		}
+	})
+}
+
+// inOrder is done after those before it: what is wanted is written before the keeper hears of it. A keeper that does not answer holds
+// up what comes after it, and nothing else.
+func (s *Supervisor) inOrder(f func()) {
+	select {
+	case s.ordered <- f:
+	default:
+		s.log.Error("the keeper has not answered for a long time", "backend", s.m.Backend)
+	}
+}
+
+// runInOrder does them, the last ones after the end of the loop.
+func (s *Supervisor) runInOrder(ctx context.Context) {
+	for {
+		select {
+		case f := <-s.ordered:
+			f()
+			continue
+		default:
+		}
+		select {
+		case f := <-s.ordered:
+			f()
+		case <-ctx.Done():
+			if len(s.ordered) == 0 {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,5 @@
+package postmortem
+
+import "runtime"
+
+func ReportFolders() []string { return reportFolders(runtime.GOOS, "") }

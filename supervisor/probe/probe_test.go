@@ -1,0 +1,254 @@
+package probe
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/testkit"
+)
+
+func probeWithin(t testing.TB, timeout time.Duration, url string) error {
+	t.Helper()
+	_, err := Get(context.Background(), url, timeout)
+	return err
+}
+
+// rawServer answers every connection with text as it is, once the request has come.
+func rawServer(t testing.TB, text string, then func(net.Conn)) string {
+	t.Helper()
+	l := testkit.ListenOn(t, "tcp4", "127.0.0.1:0")
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				r := bufio.NewReader(c)
+				for {
+					line, err := r.ReadString('\n')
+					if err != nil {
+						return
+					}
+					if line == "\r\n" {
+						break
+					}
+				}
+				_, _ = io.WriteString(c, text)
+				if then != nil {
+					then(c)
+				}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String() + "/health"
+}
+
+func TestAnAnswerIsGoodOrItsProblemIsTold(t *testing.T) {
+	huge := strings.Repeat("x", 1<<20)
+	for _, c := range []struct {
+		name, answer, problem string
+	}{
+		{"200", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", ""},
+		{"204", "HTTP/1.1 204 No Content\r\n\r\n", ""},
+		{"299", "HTTP/1.1 299 Odd\r\nContent-Length: 0\r\n\r\n", ""},
+		{"HTTP/1.0 until the end", "HTTP/1.0 200 OK\r\n\r\nok", ""},
+		{"no reason phrase", "HTTP/1.1 200\r\nContent-Length: 0\r\n\r\n", ""},
+		{"chunked", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", ""},
+		{"early hints first", "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", ""},
+		{"a huge body", "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n" + huge, ""},
+		{"a huge body that is cut off after what is read", "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n" + huge[:70_000], ""},
+		{"many tiny chunks", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + strings.Repeat("1\r\nx\r\n", 70_000) + "0\r\n\r\n", ""},
+
+		{"500", "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n", "answered 500"},
+		{"503 with a long text", "HTTP/1.1 503 No\r\nContent-Length: 1048576\r\n\r\n" + huge, "answered 503"},
+		{"404", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answered 404"},
+		{"101", "HTTP/1.1 101 Switching Protocols\r\n\r\n", "answered 101"},
+		{"a redirect", "HTTP/1.1 307 Temporary\r\nLocation: /health/\r\nContent-Length: 0\r\n\r\n", "redirects to /health/: name the final path"},
+		{"a redirect with tricks", "HTTP/1.1 302 Found\r\nLocation: /" + strings.Repeat("y", 500) + "\r\nContent-Length: 0\r\n\r\n", "redirects to /" + strings.Repeat("y", 118) + "…: name the final path"},
+		{"not modified", "HTTP/1.1 304 Not Modified\r\n\r\n", "answered 304"},
+		{"nothing", "", "closed the connection without an answer"},
+		{"garbage", "SSH-2.0-OpenSSH_9.6\r\n", "answered, but not in HTTP"},
+		{"TLS", "\x15\x03\x01\x00\x02\x02\x46", "answered, but not in HTTP"},
+		{"a status that is none", "HTTP/1.1 abc\r\n\r\n", "answered, but not in HTTP"},
+		{"garbage for a header", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "answered, but not in HTTP"},
+		{"garbage for a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "answered, but not in HTTP"},
+		{"an unknown encoding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: magic\r\n\r\n", "answered, but not in HTTP"},
+		{"a body that is cut off", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok", "broke off in the middle of its answer"},
+		{"a chunk that is cut off", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nok", "broke off in the middle of its answer"},
+		{"a header that is cut off", "HTTP/1.1 200 OK\r\nX: y\r\n", "broke off in the middle of its answer"},
+		{"an endless header", "HTTP/1.1 200 OK\r\nX: " + huge + "\r\n\r\n", "answered with an endless header"},
+		{"endless headers", "HTTP/1.1 200 OK\r\n" + strings.Repeat("X: y\r\n", 100_000) + "\r\n", "answered with an endless header"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := probeWithin(t, testkit.Patience, rawServer(t, c.answer, nil))
+			if c.problem == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, c.problem)
+		})
+	}
+}
+
+func TestARealServerIsProbed(t *testing.T) {
+	var seen atomic.Pointer[http.Request]
+	var followed atomic.Bool
+	mux := http.NewServeMux()
+	mux.HandleFunc("/health", func(w http.ResponseWriter, r *http.Request) { seen.Store(r); fmt.Fprint(w, "ok") })
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/followed", http.StatusFound) })
+	mux.HandleFunc("/followed", func(http.ResponseWriter, *http.Request) { followed.Store(true) })
+	s := httptest.NewServer(mux)
+	defer s.Close()
+	// A proxy from the environment would have to be asked for this address, were it not for our own exchange.
+	t.Setenv("HTTP_PROXY", "http://192.0.2.1:9")
+	t.Setenv("http_proxy", "http://192.0.2.1:9")
+	latency, err := Get(t.Context(), s.URL+"/health?deep=1", testkit.Patience)
+	require.NoError(t, err)
+	require.Positive(t, latency)
+	r := seen.Load()
+	require.Equal(t, "GET", r.Method)
+	require.Equal(t, "/health?deep=1", r.RequestURI)
+	require.Equal(t, strings.TrimPrefix(s.URL, "http://"), r.Host)
+	require.True(t, r.Close, "it asks to close the connection")
+	require.EqualError(t, probeWithin(t, testkit.Patience, s.URL+"/away"), "redirects to /followed: name the final path")
+	require.False(t, followed.Load())
+}
+
+func TestASilentServerIsGivenUpAtTheDeadline(t *testing.T) {
+	hang := func(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+	for name, answer := range map[string]string{
+		"at once":                "",
+		"in its status line":     "HTTP/1.",
+		"after its header":       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n",
+		"in the middle of a lot": "HTTP/1.1 200 OK\r\nContent-Length: 1048576\r\n\r\n" + strings.Repeat("x", 1000),
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.EqualError(t, probeWithin(t, 250*time.Millisecond, rawServer(t, answer, hang)), "no answer within 250 ms")
+		})
+	}
+	t.Run("a listener that accepts nothing", func(t *testing.T) {
+		l := testkit.ListenOn(t, "tcp4", "127.0.0.1:0")
+		require.EqualError(t, probeWithin(t, 250*time.Millisecond, "http://"+l.Addr().String()+"/"), "no answer within 250 ms")
+	})
+}
+
+func TestASlowServerIsWaitedFor(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		time.Sleep(100 * time.Millisecond)
+		fmt.Fprint(w, "ok")
+	}))
+	defer s.Close()
+	latency, err := Get(t.Context(), s.URL, testkit.Patience)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, latency, 100*time.Millisecond)
+}
+
+func TestAServerThatSendsForEverIsLeftAfter64KiB(t *testing.T) {
+	url := rawServer(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", func(c net.Conn) {
+		chunk := append([]byte("400\r\n"), bytes.Repeat([]byte("x"), 1024)...)
+		chunk = append(chunk, "\r\n"...)
+		for {
+			if _, err := c.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	require.NoError(t, probeWithin(t, testkit.Patience, url))
+}
+
+func TestNobodyThereIsTold(t *testing.T) {
+	require.EqualError(t, probeWithin(t, testkit.Patience, "http://127.0.0.1:"+strconv.Itoa(testkit.FreePort(t))), "connection refused")
+	reset := rawServer(t, "", func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) })
+	require.Contains(t, []string{"broke the connection off", "closed the connection without an answer"}, probeWithin(t, testkit.Patience, reset).Error())
+	require.EqualError(t, probeWithin(t, testkit.Patience, "http://no.such.host.invalid/"), "the address of no.such.host.invalid cannot be found")
+	require.ErrorContains(t, probeWithin(t, testkit.Patience, "https://127.0.0.1/"), "is not an http address")
+	require.ErrorContains(t, probeWithin(t, testkit.Patience, "http://[::1/"), "is not an http address")
+}
+
+func TestAProbeThatIsCalledOffEndsAtOnce(t *testing.T) {
+	url := rawServer(t, "", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(50*time.Millisecond, cancel)
+	_, err := Get(ctx, url, 0)
+	require.True(t, errors.Is(err, context.Canceled), err)
+}
+
+func TestTheBackendIsProbedAtItsOwnAddressWithItsOwnTimeout(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/up" {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	defer s.Close()
+	c := config.Config{Port: s.Listener.Addr().(*net.TCPAddr).Port, Health: config.Health{Path: "/up", Timeout: testkit.Patience}}
+	_, err := Backend(t.Context(), c)
+	require.NoError(t, err)
+	c.Health.Timeout = time.Nanosecond
+	_, err = Backend(t.Context(), c)
+	require.ErrorContains(t, err, "no answer within")
+}
+
+func TestNothingStaysBetweenProbes(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	defer s.Close()
+	require.NoError(t, probeWithin(t, testkit.Patience, s.URL))
+	before := runtime.NumGoroutine()
+	for range 50 {
+		require.NoError(t, probeWithin(t, testkit.Patience, s.URL))
+	}
+	require.Eventually(t, func() bool { return runtime.NumGoroutine() <= before+1 }, testkit.Patience, 10*time.Millisecond)
+}
+
+func TestTimeoutsAreWrittenAsPeopleDo(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		3 * time.Second: "3 s", 1500 * time.Millisecond: "1.5 s", 250 * time.Millisecond: "250 ms", time.Minute: "60 s",
+	} {
+		require.Equal(t, want, seconds(d))
+	}
+}
+
+// BenchmarkProbe is what one probe costs, and what net/http's Client would have cost.
+func BenchmarkProbe(b *testing.B) {
+	url := rawServer(b, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\nConnection: close\r\n\r\n{\"status\":\"ok\"}", nil)
+	b.Run("own exchange", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if err := probeWithin(b, testkit.Patience, url); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("http.Client", func(b *testing.B) {
+		client := &http.Client{
+			Timeout: testkit.Patience, Transport: &http.Transport{DisableKeepAlives: true},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+		b.ReportAllocs()
+		for b.Loop() {
+			resp, err := client.Get(url)
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
+			_ = resp.Body.Close()
+		}
+	})
+}

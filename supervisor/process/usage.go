@@ -1,0 +1,112 @@
+// Package process is what the operating system knows of a live process tree: CPU, memory, children, environment, mapped libraries, open
+// files, named semaphores. Begin with Measure. Everything here is a question to the system; nothing is ended or started, and nothing
+// here knows a backend or a supervisor.
+package process
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/python"
+)
+
+// Usage is what a run's process tree uses.
+type Usage struct {
+	CPU   float64       // share of one core over the last interval: 1 is one core
+	Total time.Duration // CPU time of the tree so far
+	RSS   uint64        // bytes resident
+	Procs int           // processes in the tree
+}
+
+// member is a process of a run's tree.
+type member struct {
+	keeper.Process
+	cpu   time.Duration // so far, with that of children it has waited for
+	depth int           // 0: the leader, 1: its children
+}
+
+// few processes' memory is read at every look: one short call for each, and a history of it that shows how the end came about.
+const few = 4
+
+// Measure measures the tree below the process with that PID, and gives its children. prev is the measure before, elapsed ago; the
+// zero Usage if there is none. The CPU time is always the whole tree's, so that a run which works in its workers is never taken for a
+// hung one; the memory of more than a few processes is read only if whole, else it stays as it was.
+//
+// RSS counts memory that forked workers share once for each of them: the kernel's fair figure costs milliseconds a process.
+func Measure(pid int, prev Usage, elapsed time.Duration, whole bool) (Usage, []Child, error) {
+	tree, err := family(pid)
+	if err != nil {
+		return prev, nil, fmt.Errorf("measuring process %d: %w", pid, err)
+	}
+	u := Usage{RSS: prev.RSS}
+	for _, m := range tree {
+		if m.Zombie {
+			continue
+		}
+		u.Procs++
+		u.Total += m.cpu
+	}
+	u.CPU = cpuShare(prev, u.Total, elapsed)
+	if whole || len(tree) <= few {
+		u.RSS = 0
+		for _, m := range tree {
+			u.RSS += resident(m.PID)
+		}
+	}
+	return u, childrenOf(tree), nil
+}
+
+// cpuShare is the share of one core used since prev. A process that ended unwaited takes its time with it: that is no negative use.
+func cpuShare(prev Usage, total, elapsed time.Duration) float64 {
+	switch {
+	case prev.Procs == 0: // nothing to compare with
+		return 0
+	case elapsed <= 0:
+		return prev.CPU
+	}
+	return max(0, float64(total-prev.Total)/float64(elapsed))
+}
+
+var errUnstable = errors.New("the process table changes faster than it can be read")
+
+// childrenOf are the leader's living children, in the order of their PIDs.
+func childrenOf(tree []member) []Child {
+	if len(tree) < 2 {
+		return nil
+	}
+	var children []Child
+	leaderArgs, _ := keeper.Args(tree[0].PID)
+	for _, m := range tree[1:] {
+		if m.depth != 1 || m.Zombie {
+			continue
+		}
+		c := Child{PID: m.PID, Stamp: m.Stamp, Name: m.Name}
+		if args, err := keeper.Args(m.PID); err == nil && python.IsProgram(executable(m.PID)) {
+			c.Interpreter = isWorker(args, leaderArgs, func() bool { return age(m.PID) > settled })
+		}
+		children = append(children, c)
+	}
+	slices.SortFunc(children, func(a, b Child) int { return a.PID - b.PID })
+	return children
+}
+
+// treeOf finds the descendants of pid in a process table.
+func treeOf(pid int, all []keeper.Process) []member {
+	below := map[int][]keeper.Process{}
+	var tree []member
+	for _, p := range all {
+		below[p.PPID] = append(below[p.PPID], p)
+		if p.PID == pid {
+			tree = []member{{Process: p}}
+		}
+	}
+	for i := 0; i < len(tree) && len(tree) <= len(all); i++ {
+		for _, p := range below[tree[i].PID] {
+			tree = append(tree, member{Process: p, depth: tree[i].depth + 1})
+		}
+	}
+	return tree
+}

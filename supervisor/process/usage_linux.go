@@ -1,0 +1,207 @@
+package process
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+)
+
+const clockTick = 10 * time.Millisecond // USER_HZ is 100 on every architecture that Go and Linux share
+
+// family reads the tree from /proc/PID/task/*/children: a walk of the whole /proc every few seconds costs tens of milliseconds a minute.
+func family(pid int) ([]member, error) {
+	leader, err := readMember(pid)
+	if err != nil {
+		return nil, err
+	}
+	tree := []member{leader}
+	for i := 0; i < len(tree) && len(tree) < 10_000; i++ {
+		children, err := childMembers(tree[i].PID)
+		switch {
+		case errors.Is(err, errNoChildrenFiles):
+			return familyByWalk(pid)
+		case errors.Is(err, keeper.ErrGone):
+			continue // it ended while we looked
+		case err != nil:
+			return nil, err
+		}
+		for _, c := range children {
+			if !slices.ContainsFunc(tree, func(m member) bool { return m.PID == c.PID }) {
+				c.depth = tree[i].depth + 1
+				tree = append(tree, c)
+			}
+		}
+	}
+	return tree, nil
+}
+
+// familyByWalk serves kernels without CONFIG_PROC_CHILDREN.
+func familyByWalk(pid int) ([]member, error) {
+	all, err := keeper.Processes()
+	if err != nil {
+		return nil, err
+	}
+	tree := treeOf(pid, all)
+	if len(tree) == 0 {
+		return nil, keeper.ErrGone
+	}
+	for i := range tree {
+		tree[i].cpu, _ = cpuTime(tree[i].PID)
+	}
+	return tree, nil
+}
+
+// childMembers looks again when a child or a thread ended during the look: the kernel's list then skips children that live, and a worker
+// that was skipped would be taken for dead.
+func childMembers(pid int) ([]member, error) {
+	for range 5 {
+		pids, whole, err := childPIDs(pid)
+		if err != nil {
+			return nil, err
+		}
+		members := make([]member, 0, len(pids))
+		for _, child := range pids {
+			m, err := readMember(child)
+			if err != nil || m.PPID != pid {
+				whole = false
+				continue
+			}
+			members = append(members, m)
+		}
+		if whole {
+			return members, nil
+		}
+	}
+	return nil, errUnstable
+}
+
+var errNoChildrenFiles = errors.New("this kernel lists no children")
+
+// childPIDs gives the children that each thread of the process has; whole is false if a thread ended meanwhile.
+func childPIDs(pid int) (pids []int, whole bool, err error) {
+	dir := "/proc/" + strconv.Itoa(pid) + "/task"
+	d, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return nil, false, keeper.ErrGone
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	defer d.Close()
+	threads, err := d.Readdirnames(-1)
+	if err != nil {
+		return nil, false, keeper.ErrGone
+	}
+	whole = true
+	for _, thread := range threads {
+		b, err := readSmallProc(dir + "/" + thread + "/children")
+		if err != nil {
+			if _, gone := os.Lstat(dir + "/" + thread); gone == nil && errors.Is(err, fs.ErrNotExist) {
+				return nil, false, errNoChildrenFiles
+			}
+			whole = false
+			continue
+		}
+		for _, word := range strings.Fields(string(b)) {
+			if n, err := strconv.Atoi(word); err == nil {
+				pids = append(pids, n)
+			}
+		}
+	}
+	return pids, whole, nil
+}
+
+func readMember(pid int) (member, error) {
+	p, err := keeper.Find(pid)
+	if err != nil {
+		return member{}, err
+	}
+	cpu, err := cpuTime(pid)
+	return member{Process: p, cpu: cpu}, err
+}
+
+func cpuTime(pid int) (time.Duration, error) {
+	b, err := readSmallProc("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return 0, keeper.ErrGone
+	}
+	return parseCPU(b)
+}
+
+// parseCPU adds fields 14 to 17 of /proc/PID/stat: its own time in user and kernel mode, and that of children it has waited for.
+func parseCPU(stat []byte) (time.Duration, error) {
+	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // f[0] is field 3
+	if len(f) < 15 {
+		return 0, errors.New("unreadable process status")
+	}
+	var ticks int64
+	for _, s := range f[11:15] {
+		n, err := strconv.ParseInt(s, 10, 64)
+		if err != nil {
+			return 0, errors.New("unreadable process status")
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * clockTick, nil
+}
+
+// resident gives bytes; 0 of a process that has ended.
+func resident(pid int) uint64 {
+	b, err := readSmallProc("/proc/" + strconv.Itoa(pid) + "/statm")
+	f := strings.Fields(string(b))
+	if err != nil || len(f) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseUint(f[1], 10, 64)
+	return pages * uint64(os.Getpagesize())
+}
+
+// age is how long the process has run; 0 if that is unknown.
+func age(pid int) time.Duration {
+	b, err := readSmallProc("/proc/" + strconv.Itoa(pid) + "/stat")
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	var now unix.Timespec
+	if err != nil || len(f) < 20 || unix.ClockGettime(unix.CLOCK_BOOTTIME, &now) != nil {
+		return 0
+	}
+	ticks, _ := strconv.ParseInt(f[19], 10, 64)
+	return time.Duration(now.Nano()) - time.Duration(ticks)*clockTick
+}
+
+// executable is the path of the program that the process runs, "" if it cannot be seen.
+func executable(pid int) string {
+	path, _ := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+	return strings.TrimSuffix(filepath.Clean(path), " (deleted)") // after an upgrade of Python
+}
+
+// readSmallProc reads a file of /proc that the kernel writes in one go. os.ReadFile would try the netpoller first.
+func readSmallProc(path string) ([]byte, error) {
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: path, Err: err}
+	}
+	defer unix.Close(fd)
+	b := make([]byte, 0, 512)
+	for {
+		n, err := unix.Read(fd, b[len(b):cap(b)])
+		switch {
+		case err == unix.EINTR:
+			continue
+		case err != nil:
+			return nil, &fs.PathError{Op: "read", Path: path, Err: err}
+		case n == 0:
+			return b, nil
+		}
+		b = slices.Grow(b[:len(b)+n], 512)
+	}
+}

@@ -1,5 +1,0 @@
-package supervisor
-
-import "runtime"
-
-func systemReports() []string { return reportFolders(runtime.GOOS, "") }

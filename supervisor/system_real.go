@@ -1,0 +1,63 @@
+package supervisor
+
+import (
+	"context"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
+	"github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/python"
+)
+
+// realSystem is the system of everybody but the tests.
+func realSystem(d Deps) system {
+	parent := d.Parent
+	if parent == nil {
+		parent = os.Environ()
+	}
+	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
+	return system{
+		Attach: func(ctx context.Context, folder string) (Keeper, error) { return asKeeper(keeper.Attach(ctx, folder)) },
+		Launch: func(ctx context.Context, exe, folder string) (Keeper, error) {
+			return asKeeper(keeper.Launch(ctx, exe, folder))
+		},
+		EndStale: keeper.End,
+		Load:     config.Load,
+		Plan: func(c config.Config) (plan.Plan, error) {
+			return plan.Make(c, plan.Options{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home})
+		},
+		Changed: config.Config.Changed,
+		Claim:   port.Claim,
+		EndCopies: func(ctx context.Context, c port.Finding, l keeper.Ladder) error {
+			return keeper.EndAll(ctx, c.End, l)
+		},
+		Probe:     func(ctx context.Context, c config.Config) (time.Duration, error) { return probe.Backend(ctx, c) },
+		Listening: port.Listening,
+		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
+			return process.Measure(r.PID, before, elapsed, whole)
+		},
+		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
+		Environ: keeper.Environ,
+		Memory:  postmortem.WatchMemory,
+		Scan: func(ctx context.Context, in python.Interpreter) (openmp.Environment, error) {
+			return openmp.Scan(ctx, in.Prefix, in.Site, nil)
+		},
+		ReportFolders: postmortem.ReportFolders(),
+	}
+}
+
+// asKeeper keeps a nil *Conn from becoming a Keeper that is not nil.
+func asKeeper(c *keeper.Conn, err error) (Keeper, error) {
+	if err != nil {
+		return nil, err
+	}
+	return c, nil
+}
