@@ -44,7 +44,10 @@ func ranks(ls []line, dead string) map[string]int {
 		g := group(l)
 		w := seen[g]
 		w.last = i
-		if strings.HasPrefix(l.Text, fatalHeader) || strings.Contains(l.Text, traceHeader) || isFrame(l.Text) {
+		if _, again := seen[g]; !again && isService(g) {
+			w.evidence = -1
+		}
+		if w.evidence < 1 && (strings.HasPrefix(l.Text, fatalHeader) || strings.Contains(l.Text, traceHeader) || isFrame(l.Text)) {
 			w.evidence = 1
 		}
 		if g != "" && sameName(g, dead) {
@@ -64,6 +67,23 @@ func ranks(ls []line, dead string) map[string]int {
 		ranks[g] = i
 	}
 	return ranks
+}
+
+// services are what people call the containers beside a program: a log of theirs is seldom why it ended.
+var services = []string{
+	"db", "database", "postgres", "postgresql", "mysql", "mariadb", "mongo", "mongodb", "redis", "valkey", "cache", "nginx", "caddy", "traefik", "proxy", "gateway",
+	"rabbitmq", "kafka", "zookeeper", "nats", "minio", "qdrant", "chroma", "milvus", "weaviate", "elasticsearch", "prometheus", "grafana", "frontend", "ui",
+}
+
+func isService(name string) bool {
+	for part := range strings.FieldsFuncSeq(name, func(r rune) bool { return r == '-' || r == '_' || r == '.' || r == '/' }) {
+		for _, s := range services {
+			if part == s {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // sameName reports whether two names are one container's: "backend-1" and "proj-backend-1" are.

@@ -29,12 +29,11 @@ type exception struct {
 	frames      []frame
 }
 
-// records takes the JSON log records of a text apart: the message, and the traceback on lines of its own.
-func records(text string, ls []line) []line {
+// records takes the JSON log records of a text apart: the message, and the traceback on lines of its own. changed says that there were any.
+func records(text string, ls []line) (out []line, changed bool) {
 	if !strings.Contains(text, "{") && !strings.Contains(text, `\n`) && !strings.Contains(text, "#012") {
-		return ls
+		return ls, false
 	}
-	var out []line
 	escapes := strings.Contains(text, traceHeader+`:\`)
 	for i, l := range ls {
 		parts, ok := unwrap(l, escapes)
@@ -50,9 +49,9 @@ func records(text string, ls []line) []line {
 		out = append(out, parts...)
 	}
 	if out == nil {
-		return ls
+		return ls, false
 	}
-	return out
+	return out, true
 }
 
 // unwrap takes one line apart; ok is false if it is no record. escapes says that a traceback with its line ends written out is in the text.

@@ -143,7 +143,7 @@ func (r *reader) field(key, raw string, text bool) {
 		for strings.Contains(whole, traceHeader+`:\n`) {
 			whole = unescape(whole)
 		}
-		if key == "log" {
+		if key == "log" || key == "textPayload" {
 			f.message, f.raw = whole, true
 			return
 		}
@@ -171,7 +171,7 @@ func (r *reader) field(key, raw string, text bool) {
 	case text && messageKey(key) && (depth == 1 || depth == 2 && (above == "jsonPayload" || above == "record")):
 		if f.message == "" || key == "message" {
 			f.message = unescape(raw)
-			f.raw = key == "log"
+			f.raw = key == "log" || key == "textPayload"
 		}
 	}
 }

@@ -62,7 +62,7 @@ func unnumbered(ls []line) []line {
 		last = at
 		n++
 	}
-	if n < 3 {
+	if n == 0 || n < 3 && (last != n || !anyTelling(ls)) {
 		return ls
 	}
 	for i := range ls {
@@ -71,6 +71,15 @@ func unnumbered(ls []line) []line {
 		}
 	}
 	return ls
+}
+
+func anyTelling(ls []line) bool {
+	for _, l := range ls[:min(len(ls), 4)] {
+		if _, rest, ok := lineNumber(l.Text); ok && isTelling(strings.TrimLeft(rest, " ")) {
+			return true
+		}
+	}
+	return false
 }
 
 // lineNumber reads "12  ", "12: ", "12<tab>", "12 | ".
@@ -102,7 +111,7 @@ func quotes(ls []line) []line {
 			for end < len(ls) && isQuote(ls[end].Text) {
 				end++
 			}
-			if end-i >= 2 {
+			if end-i >= 2 || end-i == 1 && isTelling(unquoteAll(ls[i].Text)) {
 				found = true
 				for j := range ls[i:end] {
 					l := &ls[i+j]
@@ -121,6 +130,16 @@ func quotes(ls []line) []line {
 func isQuote(s string) bool {
 	s = strings.TrimLeft(s, " ")
 	return strings.HasPrefix(s, ">") && !strings.HasPrefix(s, ">>> ") && s != ">>>" && !strings.HasPrefix(s, `> File "`)
+}
+
+func unquoteAll(s string) string {
+	for range deepestQuote {
+		if !isQuote(s) {
+			break
+		}
+		s = unquote(s)
+	}
+	return s
 }
 
 func unquote(s string) string {
@@ -204,82 +223,4 @@ func tagLength(s string) int {
 		}
 	}
 	return 0
-}
-
-// fences drops the marks of fenced blocks and the prose between them. Where the lines outside are a log's own, the fences are what a
-// program printed, as servers of language models do, and stay.
-func fences(ls []line) []line {
-	inside := make([]bool, len(ls))
-	open, any := "", false
-	for i, l := range ls {
-		mark := fence(l.Text)
-		switch {
-		case open == "" && mark != "":
-			open, any = mark, true
-			inside[i] = true
-		case open != "" && (mark == open || open != "`" && open != "~" && mark != ""):
-			open = ""
-			inside[i] = true
-		default:
-			inside[i] = open != ""
-			if open == "`" && strings.HasSuffix(l.Text, "```") {
-				open = ""
-			}
-		}
-	}
-	if !any {
-		return ls
-	}
-	evident := false
-	for i, l := range ls {
-		if inside[i] {
-			continue
-		}
-		if r, ok := parseRecord(l.Text); ok && r.level != "" || strings.Contains(l.Text, `HTTP/1.`) {
-			return ls
-		}
-		evident = evident || strings.Contains(l.Text, traceHeader) || strings.Contains(l.Text, `File "`) || isStatement(l.Text)
-	}
-	out := ls[:0]
-	for i, l := range ls {
-		if fence(l.Text) != "" {
-			l.Text = afterFence(l.Text)
-			if l.Text == "" {
-				continue
-			}
-		} else if !inside[i] && !evident {
-			continue
-		}
-		if cut, ok := strings.CutSuffix(l.Text, "```"); ok {
-			l.Text = cut
-		}
-		out = append(out, l)
-	}
-	return out
-}
-
-// fence is the kind of mark that a line is: "`", "~", "{"; "" if it is none.
-func fence(s string) string {
-	s = strings.TrimSpace(s)
-	switch {
-	case strings.HasPrefix(s, "```"):
-		return "`"
-	case strings.HasPrefix(s, "~~~"):
-		return "~"
-	case strings.HasPrefix(s, "{code") && strings.HasSuffix(s, "}"), s == "{noformat}":
-		return "{"
-	case s == "[code]" || s == "[/code]":
-		return "["
-	}
-	return ""
-}
-
-// afterFence is what stands beside an opening mark and is no language's name.
-func afterFence(s string) string {
-	s = strings.TrimSpace(s)
-	rest := strings.TrimLeft(s, "`~")
-	if rest == s || !strings.Contains(rest, " ") || strings.Contains(rest, "=") && !strings.Contains(rest, ":") {
-		return ""
-	}
-	return rest
 }

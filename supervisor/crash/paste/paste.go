@@ -41,8 +41,13 @@ type Status struct {
 func Parse(data []byte) Text {
 	text := decode(data)
 	ls := markup(text, split(text))
-	ls, found := reports(text, ls)
-	ls = records(text, carriers(ls))
+	dedentWhole(ls)
+	ls, found := reports(text, carriers(ls))
+	if inner, changed := records(text, ls); changed { // what a container's log file has in its strings may be a report as well
+		var more []string
+		ls, more = reports(text, carriers(inner))
+		found = append(found, more...)
+	}
 	s, ls, dead := status(text, ls)
 	ls = arrange(tracebacks(ls), dead)
 	t := Text{Lines: make([]Line, len(ls)), Status: s, Reports: found}

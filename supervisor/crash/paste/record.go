@@ -48,7 +48,7 @@ func recordField(s string, r *record, named bool) (rest string, name bool) {
 		}
 	}
 	if r.level == "" {
-		if level, after, ok := levelAt(s, r.time != ""); ok {
+		if level, after, ok := levelAt(s, r.time != "" && !named); ok {
 			r.level = level
 			return separator(after), false
 		}
@@ -111,8 +111,8 @@ func isLevel(s string) bool {
 	return false
 }
 
-// levelAt reads a level's name, in brackets or without. A lower-case word without brackets counts only behind a time: "error: no such
-// file" is no record.
+// levelAt reads a level's name, in brackets or without. A lower-case word without brackets counts only right behind a time: "error: no
+// such file" is no record.
 func levelAt(s string, timed bool) (level, rest string, ok bool) {
 	t := s
 	bracket := byte(0)
@@ -135,7 +135,7 @@ func levelAt(s string, timed bool) (level, rest string, ok bool) {
 		}
 		return level, rest[1:], true
 	}
-	if level != strings.ToUpper(level) && !timed {
+	if level != strings.ToUpper(level) && (!timed || level != strings.ToLower(level)) {
 		return "", s, false
 	}
 	if after, is := strings.CutPrefix(rest, "/"); is { // "ERROR/MainProcess]"

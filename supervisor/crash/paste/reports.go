@@ -36,12 +36,25 @@ const mostLost = 3 // lines in a report that are nothing known, before it is ove
 func reports(text string, ls []line) (rest []line, found []string) {
 	plain := strings.Contains(text, "Exception Type") || strings.Contains(text, "Crashed") || strings.Contains(text, "Termination Reason") ||
 		strings.Contains(text, "Application Specific Information") || strings.Contains(text, "Binary Images") || strings.Contains(text, "Triggered by Thread")
-	if plain {
-		ls, found = textReports(ls)
+	json := false
+	for _, m := range []string{"bug_type", "usedImages", "captureTime", "faultingThread"} {
+		json = json || strings.Contains(text, m)
 	}
-	var fromJSON []string
-	ls, fromJSON = jsonReports(text, ls)
-	return ls, append(found, fromJSON...)
+	if !plain && !json {
+		return ls, nil
+	}
+	rest = bySource(ls, func(ls []line) []line {
+		if plain {
+			ls, found = textReports(ls)
+		}
+		if json {
+			var more []string
+			ls, more = jsonReports(ls)
+			found = append(found, more...)
+		}
+		return ls
+	})
+	return rest, found
 }
 
 func textReports(ls []line) (rest []line, found []string) {

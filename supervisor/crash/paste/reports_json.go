@@ -13,14 +13,7 @@ const ownMarks = 7 // of ipsMarks: nothing else has them
 const mostCutOff = 8 // values without an end that are tried: each costs a look at the rest
 
 // jsonReports takes reports in the form of .ips files out of a text: two JSON values, or the second alone, on one line or on many, perhaps cut.
-func jsonReports(text string, ls []line) (rest []line, found []string) {
-	marked := false
-	for _, m := range []string{`"bug_type"`, `"usedImages"`, `"captureTime"`, `"faultingThread"`} {
-		marked = marked || strings.Contains(text, m)
-	}
-	if !marked {
-		return ls, nil
-	}
+func jsonReports(ls []line) (rest []line, found []string) {
 	rest = ls[:0:0]
 	tries := 0
 	header := "" // the first value, which waits for the second

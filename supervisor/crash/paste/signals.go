@@ -50,11 +50,13 @@ type signalWords struct {
 	english, all map[string]string // by the words in lower case: the signal's name
 	core         []string
 	longest      int             // bytes
-	first        [256]bool       // the first byte of all, and
+	first        [1 << 16]bool   // the first two bytes of all, and
 	heads        map[string]bool // the first bytes, as they stand and in lower case: most texts begin with none
 }
 
 const headBytes = 3
+
+func pair(s string) uint16 { return uint16(s[0])<<8 | uint16(s[1]) }
 
 var words = sync.OnceValue(func() *signalWords {
 	w := new(signalWords)
@@ -70,7 +72,9 @@ var words = sync.OnceValue(func() *signalWords {
 			}
 			w.heads[stands[:headBytes]], w.heads[text[:headBytes]] = true, true
 			w.heads[strings.ToUpper(text[:1])+text[1:headBytes]] = true
-			w.first[stands[0]], w.first[text[0]], w.first[strings.ToUpper(text[:1])[0]] = true, true, true
+			for _, s := range []string{stands, text, strings.ToUpper(text[:1]) + text[1:], strings.ToUpper(text[:headBytes])} {
+				w.first[pair(s)] = true
+			}
 			if language == "en" {
 				w.english[text] = name
 			}
@@ -93,7 +97,7 @@ type spoken struct {
 // speak reads a shell's words for a signal at the head of a text, with what may stand behind them: ": 11", "(core dumped)".
 func speak(s string) (w spoken, ok bool) {
 	known := words()
-	if len(s) < headBytes || !known.first[s[0]] || !known.heads[s[:headBytes]] && (s[1] < 'A' || s[1] > 'Z' || !known.heads[strings.ToLower(s[:headBytes])]) {
+	if len(s) < headBytes || !known.first[pair(s)] || !known.heads[s[:headBytes]] && (s[1] < 'A' || s[1] > 'Z' || !known.heads[strings.ToLower(s[:headBytes])]) {
 		return w, false
 	}
 	low := strings.ToLower(s[:min(len(s), known.longest+8)])

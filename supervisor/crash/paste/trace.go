@@ -24,18 +24,24 @@ func tracebacks(ls []line) []line {
 			}
 		}
 	}
-	mixed := isMixed(ls)
-	if mixed { // each source by itself
-		for i := range ls {
-			ls[i].at = i
-		}
-		slices.SortStableFunc(ls, func(a, b line) int { return cmp.Compare(a.Source, b.Source) })
+	return bySource(ls, func(ls []line) []line {
+		ls = separate(ls)
+		indentation(ls)
+		return ls
+	})
+}
+
+// bySource lets do work on the lines of each source in one piece; afterwards they are where they were.
+func bySource(ls []line, do func([]line) []line) []line {
+	if !isMixed(ls) {
+		return do(ls)
 	}
-	ls = separate(ls)
-	indentation(ls)
-	if mixed {
-		slices.SortStableFunc(ls, func(a, b line) int { return cmp.Compare(a.at, b.at) })
+	for i := range ls {
+		ls[i].at = i
 	}
+	slices.SortStableFunc(ls, func(a, b line) int { return cmp.Compare(a.Source, b.Source) })
+	ls = do(ls)
+	slices.SortStableFunc(ls, func(a, b line) int { return cmp.Compare(a.at, b.at) })
 	return ls
 }
 
