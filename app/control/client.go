@@ -132,6 +132,14 @@ func (c *Client) listen(in lines) {
 
 // Ask sends one request and waits for its answer. The row is the zero Row where the holder has none.
 func (c *Client) Ask(ctx context.Context, what string) (Row, error) {
+	r, err := c.request(ctx, what)
+	if err != nil || r.Row == nil {
+		return Row{}, err
+	}
+	return *r.Row, nil
+}
+
+func (c *Client) request(ctx context.Context, what string) (controlReply, error) {
 	answer := make(chan controlReply, 1)
 	c.mu.Lock()
 	c.next++
@@ -142,27 +150,21 @@ func (c *Client) Ask(ctx context.Context, what string) (Row, error) {
 	c.mu.Unlock()
 	if err != nil {
 		c.Close()
-		return Row{}, ErrHolderGone
+		return controlReply{}, ErrHolderGone
 	}
 	var r controlReply
 	select {
 	case r = <-answer:
 	case <-ctx.Done():
-		return Row{}, ctx.Err()
+		return r, ctx.Err()
 	case <-c.gone:
 		select { // the answer may have been the last word
 		case r = <-answer:
 		default:
-			return Row{}, ErrHolderGone
+			return r, ErrHolderGone
 		}
 	}
-	if err := r.Error.err(); err != nil {
-		return Row{}, err
-	}
-	if r.Row == nil {
-		return Row{}, nil
-	}
-	return *r.Row, nil
+	return r, r.Error.err()
 }
 
 // Status is how the backend is.

@@ -143,6 +143,8 @@ func (c *controlClient) answer(s Supervision, req controlRequest) {
 		s.Hurry()
 	case askLook:
 		s.Look()
+	case askHistory, askStacks:
+		tell(s, &reply, req.Do)
 	default:
 		reply.Error = &controlError{Kind: kindUnsupported, Text: "unsupported"}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // The control protocol: newline-delimited JSON over <backend folder>/ctl, a socket of mode 0600 whose both ends belong to
@@ -31,6 +32,8 @@ const (
 	askHurry    = "hurry"     // skip the grace of the stop under way
 	askLook     = "look"      // somebody looks: measure anew
 	askFollow   = "follow"    // from now on, send every event and every new status
+	askHistory  = "history"   // the last fifteen minutes
+	askStacks   = "stacks"    // what the run does at this moment
 )
 
 // The kinds of errors a program can tell apart.
@@ -55,10 +58,12 @@ type controlRequest struct {
 
 // controlReply is one line from the holder: its hello, an answer (with an id), or news (a row without one).
 type controlReply struct {
-	Hello *controlHello `json:"hello,omitempty"`
-	ID    uint64        `json:"id,omitempty"`
-	Error *controlError `json:"error,omitempty"`
-	Row   *Row          `json:"row,omitempty"`
+	Hello   *controlHello   `json:"hello,omitempty"`
+	ID      uint64          `json:"id,omitempty"`
+	Error   *controlError   `json:"error,omitempty"`
+	Row     *Row            `json:"row,omitempty"`
+	History *record.History `json:"history,omitempty"`
+	Stacks  *Stacks         `json:"stacks,omitempty"`
 }
 
 type controlError struct {
