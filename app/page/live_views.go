@@ -5,12 +5,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // Report writes the report on a death as a piece of the live page.
-func (w Words) Report(out io.Writer, r supervisor.Record) error {
+func (w Words) Report(out io.Writer, r record.Record) error {
 	p := part("", "live-report", w.report(r))
 	_, err := io.WriteString(out, p.HTML)
 	return err
@@ -26,7 +26,7 @@ type Environment struct {
 
 // EnvironmentView shows names, and values of the crash environment alone.
 func (w Words) EnvironmentView(b Backend, e Environment) Part {
-	ours, missing, names := w.environment(supervisor.Record{Env: e.Vars, Missing: e.Missing, EnvNames: e.Names})
+	ours, missing, names := w.environment(record.Record{Env: e.Vars, Missing: e.Missing, EnvNames: e.Names})
 	return part("main", "live-environment", map[string]any{
 		"Backend": w.live(b, time.Time{}), "Environment": ours, "Missing": missing, "Names": names, "Problem": w.Safe(e.Problem),
 	})
