@@ -79,6 +79,7 @@ type Sources struct {
 	Insight  Insight
 	Words    page.Words
 	Mask     func(line string) string // takes secrets out of a line of a log
+	Asked    func(dir string)         // a person wants to see the backend in that folder, which may be on no list. If nil, it is not shown
 }
 
 // lookAfter is how long a file that was removed is kept open at most.
@@ -128,8 +129,8 @@ func (s *Server) URL(dir string) string {
 	return "http://" + s.host + path + "#" + s.secret
 }
 
-// Expect says that a page is about to come: the server waits another minute.
-func (s *Server) Expect() { s.life.expect() }
+// Expect says that a page is about to come: the server waits another minute. false: it ends already.
+func (s *Server) Expect() bool { return s.life.expect() }
 
 // Serve answers until ctx ends, or until no page has been open for a minute.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {

@@ -37,13 +37,14 @@ func (l *lifetime) arrive() (leave func()) {
 	})
 }
 
-// expect waits anew for a page.
-func (l *lifetime) expect() {
+// expect waits anew for a page. false: it is over.
+func (l *lifetime) expect() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.pages == 0 && !l.over {
 		l.timer.Reset(l.idle)
 	}
+	return !l.over
 }
 
 func (l *lifetime) finish() {

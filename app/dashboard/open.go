@@ -50,7 +50,8 @@ func OpenDoor(state string) (*Door, error) {
 	return &Door{lock, ln}, nil
 }
 
-// Serve answers with the address that url gives for a backend's folder, "" for all, until the door is closed.
+// Serve answers with the address that url gives for a backend's folder, "" for all, until the door is closed. Without an address the dashboard
+// ends.
 func (d *Door) Serve(url func(dir string) string) {
 	for {
 		conn, err := d.ln.AcceptUnix()
@@ -108,7 +109,10 @@ func Find(ctx context.Context, state, dir string) (string, error) {
 	if err != nil {
 		return "", ErrNone
 	}
-	return strings.TrimSpace(url), nil
+	if url = strings.TrimSpace(url); url == "" {
+		return "", ErrNone // it ends
+	}
+	return url, nil
 }
 
 var redirect = template.Must(template.New("").Parse(`<!doctype html>
@@ -160,7 +164,12 @@ func Run(ctx context.Context, state string, from Sources, ready func(*Server)) e
 	}
 	s := New(ln, from)
 	go door.Serve(func(dir string) string {
-		s.Expect()
+		if !s.Expect() {
+			return ""
+		}
+		if from.Asked != nil {
+			from.Asked(dir)
+		}
 		return s.URL(dir)
 	})
 	ready(s)

@@ -42,10 +42,13 @@ app/desktop                <- app/words supervisor/config
 app/login                  <- app/desktop app/words
 app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/python
 app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/process supervisor/python supervisor/record
+app/logfile
+app/dashboard              <- app/logfile app/page supervisor/keeper
+app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/keeper supervisor/openmp supervisor/port supervisor/record supervisor/safefile
 app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port
 app/tray                   <- app app/words assets
-cmd/vivarium               <- app app/control app/desktop app/doctor app/login app/page app/setup app/terminal app/words assets supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
+cmd/vivarium               <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/page app/setup app/terminal app/words assets supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
 cmd/vivarium-keeper        <- supervisor/keeper
 cmd/vivarium-menubar       <- app app/tray supervisor/keeper
 `
