@@ -121,7 +121,7 @@ func (h home) startDashboard(ctx context.Context, dir string) (url string, err e
 		args = append(args, dir)
 	}
 	cmd := exec.Command(exe, args...)
-	cmd.Dir, cmd.Env = h.state, append(os.Environ(), "VIVARIUM_HOME="+h.state)
+	cmd.Dir, cmd.Env = "/", append(os.Environ(), "VIVARIUM_HOME="+h.state)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	complaint, err := os.CreateTemp("", "vivarium-dashboard-*") // not a pipe: it outlives us
 	if err != nil {

@@ -39,7 +39,11 @@ func (s *Source) backend(row control.Row, dir string, held bool, now time.Time) 
 	if was.State == supervisor.Stopped && was.Owner.Copy {
 		b.State, b.Word = supervisor.Unhealthy.String(), "Without the crash environment"
 	}
-	if !held {
+	switch {
+	case held:
+	case words.Alive(was): // its note says the same
+		b.Note = notKept
+	default:
 		b.Note = words.Sentences(b.Note, notKept)
 	}
 	return b

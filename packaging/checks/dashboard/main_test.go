@@ -253,8 +253,13 @@ func (b *tab) said() string {
 // clean asserts that the console is empty and that nothing but the dashboard was asked for anything.
 func (b *tab) clean(s served) {
 	b.t.Helper()
+	b.cleanAt(s.URL(""))
+}
+
+func (b *tab) cleanAt(address string) {
+	b.t.Helper()
 	require.Empty(b.t, b.said())
-	own, err := url.Parse(s.URL(""))
+	own, err := url.Parse(address)
 	require.NoError(b.t, err)
 	b.mu.Lock()
 	defer b.mu.Unlock()
