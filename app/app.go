@@ -147,7 +147,7 @@ func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
 		a.work.Wait()
 	}()
 	a.work.Go(func() { a.notifier.Run(inner) })
-	a.work.Go(func() { a.single.serve(inner, func() { a.post(a.calledAgain) }) })
+	a.work.Go(func() { a.single.serve(inner, func() { a.post(a.show) }) })
 	a.work.Go(func() { a.stayAwake(inner) })
 	a.log.Info("started", "pid", os.Getpid(), "state", a.state, "version", keeper.Version)
 	go a.readSettings()
@@ -283,6 +283,14 @@ func (a *App) tellBrokenList() {
 	}
 }
 
-func (a *App) calledAgain() {
-	a.notifier.Tell(Notice{Title: "Vivarium is already running", Body: "Its icon is in the menu bar.", Icon: IconHealthy})
+// show is what a person sees who opens the app while it runs: the dashboard, and where that cannot be shown at least that it runs.
+func (a *App) show() {
+	go func() {
+		if err := a.openDashboard(""); err != nil {
+			a.log.Error("the dashboard is not shown", "error", err)
+			a.post(func() {
+				a.notifier.Tell(Notice{Title: "Vivarium is already running", Body: "Its icon is in the menu bar.", Icon: IconHealthy})
+			})
+		}
+	}()
 }

@@ -286,7 +286,7 @@ func TestTheDesktopItemsOpenWhatTheySay(t *testing.T) {
 	for _, item := range []int{ItemOpenLog, ItemOpenBrowser, ItemCopyURL, ItemEditConfig, ItemReveal} {
 		s.click(item)
 	}
-	s.clickTail(TailHelp)
+	s.clickTail(TailManual)
 	s.clickTail(TailDiagnostics)
 	s.clickTail(TailLogin)
 	for _, want := range []string{
@@ -392,14 +392,14 @@ func TestRemovingStopsTheBackendFirst(t *testing.T) {
 	p := s.puppet(dir)
 	p.BecomeHealthy()
 	s.status("Healthy")
-	s.clickTail(TailRemove)
+	s.click(ItemRemove)
 	testkit.Eventually(t, "it asks", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.did) > 0 })
 	require.False(t, p.Has("stop"), "the answer was No")
 	s.mu.Lock()
 	s.answer = true
 	s.mu.Unlock()
 	testkit.Eventually(t, "it is gone", func() bool {
-		s.clickTail(TailRemove)
+		s.click(ItemRemove)
 		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, "Add a backend")
 	})
 	require.True(t, p.Has("stop"))
@@ -441,7 +441,7 @@ func TestAFolderThatWasNotChosenIsNoError(t *testing.T) {
 	s := play(t)
 	s.clickTail(TailAdd)
 	testkit.Eventually(t, "the dialog was there", func() bool { return s.hasDone("folder") })
-	s.clickTail(TailHelp)
+	s.clickTail(TailManual)
 	testkit.Eventually(t, "the loop goes on", func() bool { return s.hasDone("url " + helpURL) })
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,7 +24,7 @@ const notKept = "No Vivarium program keeps it: start the app, or run “vivarium
 func (s *Source) backend(row control.Row, dir string, held bool, now time.Time) page.Backend {
 	was := row.Snapshot()
 	was.HeldBy = 0 // who keeps it is no news here
-	status := words.StatusOf(was, now, words.MaxTitle)
+	status := words.StatusOf(was, now, words.MaxLine)
 	b := page.Backend{
 		Name: words.OrElse(row.Backend, filepath.Base(dir)), Dir: dir, State: row.State, Word: words.StateWord(was), Line: status.Line, Note: noteOf(was, status),
 		URL: row.URL, Log: words.OrElse(row.Log, filepath.Join(dir, "logs", "server.log")), PID: row.PID, Started: row.Started,
