@@ -169,6 +169,12 @@ func (s *stage) desktop() Desktop {
 	}
 }
 
+func (s *stage) page(_ context.Context, args ...string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "/made/" + strings.Join(args, " "), s.fail
+}
+
 func (s *stage) supervise(dir string) control.Supervision {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,7 +206,7 @@ func playWith(t *testing.T, center Center, dirs ...string) *stage {
 
 func (s *stage) start() {
 	s.t.Helper()
-	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise, Center: s.center})
+	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise, Center: s.center, Pages: s.page})
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
@@ -297,6 +303,18 @@ func TestTheDesktopItemsOpenWhatTheySay(t *testing.T) {
 	testkit.Eventually(t, "launch at login is ticked", func() bool { return s.now().Tail[TailLogin].Checked })
 	s.clickTail(TailAbout)
 	testkit.Eventually(t, "about", func() bool { return s.hasDone("tell About Vivarium") })
+}
+
+func TestTheDashboardIsShownOfOneBackendOrOfAll(t *testing.T) {
+	dir := backendFolder(t, "brain")
+	s := play(t, dir)
+	s.status("brain")
+	s.click(ItemDashboard)
+	testkit.Eventually(t, "the backend's part of it", func() bool { return s.hasDone("page /made/page --dashboard " + dir) })
+	_, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})
+	require.ErrorIs(t, err, ErrRunning)
+	testkit.Eventually(t, "a second app shows all of it", func() bool { return s.hasDone("page /made/page --dashboard ") })
+	require.False(t, s.told("already running"))
 }
 
 func TestAConfigurationErrorIsALineThatOpensTheFile(t *testing.T) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"context"
 	"fmt"
 	"log/slog"
@@ -102,6 +103,7 @@ func TestQuitAndLeaveRunningStopsNothing(t *testing.T) {
 func TestASecondAppTellsTheFirstAndLeaves(t *testing.T) {
 	s := play(t)
 	s.status("Add a backend")
+	s.set(func() { s.fail = errors.New("no dashboard here") })
 	_, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})
 	require.ErrorIs(t, err, ErrRunning)
 	testkit.Eventually(t, "it is told", func() bool { return s.told("already running") })
