@@ -25,6 +25,7 @@ import (
 // house is a set of backends that do what a test says, with real log files. It stands for the programs that keep backends.
 type house struct {
 	mu       sync.Mutex
+	home     string // in which the backends lie; a page shows it as "~"
 	dirs     []string
 	backends map[string]page.Backend
 	watchers map[int]watcher
@@ -52,7 +53,12 @@ func newHouse() *house {
 // add is a new backend, in a folder of its own.
 func (h *house) add(t testing.TB, name string) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), name)
+	h.mu.Lock()
+	if h.home == "" {
+		h.home = t.TempDir()
+	}
+	dir := filepath.Join(h.home, name)
+	h.mu.Unlock()
 	require.NoError(t, os.MkdirAll(filepath.Join(dir, "logs"), 0o755))
 	h.mu.Lock()
 	h.dirs = append(h.dirs, dir)
@@ -209,7 +215,9 @@ func (h *house) Config(_ context.Context, dir string) (page.Config, error) {
 }
 
 func (h *house) sources() dashboard.Sources {
-	return dashboard.Sources{Backends: h, Actor: h, Records: h, Insight: h, Words: words, Mask: page.MaskLine}
+	w := words
+	w.Home = h.home
+	return dashboard.Sources{Backends: h, Actor: h, Records: h, Insight: h, Words: w, Mask: page.MaskLine}
 }
 
 // samples are those of a run that has lasted for fifteen minutes.
