@@ -227,6 +227,7 @@ func LastOf(s supervisor.Snapshot, now time.Time) string {
 	}
 	at := Clock(s.LastAt, now)
 	name := WithoutFolders(strings.TrimPrefix(Plain(s.Last.Summary), Plain(s.Backend)+" "))
+	name = strings.TrimPrefix(name, "Python crashed with ") // the line begins with it
 	if name == "" {
 		name = string(s.Last.Kind)
 	}
