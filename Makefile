@@ -29,13 +29,14 @@ programs := bin/vivarium bin/vivarium-keeper
 packages  = $$(go list -e ./... | grep -v -e '/app/tray$$' -e '/cmd/vivarium-menubar$$')
 endif
 
-.PHONY: help run build test e2e bench wheels lint clean go tray-or-line
+.PHONY: help run build test e2e soak bench wheels lint clean go tray-or-line
 
 help:
 	@echo 'make run     build Vivarium and start it on the demo backend'
 	@echo 'make build   build the programs into bin/'
 	@echo 'make test    the tests (skips are said aloud, last)'
 	@echo 'make e2e     the promises, with real processes, a real Python and, on Linux, a real desktop'
+	@echo 'make soak    random faults for SOAK_MINUTES (3), and what has to hold after each; SOAK_SEED repeats a run'
 	@echo 'make bench   what it costs: restart, log, memory, CPU (pattern=NAME for one)'
 	@echo 'make wheels  the scan for OpenMP on real wheels, against other readers (small=yes: two packages)'
 	@echo 'make app     the Mac app, dist/Vivarium.app, on a Mac or on Linux; also dmg, zip, app-check'
@@ -74,6 +75,9 @@ test: go tray-or-line
 e2e: go tray-or-line
 	@$(test) -stream -count=1 -timeout 40m -tags e2e -run '$(pattern)' ./packaging/checks/e2e ./packaging/checks/dashboard $(if $(filter yes,$(tray)),./packaging/checks/desktop)
 
+soak: go
+	@SOAK_MINUTES=$(or $(SOAK_MINUTES),3) SOAK_SEED=$(SOAK_SEED) $(test) -stream -count=1 -timeout 24h -tags soak -run '$(pattern)' ./packaging/checks/soak
+
 bench: build
 	@go test -count=1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/checks/bench ./packaging/checks/dashboard
 
@@ -84,9 +88,9 @@ wheels: go
 lint: go tray-or-line
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet $(packages)
-	go vet -tags e2e,bench,wheels ./packaging/...
+	go vet -tags e2e,soak,bench,wheels ./packaging/...
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
-	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,bench,wheels $(packages)
+	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,soak,bench,wheels $(packages)
 	@if command -v shellcheck >/dev/null; then git ls-files .ci/run '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
 
 clean:

@@ -250,7 +250,7 @@ func (a *App) askAdd() {
 		if err != nil || dir == "" {
 			return err
 		}
-		found, err := setup.Inspect(dir)
+		found, err := setup.Inspect(dir, false)
 		if err != nil {
 			return err
 		}

@@ -158,7 +158,7 @@ func (b *Backends) lock() (unlock func(), err error) {
 }
 
 func (b *Backends) read() ([]string, error) {
-	f, err := os.Open(b.Path)
+	f, err := safefile.Open(b.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -89,7 +89,7 @@ func IconOf(s supervisor.Snapshot) Icon {
 			return IconUnhealthy
 		}
 		return IconHealthy
-	case supervisor.Unhealthy:
+	case supervisor.Unhealthy, supervisor.Unreachable:
 		return IconUnhealthy
 	case supervisor.Restarting, supervisor.GaveUp:
 		return IconCrashed
@@ -162,6 +162,8 @@ func intents(s supervisor.Snapshot, show func(item int, title string, enabled bo
 		show(ItemStop, wordStop, true)
 	case supervisor.Stopping:
 		show(ItemStop, wordStopNow, true)
+	case supervisor.Unreachable: // it is done once somebody hears of it
+		show(ItemStop, wordStop, true)
 	default:
 		show(ItemStop, wordStop, true)
 		show(ItemRestart, wordRestart, true)

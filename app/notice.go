@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/words"
@@ -59,6 +60,22 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		n.Class, n.Icon = ClassCrash, IconCrashed
 		n.title(n.Cause, "a worker died")
 		n.body(remedy, words.Prefixed("It was ", e.Text), words.Away(e))
+	case supervisor.EventWorkerLoop:
+		n.Class, n.Icon = ClassFinal, IconCrashed
+		n.title("its workers die again and again", "")
+		n.body(remedy, words.Plain(e.Verdict.Summary), e.Text)
+	case supervisor.EventEnded:
+		n.Icon = IconUnhealthy
+		n.title(n.Cause, "ended by itself, without an error")
+		n.body(remedy, next(e), words.Away(e))
+	case supervisor.EventMisconfigured:
+		n.Icon = IconUnhealthy
+		problem, remedy, _ := strings.Cut(e.Text, ": ")
+		n.title(problem, "asked for its health where it does not answer well")
+		if remedy != "" {
+			remedy = strings.ToUpper(remedy[:1]) + remedy[1:]
+		}
+		n.body(remedy, "The server itself runs, and is left alone")
 	case supervisor.EventKeeperLost:
 		n.Class, n.Icon = ClassCrash, IconCrashed
 		n.title(n.Cause, "its keeper died, how the server ended is unknown")
@@ -76,7 +93,7 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		n.body("Start the interpreter itself in command, not a shell or a script around it", words.Prefixed("Missing: ", e.Text))
 	case supervisor.EventUnhealthy:
 		n.Icon = IconUnhealthy
-		n.title("the server does not answer", "")
+		n.title(words.Chosen(words.Answers(e.Snapshot), "the server answers errors", "the server does not answer"), "")
 		n.body("Restart it from the menu, or set restart_hung = true in vivarium.toml", e.Text)
 	case supervisor.EventHealthy:
 		if !e.Recovery {

@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
@@ -49,6 +50,15 @@ func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
 			Notice{Title: "backend: part of the crash environment did not arrive in Python", Body: "Start the interpreter itself in command, not a shell or a script around it. Missing: A, B.", Icon: IconUnhealthy}},
 		{"it hangs", supervisor.Event{What: supervisor.EventUnhealthy, Text: "no answer within 3 s", Snapshot: testkit.In(supervisor.Unhealthy, 0)},
 			Notice{Title: "backend: the server does not answer", Body: "Restart it from the menu, or set restart_hung = true in vivarium.toml. no answer within 3 s.", Icon: IconUnhealthy}},
+		{"it answers errors", supervisor.Event{What: supervisor.EventUnhealthy, Text: "/health answers 500", Snapshot: testkit.In(supervisor.Unhealthy, 0, testkit.With(func(s *supervisor.Snapshot) {
+			s.Health.Phase = record.PhaseWrongAnswer
+		}))}, Notice{Title: "backend: the server answers errors", Body: "Restart it from the menu, or set restart_hung = true in vivarium.toml. /health answers 500.", Icon: IconUnhealthy}},
+		{"it is asked the wrong thing", supervisor.Event{What: supervisor.EventMisconfigured, Text: "/health answers 404: name the right path under [health] (found: /api/health)", Snapshot: testkit.In(supervisor.Unhealthy, 0)},
+			Notice{Title: "backend: /health answers 404", Body: "Name the right path under [health] (found: /api/health). The server itself runs, and is left alone.", Icon: IconUnhealthy}},
+		{"it served, and leaves", supervisor.Event{What: supervisor.EventEnded, Verdict: crash.Verdict{Kind: crash.KindCleanExit, Summary: "the server ended by itself", Remedy: "policy = \"never\" leaves it."}, Snapshot: testkit.In(supervisor.Starting, 0)},
+			Notice{Title: "backend: the server ended by itself", Body: "policy = \"never\" leaves it. It is starting again.", Icon: IconUnhealthy}},
+		{"its workers die", supervisor.Event{What: supervisor.EventWorkerLoop, Text: "5 workers died within 10 min", Verdict: testkit.OpenMP, Snapshot: testkit.In(supervisor.Healthy, 0)},
+			Notice{Title: "backend: its workers die again and again", Body: testkit.OpenMP.Remedy + " two OpenMP runtimes in one process. 5 workers died within 10 min.", Icon: IconCrashed, Class: ClassFinal}},
 		{"healthy again", supervisor.Event{What: supervisor.EventHealthy, Recovery: true, Snapshot: testkit.In(supervisor.Healthy, 0)},
 			Notice{Title: "backend: healthy again", Body: "Process 4711.", Icon: IconHealthy, Class: ClassRecovered}},
 		{"it ended by itself", supervisor.Event{What: supervisor.EventStopped, Snapshot: testkit.In(supervisor.Stopped, 0), Verdict: crash.Verdict{Kind: crash.KindCleanExit}},

@@ -9,6 +9,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -61,31 +62,37 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 			s.cancel()
 		}
 	case doStop:
-		s.tellKeeper(conn, "stopping the run", func(k Keeper) error { return k.Stop(e.runID, e.ladder) })
+		s.tellKeeper(conn, "stopping the run", func(k Keeper) error {
+			err := k.Stop(e.runID, e.ladder)
+			if errors.Is(err, keeper.ErrNone) { // it is dead: what it left is gone before that is forgotten
+				return s.system.EndStale(ctx, keeper.Run{ID: e.runID}, e.ladder)
+			}
+			return err
+		})
 	case doForget:
 		s.tellKeeper(conn, "forgetting the run", func(k Keeper) error { return k.Forget(e.runID) })
 	case doEndStale:
 		s.conn = nil
-		s.background(func() {
-			in := staleEnded{runID: e.run.ID}
-			if err := s.system.EndStale(ctx, e.run, e.ladder); err != nil {
-				if ctx.Err() == nil { // else the app is leaving, and the next one finishes it
-					s.log.Error("ending what a lost keeper left behind", "error", err)
-				}
-				in.failed = err.Error()
-			}
-			s.post(ctx, message{in: in, conn: conn})
-		})
+		told := make(chan struct{})
+		s.inOrder(func() { close(told) })
+		s.background(func() { s.post(ctx, s.endStale(ctx, conn, e, told)) })
 	case doProbe:
 		c := s.m.config
-		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, e)}) })
+		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, conn, e)}) })
+	case doExplain:
+		c := s.m.config
+		s.background(func() { s.post(ctx, message{in: s.explain(ctx, c, e)}) })
 	case doUse:
 		c, before := s.m.config, s.measure
-		s.background(func() { s.post(ctx, s.use(c, e, before)) })
+		from := max(before.log, s.logFrom)
+		s.background(func() { s.post(ctx, s.use(c, e, before, from)) })
 	case doJudgeWorker:
 		log, from, known := s.m.Log, s.logFrom, s.knownNow()
 		s.background(func() {
 			known.Tail = lastLines(log, from)
+			if process.LeftInOrder(known.Tail, e.child.PID) {
+				return
+			}
 			v := crash.JudgeWorker(known)
 			s.post(ctx, message{in: workerDied{e.run.ID, e.child.PID, v}})
 		})
@@ -112,6 +119,36 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 		s.queue = append(s.queue, e.event)
 		logEvent(s.log, e.event)
 	}
+}
+
+// goodbyeTime is how long a keeper may take to end what is left of its run, and itself.
+const goodbyeTime = 20 * time.Second
+
+// endStale lets the keeper go once it was told everything, and ends what is left of the run without it. A keeper that lives forgets first,
+// since it tells of a stop only when nobody is left; what a dead one knew is forgotten afterwards.
+func (s *Supervisor) endStale(ctx context.Context, conn Keeper, e doEndStale, told <-chan struct{}) message {
+	if conn != nil && conn.Live() {
+		bye, cancel := context.WithTimeout(ctx, goodbyeTime)
+		defer cancel()
+		select {
+		case <-told:
+		case <-bye.Done():
+		}
+		_ = conn.Forget(e.run.ID) // an answer "unknown" is as good
+		conn.Goodbye(bye)
+		conn = nil
+	}
+	in := staleEnded{runID: e.run.ID}
+	if e.run.ID == "" { // it never ran
+		return message{in: in, conn: conn}
+	}
+	if err := s.system.EndStale(ctx, e.run, e.ladder); err != nil {
+		if ctx.Err() == nil { // else the app is leaving, and the next one finishes it
+			s.log.Error("ending what is left of a run", "error", err)
+		}
+		in.failed = err.Error()
+	}
+	return message{in: in, conn: conn}
 }
 
 // mine tells what belongs to this backend: its keeper, and the Run IDs of the runs that died, of the last one and of the present one.

@@ -8,6 +8,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -16,23 +17,31 @@ func (m *machine) onExited(now time.Time, in exited) {
 		m.ignore("stale: not the present run")
 		return
 	}
-	m.ended(now, in.exit, in.verdict, false)
+	if m.stale {
+		m.ignore("its end is known")
+		return
+	}
+	m.ended(now, in.exit, in.verdict, false, false)
 }
 
-// ended is the end of the present run. away: nobody was attached when it happened.
-func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away bool) {
+// ended is the end of the present run. away: nobody was attached when it happened. dead: there is no keeper any more.
+func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away, dead bool) {
 	m.do(doCount{exit.Run})
-	asked := m.why.Kind == "" && (m.State == Stopping || exit.Asked)
+	asked := m.why.Kind == "" && (m.stopping() || exit.Asked)
 	if m.why.Kind != "" {
 		v = m.why
 	}
+	if asked {
+		m.asked = exit.Run.ID
+	}
 	away = away || exit.Known && exit.At.Before(m.came)
 	switch {
-	case asked && !exit.Known: // the keeper died in the middle of it: its climb is ours to finish
-		m.enter(now, Stopping)
-		m.endStale(exit.Run)
+	case asked && (!exit.Known || dead): // the keeper died in the middle of it: its climb is ours to finish
+		m.windUp(now, away, true)
 	case asked:
-		m.forget(exit.Run.ID)
+		if m.again { // else it is forgotten with the rest
+			m.forget(exit.Run.ID)
+		}
 		m.settle(now, away)
 	case !exit.Known:
 		m.lost(now, exit, v, away)
@@ -55,9 +64,27 @@ func (m *machine) death(exit keeper.Exit, v crash.Verdict, away bool) record.Dea
 	}
 }
 
-func (m *machine) endStale(r keeper.Run) {
-	m.stale = true
+func (m *machine) endStale(r keeper.Run, alone bool) {
+	m.stale, m.alone = true, alone
 	m.do(doEndStale{r, m.ladder()})
+}
+
+// windUp is the last part of a stop: what is left of the run ends, and its keeper goes. Only after that the backend is Stopped, so that
+// "stopped" means that nothing is left.
+func (m *machine) windUp(now time.Time, away, alone bool) {
+	run := m.Run
+	if run.ID == "" {
+		run.ID = m.lastRun
+	}
+	if m.State != Stopping {
+		m.enter(now, Stopping)
+	}
+	m.away, m.why = away, crash.Verdict{}
+	m.endStale(run, alone)
+	if m.Run = run; !alone { // its process has ended
+		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP = keeper.Run{ID: run.ID}, record.Health{}, process.Usage{}, nil, nil
+	}
+	m.save()
 }
 
 // lost: the keeper is dead, and what it left behind ends before anything else begins.
@@ -78,7 +105,8 @@ func (m *machine) lost(now time.Time, exit keeper.Exit, v crash.Verdict, away bo
 		m.doRecord(d, &exit, before, away)
 		m.tell(now, Event{What: EventKeeperLost, Verdict: v, Exit: &exit, Away: away})
 	}
-	m.endStale(exit.Run)
+	m.away = away
+	m.endStale(exit.Run, true)
 	m.save()
 }
 
@@ -95,7 +123,11 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 		return
 	}
 	m.forget(in.runID)
-	if !m.again || m.why.Kind == "" {
+	if !m.again {
+		m.stopped(now)
+		return
+	}
+	if m.why.Kind == "" {
 		m.settle(now, false)
 		return
 	}
@@ -108,8 +140,7 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 	m.startAgain(now, backOff(m.Crashes, in.runID), nil)
 }
 
-// settle is the end of a stop. away: the app that it was asked of did not live to see it, so that it is no answer to anything that was
-// asked of this one.
+// settle goes on after a run that was to end: with the next one, or with the rest of the stop.
 func (m *machine) settle(now time.Time, away bool) {
 	again, automatic, wasUp := m.again, m.why.Kind != "", m.wasUp
 	m.again, m.wasUp, m.why = false, false, crash.Verdict{}
@@ -119,8 +150,31 @@ func (m *machine) settle(now time.Time, away bool) {
 		return
 	}
 	m.Want = false
+	m.windUp(now, away, false)
+}
+
+// stopped is the end of a stop: nothing is left. If the app that it was asked of did not live to see it, it is no answer to anything that was
+// asked of this one.
+func (m *machine) stopped(now time.Time) {
+	away := m.away
+	m.again, m.wasUp, m.why, m.away = false, false, crash.Verdict{}, false
+	m.Want = false
+	m.save()
 	m.enter(now, Stopped)
 	m.tell(now, Event{What: EventStopped, Asked: true, Away: away}) // what was not asked for has been told already
+}
+
+// recordMissed keeps a death that an earlier app did not live to write down. Another run followed it already.
+func (m *machine) recordMissed(now time.Time, d missed) {
+	m.Run = d.exit.Run
+	before := m.Snapshot
+	death := m.death(d.exit, d.verdict, true)
+	if m.record(now, death) {
+		m.save()
+		m.tell(now, Event{What: EventCrashed, Verdict: d.verdict, Exit: &d.exit, Away: true})
+		m.doRecord(death, &d.exit, before, true)
+	}
+	m.Run = keeper.Run{}
 }
 
 // forget tells the keeper that the end of a run is recorded.
@@ -175,12 +229,19 @@ func (m *machine) hopeless() bool {
 func (m *machine) die(now time.Time, d record.Death, exit *keeper.Exit, away bool) {
 	m.why, m.again = crash.Verdict{}, false
 	before := m.Snapshot
+	clean := d.Verdict.Kind == crash.KindCleanExit
+	leaves := clean && m.config.Restart.Policy == config.RestartOnCrash && !m.served(d, exit, away)
+	if clean && !leaves && m.config.Restart.Policy != config.RestartNever {
+		d.Verdict.Remedy = wordKept
+	}
 	news := m.record(now, d)
 	m.save()
 	crashed := Event{What: EventCrashed, At: now, Verdict: d.Verdict, Exit: exit, Away: away}
-	clean := d.Verdict.Kind == crash.KindCleanExit
+	if clean {
+		crashed.What = EventEnded
+	}
 	switch {
-	case clean && m.config.Restart.Policy != config.RestartAlways || !m.Want || m.config.Restart.Policy == config.RestartNever:
+	case leaves || !m.Want || m.config.Restart.Policy == config.RestartNever:
 		m.Want = false
 		m.clearRemains(d.Run)
 		m.enter(now, Stopped)
@@ -209,6 +270,15 @@ func (m *machine) die(now time.Time, d record.Death, exit *keeper.Exit, away boo
 	if news && exit != nil {
 		m.doRecord(d, exit, before, away)
 	}
+}
+
+// wordKept is what to do about a server that ends by itself and is started again: it may well be wanted so.
+const wordKept = `It serves, so it is started again. policy = "never" under [restart] in vivarium.toml leaves it ended.`
+
+// served: the run listened on its port, and was healthy. What leaves by itself after that, even in good order, is missed by whoever uses it;
+// a script that is done is not.
+func (m *machine) served(d record.Death, exit *keeper.Exit, away bool) bool {
+	return exit != nil && d.Healthy && m.Port != 0 && (m.proven || away)
 }
 
 func (m *machine) tellIf(news bool, now time.Time, e Event) {

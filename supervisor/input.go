@@ -35,6 +35,12 @@ type (
 		saved   *record.Saved // nil after a clean quit, or the first time
 		found   found
 		report  string // the page about the last unasked end, "" none
+		missed  []missed
+	}
+	// missed is a death that an app has forgotten at the keeper and did not live to write down.
+	missed struct {
+		exit    keeper.Exit
+		verdict crash.Verdict
 	}
 	// unreachable comes before began, as often as the keeper that is there cannot be reached.
 	unreachable struct {
@@ -47,6 +53,7 @@ type (
 		ending  bool         // a stop of it is under way
 		exit    *keeper.Exit // it ended while nobody was attached
 		verdict crash.Verdict
+		dead    bool   // the exit is the last word of a keeper that is dead
 		problem string // the keeper is there but cannot be reached: said, and tried again
 	}
 	launched struct {
@@ -83,13 +90,20 @@ type (
 		runID   string
 		latency time.Duration
 		err     error
-		listens bool // the LISTEN socket belongs to this run; only meaningful without err
+		listens bool // the LISTEN socket belongs to this run; only meaningful where something answered
+	}
+	explained struct { // why a server that does not answer well does not
+		runID   string
+		answer  string // what is explained
+		problem string // "": nothing explains it
+		sure    bool   // one look is enough
 	}
 	used struct {
 		runID    string
 		failed   bool // nothing could be measured: no children does not mean that they died
 		usage    process.Usage
 		children []process.Child
+		dead     []int // PIDs of workers whose death the log tells of, since the last look
 		logSize  int64
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
@@ -140,7 +154,7 @@ type (
 		runID  string
 		ladder keeper.Ladder
 	}
-	doEndStale struct { // end what a lost keeper left behind
+	doEndStale struct { // let the keeper go, if there is one, and end what is left of the run
 		run    keeper.Run
 		ladder keeper.Ladder
 	}
@@ -148,6 +162,11 @@ type (
 	doProbe  struct {
 		run    keeper.Run
 		proven bool // its LISTEN socket was seen already
+	}
+	doExplain struct { // look why it does not answer well
+		run    keeper.Run
+		proven bool
+		err    error
 	}
 	doUse struct {
 		run    keeper.Run

@@ -191,7 +191,7 @@ func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
 		run, err := conn.Spawn(ctx, spec)
 		lost := errors.Is(err, keeper.ErrLost) || errors.Is(err, keeper.ErrLeaving)
 		if err == nil || try == 3 || !lost && !errors.Is(err, keeper.ErrUnforgotten) && !errors.Is(err, keeper.ErrRunning) {
-			return launched{run: run}, conn, spawnTrouble(err)
+			return launched{run: run}, conn, spawnTrouble(err, spec.Log)
 		}
 		if lost {
 			_ = conn.Close()
@@ -216,26 +216,43 @@ func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, e
 	if err != nil {
 		return keeper.Run{}, false, nil
 	}
-	if !exit.Known {
+	if !exit.Known || !conn.Live() {
 		if err := l.s.system.EndStale(ctx, exit.Run, keeper.Ladder{}); err != nil {
 			return keeper.Run{}, false, fmt.Errorf("ending what a lost keeper left behind: %w", err)
 		}
 	}
-	if err := conn.Forget(exit.Run.ID); err != nil && !errors.Is(err, keeper.ErrUnknownRun) {
+	err = conn.Forget(exit.Run.ID) // one that was lost meanwhile is told again by the next keeper
+	if err != nil && !errors.Is(err, keeper.ErrUnknownRun) && !errors.Is(err, keeper.ErrLost) {
 		return keeper.Run{}, false, err
 	}
 	return keeper.Run{}, false, nil
 }
 
-func spawnTrouble(err error) error {
+// spawnTrouble says what kept the keeper from starting the run. The log is opened before the program is started, and its trouble is not
+// the program's.
+func spawnTrouble(err error, log string) error {
 	var e *keeper.SpawnError
 	if !errors.As(err, &e) {
 		return err
+	}
+	if e.Path == log {
+		return &refusal{launchFailed{final: true, verdict: crash.Verdict{
+			Kind: crash.KindCannotStart, Summary: fmt.Sprintf("the log %s cannot be written: %v", e.Path, bare(e.Err)),
+			Remedy: "Make its folder writable for you, or name another file: file under [log] in vivarium.toml.",
+		}}}
 	}
 	return &refusal{launchFailed{final: true, verdict: crash.Verdict{
 		Kind: crash.KindCannotStart, Summary: fmt.Sprintf("%s cannot be started: %v", e.Path, e.Err),
 		Remedy: "Check command and python in vivarium.toml.",
 	}}}
+}
+
+// bare is the innermost error: what the system said.
+func bare(err error) error {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
+		err = inner
+	}
+	return err
 }
 
 func keeperTrouble(err error) error {

@@ -41,6 +41,7 @@ type machine struct {
 	history history
 	marks   []record.Mark
 	lastRun string    // ID of the run before the launch under way; it has ended
+	asked   string    // ID of the last run that ended because it was asked to
 	tookAt  time.Time // when a hand-started copy was last ended
 
 	watch
@@ -49,8 +50,11 @@ type machine struct {
 	with    *record.RanWith // the configuration of the present run, as it is kept on disk
 	look    int             // number of the latest look at the port
 	looking bool
-	stale   bool // Stopping: there is no keeper, what is left is being ended from here
+	stale   bool // Stopping: what is left of the run is being ended
+	alone   bool // stale: there is no keeper that would go on with it
+	away    bool // stale: the stop was asked of an earlier app
 
+	saidTLS bool   // that certificates of this computer's own addresses are not checked
 	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
 	out     []effect
@@ -110,6 +114,8 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onStaleEnded(now, in)
 	case probed:
 		m.onProbed(now, in)
+	case explained:
+		m.onExplained(now, in)
 	case used:
 		m.onUsed(now, in)
 	case workerDied:
@@ -132,7 +138,7 @@ func (m *machine) decide(now time.Time, in input) {
 			return
 		}
 		m.setConfig(in.config)
-		m.Note = in.problem
+		m.cannotReach(now, in.problem)
 	case due:
 		m.onDue(now)
 	}
@@ -150,6 +156,17 @@ func (m *machine) running() bool {
 	return false
 }
 
+// stopping: its end was asked for, or decided.
+func (m *machine) stopping() bool { return m.State == Stopping || m.State == Unreachable }
+
+// cannotReach: nobody knows what the run does, and nothing can be asked of its keeper.
+func (m *machine) cannotReach(now time.Time, problem string) {
+	if m.State != Unreachable {
+		m.enter(now, Unreachable)
+	}
+	m.Note = problem
+}
+
 func (m *machine) enter(now time.Time, s State) {
 	m.State, m.Since, m.Retry, m.stale = s, now, time.Time{}, false
 	switch s {
@@ -158,6 +175,7 @@ func (m *machine) enter(now time.Time, s State) {
 			m.lastRun = m.Run.ID
 		}
 		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, record.Health{}, process.Usage{}, nil, nil, false, nil
+		m.WorkerDeaths = 0
 		m.portAt = now
 	default:
 		m.Owner = port.Owner{}
@@ -180,14 +198,16 @@ func (m *machine) save() { m.dirty = true }
 
 func (m *machine) saved() record.Saved {
 	return record.Saved{
-		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared,
+		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared, Ended: m.asked,
 		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)], With: m.with,
+		Dir: m.Dir, Name: m.Backend,
 	}
 }
 
-// clear is what a person's start does to the past.
+// clear is what a person's start does to the past: what was wrong is told no more, and stays among the recorded crashes.
 func (m *machine) clear(now time.Time) {
 	m.cleared, m.Crashes = now, 0
+	m.setLast(crash.Verdict{}, time.Time{})
 }
 
 // launch asks for a new run. The last one, if any, is forgotten and its remains are ended by whoever carries this out.
@@ -203,7 +223,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.looking = false
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, record.Health{Phase: record.PhaseStarting}, process.Usage{}, nil, nil, ""
-	m.watch = watch{}
+	m.watch, m.WorkerDeaths = watch{}, 0
 	m.do(o)
 }
 
@@ -215,7 +235,7 @@ func (m *machine) onStart(now time.Time, takeOver bool) {
 		m.clear(now)
 		m.launch(now, doLaunch{takeOver: takeOver})
 		m.save()
-	case Stopping:
+	case Stopping, Unreachable:
 		m.Want, m.again, m.why = true, true, crash.Verdict{}
 		m.clear(now)
 		m.save()
@@ -228,7 +248,7 @@ func (m *machine) onTakeOver(now time.Time) {
 	switch m.State {
 	case Stopped, GaveUp, Restarting:
 		m.onStart(now, true)
-	case Starting, Healthy, Unhealthy, Stopping:
+	case Starting, Healthy, Unhealthy, Stopping, Unreachable:
 		m.ignore("it has a process of its own")
 	}
 }
@@ -240,17 +260,16 @@ func (m *machine) onStop(now time.Time) {
 		m.Want = false
 		m.end(now, crash.Verdict{})
 		m.save()
-	case Stopping:
+	case Stopping, Unreachable:
 		m.Want, m.why = false, crash.Verdict{}
-		if m.stale && m.quitting {
+		if m.stale && m.alone && m.quitting {
 			m.onHurry() // no keeper would go on with it after us
 		}
 		m.save()
 	case Restarting, GaveUp:
 		m.Want = false
-		m.enter(now, Stopped)
-		m.save()
-		m.tell(now, Event{What: EventStopped, Asked: true})
+		m.windUp(now, false, false)
+		m.tell(now, Event{What: EventStopping, Asked: true})
 	case Stopped:
 		m.Want = false
 		m.save() // a Quit changes what is remembered even here
@@ -284,7 +303,7 @@ func (m *machine) onRestart(now time.Time) {
 		m.end(now, crash.Verdict{})
 		m.again, m.wasUp = true, true
 		m.save()
-	case Stopping:
+	case Stopping, Unreachable:
 		m.onStart(now, false)
 	}
 }
@@ -296,6 +315,10 @@ func (m *machine) onHurry() {
 			m.ignore("nothing runs yet that could be hurried")
 			return
 		}
+		if m.stale && !m.alone {
+			m.ignore("the run has ended, and what is left has no grace")
+			return
+		}
 		l := m.ladder()
 		l.Grace = 0
 		if m.stale {
@@ -305,6 +328,8 @@ func (m *machine) onHurry() {
 		m.do(doStop{m.Run.ID, l})
 	case Stopped, Starting, Healthy, Unhealthy, Restarting, GaveUp:
 		m.ignore("no stop is under way")
+	case Unreachable:
+		m.ignore("there is nobody who could be told")
 	}
 }
 
@@ -313,17 +338,20 @@ func (m *machine) onBegan(now time.Time, in began) {
 	if in.problem != nil {
 		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
 	}
-	m.Since, m.portAt, m.came = now, now, now
+	m.Since, m.portAt, m.came, m.Note = now, now, now, ""
 	s := in.saved
 	m.Want = s != nil && s.Want && !s.Quit
 	if s != nil {
-		m.deaths, m.cleared = s.Deaths, s.Cleared
+		m.deaths, m.cleared, m.asked = s.Deaths, s.Cleared, s.Ended
 		if old := now.Add(-memory); m.cleared.Before(old) {
 			m.cleared = old // what died last week is no reason to give up today
 		}
 		m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
 		m.Last, m.LastAt, m.LastReport = s.Last, s.LastAt, in.report
 		m.Tally = record.TallyOf(m.deaths, now)
+	}
+	for _, d := range in.missed {
+		m.recordMissed(now, d)
 	}
 	autostart := in.config.Autostart && in.problem == nil && (s == nil || s.Quit)
 	switch {
@@ -333,7 +361,7 @@ func (m *machine) onBegan(now time.Time, in began) {
 		m.Want = m.Want || autostart
 		m.Run, m.State = exit.Run, Healthy // as far as anybody knew
 		m.again = m.Want                   // if that end was asked for, the next start is wanted all the same
-		m.ended(now, exit, in.found.verdict, true)
+		m.ended(now, exit, in.found.verdict, true, in.found.dead)
 	case in.found.run.ID != "":
 		m.adopt(now, in, autostart)
 	case s != nil && s.GaveUp && !s.Quit:
@@ -377,6 +405,7 @@ func (m *machine) keepsWith(s *record.Saved) {
 	changed := s.With.Sum != c.Sum()
 	m.setConfig(c)
 	m.with, m.ConfigChanged = s.With, changed
+	m.answers.well = s.With.Answered
 }
 
 func (m *machine) setConfig(c config.Config) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
@@ -89,6 +90,31 @@ func TestSleepIsToldFromAStepOfTheClock(t *testing.T) {
 	require.Zero(t, slept(-time.Hour, 5*time.Second))
 }
 
+func TestWithoutAHealthPathHealthyNeedsAConnectionToThePort(t *testing.T) {
+	m := in("launching")
+	m.config.Health.Path = ""
+	p := newPlay(t, m).launch()
+	for range 10 {
+		p.now = p.m.deadline
+		p.feed(due{})
+		if has[doProbe](p.last) {
+			p.feed(probed{runID: p.m.Run.ID, err: probe.ErrRefused})
+		}
+		require.Equal(t, Starting, p.m.State, "it imports its modules still")
+	}
+	p.feed(probed{runID: p.m.Run.ID, latency: time.Millisecond})
+	require.Equal(t, Starting, p.m.State, "that was another process")
+	p.healthy()
+	require.Equal(t, Healthy, p.m.State)
+	require.Zero(t, p.m.Health.Latency, "how long a connection takes says nothing")
+	for range 20 {
+		p.now = p.m.deadline
+		p.feed(due{})
+		require.False(t, has[doProbe](p.last), "a server that is blocked would have its backlog filled")
+		p.feed(used{runID: p.m.Run.ID})
+	}
+}
+
 func TestAWorkerThatVanishesIsJudgedAndTold(t *testing.T) {
 	w := []process.Child{{PID: 11, Stamp: "a", Name: "python3", Interpreter: true}, {PID: 12, Stamp: "b", Name: "python3", Interpreter: true}}
 	p := newPlay(t, in("healthy")).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", children: w[:1]})
@@ -97,6 +123,60 @@ func TestAWorkerThatVanishesIsJudgedAndTold(t *testing.T) {
 	p.feed(workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker died"}})
 	require.Equal(t, Healthy, p.m.State)
 	require.Equal(t, []What{EventWorkerDied}, p.events())
+}
+
+func TestAWorkerWhoseDeathTheLogTellsOfCountsOnce(t *testing.T) {
+	w := []process.Child{{PID: 11, Stamp: "a", Name: "python3", Interpreter: true}}
+	p := newPlay(t, in("healthy")).feed(used{runID: "r1", children: w}).feed(used{runID: "r1", dead: []int{11, 12}})
+	judged := 0
+	for _, e := range p.last {
+		if _, ok := e.(doJudgeWorker); ok {
+			judged++
+		}
+	}
+	require.Equal(t, 2, judged, "11, which vanished and is told of, and 12, which lived between two looks")
+	require.False(t, has[doJudgeWorker](p.feed(used{runID: "r1", dead: []int{12}}).last), "it is known")
+}
+
+func TestALoopOfDyingWorkersIsCountedAndToldOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		every time.Duration
+		loop  bool
+	}{
+		"at once":      {5 * time.Second, true},
+		"slowly":       {100 * time.Second, true},
+		"now and then": {4 * time.Minute, false},
+		"once an hour": {time.Hour, false},
+	} {
+		p := newPlay(t, in("healthy"))
+		for i := range 8 {
+			p.after(c.every).feed(workerDied{"r1", 100 + i, crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker process died"}})
+		}
+		told := 0
+		for _, e := range p.told {
+			if e.What == EventWorkerLoop {
+				told++
+				require.Regexp(t, `^\d workers died within 10 min$`, e.Text)
+			}
+		}
+		if c.loop {
+			require.GreaterOrEqual(t, told, 1, name)
+			require.LessOrEqual(t, told, 2, name)
+			require.Greater(t, p.m.WorkerDeaths, 3, name)
+			require.Contains(t, p.told[len(p.told)-1].Text, "within 10 min", name)
+		} else {
+			require.Zero(t, told, name)
+		}
+		require.Equal(t, Healthy, p.m.State, name)
+		p.after(11 * time.Minute).feed(used{runID: "r1"})
+		require.Zero(t, p.m.WorkerDeaths, name)
+	}
+}
+
+func TestNumbersInWords(t *testing.T) {
+	for n, want := range map[int]string{1: "1st", 2: "2nd", 3: "3rd", 4: "4th", 11: "11th", 12: "12th", 13: "13th", 21: "21st", 112: "112th"} {
+		require.Equal(t, want, ordinal(n))
+	}
 }
 
 func TestAReloaderWithoutItsChildIsRestarted(t *testing.T) {
@@ -114,9 +194,9 @@ func TestAReloaderWithoutItsChildIsRestarted(t *testing.T) {
 	require.Equal(t, crash.KindWorkerDied, p.m.Last.Kind)
 }
 
-func TestWithoutAProbeARunIsHealthyOnceItHasRunForASecond(t *testing.T) {
+func TestWithoutAProbeAndAPortARunIsHealthyOnceItHasRunForASecond(t *testing.T) {
 	m := in("launching")
-	m.config.Health.Path = ""
+	m.config.Health.Path, m.config.Port = "", 0
 	p := newPlay(t, m).launch()
 	p.now = p.m.deadline
 	p.feed(due{})

@@ -57,6 +57,14 @@ func (p *play) crash(kind crash.Kind) *play {
 	return p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true, Signal: 11}, crash.Verdict{Kind: kind, Summary: string(kind)}})
 }
 
+// woundUp says that nothing is left of what was stopped.
+func (p *play) woundUp() *play {
+	p.t.Helper()
+	require.Equal(p.t, Stopping, p.m.State)
+	require.True(p.t, has[doEndStale](p.last), "nobody looks for what is left")
+	return p.feed(staleEnded{runID: p.m.Run.ID})
+}
+
 // bad lets n health intervals pass in which nobody answers, with what the tree used and logged meanwhile.
 func (p *play) bad(n int, cpu time.Duration, logSize func(i int) int64) *play {
 	for i := range n {
@@ -165,9 +173,13 @@ func TestGiveUpAfterZeroNeverGivesUp(t *testing.T) {
 
 func TestAStopDuringBackOffSticksAndIsRemembered(t *testing.T) {
 	p := newPlay(t, in("restarting")).feed(stop{})
-	require.Equal(t, Stopped, p.m.State)
 	require.False(t, p.m.Want)
 	require.False(t, p.m.savedIn(p.last).Want)
+	require.Equal(t, []What{EventStopping}, p.events(), "what is left of the run that crashed may still be there")
+	require.Equal(t, "r0", p.m.Run.ID)
+	p.woundUp()
+	require.Equal(t, Stopped, p.m.State)
+	require.Equal(t, []What{EventStopped}, p.events())
 	p.after(time.Hour).feed(due{})
 	require.Equal(t, Stopped, p.m.State)
 }
@@ -188,11 +200,11 @@ func TestAStopDuringALaunchCancelsItAndEndsWhatItStarted(t *testing.T) {
 	require.True(t, has[doCancel](p.last))
 	p.launch()
 	require.True(t, has[doStop](p.last), "the launch won the race: its run is stopped")
-	p.crash("segfault")
+	p.crash("segfault").woundUp()
 	require.Equal(t, Stopped, p.m.State)
 	require.NotContains(t, p.events(), EventCrashed, "a stop that a person asked for is never news")
 
-	p = newPlay(t, in("launching")).feed(stop{}).feed(launchFailed{attempt: 1, canceled: true})
+	p = newPlay(t, in("launching")).feed(stop{}).feed(launchFailed{attempt: 1, canceled: true}).woundUp()
 	require.Equal(t, Stopped, p.m.State)
 }
 
@@ -200,7 +212,7 @@ func TestAStartDuringAStopStartsAgainAfterIt(t *testing.T) {
 	p := newPlay(t, in("healthy")).feed(stop{}).feed(start{}).crash("x")
 	require.Equal(t, Starting, p.m.State)
 	require.True(t, p.m.launching)
-	p = newPlay(t, in("healthy")).feed(restart{}).feed(stop{}).crash("x")
+	p = newPlay(t, in("healthy")).feed(restart{}).feed(stop{}).crash("x").woundUp()
 	require.Equal(t, Stopped, p.m.State, "the last word counts")
 }
 
@@ -208,20 +220,77 @@ func TestACleanExitThatNobodyAskedForIsToldAndNotRestartedUnlessAlways(t *testin
 	clean := func(m *machine) exited {
 		return exited{keeper.Exit{Run: m.Run, At: testkit.Noon.Add(time.Minute), Known: true}, crash.Verdict{Kind: crash.KindCleanExit}}
 	}
-	p := newPlay(t, in("healthy"))
-	p.feed(clean(p.m))
-	require.Equal(t, Stopped, p.m.State)
-	require.Equal(t, []What{EventStopped}, p.events())
+	for name, idle := range map[string]func(*machine){
+		"it listens nowhere":    func(m *machine) { m.Port, m.config.Port, m.config.Health.Path = 0, 0, "" },
+		"it never answered":     func(m *machine) { m.Health.Good = time.Time{} },
+		"nobody saw it listen":  func(m *machine) { m.proven = false },
+		"the policy says never": func(m *machine) { m.config.Restart.Policy = config.RestartNever },
+	} {
+		m := in("healthy")
+		idle(m)
+		p := newPlay(t, m).feed(clean(m))
+		require.Equal(t, Stopped, p.m.State, name)
+		require.Equal(t, []What{EventStopped}, p.events(), name)
+		require.False(t, p.m.Want, name)
+	}
 	m := in("healthy")
-	m.config.Restart.Policy = config.RestartAlways
-	p = newPlay(t, m)
+	m.Port, m.config.Port, m.config.Restart.Policy = 0, 0, config.RestartAlways
+	p := newPlay(t, m)
 	p.feed(clean(m))
 	require.Equal(t, Starting, p.m.State)
+	require.Equal(t, []What{EventEnded, EventRestarting}, p.events())
 	m = in("healthy")
 	m.config.Restart.Policy = config.RestartNever
 	p = newPlay(t, m).crash("segfault")
 	require.Equal(t, Stopped, p.m.State)
 	require.Equal(t, []What{EventCrashed}, p.events())
+}
+
+func TestWhatServedAndLeavesByItselfIsStartedAgain(t *testing.T) {
+	p := newPlay(t, in("healthy")).after(time.Hour)
+	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true}, crash.Verdict{Kind: crash.KindCleanExit, Summary: "it ended", Remedy: `policy = "always"`}})
+	require.Equal(t, Starting, p.m.State)
+	require.True(t, p.m.Want)
+	require.Equal(t, EventEnded, p.told[0].What, "no crash")
+	require.Contains(t, p.told[0].Verdict.Remedy, `policy = "never"`, "the key that changes it, and not the one that is in force already")
+	require.Equal(t, []What{EventEnded, EventRestarting}, p.events())
+	require.Zero(t, p.m.Tally.Deaths, "a clean end is no crash")
+
+	for i := 0; p.m.State != GaveUp; i++ {
+		require.Less(t, i, 10, "a server that leaves at once, again and again, is given up like any other")
+		if p.m.State == Restarting {
+			p.now = p.m.Retry
+			p.feed(due{})
+		}
+		p.launch().after(time.Second).healthy().after(time.Second)
+		p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true}, crash.Verdict{Kind: crash.KindCleanExit}})
+	}
+
+	away := keeper.Exit{Run: keeper.Run{ID: "old", PID: 7, Started: testkit.Noon.Add(-time.Hour)}, At: testkit.Noon.Add(-time.Minute), Known: true}
+	v := crash.Verdict{Kind: crash.KindCleanExit}
+	p = newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Want: true}, found: found{exit: &away, verdict: v}})
+	require.Equal(t, Starting, p.m.State, "also if nobody was there to see it")
+}
+
+func TestWhatIsSolvedIsToldNoMoreAndStaysOnRecord(t *testing.T) {
+	p := newPlay(t, in("healthy")).crash("segfault")
+	require.Equal(t, crash.Kind("segfault"), p.m.Last.Kind)
+	p.launch().after(time.Second).healthy().after(23 * time.Hour).healthy()
+	require.Equal(t, crash.Kind("segfault"), p.m.Last.Kind)
+	p.after(2 * time.Hour).healthy()
+	require.Empty(t, p.m.Last, "a day of health")
+	require.Empty(t, p.m.savedIn(p.last).Last, "also for the next app")
+	require.Len(t, p.m.deaths, 1, "it stays among the crashes")
+
+	for _, again := range []input{start{}, restart{}} {
+		p = newPlay(t, in("healthy"))
+		p.m.config.Restart.Policy = config.RestartNever
+		p.crash("segfault")
+		require.NotEmpty(t, p.m.Last)
+		p.feed(again)
+		require.Empty(t, p.m.Last, "a person starts it")
+		require.Len(t, p.m.deaths, 1)
+	}
 }
 
 func TestAQuitForgetsTheWishAndAutostartDecides(t *testing.T) {
@@ -270,7 +339,7 @@ func TestARunThatWasToldToStopIsLetGo(t *testing.T) {
 	c.Autostart = false
 	p := newPlay(t, &machine{}).feed(began{config: c, saved: &record.Saved{Want: false}, found: found{run: run}})
 	require.Equal(t, Stopping, p.m.State)
-	p.crash("x")
+	p.crash("x").woundUp()
 	require.Equal(t, Stopped, p.m.State)
 	p = newPlay(t, &machine{}).feed(began{config: testConfig(), saved: &record.Saved{Quit: true}, found: found{run: run}})
 	p.crash("x")

@@ -16,13 +16,14 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 // situations are the states, and the two that have a launch under way.
-var situations = []string{"stopped", "launching", "starting", "healthy", "unhealthy", "stopping", "stopping a launch", "restarting", "gave-up"}
+var situations = []string{"stopped", "launching", "starting", "healthy", "unhealthy", "stopping", "stopping a launch", "winding up", "winding up alone", "restarting", "gave-up", "unreachable"}
 
 // in gives a machine in that situation, at noon, with run r1 where something runs.
 func in(situation string) *machine {
@@ -47,21 +48,34 @@ func in(situation string) *machine {
 	case "healthy":
 		run(Healthy)
 		m.Health = record.Health{Phase: record.PhaseOK, Good: testkit.Noon}
-		m.proven = true
+		m.proven, m.answers = true, answers{well: true, answered: true}
 	case "unhealthy":
 		run(Unhealthy)
 		m.Health = record.Health{Phase: record.PhaseBusy, Failures: 3}
-		m.failing, m.proven = testkit.Noon, true
+		m.failing, m.proven, m.answers = testkit.Noon, true, answers{well: true}
 		m.samples = []sample{{testkit.Noon, 0}}
 	case "stopping":
 		run(Stopping)
 		m.Want = false
+	case "winding up":
+		run(Healthy)
+		m.Want = false
+		m.windUp(testkit.Noon, false, false)
+	case "winding up alone":
+		run(Healthy)
+		m.Want = false
+		m.windUp(testkit.Noon, false, true)
+	case "unreachable":
+		run(Stopping)
+		m.Want = false
+		m.cannotReach(testkit.Noon, "the keeper cannot be reached: it is silent")
 	case "stopping a launch":
 		m.Want = true
 		m.launch(testkit.Noon, doLaunch{})
 		m.onStop(testkit.Noon)
 	case "restarting":
 		m.Want = true
+		m.lastRun = "r0"
 		m.record(testkit.Noon, record.Death{Run: "r0", At: testkit.Noon, Verdict: crash.Verdict{Kind: "segfault"}})
 		m.enter(testkit.Noon, Restarting)
 		m.Retry = testkit.Noon.Add(time.Second)
@@ -111,8 +125,11 @@ func happenings() map[string]input {
 		"reattached, nothing": reattached{"r1", found{}}, "reattached, silent": reattached{"r1", found{problem: "does not answer"}}, "reattached, stale": reattached{"r0", found{}},
 		"staleEnded": staleEnded{runID: "r1"}, "staleEnded, failed": staleEnded{"r1", "it is stuck"}, "staleEnded, stale": staleEnded{runID: "r0"},
 		"probed, good": probed{runID: "r1", latency: time.Millisecond, listens: true}, "probed, another's answer": probed{runID: "r1", latency: time.Millisecond},
-		"probed, bad": probed{runID: "r1", err: errors.New("no answer")}, "probed, stale": probed{runID: "r0", listens: true},
-		"used": used{runID: "r1", usage: process.Usage{RSS: 1 << 20, Procs: 1}}, "used, OpenMP": used{runID: "r1", usage: process.Usage{Procs: 1}, looked: true, openmp: []string{"/e/libomp.dylib"}}, "used, stale": used{runID: "r0"},
+		"probed, bad": probed{runID: "r1", err: errors.New("no answer")}, "probed, not found": probed{runID: "r1", err: &probe.AnswerError{Status: 404}, listens: true}, "probed, an error": probed{runID: "r1", err: &probe.AnswerError{Status: 500}, listens: true},
+		"probed, refused": probed{runID: "r1", err: probe.ErrRefused},
+		"explained":       explained{runID: "r1", answer: "answered 404", problem: "/health answers 404", sure: true}, "explained, nothing": explained{runID: "r1", answer: "answered 404"}, "explained, stale": explained{runID: "r0", answer: "answered 404"},
+		"probed, stale": probed{runID: "r0", listens: true},
+		"used":          used{runID: "r1", usage: process.Usage{RSS: 1 << 20, Procs: 1}}, "used, OpenMP": used{runID: "r1", usage: process.Usage{Procs: 1}, looked: true, openmp: []string{"/e/libomp.dylib"}}, "used, stale": used{runID: "r0"},
 		"workerDied": workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied}}, "workerDied, stale": workerDied{runID: "r0"},
 		"arrived, missing": arrived{"r1", []string{"OMP_NUM_THREADS"}}, "arrived, stale": arrived{runID: "r0"},
 		"recorded": recorded{record.Death{Run: "r0", At: testkit.Noon}, "/state/crashes/r0.html"}, "recorded, stale": recorded{record.Death{Run: "r0", At: testkit.Noon.Add(-time.Hour)}, ""},

@@ -20,11 +20,12 @@ const (
 	Healthy
 	Unhealthy
 	Stopping
-	Restarting // between a crash and the next start
-	GaveUp     // waits for a person
+	Restarting  // between a crash and the next start
+	GaveUp      // waits for a person
+	Unreachable // the keeper is there and does not answer: its run may be alive, and cannot be told to stop
 )
 
-var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "stopping", "restarting", "gave-up"}
+var stateNames = [...]string{"stopped", "starting", "healthy", "unhealthy", "stopping", "restarting", "gave-up", "unreachable"}
 
 func (s State) String() string { return stateNames[s] }
 
@@ -40,6 +41,9 @@ type Snapshot struct {
 	Run    keeper.Run // zero when nothing runs
 	Health record.Health
 	Usage  process.Usage
+
+	// WorkerDeaths is how many workers of the present run died in the last ten minutes.
+	WorkerDeaths int
 
 	Crashes int           // since a person last started it or a run proved stable
 	Last    crash.Verdict // of the last run that ended unasked; Kind "" when there was none
@@ -68,10 +72,16 @@ type What string
 
 // The events.
 const (
-	EventStarted    What = "started"
-	EventHealthy    What = "healthy"
-	EventUnhealthy  What = "unhealthy"
-	EventBusy       What = "busy"
+	EventStarted   What = "started"
+	EventHealthy   What = "healthy"
+	EventUnhealthy What = "unhealthy"
+	EventBusy      What = "busy"
+	// EventMisconfigured: the server works, and is asked where it does not answer well.
+	EventMisconfigured What = "misconfigured"
+	// EventEnded: it served, ended by itself without an error, and is started again.
+	EventEnded What = "ended"
+	// EventWorkerLoop: its workers die again and again, and it goes on.
+	EventWorkerLoop What = "worker-loop"
 	EventCrashed    What = "crashed"
 	EventAmended    What = "amended" // evidence that came later changed the verdict on a death; no news of its own
 	EventWorkerDied What = "worker-died"

@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -30,6 +31,7 @@ type Keeper interface {
 	Stop(run string, l keeper.Ladder) error
 	Wait(ctx context.Context) (keeper.Exit, error)
 	Forget(run string) error
+	Probing(run string, port int)
 	Goodbye(ctx context.Context)
 	Close() error
 }
@@ -59,8 +61,11 @@ type system struct {
 	Changed   func(c config.Config) bool
 	Claim     func(ctx context.Context, c config.Config, mine port.Mine) (port.Finding, error)
 	EndCopies func(ctx context.Context, c port.Finding, l keeper.Ladder) error
-	Probe     func(ctx context.Context, c config.Config) (time.Duration, error)
+	Probe     func(ctx context.Context, c config.Config, o probe.Options) (time.Duration, error)
+	FindPath  func(ctx context.Context, t config.Target) string
+	SpeaksTLS func(ctx context.Context, t config.Target) bool
 	Listening func(port int, r keeper.Run) (bool, error)
+	Ports     func(r keeper.Run) ([]int, error)
 	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
 	Loaded    func(pid int) ([]string, error)
 	Environ   func(pid int) ([]string, error)

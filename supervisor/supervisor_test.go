@@ -21,6 +21,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -119,6 +120,12 @@ func (k *fakeKeeper) Forget(run string) error {
 	return nil
 }
 
+func (k *fakeKeeper) Probing(run string, port int) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.note("probing %s %d", run, port)
+}
+
 func (k *fakeKeeper) Goodbye(context.Context) { _ = k.Close() }
 
 func (k *fakeKeeper) Close() error { k.mu.Lock(); defer k.mu.Unlock(); k.note("close"); return nil }
@@ -176,7 +183,10 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 			return port.Finding{Free: true}, nil
 		},
 		EndCopies: func(context.Context, port.Finding, keeper.Ladder) error { return nil },
-		Probe: func(context.Context, config.Config) (time.Duration, error) {
+		FindPath:  func(context.Context, config.Target) string { return "" },
+		SpeaksTLS: func(context.Context, config.Target) bool { return false },
+		Ports:     func(keeper.Run) ([]int, error) { return nil, nil },
+		Probe: func(context.Context, config.Config, probe.Options) (time.Duration, error) {
 			time.Sleep(2 * time.Millisecond)
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -467,5 +477,34 @@ func TestTheDeathsAreOnDiskForThoseWhoAskLater(t *testing.T) {
 		require.Equal(t, "SIGSEGV", d[0].Signal)
 		require.True(t, d[0].Healthy)
 		require.NotEqual(t, crash.Kind(""), d[0].Verdict.Kind)
+	})
+}
+
+// lostKeeper is a connection whose keeper has told of an exit, and died before it was forgotten.
+type lostKeeper struct {
+	*fakeKeeper
+	exit keeper.Exit
+}
+
+func (k *lostKeeper) Live() bool { return false }
+
+func (k *lostKeeper) Wait(context.Context) (keeper.Exit, error) { return k.exit, nil }
+
+func (k *lostKeeper) Forget(string) error { return keeper.ErrLost }
+
+func TestAKeeperThatDiesBetweenTheExitAndTheNextStartIsFollowedByAnother(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, nil)
+		lost := &lostKeeper{newFakeKeeper(), keeper.Exit{Run: keeper.Run{ID: "r0"}, Known: true, Signal: 11}}
+		ended := ""
+		s.system.EndStale = func(_ context.Context, r keeper.Run, _ keeper.Ladder) error { ended = r.ID; return nil }
+		l := launch{s: s.Supervisor, doLaunch: doLaunch{forget: "r0"}, conn: lost, life: t.Context()}
+		got, conn, err := l.spawn(keeper.Spec{})
+		require.NoError(t, err)
+		require.NotEmpty(t, got.run.ID)
+		require.True(t, conn.Live())
+		require.Equal(t, "r0", ended, "what is left of it ends first")
+		s.leave(t)
 	})
 }

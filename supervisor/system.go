@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,9 +14,11 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // begin finds out what is there, and tells the machine. A keeper that is there and does not answer is waited for: a decision that does
@@ -50,8 +53,25 @@ func (s *Supervisor) begin(ctx context.Context) {
 			return
 		}
 	}
+	in.missed = s.missed(in, out.good.evidence())
 	out.in = in
 	s.post(ctx, out)
+}
+
+// missed are the deaths that the keeper has forgotten and want.json does not know: the app that forgot them, for a start without delay, died
+// before it had written them down.
+func (s *Supervisor) missed(in began, known crash.Evidence) []missed {
+	if in.saved == nil {
+		return nil // nothing is remembered: nothing is missing
+	}
+	var all []missed
+	for _, e := range keeper.Forgotten(s.folder) {
+		recorded := slices.ContainsFunc(in.saved.Deaths, func(d record.Death) bool { return d.Run == e.Run.ID })
+		if !recorded && e.Known && !e.Asked && e.Run.ID != in.saved.Ended {
+			all = append(all, missed{e, judge(e, known)})
+		}
+	}
+	return all
 }
 
 // Waits between two attempts to reach a keeper.
@@ -89,7 +109,7 @@ func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, 
 	defer cancel()
 	exit, err := conn.Wait(wait)
 	if err == nil {
-		return conn, found{exit: &exit, verdict: judge(exit, known)}
+		return conn, found{exit: &exit, verdict: judge(exit, known), dead: !conn.Live()}
 	}
 	if run, ok := conn.Current(); ok && conn.Live() { // it was being started as we came
 		return conn, found{run: run, ending: conn.Stopping()}
@@ -165,12 +185,17 @@ func (s *Supervisor) knownNow() crash.Evidence {
 	return e
 }
 
-func (s *Supervisor) probe(ctx context.Context, c config.Config, e doProbe) probed {
+func (s *Supervisor) probe(ctx context.Context, c config.Config, conn Keeper, e doProbe) probed {
 	in := probed{runID: e.run.ID, listens: e.proven}
-	in.latency, in.err = s.system.Probe(ctx, c)
-	if in.err == nil && !e.proven {
-		if in.listens, in.err = s.system.Listening(c.Port, e.run); in.err != nil {
-			s.log.Debug("looking for the run's socket", "error", in.err)
+	o := probe.Options{Run: e.run.ID}
+	if conn != nil && !c.Log.Probes {
+		o.Connected = func(port int) { conn.Probing(e.run.ID, port) }
+	}
+	in.latency, in.err = s.system.Probe(ctx, c, o)
+	if !e.proven && (in.err == nil || answerOf(in.err) != nil) {
+		listens, err := s.listens(c, e.run)
+		if in.listens = listens; err != nil {
+			in.err = err
 		}
 	}
 	return in
@@ -180,9 +205,11 @@ func (s *Supervisor) probe(ctx context.Context, c config.Config, e doProbe) prob
 type measure struct {
 	at    time.Time
 	usage process.Usage
+	log   int64 // the size of the log up to which it was read
 }
 
-func (s *Supervisor) use(c config.Config, e doUse, before measure) message {
+// use measures the run. The log is read from the byte from on, for what it says of workers that lived and died between two looks.
+func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) message {
 	now := time.Now()
 	u, children, err := s.system.Use(e.run, before.usage, now.Sub(before.at), e.whole)
 	if err != nil {
@@ -194,13 +221,24 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure) message {
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)
+	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
+		in.dead = slices.DeleteFunc(process.DeadWorkers(lastLines(c.Log.File, from)), func(pid int) bool {
+			_, err := keeper.Find(pid)
+			return err == nil // some other line: it lives
+		})
+	}
 	if e.openmp {
 		in.openmp, err = s.system.Loaded(e.run.PID)
 		if in.looked = err == nil; !in.looked {
 			s.log.Debug("looking for OpenMP runtimes", "error", err)
 		}
 	}
-	return message{in: in, measure: measure{now, u}}
+	return message{in: in, measure: measure{now, u, in.logSize}}
+}
+
+// mayHaveWorkers: the command speaks of workers, which may be gone at each look where none of them lives for long.
+func mayHaveWorkers(command []string) bool {
+	return slices.ContainsFunc(command, func(w string) bool { return strings.Contains(w, "worker") || w == "-w" })
 }
 
 // checkArrival looks whether the crash environment is in the process. What cannot be read is not called missing.
@@ -246,7 +284,7 @@ func (s *Supervisor) lookAtPort(ctx context.Context, c config.Config, mine port.
 // shorter than that: then all of it is the present run's.
 func lastLines(path string, from int64) []string {
 	const size = 64 << 10
-	f, err := os.Open(path)
+	f, err := safefile.Open(path)
 	if err != nil {
 		return nil
 	}

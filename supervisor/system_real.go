@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // realSystem is the system of everybody but the tests.
@@ -32,15 +33,27 @@ func realSystem(d Deps) system {
 		EndStale: keeper.End,
 		Load:     config.Load,
 		Plan: func(c config.Config) (plan.Plan, error) {
-			return plan.Make(c, plan.Options{GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home})
+			folder := keeper.BackendFolder(d.State, c.Dir)
+			p, err := plan.Make(c, plan.Options{
+				GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home, Recorded: record.Environment(folder),
+			})
+			if err == nil && p.Python.Venv {
+				if err := record.SetEnvironment(folder, p.Python.Prefix); err != nil {
+					p.Warnings = append(p.Warnings, err.Error())
+				}
+			}
+			return p, err
 		},
 		Changed: config.Config.Changed,
 		Claim:   port.Claim,
 		EndCopies: func(ctx context.Context, c port.Finding, l keeper.Ladder) error {
 			return keeper.EndAll(ctx, c.End, l)
 		},
-		Probe:     func(ctx context.Context, c config.Config) (time.Duration, error) { return probe.Backend(ctx, c) },
+		Probe:     probe.Backend,
+		FindPath:  probe.FindPath,
+		SpeaksTLS: probe.SpeaksTLS,
 		Listening: port.Listening,
+		Ports:     port.Of,
 		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
 			return process.Measure(r.PID, before, elapsed, whole)
 		},

@@ -23,7 +23,8 @@ type watch struct {
 	probeAt   time.Time
 	probeStep time.Duration // Starting: the wait that follows the next probe; it doubles
 	probing   bool
-	proven    bool      // the LISTEN socket was seen to be its own
+	proven    bool // the LISTEN socket was seen to be its own
+	answers   answers
 	freeUntil time.Time // failures do not count until then
 	failing   time.Time // the first failure in a row; zero while all is well
 
@@ -35,6 +36,7 @@ type watch struct {
 	logGrew        bool
 	children       []process.Child
 	childless      bool // the last look at a reloader found no child
+	workers        workerDeaths
 }
 
 type sample struct {
@@ -70,7 +72,7 @@ func (m *machine) arm(now time.Time) {
 		if m.fresh(now) && !m.looking {
 			sooner(m.portAt)
 		}
-	case Stopping: // the keeper climbs, and tells
+	case Stopping, Unreachable: // the keeper climbs, and tells
 	}
 }
 
@@ -98,7 +100,7 @@ func (m *machine) onDue(now time.Time) {
 			m.lookAtPort(now, time.Second)
 		}
 		m.tick(now)
-	case Stopping:
+	case Stopping, Unreachable:
 		m.ignore("the keeper climbs its ladder alone")
 	}
 }
@@ -114,9 +116,14 @@ func (m *machine) lookAtPort(now time.Time, every time.Duration) {
 }
 
 func (m *machine) tick(now time.Time) {
-	if m.config.Health.Path == "" || m.Port == 0 {
+	switch {
+	case !m.config.HasHealth() && m.Port == 0:
 		m.tickAlone(now)
-	} else if !m.probing && !now.Before(m.probeAt) {
+	case !m.config.HasHealth() && m.State == Healthy:
+		// To connect on and on would tell little, and a server that is blocked would have its backlog filled by us.
+		m.probeAt = time.Time{}
+		m.stable(now)
+	case !m.probing && !now.Before(m.probeAt):
 		m.probing, m.probeAt = true, now.Add(m.nextProbe())
 		m.do(doProbe{m.Run, m.proven})
 	}
@@ -125,7 +132,7 @@ func (m *machine) tick(now time.Time) {
 	}
 }
 
-// tickAlone: there is no probe; what has run for a second is healthy.
+// tickAlone: there is no probe and no port; what has run for a second is healthy.
 func (m *machine) tickAlone(now time.Time) {
 	if m.State == Starting && now.Sub(m.started) >= aloneHealthy {
 		m.healthy(now)
@@ -134,6 +141,7 @@ func (m *machine) tickAlone(now time.Time) {
 	if m.State == Starting {
 		m.probeAt = m.started.Add(aloneHealthy)
 	}
+	m.stable(now)
 }
 
 func (m *machine) nextProbe() time.Duration {
@@ -174,7 +182,7 @@ func (m *machine) onLook(now time.Time) {
 	case Stopped, GaveUp:
 		m.portAt = now
 		m.lookAtPort(now, portEvery)
-	case Stopping, Restarting:
+	case Stopping, Restarting, Unreachable:
 		m.ignore("nothing to measure")
 	}
 }
@@ -193,22 +201,26 @@ func (m *machine) onProbed(now time.Time, in probed) {
 		return
 	}
 	m.probing = false
+	answered := in.err == nil || answerOf(in.err) != nil
+	mine := in.listens || m.proven
+	m.answers.answered = answered && mine
+	m.proven = m.proven || m.answers.answered
 	switch {
-	case in.err == nil && (in.listens || m.proven):
-		m.proven = true
-		m.Health.Latency, m.Health.Good = in.latency, now
-		m.healthy(now)
-		if m.Crashes > 0 && m.config.Restart.Stable > 0 && now.Sub(m.started) >= m.config.Restart.Stable {
-			m.proved, m.Crashes = now, 0
+	case in.err == nil && mine:
+		m.Health.Good = now
+		if m.config.HasHealth() { // how long a connection takes says nothing of a server
+			m.Health.Latency = in.latency
 		}
+		m.answeredWell()
+		m.healthy(now)
+		m.stable(now)
 	case now.Before(m.freeUntil):
 		m.ignore("the computer has just woken up")
-	default:
+	case answered && !mine:
 		m.Health.Problem = "another process answers on the port"
-		if in.err != nil {
-			m.Health.Problem = in.err.Error()
-		}
 		m.failed(now)
+	default:
+		m.notWell(now, in.err)
 	}
 }
 
@@ -224,7 +236,11 @@ func (m *machine) healthy(now time.Time) {
 	again := m.State == Unhealthy || m.Crashes > 0
 	m.enter(now, Healthy)
 	m.openmpAt = now // what it needs is imported by now
-	m.tell(now, Event{What: EventHealthy, Recovery: again})
+	e := Event{What: EventHealthy, Recovery: again}
+	if m.config.Target().TLS() && !m.saidTLS {
+		m.saidTLS, e.Text = true, "its certificate is not checked: the address is this computer's own"
+	}
+	m.tell(now, e)
 }
 
 // failed is a probe that went wrong. While a run starts, failures are silent until the budget is spent.
@@ -245,7 +261,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 	}
 	m.using = false
 	if in.failed {
-		if m.Health.Failures > m.config.Health.Failures { // busy or not, nobody can tell: it does not answer
+		if m.Health.Failures > m.config.Health.Failures && !m.answers.answered { // busy or not, nobody can tell: it does not answer
 			m.unwell(now)
 			return
 		}
@@ -259,7 +275,11 @@ func (m *machine) onUsed(now time.Time, in used) {
 		m.OpenMP = in.openmp
 	}
 	m.watchWorkers(now, in.children)
-	if m.failing.IsZero() || m.State == Stopping {
+	for _, pid := range in.dead {
+		m.workerGone(process.Child{PID: pid})
+	}
+	m.countWorkers(now)
+	if m.failing.IsZero() || m.State == Stopping || m.answers.answered {
 		return
 	}
 	if len(m.samples) == 0 {
@@ -343,20 +363,29 @@ func (m *machine) onReattached(now time.Time, in reattached) {
 		m.ignore("stale: not the present run")
 		return
 	}
+	if m.stale {
+		m.ignore("its end is known")
+		return
+	}
 	switch f := in.found; {
 	case f.exit != nil:
-		m.ended(now, *f.exit, f.verdict, false)
+		m.ended(now, *f.exit, f.verdict, false, f.dead)
 	case f.run.ID == m.Run.ID:
 		m.Note = ""
+		if m.State == Unreachable {
+			m.enter(now, Stopping)
+		}
 		if m.State == Stopping { // the request may have been lost with the connection; a climb that is under way only goes on
 			m.do(doStop{m.Run.ID, m.ladder()})
 			return
 		}
 		m.ignore("it runs on")
+	case f.problem != "" && m.stopping(): // it was asked to stop, and nobody hears of it
+		m.cannotReach(now, f.problem)
 	case f.problem != "":
 		m.Note = f.problem
 	default: // the lock is free and nothing is recorded: nobody knows how it ended
 		e := keeper.Exit{Run: m.Run, At: now}
-		m.ended(now, e, judge(e, crash.Evidence{}), false)
+		m.ended(now, e, judge(e, crash.Evidence{}), false, true)
 	}
 }

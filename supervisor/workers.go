@@ -2,6 +2,8 @@ package supervisor
 
 import (
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -18,9 +20,49 @@ func (m *machine) watchWorkers(now time.Time, children []process.Child) {
 		return
 	}
 	for _, c := range process.Vanished(m.children, children) {
-		m.do(doJudgeWorker{m.Run, c})
+		m.workerGone(c)
 	}
 	m.children = children
+}
+
+const (
+	workerMemory = 10 * time.Minute // how far back deaths of workers count
+	loopMinute   = 3                // so many deaths within a minute are a loop,
+	loopMemory   = 5                // and so many within workerMemory
+	mostWorkers  = 64               // how many PIDs of dead workers are remembered
+)
+
+// workerDeaths is what is known of the dead workers of the present run.
+type workerDeaths struct {
+	judged []int       // PIDs, so that a death which the log tells of and the tree shows counts once
+	at     []time.Time // of the last ten minutes
+	told   time.Time   // when the loop was told
+}
+
+// workerGone has the death of a worker judged, once.
+func (m *machine) workerGone(c process.Child) {
+	w := &m.workers
+	if slices.Contains(w.judged, c.PID) {
+		return
+	}
+	w.judged = append(w.judged, c.PID)
+	if over := len(w.judged) - mostWorkers; over > 0 {
+		w.judged = slices.Clone(w.judged[over:])
+	}
+	m.do(doJudgeWorker{m.Run, c})
+}
+
+// countWorkers forgets deaths that are long ago, and gives the number within the last minute.
+func (m *machine) countWorkers(now time.Time) (minute int) {
+	w := &m.workers
+	w.at = slices.DeleteFunc(w.at, func(at time.Time) bool { return now.Sub(at) >= workerMemory })
+	m.WorkerDeaths = len(w.at)
+	for _, at := range w.at {
+		if now.Sub(at) < time.Minute {
+			minute++
+		}
+	}
+	return minute
 }
 
 // watchReloader: a reloader ends its child before it starts the next one, so that one look without a child says nothing.
@@ -63,8 +105,35 @@ func (m *machine) onWorkerDied(now time.Time, in workerDied) {
 		return
 	}
 	m.setLast(in.verdict, now)
+	m.workers.at = append(m.workers.at, now)
+	minute := m.countWorkers(now)
 	m.doRecord(record.Death{Run: in.runID, At: now, Worker: in.pid, Verdict: in.verdict}, nil, m.Snapshot, false)
-	m.tell(now, Event{What: EventWorkerDied, Verdict: in.verdict, Text: fmt.Sprintf("process %d", in.pid)})
+	text := fmt.Sprintf("process %d", in.pid)
+	if m.WorkerDeaths > 1 {
+		text += fmt.Sprintf(", the %s worker to die within 10 min", ordinal(m.WorkerDeaths))
+	}
+	m.tell(now, Event{What: EventWorkerDied, Verdict: in.verdict, Text: text})
+	loops := minute >= loopMinute || m.WorkerDeaths >= loopMemory
+	if !loops || !m.workers.told.IsZero() && now.Sub(m.workers.told) < workerMemory {
+		return
+	}
+	m.workers.told = now
+	m.tell(now, Event{What: EventWorkerLoop, Verdict: in.verdict, Text: fmt.Sprintf("%d workers died within 10 min", m.WorkerDeaths)})
+}
+
+func ordinal(n int) string {
+	suffix := "th"
+	if n%100 < 11 || n%100 > 13 {
+		switch n % 10 {
+		case 1:
+			suffix = "st"
+		case 2:
+			suffix = "nd"
+		case 3:
+			suffix = "rd"
+		}
+	}
+	return strconv.Itoa(n) + suffix
 }
 
 func (m *machine) onPort(now time.Time, in portSeen) {

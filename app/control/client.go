@@ -29,8 +29,26 @@ type Client struct {
 	once    sync.Once
 }
 
-// Dial reaches the holder of the backend whose state is kept in folder. It returns ErrNotHeld if there is none.
+// Dial reaches the holder of the backend whose state is kept in folder. It returns ErrNotHeld if there is none. A holder that goes before it
+// has greeted is no answer: another one may follow it, and if none does that is one.
 func Dial(ctx context.Context, folder string) (*Client, error) {
+	for begin := time.Now(); ; {
+		c, err := reach(ctx, folder)
+		if !errors.Is(err, ErrHolderGone) || time.Since(begin) > HelloTime {
+			return c, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(dialPause):
+		}
+	}
+}
+
+// dialPause is for a holder that goes: its socket is there for a moment more.
+const dialPause = 10 * time.Millisecond
+
+func reach(ctx context.Context, folder string) (*Client, error) {
 	path := filepath.Join(folder, controlAt)
 	var d net.Dialer
 	conn, err := d.DialContext(ctx, "unix", path)

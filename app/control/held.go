@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -40,13 +42,15 @@ func (e *HeldError) Error() string {
 // Held is a backend that this program, and no other, may supervise. It answers other programs over the control socket.
 type Held struct {
 	lock *os.File
-	ln   *net.UnixListener
-	uid  int // whose programs are served
+	path string // of the socket
+	uid  int    // whose programs are served
 
 	mu      sync.Mutex
+	ln      *net.UnixListener
 	clients map[*controlClient]struct{}
 	known   chan struct{} // closed when there is a snapshot
 	latest  supervisor.Snapshot
+	ending  bool // Serve is to return
 	closed  bool
 	served  sync.WaitGroup
 }
@@ -64,7 +68,8 @@ func Hold(folder string) (*Held, error) {
 	if err != nil {
 		return nil, err
 	}
-	ln, err := keeper.ListenUnix(filepath.Join(folder, controlAt))
+	at := filepath.Join(folder, controlAt)
+	ln, err := keeper.ListenUnix(at)
 	if err != nil {
 		lock.Close()
 		return nil, err
@@ -72,12 +77,12 @@ func Hold(folder string) (*Held, error) {
 	if err := lock.Truncate(0); err == nil {
 		_, _ = lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	return &Held{lock: lock, ln: ln, uid: os.Getuid(), clients: map[*controlClient]struct{}{}, known: make(chan struct{})}, nil
+	return &Held{lock: lock, path: at, ln: ln, uid: os.Getuid(), clients: map[*controlClient]struct{}{}, known: make(chan struct{})}, nil
 }
 
 // holderOf reads who holds a lock that was found held.
 func holderOf(path string) int {
-	text, err := os.ReadFile(path)
+	text, err := safefile.ReadState(path, 64)
 	if err != nil {
 		return 0
 	}
@@ -87,10 +92,16 @@ func holderOf(path string) int {
 
 // Serve answers other programs until ctx ends; what they want is told to s. It never blocks s, and no client can end it.
 func (h *Held) Serve(ctx context.Context, s Supervision) error {
-	stop := context.AfterFunc(ctx, func() { _ = h.ln.SetDeadline(time.Now()) })
+	stop := context.AfterFunc(ctx, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.ending = true
+		_ = h.ln.SetDeadline(time.Now())
+	})
 	defer stop()
 	for {
-		conn, err := h.ln.AcceptUnix()
+		ln := h.listener()
+		conn, err := ln.AcceptUnix()
 		switch {
 		case ctx.Err() != nil:
 			if err == nil {
@@ -98,6 +109,9 @@ func (h *Held) Serve(ctx context.Context, s Supervision) error {
 			}
 			return nil
 		case errors.Is(err, net.ErrClosed):
+			if ln != h.listener() { // it was made again
+				continue
+			}
 			return nil
 		case err != nil: // out of descriptors: the backend matters more than its visitors
 			select {
@@ -107,6 +121,29 @@ func (h *Held) Serve(ctx context.Context, s Supervision) error {
 			continue
 		}
 		h.receive(conn, s)
+	}
+}
+
+func (h *Held) listener() *net.UnixListener {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.ln
+}
+
+// restore makes the socket again if somebody removed it: a holder that nobody can ask can only be killed. The caller holds h.mu.
+func (h *Held) restore() {
+	if _, err := os.Lstat(h.path); h.ending || h.closed || !errors.Is(err, fs.ErrNotExist) {
+		return
+	}
+	mine, err := h.lock.Stat()
+	at, lerr := os.Lstat(filepath.Join(filepath.Dir(h.path), holderLock))
+	if err != nil || lerr != nil || !os.SameFile(mine, at) { // the folder is another's by now
+		return
+	}
+	if ln, err := keeper.ListenUnix(h.path); err == nil {
+		h.ln.SetUnlinkOnClose(false)
+		_ = h.ln.Close()
+		h.ln = ln
 	}
 }
 
@@ -140,6 +177,7 @@ func (h *Held) Show(s supervisor.Snapshot) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.latest = s
+	h.restore() // a backend that runs is measured every few seconds
 	select {
 	case <-h.known:
 	default:
@@ -189,7 +227,7 @@ func (h *Held) Close() error {
 		c.drain()
 	}
 	h.mu.Unlock()
-	_ = h.ln.Close() // it unlinks the socket, too, while the lock is still ours
+	_ = h.listener().Close() // it unlinks the socket, too, while the lock is still ours
 	h.served.Wait()
 	return h.lock.Close()
 }

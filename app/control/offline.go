@@ -22,10 +22,14 @@ func Look(ctx context.Context, state string, c config.Config) (Row, error) {
 	for {
 		client, err := Dial(ctx, folder)
 		if err == nil {
-			defer client.Close()
-			return client.Status(ctx)
+			row, err := client.Status(ctx)
+			client.Close()
+			if !errors.Is(err, ErrHolderGone) || ctx.Err() != nil {
+				return row, err
+			}
+			continue // it ended before it answered
 		}
-		if !errors.Is(err, ErrNotHeld) {
+		if !errors.Is(err, ErrNotHeld) && !errors.Is(err, ErrHolderGone) {
 			return Row{}, err
 		}
 		s, err := unwatched(ctx, folder, c)
@@ -72,7 +76,7 @@ func unwatched(ctx context.Context, folder string, c config.Config) (supervisor.
 			return nil
 		}
 		if err != nil {
-			s.Note = err.Error()
+			s.State, s.Note = supervisor.Unreachable, "the keeper cannot be reached: "+err.Error()
 			return nil
 		}
 		defer conn.Close()
@@ -94,20 +98,28 @@ func unwatched(ctx context.Context, folder string, c config.Config) (supervisor.
 	return s, err
 }
 
-// ask probes once, for somebody who looks.
+// ask probes once, for somebody who looks. What the run answered before is not known to it.
 func ask(ctx context.Context, c config.Config) record.Health {
-	if c.Health.Path == "" || c.Port == 0 {
+	if !c.HasHealth() && c.Port == 0 {
 		return record.Health{Phase: record.PhaseOK}
 	}
-	latency, err := probe.Get(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
-	if err != nil {
+	latency, err := probe.Backend(ctx, c, probe.Options{})
+	var answer *probe.AnswerError
+	switch {
+	case errors.As(err, &answer):
+		phase := record.PhaseMisconfigured
+		if answer.Status >= 500 {
+			phase = record.PhaseWrongAnswer
+		}
+		return record.Health{Phase: phase, Failures: 1, Problem: c.Target().Path() + " " + err.Error()}
+	case err != nil:
 		return record.Health{Phase: record.PhaseHung, Failures: 1, Problem: err.Error()}
 	}
 	return record.Health{Phase: record.PhaseOK, Latency: latency, Good: time.Now()}
 }
 
 // EndUnwatched ends what runs in a backend's state folder while no Vivarium program keeps it, and sees to it that the next one
-// does not start it again. It returns once nothing is left; stopped is false if nothing ran. A *HeldError means: ask its holder.
+// does not start it again. It returns once nothing is left, and no keeper either; stopped is false if nothing ran. A *HeldError means: ask its holder.
 func EndUnwatched(ctx context.Context, folder string, l keeper.Ladder) (stopped bool, err error) {
 	if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 		return false, nil
@@ -116,18 +128,31 @@ func EndUnwatched(ctx context.Context, folder string, l keeper.Ladder) (stopped 
 		if err := record.Unwant(folder); err != nil {
 			return err
 		}
-		conn, err := keeper.Attach(ctx, folder)
-		if errors.Is(err, keeper.ErrNone) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
-		stopped, err = endRun(ctx, conn, l)
-		return err
+		for {
+			some, err := endWithKeeper(ctx, folder, l)
+			stopped = stopped || some
+			if !errors.Is(err, keeper.ErrLost) || ctx.Err() != nil {
+				return err
+			}
+		} // the keeper died in the middle of it: what it left is found the next time
 	})
 	return stopped, err
+}
+
+func endWithKeeper(ctx context.Context, folder string, l keeper.Ladder) (stopped bool, err error) {
+	conn, err := keeper.Attach(ctx, folder)
+	if errors.Is(err, keeper.ErrNone) { // the last keeper may have died before it had ended what its run left
+		return false, keeper.EndLast(ctx, folder, l)
+	}
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close()
+	if stopped, err = endRun(ctx, conn, l); err != nil {
+		return stopped, err
+	}
+	conn.Goodbye(ctx)
+	return stopped, keeper.EndLast(ctx, folder, l)
 }
 
 // endRun stops the keeper's run, or what a dead keeper left.
@@ -145,7 +170,7 @@ func endRun(ctx context.Context, conn *keeper.Conn, l keeper.Ladder) (stopped bo
 	if err != nil {
 		return stopped, fmt.Errorf("waiting for the end of the run: %w", err)
 	}
-	if !exit.Known {
+	if !exit.Known || !conn.Live() { // there is nobody else who would end what is left
 		if err := keeper.End(ctx, exit.Run, l); err != nil {
 			return stopped, fmt.Errorf("ending what a lost keeper left: %w", err)
 		}

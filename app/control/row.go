@@ -53,11 +53,12 @@ type Row struct {
 	Note       string      `json:"note,omitempty"`
 	Text       string      `json:"text,omitempty"` // of an event: one more detail for a person
 	Asked      bool        `json:"asked,omitempty"`
-	Away       bool        `json:"away,omitempty"`     // it happened while nobody was there, and is told late
-	Recovery   bool        `json:"recovery,omitempty"` // healthy: again
-	Last       *RowVerdict `json:"last,omitempty"`     // of an event row: the last unasked end, where it is not the event's own
-	Report     string      `json:"report,omitempty"`   // the page about the last unasked end
-	Tally      *RowTally   `json:"tally,omitempty"`    // the crashes of the day of the latest one
+	Away       bool        `json:"away,omitempty"`          // it happened while nobody was there, and is told late
+	Recovery   bool        `json:"recovery,omitempty"`      // healthy: again
+	Last       *RowVerdict `json:"last,omitempty"`          // of an event row: the last unasked end, where it is not the event's own
+	Report     string      `json:"report,omitempty"`        // the page about the last unasked end
+	Tally      *RowTally   `json:"tally,omitempty"`         // the crashes of the day of the latest one
+	Workers    int         `json:"worker_deaths,omitempty"` // of the present run, within ten minutes
 }
 
 // RowTally is how often the backend crashed on one day.
@@ -147,6 +148,7 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		Crashes: s.Crashes, Log: s.Log, Run: s.Run.ID, Started: s.Run.Started, Retry: s.Retry, Port: s.Port, URL: s.URL,
 		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, OpenMP: s.OpenMP, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
 		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
+		Workers: s.WorkerDeaths,
 	}
 	if s.Usage != (process.Usage{}) {
 		r.Usage = &RowUsage{
@@ -200,6 +202,7 @@ func (r Row) Snapshot() supervisor.Snapshot {
 		Crashes: r.Crashes, Last: r.Last.verdict(), LastAt: r.LastAt, Port: r.Port, URL: r.URL, Log: r.Log,
 		ConfigProblem: r.Problem, ConfigFile: r.ConfigFile, ConfigChanged: r.Changed, Missing: r.Missing, OpenMP: r.OpenMP,
 		Semaphores: r.Semaphores, Note: r.Note, HeldBy: r.HeldBy, LastReport: r.Report, Tally: r.Tally.tally(),
+		WorkerDeaths: r.Workers,
 	}
 	if r.Last == nil {
 		s.Last = r.Verdict.verdict()
@@ -240,7 +243,7 @@ func (v *RowVerdict) verdict() crash.Verdict {
 
 // stateOf gives Stopped for a word of a newer version that this one does not know.
 func stateOf(name string) supervisor.State {
-	for s := supervisor.Stopped; s <= supervisor.GaveUp; s++ {
+	for s := supervisor.Stopped; s <= supervisor.Unreachable; s++ {
 		if s.String() == name {
 			return s
 		}

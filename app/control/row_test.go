@@ -43,6 +43,9 @@ func rows() []Row {
 		Backend: "brain", Dir: "/srv/brain", Log: "/l", ConfigProblem: "/srv/brain/vivarium.toml:3: port: wants a number",
 		ConfigFile: "/srv/brain/vivarium.toml", ConfigChanged: true, Missing: []string{"OMP_NUM_THREADS"}, Semaphores: 4, HeldBy: 99, Note: "adopted",
 	}
+	misled := whole
+	misled.State, misled.WorkerDeaths = supervisor.Unhealthy, 3
+	misled.Health = record.Health{Phase: record.PhaseMisconfigured, Problem: "/health answers 404: name the right path"}
 	return []Row{
 		StatusRow(whole, testkit.Midday),
 		StatusRow(crashed, testkit.Midday),
@@ -55,6 +58,7 @@ func rows() []Row {
 		EventRow(supervisor.Event{What: supervisor.EventKeeperLost, At: testkit.Midday, Snapshot: crashed, Exit: lost}),
 		EventRow(supervisor.Event{What: supervisor.EventGaveUp, At: testkit.Midday, Snapshot: taken, Verdict: taken.Last}),
 		EventRow(supervisor.Event{What: supervisor.EventStopped, At: testkit.Midday, Snapshot: crashed, Asked: true, Text: "detail"}),
+		EventRow(supervisor.Event{What: supervisor.EventMisconfigured, At: testkit.Midday, Snapshot: misled, Text: misled.Health.Problem}),
 	}
 }
 

@@ -261,3 +261,27 @@ func TestAFollowerThatDoesNotReadIsDroppedAndCostsTheOthersNothing(t *testing.T)
 	_, err = dial(t, h.folder).Status(t.Context())
 	require.NoError(t, err)
 }
+
+func TestAControlSocketThatWasRemovedIsMadeAgainWithTheNextNews(t *testing.T) {
+	h := hold(t)
+	before := dial(t, h.folder)
+	for range 3 {
+		require.NoError(t, os.Remove(filepath.Join(h.folder, controlAt)))
+		_, err := Dial(t.Context(), h.folder)
+		require.ErrorIs(t, err, ErrNotHeld)
+		h.puppet.BecomeHealthy()
+		require.Eventually(t, func() bool {
+			c, err := Dial(t.Context(), h.folder)
+			if err != nil {
+				return false
+			}
+			defer c.Close()
+			row, err := c.Status(t.Context())
+			return err == nil && row.PID == 4711
+		}, testkit.Patience, time.Millisecond)
+		_, err = before.Status(t.Context())
+		require.NoError(t, err, "who is connected stays connected")
+	}
+	h.stop()
+	require.NoFileExists(t, filepath.Join(h.folder, controlAt))
+}

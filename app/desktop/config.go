@@ -15,7 +15,8 @@ const configTemplate = `# How Vivarium runs this backend. What stands as a comme
 # on_port_conflict = "take_over" # end a copy that was started by hand; or "refuse"
 
 [health]
-# path = "/health"               # "" = no probing: healthy once it has run for a second
+# path = "/health"               # "" = none: healthy once its port takes a connection, or without a port once it has run for a second
+#                                # or, instead of it: url = "https://127.0.0.1:8443/health", url = "unix:app.sock:/health"
 # interval = "5s"
 # timeout = "3s"
 # startup = "3m"                 # how long the models may take to load
@@ -24,18 +25,19 @@ const configTemplate = `# How Vivarium runs this backend. What stands as a comme
 # restart_hung = false
 
 [restart]
-# policy = "on-crash"            # always | on-crash | never
+# policy = "on-crash"            # always | on-crash | never; a server that was healthy and leaves by itself counts, too
 # stable = "1m"                  # a run that lived so long clears the back-off
 # give_up_after = 5              # 0 = never
 
 [stop]
-# signal = "SIGINT"
+# signal = "SIGINT"              # the default for gunicorn and Celery is "SIGTERM"
 # grace = "10s"
 
 [log]
 # file = "logs/server.log"
 # max_size = "50MB"
 # keep = 5                       # older files
+# probes = false                 # true = also the lines that an access log writes of health probes
 
 [environment]                    # override or switch off ("" = leave unset) any variable of the crash environment, or add your own
 # OMP_NUM_THREADS = "4"

@@ -8,12 +8,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/login"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -54,6 +56,14 @@ func (e *examiner) port(ctx context.Context) {
 		e.pass("VIV012", fmt.Sprintf("port %d is free", c.Port))
 		return
 	}
+	mine := port.Mine{Folder: keeper.BackendFolder(e.state, c.Dir)}
+	if claim, err := port.Claim(ctx, c, mine); err == nil && (claim.Owner.Ours || claim.Owner.Copy && c.OnPortConflict == config.TakeOver) {
+		e.warn("VIV012", claim.Owner.Why, "the next start ends it and takes its place: "+startWords)
+		return
+	} else if err == nil && claim.Owner.Copy {
+		e.fail("VIV012", claim.Owner.Why, `end it, or let Vivarium do it: Take Over in the menu, or on_port_conflict = "take_over" in vivarium.toml`)
+		return
+	}
 	text := fmt.Sprintf("port %d is taken", c.Port)
 	if owners, err := port.Owners(ctx, c.Port); err == nil && len(owners) > 0 {
 		text += " by a process of another user"
@@ -64,13 +74,26 @@ func (e *examiner) port(ctx context.Context) {
 	e.fail("VIV012", text, "end that program, or choose another port in vivarium.toml")
 }
 
+const startWords = "`vivarium start`, or ./start"
+
 func (e *examiner) health() {
 	switch h := e.row.Health; {
-	case !e.running() || e.config.Health.Path == "":
+	case !e.running():
+	case !e.config.HasHealth() && e.config.Port == 0:
+		e.pass("VIV013", "it has no health path and no port: that it runs is all that is known")
+	case h.Phase == record.PhaseOK && !e.config.HasHealth():
+		e.pass("VIV013", fmt.Sprintf("it has no health path; its port %d was open", e.config.Port))
 	case h.Phase == record.PhaseOK:
-		e.pass("VIV013", fmt.Sprintf("%s answers in %.1f ms", e.config.Health.Path, h.Latency))
+		text := fmt.Sprintf("%s answers in %.1f ms", e.config.Target().Path(), h.Latency)
+		if e.config.Target().TLS() {
+			text += "; its certificate is not checked, because the address is this computer's own"
+		}
+		e.pass("VIV013", text)
 	case h.Phase == record.PhaseStarting:
 		e.warn("VIV013", "the server is still starting", "")
+	case h.Phase == record.PhaseMisconfigured:
+		problem, remedy, _ := strings.Cut(h.Problem, ": ")
+		e.fail("VIV013", problem, remedy)
 	default:
 		e.fail("VIV013", strings.TrimSuffix(fmt.Sprintf("%s: %s", h.Phase, h.Problem), ": "), "the log's last lines show what it does: vivarium logs")
 	}
@@ -179,4 +202,26 @@ func (e *examiner) keeper() {
 		return
 	}
 	e.pass("VIV020", exe)
+}
+
+// stopSignal compares the signal that stops the server with the one that the server stops well on. A command that does not tell its server, a
+// script mostly, is looked through once it runs.
+func (e *examiner) stopSignal() {
+	fits, server, known := config.StopSignal(e.config.Command)
+	if !known && e.running() {
+		for _, pid := range process.Tree(e.row.PID) {
+			args, err := keeper.Args(pid)
+			if err != nil {
+				continue
+			}
+			if fits, server, known = config.StopSignal(args); known {
+				break
+			}
+		}
+	}
+	if !known || fits == e.config.Stop.Signal || fits == syscall.SIGINT { // which is the default: whoever writes another one means it
+		return
+	}
+	e.warn("VIV021", fmt.Sprintf("%s stops well on %s, and is stopped with %s", server, keeper.SignalName(fits), keeper.SignalName(e.config.Stop.Signal)),
+		fmt.Sprintf("write signal = %q under [stop] in vivarium.toml", keeper.SignalName(fits)))
 }

@@ -133,6 +133,7 @@ func Diagnose(ctx context.Context, state, dir string, progress func(files int)) 
 	e.login()
 	e.notices()
 	e.keeper()
+	e.stopSignal()
 	for _, w := range e.plan.Warnings {
 		e.warn("VIV021", w, "")
 	}

@@ -10,7 +10,7 @@ func (p report) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s: %s\n\n", plainMarkdown(p.Backend), plainMarkdown(p.Summary))
 	if p.Remedy != "" { // the commands in it stand between backticks already
-		fmt.Fprintf(&b, "**What to do:** %s\n\n", strings.ReplaceAll(plainMarkdown(p.Remedy), "\\`", "`"))
+		fmt.Fprintf(&b, "**What to do:** %s\n\n", withCommands(p.Remedy))
 	}
 	row := func(name, value string) { fmt.Fprintf(&b, "- %s: %s\n", plainMarkdown(name), plainMarkdown(value)) }
 	row("Died", p.At+" "+p.Zone)
@@ -128,7 +128,21 @@ func fenced(b *strings.Builder, title string, lines []string) {
 	fmt.Fprintf(b, "\n**%s**\n\n%s\n%s\n%s\n", plainMarkdown(title), fence, strings.Join(lines, "\n"), fence)
 }
 
-var marks = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<", "\\<", ">", "\\>", "#", "\\#", "|", "\\|", "~~", "\\~~", "!", "\\!")
+var marks = strings.NewReplacer("\\", "\\\\", "`", "\\`", "*", "\\*", "_", "\\_", "[", "\\[", "]", "\\]", "<", "\\<", ">", "\\>", "#", "\\#", "|", "\\|", "~~", "\\~~", "!", "\\!",
+	"@", "@\u200b", "://", ":\\//", "www.", "www\\.")
 
-// plainMarkdown is a text that is shown as it is: output may hold links and mentions.
+// withCommands is a text whose commands stand between backticks: those are shown to the letter, and the rest is plain.
+func withCommands(s string) string {
+	parts := strings.Split(s, "`")
+	if len(parts)%2 == 0 {
+		return plainMarkdown(s)
+	}
+	for i := 0; i < len(parts); i += 2 {
+		parts[i] = plainMarkdown(parts[i])
+	}
+	return strings.Join(parts, "`")
+}
+
+// plainMarkdown is a text that is shown as it is: output may hold links and mentions. A backslash undoes an address, but not a name after an
+// @, whose user would be told: an invisible space does.
 func plainMarkdown(s string) string { return marks.Replace(s) }

@@ -32,7 +32,19 @@ func TestNoLineOfTheLogClosesItsFence(t *testing.T) {
 func TestTextOutsideAFenceIsShownAsItIs(t *testing.T) {
 	r := record.Record{}
 	r.Verdict.Summary = "<img src=x> [a](http://b) *c* `d` #1 | ![e](f)"
-	require.Contains(t, plainWords.Markdown(r), `\<img src=x\> \[a\](http://b) \*c\* `+"\\`d\\`"+` \#1 \| \!\[e\](f)`)
+	require.Contains(t, plainWords.Markdown(r), `\<img src=x\> \[a\](http:\//b) \*c\* `+"\\`d\\`"+` \#1 \| \!\[e\](f)`)
+}
+
+func TestNoNameIsCalledAndNoAddressIsALinkOutsideAFence(t *testing.T) {
+	r := record.Record{Backend: "@everyone"}
+	r.Verdict.Summary = "ask @octocat at https://evil.example, www.evil.example or a@b.example"
+	r.Verdict.Remedy = "Say `pip install 'x @ git+https://github.com/x/x_y'`, see https://evil.example @octocat"
+	text := plainWords.Markdown(r)
+	head, _, _ := strings.Cut(text, "\n- ")
+	require.Contains(t, head, "`pip install 'x @ git+https://github.com/x/x_y'`", "a command is shown to the letter")
+	head = strings.ReplaceAll(head, "`pip install 'x @ git+https://github.com/x/x_y'`", "")
+	require.NotRegexp(t, `@[a-z]|://|www\.`, head)
+	require.Contains(t, head, `https:\//evil.example, www\.evil.example`)
 }
 
 func TestOfALongLogTheEndAndTheDecidingLineAreInTheText(t *testing.T) {

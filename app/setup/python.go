@@ -1,29 +1,149 @@
 package setup
 
 import (
+	"cmp"
+	"errors"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/project"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
-// findPython finds the interpreter that a start from the menu would take: a person's shell of this moment does not count.
-func (f *Found) findPython() {
+// findPython decides which Python the backend gets. What is decided for an environment is written down, so that each later start takes the same
+// one, or says that it is gone.
+func (f *Found) findPython(terminal bool) {
 	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
-	in, err := python.Find(python.Options{Dir: f.Dir, GOOS: runtime.GOOS, Home: home, Getenv: os.Getenv})
+	look := python.Options{Dir: f.Dir, GOOS: runtime.GOOS, Home: home, Getenv: os.Getenv}
+	places := f.places(home, terminal)
+	if c, err := config.Load(f.Dir); err == nil && f.Configured && c.Python != "" && c.Python != python.Auto {
+		look.Value = c.Python
+		in, err := python.Find(look)
+		f.takePython(in, err, "")
+		return
+	}
+	global, globalErr := python.Find(look)
+	if len(places.Own) == 0 {
+		places.Global = project.Candidate{Path: global.Path, From: "the system", There: globalErr == nil}
+	}
+	d := project.Decide(places)
+	warning := d.Warning
+	if warning != "" && d.Remedy != "" {
+		warning += ": make it with `" + d.Remedy + "`"
+		f.Mend = d.Remedy
+	}
+	switch {
+	case d.Path == "" && globalErr != nil && d.Remedy == "":
+		f.takePython(global, globalErr, "")
+	case d.Path == "":
+		f.takePython(global, &python.Error{Problem: d.Problem, Remedy: "make it with `" + d.Remedy + "`"}, "")
+		f.Mend = d.Remedy
+	case d.Path == places.Global.Path:
+		f.takePython(global, globalErr, warning)
+		if d.Remedy != "" {
+			f.has = nil // what the project declares will be there once its environment is
+		}
+	default:
+		look.Value = d.Path
+		in, err := python.Find(look)
+		f.takePython(in, err, warning)
+		f.PythonFrom, f.PythonValue = d.From, d.Path
+		if rel, err := filepath.Rel(f.Dir, d.Path); err == nil && filepath.IsLocal(rel) {
+			f.PythonValue = rel
+		}
+	}
+}
+
+func (f *Found) takePython(in python.Interpreter, err error, warning string) {
 	if err != nil {
 		f.PythonProblem = err.Error()
 		return
 	}
-	f.Python, f.PythonProblem = in.Path, in.Warning
-	if rel, err := filepath.Rel(f.Dir, in.Path); err == nil && !strings.HasPrefix(rel, "..") {
-		f.PythonFrom = strings.SplitN(filepath.ToSlash(rel), "/", 2)[0]
+	f.Python, f.install = in.Path, in.Install
+	f.PythonProblem = strings.Join(slices.DeleteFunc([]string{warning, in.Warning}, func(s string) bool { return s == "" }), "; ")
+	if len(in.Site) > 0 {
+		f.has = distributions(in.Site)
 	}
+}
+
+// places are the environments that could be the backend's.
+func (f *Found) places(home string, terminal bool) project.Places {
+	e := f.project.Environment
+	p := project.Places{Dir: f.Dir, Make: e.Make}
+	named := func(path, from string) project.Candidate {
+		return project.Candidate{Path: path, From: from, There: isEnvironment(path)}
+	}
+	there := func(paths []string, all []project.Candidate) []project.Candidate {
+		for _, path := range paths {
+			rel, _ := filepath.Rel(f.Dir, path) // both are absolute
+			if c := named(path, rel); c.There {
+				all = append(all, c)
+			}
+		}
+		return all
+	}
+	p.Own, p.Below = there(project.OwnPlaces(f.Dir), nil), there(project.BelowPlaces(f.Dir), nil)
+	if env := f.project.Activated; env != "" && !strings.HasPrefix(env, "$") {
+		if rest, ok := strings.CutPrefix(env, "~/"); ok {
+			env = filepath.Join(home, rest)
+		} else if !filepath.IsAbs(env) {
+			env = filepath.Join(f.Dir, env)
+		}
+		p.Script = named(env, "the start script")
+	}
+	system := project.System{GOOS: runtime.GOOS, Home: home, Getenv: os.Getenv}
+	for _, pattern := range e.ToolPlaces(f.Dir, f.project.CondaName, system) {
+		found, _ := filepath.Glob(pattern) // the pattern is quoted
+		slices.Sort(found)
+		slices.Reverse(found) // the newest Python
+		if i := slices.IndexFunc(found, isEnvironment); i >= 0 && p.Tool.Path == "" {
+			p.Tool = named(found[i], cmp.Or(string(e.Tool), "conda"))
+		}
+	}
+	for _, variable := range []string{"VIRTUAL_ENV", "CONDA_PREFIX"} {
+		if dir := os.Getenv(variable); terminal && filepath.IsAbs(dir) {
+			p.Active = append(p.Active, named(dir, variable))
+		}
+	}
+	return p
+}
+
+// isEnvironment: there is an environment in the folder, also one that is broken: to pass it by would start the server without its packages.
+func isEnvironment(dir string) bool {
+	for _, name := range []string{"bin/python", "bin/python3", python.VenvFile} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// distributions tells which distributions are in an environment, by their metadata folders.
+func distributions(site []string) func(string) bool {
+	names := map[string]bool{}
+	for _, dir := range site {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil // it cannot be seen
+		}
+		for _, e := range entries {
+			name, ok := strings.CutSuffix(e.Name(), ".dist-info")
+			if !ok {
+				if name, ok = strings.CutSuffix(e.Name(), ".egg-info"); !ok {
+					continue
+				}
+			}
+			name, _, _ = strings.Cut(name, "-")
+			names[strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(name))] = true
+		}
+	}
+	return func(name string) bool { return names[name] }
 }
 
 // Planned is the run that the backend in dir would be started with now.

@@ -1,23 +1,24 @@
 // Package setup finds out how the server in a folder is started, and writes vivarium.toml and ./start for it: `vivarium init` and Add
-// Backend. Begin with Inspect and Found.Write. Files are read and never run. It must not know a running backend.
+// Backend. Begin with Inspect and Found.Write. Files are read and never run; what they say is supervisor/project's matter, and which server
+// that is supervisor/servers'. It must not know a running backend.
 package setup
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/project"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
-
-// defaultPort is what a server listens on when nothing says otherwise, here as in vivarium.toml.
-const defaultPort = 8000
 
 // Found is what a look at a folder found, without running anything of it: what `vivarium init` and Add Backend propose.
 type Found struct {
@@ -27,6 +28,7 @@ type Found struct {
 
 	Python        string // the interpreter, "" if none was found
 	PythonFrom    string // where it was found, for a person: ".venv"
+	PythonValue   string // what python in vivarium.toml is to say; "" to leave it at "auto"
 	PythonProblem string // why there is none, or a warning
 
 	App       string   // "main:app", "" if none was found
@@ -35,16 +37,28 @@ type Found struct {
 	Command   []string // what will start it, with the placeholders of vivarium.toml; nil if nothing was found
 	Health    string   // the path to probe, "" for none
 
-	Port     int
+	Port     int    // 0: it listens nowhere, or nothing says where
 	PortFrom string // the file that says so, relative to Dir; "" for the default
 
 	Environment []Export // what start scripts export, and Vivarium would not set by itself
 	Covered     []string // names they export that the crash environment sets
 	Skipped     []string // names whose values only a shell can work out
 
+	Taken   []string // what else is taken over, a line each: "start.sh:4  source venv/bin/activate  (the environment)"
+	LeftOut []string // what is not, each with the reason
+	Others  []string // further servers, of which a person may mean one; each begins with the words for --app
+	Ask     bool     // the first of Others is as likely as this one
+
+	Missing []string // packages that the command needs, and that the interpreter has not
+	Mend    string   // the command that installs them, or that makes the environment
+
 	Start     bool     // ./start is there
 	StartOurs bool     // and it starts Vivarium already
 	Advice    []string // sentences for a person
+
+	project project.Project
+	has     func(string) bool // which distributions are installed; nil if that is not known
+	install string            // the command that installs a package
 }
 
 // Export is an `export NAME=value` of a start script.
@@ -55,151 +69,147 @@ type Export struct {
 
 // Shown is the export as it may be printed: a value that looks like a secret stays out.
 func (e Export) Shown() string {
-	if looksSecret(e.Name) {
+	if project.Secret(e.Name) {
 		return e.Name + "=(not shown)"
 	}
 	return e.Name + "=" + words.Short(e.Value, 60)
 }
-
-var secretName = lazily(`(?i)(key|token|secret|pass|pwd|credential|private|auth|dsn|_pat$|cookie|session)`)
 
 // lazily compiles a pattern when it is first needed: every command of the command line pays for what is compiled at its start.
 func lazily(pattern string) func() *regexp.Regexp {
 	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 }
 
-// looksSecret errs on the side of silence. Connection strings carry passwords, too.
-func looksSecret(name string) bool {
-	return secretName().MatchString(name) || strings.HasSuffix(strings.ToUpper(name), "_URL") || strings.HasSuffix(strings.ToUpper(name), "_URI")
-}
-
-// startScripts are the scripts that may have started the server so far, the most telling first.
-var startScripts = []string{"start", "scripts/start.sh", "start.sh", "run.sh", "scripts/start", "scripts/run.sh"}
-
-// Inspect looks at a folder. Nothing in it is run, and nothing is written.
-func Inspect(dir string) (Found, error) {
+// Inspect looks at a folder. Nothing in it is run, and nothing is written. terminal: a person's shell stands around, whose active
+// environment counts.
+func Inspect(dir string, terminal bool) (Found, error) {
 	real, err := RealFolder(dir)
 	if err != nil {
 		return Found{}, err
 	}
-	f := Found{Dir: real, Name: filepath.Base(real)}
+	folder, err := project.Open(real)
+	if err != nil {
+		return Found{}, fmt.Errorf("adding a backend: %w", err)
+	}
+	defer folder.Close()
+	f := Found{Dir: real, Name: filepath.Base(real), project: project.Read(folder)}
 	_, err = os.Lstat(filepath.Join(real, config.FileName))
 	f.Configured = err == nil
-	scripts := f.readScripts()
-	f.findPython()
-	f.findApp(scripts)
-	f.findPort(scripts)
-	f.takeExports(scripts)
-	f.advise(scripts)
+	f.lookAtStart()
+	f.findPython(terminal)
+	if p, ok := f.project.Propose(f.has); ok {
+		f.take(p)
+	}
+	f.takeExports()
+	f.advise()
 	return f, nil
 }
 
-// sourceText is the text of a file that says how the server is started.
-type sourceText struct{ name, text string }
-
-func (f *Found) readScripts() []sourceText {
-	var all []sourceText
-	for _, name := range startScripts {
-		text := readSmall(filepath.Join(f.Dir, name))
-		if text == "" {
-			continue
-		}
-		if name == "start" {
-			f.Start = true
-			f.StartOurs = isOurStart(text)
-			if f.StartOurs {
-				continue
-			}
-		}
-		all = append(all, sourceText{name, text})
+func (f *Found) lookAtStart() {
+	path := filepath.Join(f.Dir, "start")
+	if _, err := os.Lstat(path); err != nil {
+		return
 	}
-	if _, err := os.Lstat(filepath.Join(f.Dir, "start")); err == nil {
-		f.Start = true
-	}
-	return all
+	f.Start, f.StartOurs = true, isOurStart(readSmall(path))
 }
 
 // readSmall gives "" for what cannot be read, is no file, or is too large to be written by a person.
 func readSmall(path string) string {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() || st.Size() > 1<<20 {
-		return ""
-	}
-	text, err := os.ReadFile(path)
+	text, err := safefile.Read(path, 1<<20)
 	if err != nil {
 		return ""
 	}
 	return string(text)
 }
 
-var portPatterns = []func() *regexp.Regexp{
-	lazily(`--port[ =]"?(\d{2,5})\b`),
-	lazily(`--bind[ =]"?[\w.\[\]:]*:(\d{2,5})\b`),
-	lazily(`(?m)^\s*(?:export\s+)?PORT=["']?(\d{2,5})\b`),
-	lazily(`\$\{PORT:-(\d{2,5})\}`),
-	lazily(`(?s)(?:uvicorn\.run|\bapp\.run|hypercorn\.run)\([^()]*?\bport\s*=\s*(\d{2,5})\b`),
+// take is the server that will be started from now on.
+func (f *Found) take(p project.Proposal) {
+	f.App, f.AppFile, f.Command, f.Health = p.App, p.File, p.Command, p.Health
+	f.Framework = p.Of.Title
+	if p.Server.Title != p.Of.Title {
+		f.Framework += " on " + p.Server.Title
+	}
+	f.Port, f.PortFrom = p.Port, p.PortFrom.File
+	if f.Port == 0 {
+		f.Health, f.PortFrom = "", ""
+	}
+	f.Taken, f.LeftOut, f.Others = nil, nil, nil
+	if p.Kind != "code" {
+		f.Taken = append(f.Taken, (project.Note{Place: p.From, Text: "the command"}).Shown())
+	}
+	for _, n := range f.project.Taken {
+		f.Taken = append(f.Taken, n.Shown())
+	}
+	for _, n := range append(slices.Clone(f.project.LeftOut), p.LeftOut...) {
+		f.LeftOut = append(f.LeftOut, n.Shown())
+	}
+	for _, o := range p.Others {
+		f.Others = append(f.Others, fmt.Sprintf("%s (%s, in %s)", o.App, o.Title, o.File))
+	}
+	f.Ask, f.Missing = p.Ask, p.Needs
+	f.Environment = nil
+	for name, value := range p.Environment {
+		f.Environment = append(f.Environment, Export{name, value, cmp.Or(p.PortFrom.File, "the server's default port")})
+	}
+	if len(f.Missing) > 0 {
+		f.Mend = f.installs()
+	}
 }
 
-func (f *Found) findPort(scripts []sourceText) {
-	files := append([]sourceText{}, scripts...)
-	for _, name := range []string{".env", f.AppFile, "main.py", "app.py", "server.py", "run.py"} {
-		if name != "" {
-			files = append(files, sourceText{name, readSmall(filepath.Join(f.Dir, name))})
-		}
+// installs is the command that brings in what is missing.
+func (f *Found) installs() string {
+	declared := !slices.ContainsFunc(f.Missing, func(m string) bool {
+		name, _, _ := strings.Cut(m, "[")
+		return !slices.Contains(f.project.Environment.Names, name)
+	})
+	if add := f.project.Environment.Add; declared && add != "" {
+		return "cd " + crash.Quote(f.Dir) + " && " + add
 	}
-	for _, s := range files {
-		text := withoutComments(s.text)
-		for _, p := range portPatterns {
-			if m := p().FindStringSubmatch(text); m != nil {
-				if port, err := strconv.Atoi(m[1]); err == nil && port > 0 && port < 65536 {
-					f.Port, f.PortFrom = port, s.name
-					return
-				}
-			}
-		}
+	if f.install == "" {
+		return ""
 	}
-	f.Port = defaultPort
-	if f.Framework == "Flask" {
-		f.Port = 5000 // where its own server listens
+	quoted := make([]string, len(f.Missing))
+	for i, m := range f.Missing {
+		quoted[i] = crash.Quote(m)
 	}
+	return f.install + " " + strings.Join(quoted, " ")
 }
 
-// withoutComments drops lines that a shell and Python alike do not look at.
-func withoutComments(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
-			b.WriteString(line)
-		}
+// Choose takes the server that a person named: an app as module:name, a file, or a process of the Procfile.
+func (f *Found) Choose(named string) error {
+	folder, err := project.Open(f.Dir) // what a file says is read when it is asked for
+	if err != nil {
+		return fmt.Errorf("choosing the server: %w", err)
 	}
-	return b.String()
+	defer folder.Close()
+	f.project = project.Read(folder)
+	p, err := f.project.Choose(named, f.has)
+	if err != nil {
+		return err
+	}
+	f.Covered, f.Skipped, f.Advice = nil, nil, nil
+	f.take(p)
+	f.takeExports()
+	f.advise()
+	return nil
 }
 
-var exportLine = lazily(`^\s*export\s+([A-Za-z_][A-Za-z0-9_]*)=(.*)$`)
-
-// takeExports reads the `export NAME=value` lines. Of one name the last script line wins, and ./start over what it calls.
-func (f *Found) takeExports(scripts []sourceText) {
+// takeExports takes what start scripts export, as far as Vivarium does not set it by itself.
+func (f *Found) takeExports() {
 	ours := map[string]crash.Var{}
 	for _, v := range crash.Table() {
 		ours[v.Name] = v
 	}
-	seen := map[string]bool{}
-	for _, s := range scripts {
-		for _, e := range exportsOf(s) {
-			if seen[e.Name] {
-				continue
-			}
-			seen[e.Name] = true
-			v, covered := ours[e.Name]
-			switch {
-			case covered && (e.computed || e.Value == v.Value || !tunable[e.Name]):
-				f.Covered = append(f.Covered, e.Name)
-			case e.computed:
-				f.Skipped = append(f.Skipped, e.Name)
-			case e.Name == "PORT" || e.Name == "PATH":
-			default:
-				f.Environment = append(f.Environment, e.Export)
-			}
+	for _, e := range f.project.Vars {
+		v, covered := ours[e.Name]
+		switch {
+		case covered && (e.Computed || e.Value == v.Value || !tunable[e.Name]):
+			f.Covered = append(f.Covered, e.Name)
+		case e.Computed:
+			f.Skipped = append(f.Skipped, e.Name)
+		case e.Name == "PORT" || e.Name == "PATH" || e.Name == "VIRTUAL_ENV" || e.Name == "CONDA_PREFIX":
+		default:
+			f.Environment = append(f.Environment, Export{e.Name, e.Value, e.File})
 		}
 	}
 }
@@ -207,105 +217,23 @@ func (f *Found) takeExports(scripts []sourceText) {
 // tunable are the variables of the crash environment whose value is a matter of taste: a person's own figure is kept.
 var tunable = map[string]bool{"OMP_NUM_THREADS": true}
 
-type scriptExport struct {
-	Export
-	computed bool // only a shell can tell the value
-}
+var reloadArgument = lazily(`(?m)^[^#\n]*[\s(,]reload\s*=\s*True\b`)
 
-// exportsOf gives each name once, with the value it has at the script's end.
-func exportsOf(s sourceText) []scriptExport {
-	var all []scriptExport
-	at := map[string]int{}
-	for line := range strings.Lines(s.text) {
-		m := exportLine().FindStringSubmatch(strings.TrimRight(line, "\r\n"))
-		if m == nil {
-			continue
-		}
-		value, literal := shellWord(m[2])
-		e := scriptExport{Export{Name: m[1], Value: value, From: s.name}, !literal}
-		if i, ok := at[e.Name]; ok {
-			all[i] = e
-			continue
-		}
-		at[e.Name] = len(all)
-		all = append(all, e)
-	}
-	return all
-}
-
-// shellWord reads the first word of a POSIX shell's line. literal is false where only a shell can tell what it is.
-func shellWord(s string) (word string, literal bool) {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		switch c := s[i]; c {
-		case '\'':
-			end := strings.IndexByte(s[i+1:], '\'')
-			if end < 0 {
-				return "", false
-			}
-			b.WriteString(s[i+1 : i+1+end])
-			i += end + 1
-		case '"':
-			n, ok := quotedPart(&b, s[i+1:])
-			if !ok {
-				return "", false
-			}
-			i += n + 1
-		case '\\':
-			if i+1 == len(s) {
-				return "", false // goes on in the next line
-			}
-			i++
-			b.WriteByte(s[i])
-		case ' ', '\t', ';', '&', '|':
-			return b.String(), true
-		case '$', '`', '(', '<', '>', '*', '?', '[':
-			return "", false
-		case '~':
-			if b.Len() == 0 {
-				return "", false
-			}
-			b.WriteByte(c)
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String(), true
-}
-
-// quotedPart reads to the closing double quote and says how many bytes that took, the quote included.
-func quotedPart(b *strings.Builder, s string) (n int, literal bool) {
-	for i := 0; i < len(s); i++ {
-		switch s[i] {
-		case '"':
-			return i, true
-		case '$', '`':
-			return 0, false
-		case '\\':
-			if i+1 < len(s) && strings.IndexByte("\\\"$`", s[i+1]) >= 0 {
-				i++
-			}
-			b.WriteByte(s[i])
-		default:
-			b.WriteByte(s[i])
-		}
-	}
-	return 0, false
-}
-
-var reloadFlag = lazily(`(?:^|[\s"'(,])(?:--reload\b|reload\s*=\s*True\b)`)
-
-func (f *Found) advise(scripts []sourceText) {
-	for _, s := range append(scripts, sourceText{f.AppFile, readSmall(filepath.Join(f.Dir, f.AppFile))}) {
-		if reloadFlag().MatchString(withoutComments(s.text)) {
-			f.Advice = append(f.Advice, fmt.Sprintf("%s uses --reload: leave it off under Vivarium, a crashed worker is not noticed below the reloader.", s.name))
-		}
+func (f *Found) advise() {
+	if f.AppFile != "" && reloadArgument().MatchString(readSmall(filepath.Join(f.Dir, f.AppFile))) && slices.Contains(f.Command, f.AppFile) {
+		f.Advice = append(f.Advice, fmt.Sprintf("%s uses reload=True: leave it off under Vivarium, a crashed worker is not noticed below the reloader.", f.AppFile))
 	}
 	for _, name := range f.Skipped {
 		f.Advice = append(f.Advice, fmt.Sprintf("%s is worked out by the script that exports it: set it in [environment] yourself if the server needs it.", name))
 	}
-	if f.Health == "" && f.App != "" {
+	if f.Health == "" && f.App != "" && f.Port != 0 {
 		f.Advice = append(f.Advice, "No /health route was found: add one, and Vivarium sees when the server hangs.")
+	}
+	if f.Port == 0 && f.Command != nil {
+		f.Advice = append(f.Advice, "Nothing says where it listens: if it does, set port and [health] path in vivarium.toml, or say --port.")
+	}
+	if len(f.Missing) > 0 {
+		f.Advice = append(f.Advice, fmt.Sprintf("%s is not installed: the server cannot start before it is%s.", strings.Join(f.Missing, ", "), words.Prefixed(". Run ", f.Mend)))
 	}
 }
 
@@ -334,14 +262,21 @@ func (f Found) Lines() []string {
 		lines = append(lines, "Interpreter: "+f.Python+words.Prefixed(" · ", words.Plain(f.PythonProblem)))
 	}
 	switch {
-	case f.App != "":
+	case f.App != "" && f.AppFile != "" && f.App != f.AppFile:
 		lines = append(lines, fmt.Sprintf("Server: %s (%s, in %s)", f.App, f.Framework, f.AppFile))
+	case f.AppFile != "":
+		lines = append(lines, fmt.Sprintf("Server: %s (%s)", f.AppFile, f.Framework))
 	case f.Command != nil:
-		lines = append(lines, "Server: the script "+f.AppFile)
+		lines = append(lines, fmt.Sprintf("Server: %s", strings.Join(slices.DeleteFunc([]string{f.Framework, f.App}, func(s string) bool { return s == "" }), ", ")))
 	default:
 		lines = append(lines, "Server: none found. Say which one with command in vivarium.toml.")
 	}
-	lines = append(lines, fmt.Sprintf("Port: %d%s", f.Port, words.Prefixed(", from ", f.PortFrom)))
+	if f.Command != nil {
+		lines = append(lines, "Command: "+strings.Join(f.Command, " "))
+	}
+	if f.Port != 0 {
+		lines = append(lines, fmt.Sprintf("Port: %d%s", f.Port, words.Prefixed(", from ", f.PortFrom)))
+	}
 	if f.Health != "" {
 		lines = append(lines, "Health: "+f.Health)
 	}
@@ -350,6 +285,15 @@ func (f Found) Lines() []string {
 	}
 	if len(f.Covered) > 0 {
 		lines = append(lines, "Set by Vivarium from now on: "+strings.Join(f.Covered, ", "))
+	}
+	for _, n := range f.Taken {
+		lines = append(lines, "Taken over: "+words.Plain(n))
+	}
+	for _, n := range f.LeftOut {
+		lines = append(lines, "Left out: "+words.Plain(n))
+	}
+	for _, o := range f.Others {
+		lines = append(lines, "Or: "+words.Plain(o))
 	}
 	return append(lines, f.Advice...)
 }

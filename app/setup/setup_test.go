@@ -15,7 +15,7 @@ import (
 
 func inspect(t *testing.T, files map[string]string) Found {
 	t.Helper()
-	f, err := Inspect(testkit.Folder(t, files))
+	f, err := Inspect(testkit.Folder(t, files), false)
 	require.NoError(t, err)
 	return f
 }
@@ -28,20 +28,20 @@ func TestTheAppIsFoundWhereItUsuallyIs(t *testing.T) {
 	}{
 		"main.py":                {map[string]string{"main.py": testkit.FastAPI}, "main:app", "-m uvicorn main:app --host 127.0.0.1 --port {port}"},
 		"another name":           {map[string]string{"server.py": "import fastapi\napi = fastapi.FastAPI(title='x')\n"}, "server:api", "-m uvicorn server:api"},
-		"with a type":            {map[string]string{"asgi.py": "application: FastAPI = FastAPI(\n)"}, "asgi:application", "-m uvicorn asgi:application"},
+		"with a type":            {map[string]string{"asgi.py": "from fastapi import FastAPI\napplication: FastAPI = FastAPI(\n)\n"}, "asgi:application", "-m uvicorn asgi:application"},
 		"a package":              {map[string]string{"app/main.py": testkit.FastAPI, "app/__init__.py": ""}, "app.main:app", "-m uvicorn app.main:app"},
-		"a package itself":       {map[string]string{"app/__init__.py": "app = Starlette(routes=[])\n"}, "app:app", "-m uvicorn app:app"},
-		"src without a package":  {map[string]string{"src/main.py": testkit.FastAPI}, "main:app", "-m uvicorn --app-dir src main:app"},
+		"a package itself":       {map[string]string{"app/__init__.py": "from starlette.applications import Starlette\napp = Starlette(routes=[])\n"}, "app:app", "-m uvicorn app:app"},
+		"src without a package":  {map[string]string{"src/main.py": testkit.FastAPI}, "main:app", "-m uvicorn main:app --host 127.0.0.1 --port {port} --app-dir src"},
 		"src as a package":       {map[string]string{"src/main.py": testkit.FastAPI, "src/__init__.py": ""}, "src.main:app", "-m uvicorn src.main:app"},
-		"a package below src":    {map[string]string{"src/brain/server.py": testkit.FastAPI}, "brain.server:app", "-m uvicorn --app-dir src brain.server:app"},
+		"a package below src":    {map[string]string{"src/brain/server.py": testkit.FastAPI}, "brain.server:app", "-m uvicorn brain.server:app --host 127.0.0.1 --port {port} --app-dir src"},
 		"a folder of any name":   {map[string]string{"brain/main.py": testkit.FastAPI, "tests/main.py": testkit.FastAPI}, "brain.main:app", "-m uvicorn brain.main:app"},
 		"Flask":                  {map[string]string{"app.py": "from flask import Flask\napp = Flask(__name__)\n"}, "app:app", "-m flask --app app:app run --host 127.0.0.1 --port {port}"},
-		"Quart":                  {map[string]string{"app.py": "app = Quart(__name__)\n"}, "app:app", "-m uvicorn app:app"},
-		"a factory":              {map[string]string{"main.py": "def create_app() -> FastAPI:\n    return FastAPI()\n"}, "main:create_app", "-m uvicorn --factory main:create_app"},
+		"Quart":                  {map[string]string{"app.py": "from quart import Quart\napp = Quart(__name__)\n", "requirements.txt": "quart\nhypercorn\n"}, "app:app", "-m hypercorn app:app"},
+		"a factory":              {map[string]string{"main.py": "from fastapi import FastAPI\ndef create_app() -> FastAPI:\n    return FastAPI()\n"}, "main:create_app", "-m uvicorn main:create_app --host 127.0.0.1 --port {port} --factory"},
 		"what the script says":   {map[string]string{"main.py": testkit.FastAPI, "other.py": "x = FastAPI()\n", "start": "#!/bin/sh\nexec uvicorn other:x --reload\n"}, "other:x", "-m uvicorn other:x"},
 		"a script that is wrong": {map[string]string{"main.py": testkit.FastAPI, "start": "#!/bin/sh\nexec uvicorn gone:x\n"}, "main:app", "-m uvicorn main:app"},
 		"a comment in a script":  {map[string]string{"main.py": testkit.FastAPI, "other.py": "x = 1\n", "start": "#!/bin/sh\n# uvicorn other:x\n"}, "main:app", "-m uvicorn main:app"},
-		"a plain script":         {map[string]string{"server.py": "import http.server\n\nif __name__ == '__main__':\n    serve()\n"}, "", "server.py"},
+		"a plain script":         {map[string]string{"server.py": "import http.server\n\nif __name__ == '__main__':\n    serve()\n"}, "server.py", "server.py"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := inspect(t, c.files)
@@ -68,14 +68,14 @@ func TestThePortIsTheOneThatWasUsedSoFar(t *testing.T) {
 	}{
 		"the default":       {map[string]string{"main.py": testkit.FastAPI}, 8000, ""},
 		"./start":           {map[string]string{"start": "#!/bin/sh\nuvicorn main:app --port 8123\n", "main.py": testkit.FastAPI}, 8123, "start"},
-		"./start before":    {map[string]string{"start": "#!/bin/sh\nexec x --port=8123\n", ".env": "PORT=9000\n"}, 8123, "start"},
+		"./start before":    {map[string]string{"start": "#!/bin/sh\nexec uvicorn main:app --port=8123\n", "main.py": testkit.FastAPI, ".env": "PORT=9000\n"}, 8123, "start"},
 		"scripts/start.sh":  {map[string]string{"scripts/start.sh": "PORT=8200\nuvicorn --port $PORT\n"}, 8200, "scripts/start.sh"},
 		"a shell's default": {map[string]string{"start.sh": "uvicorn --port ${PORT:-8300}\n"}, 8300, "start.sh"},
-		".env":              {map[string]string{".env": "# PORT=1111\nexport PORT=\"8400\"\n"}, 8400, ".env"},
+		".env":              {map[string]string{"main.py": testkit.FastAPI, ".env": "# PORT=1111\nexport PORT=\"8400\"\n"}, 8400, ".env"},
 		"uvicorn.run":       {map[string]string{"main.py": testkit.FastAPI + "if __name__ == '__main__':\n    uvicorn.run(app, host='0.0.0.0',\n  port=8500)\n"}, 8500, "main.py"},
-		"Flask's default":   {map[string]string{"app.py": "app = Flask(__name__)\n"}, 5000, ""},
-		"nonsense":          {map[string]string{"start": "#!/bin/sh\nuvicorn --port 99999\n"}, 8000, ""},
-		"a comment":         {map[string]string{"start": "#!/bin/sh\n# uvicorn --port 8123\n"}, 8000, ""},
+		"Flask's default":   {map[string]string{"app.py": "from flask import Flask\napp = Flask(__name__)\n"}, 5000, ""},
+		"nonsense":          {map[string]string{"main.py": testkit.FastAPI, "start": "#!/bin/sh\nuvicorn --port 99999\n"}, 8000, ""},
+		"a comment":         {map[string]string{"main.py": testkit.FastAPI, "start": "#!/bin/sh\n# uvicorn --port 8123\n"}, 8000, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := inspect(t, c.files)
@@ -87,8 +87,11 @@ func TestThePortIsTheOneThatWasUsedSoFar(t *testing.T) {
 
 func TestTheHealthRouteIsFoundAlsoInAFileBesideTheApp(t *testing.T) {
 	require.Equal(t, "/health", inspect(t, map[string]string{"main.py": testkit.FastAPI}).Health)
-	require.Equal(t, "/healthz", inspect(t, map[string]string{"main.py": "app = FastAPI()\n", "routes/misc.py": `@r.get("/healthz")`}).Health)
-	f := inspect(t, map[string]string{"main.py": "app = FastAPI()\n", ".venv/lib/x.py": `"/health"`})
+	require.Equal(t, "/healthz", inspect(t, map[string]string{
+		"main.py":        "from fastapi import FastAPI\nfrom routes import misc\napp = FastAPI()\napp.include_router(misc.r)\n",
+		"routes/misc.py": "from fastapi import APIRouter\nr = APIRouter()\n@r.get(\"/healthz\")\ndef ok(): return 1\n",
+	}).Health)
+	f := inspect(t, map[string]string{"main.py": "from fastapi import FastAPI\napp = FastAPI()\n", ".venv/lib/x.py": `"/health"`})
 	require.Empty(t, f.Health)
 	require.Contains(t, strings.Join(f.Advice, "\n"), "/health")
 }
@@ -112,7 +115,7 @@ cd backend && exec uvicorn main:app --reload --port $PORT
 `
 
 func TestTheExportsOfAStartScriptAreOffered(t *testing.T) {
-	f := inspect(t, map[string]string{"main.py": testkit.FastAPI, "scripts/start.sh": userScript})
+	f := inspect(t, map[string]string{"backend/main.py": testkit.FastAPI, "scripts/start.sh": userScript})
 	require.Equal(t, []string{"KMP_DUPLICATE_LIB_OK", "DYLD_INSERT_LIBRARIES", "KMP_AFFINITY", "PYTHONWARNINGS"}, f.Covered)
 	got := map[string]string{}
 	for _, e := range f.Environment {
@@ -125,14 +128,13 @@ func TestTheExportsOfAStartScriptAreOffered(t *testing.T) {
 	}, got)
 	require.Equal(t, []string{"HOST_NAME"}, f.Skipped)
 	require.Equal(t, 8001, f.Port)
-	advice := strings.Join(f.Advice, "\n")
-	require.Contains(t, advice, "--reload")
-	require.Contains(t, advice, "HOST_NAME")
+	require.Contains(t, strings.Join(f.LeftOut, "\n"), "--reload")
+	require.Contains(t, strings.Join(f.Advice, "\n"), "HOST_NAME")
 }
 
 func TestSecretsAreNotPrintedAndTheirFileIsForTheOwnerAlone(t *testing.T) {
-	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "scripts/start.sh": userScript})
-	f, err := Inspect(dir)
+	dir := testkit.Folder(t, map[string]string{"backend/main.py": testkit.FastAPI, "scripts/start.sh": userScript})
+	f, err := Inspect(dir, false)
 	require.NoError(t, err)
 	for _, text := range []string{f.Question(), strings.Join(f.Lines(), "\n")} {
 		require.NotContains(t, text, "sk-very-secret")
@@ -150,38 +152,16 @@ func TestSecretsAreNotPrintedAndTheirFileIsForTheOwnerAlone(t *testing.T) {
 	require.Equal(t, "sk-very-secret", c.Environment["OPENAI_API_KEY"])
 }
 
-func TestAShellsWordIsReadAsAShellReadsIt(t *testing.T) {
-	for text, want := range map[string]string{
-		`plain`: "plain", `'single $x'`: "single $x", `"double"`: "double", `a'b'"c"d`: "abcd", `a\ b`: "a b", `x # comment`: "x", `x; echo`: "x",
-		`""`: "", `"a \"b\" \\ \$"`: `a "b" \ $`, `"\n"`: `\n`, `/a~b`: "/a~b",
-	} {
-		got, literal := shellWord(text)
-		require.True(t, literal, text)
-		require.Equal(t, want, got, text)
-	}
-	for _, text := range []string{`$HOME`, "`date`", `"$x"`, `~/x`, `'open`, `"open`, `x\`, `*.py`, `$(x)`} {
-		_, literal := shellWord(text)
-		require.False(t, literal, text)
-	}
-}
-
-func FuzzShellWord(f *testing.F) {
-	for _, s := range []string{`"a`, `'`, `\`, `a"b'c`, "\x00"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) { _, _ = shellWord(s) })
-}
-
 func TestWhatIsWrittenIsWhatWasFound(t *testing.T) {
 	for _, files := range []map[string]string{
 		{"main.py": testkit.FastAPI},
-		{"app.py": "app = Flask(__name__)\n"},
+		{"app.py": "from flask import Flask\napp = Flask(__name__)\n"},
 		{"src/brain/server.py": testkit.FastAPI},
 		{"server.py": "if __name__ == '__main__':\n  pass\n"},
 		{"main.py": testkit.FastAPI, "start.sh": userScript + "export ODD='quo\"te \\ ta\tb é'\n"},
 	} {
 		dir := testkit.Folder(t, files)
-		f, err := Inspect(dir)
+		f, err := Inspect(dir, false)
 		require.NoError(t, err)
 		done, err := f.Write(WriteOptions{Environment: true})
 		require.NoError(t, err)
@@ -201,12 +181,12 @@ func TestWhatIsWrittenIsWhatWasFound(t *testing.T) {
 
 func TestWritingTwiceChangesNothing(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
-	f, err := Inspect(dir)
+	f, err := Inspect(dir, false)
 	require.NoError(t, err)
 	_, err = f.Write(WriteOptions{})
 	require.NoError(t, err)
 	before := testkit.Contents(t, dir)
-	f, err = Inspect(dir)
+	f, err = Inspect(dir, false)
 	require.NoError(t, err)
 	require.True(t, f.Configured)
 	require.True(t, f.StartOurs)
@@ -218,7 +198,7 @@ func TestWritingTwiceChangesNothing(t *testing.T) {
 
 func TestAnExistingStartIsKeptUnderAnotherNameOnlyWithConsent(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "start": "#!/bin/sh\necho mine\n", "start.before-vivarium": "older"})
-	f, err := Inspect(dir)
+	f, err := Inspect(dir, false)
 	require.NoError(t, err)
 	before := testkit.Contents(t, dir)
 	var exists *StartExistsError
@@ -236,7 +216,7 @@ func TestAnExistingStartIsKeptUnderAnotherNameOnlyWithConsent(t *testing.T) {
 
 func TestAnExistingConfigurationIsKept(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, config.FileName: "port = 1234\n"})
-	f, err := Inspect(dir)
+	f, err := Inspect(dir, false)
 	require.NoError(t, err)
 	done, err := f.Write(WriteOptions{Force: true, Environment: true})
 	require.NoError(t, err)
@@ -248,7 +228,7 @@ func TestALinkInPlaceOfAFileIsNeverWrittenThrough(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
 	elsewhere := filepath.Join(filepath.Dir(dir), "elsewhere")
 	require.NoError(t, os.Symlink(elsewhere, filepath.Join(dir, "start")))
-	f, err := Inspect(dir)
+	f, err := Inspect(dir, false)
 	require.NoError(t, err)
 	require.True(t, f.Start, "a dangling link is somebody's ./start, too")
 	_, err = f.Write(WriteOptions{Force: true})
@@ -259,9 +239,9 @@ func TestALinkInPlaceOfAFileIsNeverWrittenThrough(t *testing.T) {
 func TestOnlyAFolderCanBeLookedAt(t *testing.T) {
 	file := filepath.Join(testkit.ShortDir(t), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o644))
-	_, err := Inspect(file)
+	_, err := Inspect(file, false)
 	require.ErrorContains(t, err, "not a folder")
-	_, err = Inspect(file + "-gone")
+	_, err = Inspect(file+"-gone", false)
 	require.Error(t, err)
 }
 
@@ -282,7 +262,7 @@ func installed(t *testing.T, at string) {
 
 func TestTheStartScriptFindsItsFolderHoweverItIsCalled(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
-	f, err := Inspect(dir)
+	f, err := Inspect(dir, false)
 	require.NoError(t, err)
 	_, err = f.Write(WriteOptions{})
 	require.NoError(t, err)

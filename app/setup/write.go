@@ -11,7 +11,9 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/project"
 )
 
 // WriteOptions is what a person agreed to.
@@ -117,6 +119,9 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 	set := map[string]string{
 		"name": tomlString(f.Name), "command": tomlStrings(f.Command), "port": strconv.Itoa(f.Port), "health.path": tomlString(f.Health),
 	}
+	if f.PythonValue != "" {
+		set["python"] = tomlString(f.PythonValue)
+	}
 	var b strings.Builder
 	section := ""
 	for line := range strings.Lines(desktop.ConfigTemplate()) {
@@ -128,17 +133,32 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 			line = key + " = " + value + "\n"
 		}
 		b.WriteString(line)
+		if section == "" && isKey && key == "command" {
+			b.WriteString(f.remarks())
+		}
 	}
 	if !environment {
 		return b.String(), mode
 	}
 	for _, e := range f.Environment {
 		fmt.Fprintf(&b, "%s = %s\n", e.Name, tomlString(e.Value))
-		if looksSecret(e.Name) {
+		if project.Secret(e.Name) {
 			mode = 0o600
 		}
 	}
 	return b.String(), mode
+}
+
+// remarks are what was taken from start scripts and what was left out, as comments.
+func (f Found) remarks() string {
+	var b strings.Builder
+	for _, n := range f.Taken {
+		b.WriteString("# taken over: " + words.Plain(n) + "\n")
+	}
+	for _, n := range f.LeftOut {
+		b.WriteString("# left out: " + words.Plain(n) + "\n")
+	}
+	return b.String()
 }
 
 // tomlString is a TOML basic string. JSON's is one, but for the one control character that JSON lets through.

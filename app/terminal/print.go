@@ -37,9 +37,9 @@ func colourOf(e supervisor.Event) string {
 	switch e.What {
 	case supervisor.EventHealthy, supervisor.EventAttached:
 		return green
-	case supervisor.EventCrashed, supervisor.EventGaveUp, supervisor.EventWorkerDied, supervisor.EventKeeperLost:
+	case supervisor.EventCrashed, supervisor.EventGaveUp, supervisor.EventWorkerDied, supervisor.EventWorkerLoop, supervisor.EventKeeperLost:
 		return red
-	case supervisor.EventUnhealthy, supervisor.EventBusy, supervisor.EventPortTaken, supervisor.EventEnvMissing, supervisor.EventRestarting:
+	case supervisor.EventUnhealthy, supervisor.EventMisconfigured, supervisor.EventEnded, supervisor.EventBusy, supervisor.EventPortTaken, supervisor.EventEnvMissing, supervisor.EventRestarting:
 		return yellow
 	case supervisor.EventStopped:
 		if !e.Asked {

@@ -13,11 +13,13 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // Options is one backend to run in the foreground.
@@ -95,12 +97,34 @@ func Run(ctx context.Context, o Options) error {
 // run is a backend in the foreground.
 type run struct {
 	Options
-	folder string
-	print  *printer
-	closed <-chan struct{}
-	stops  int  // how often the end was asked for
-	heard  bool // of anything but the end of an earlier run
-	began  bool // there was a run
+	folder  string
+	print   *printer
+	closed  <-chan struct{}
+	stops   int  // how often the end was asked for
+	heard   bool // of anything but the end of an earlier run
+	began   bool // there was a run
+	last    supervisor.Snapshot
+	unheard bool // the wish to stop
+}
+
+// unreachableTime is how long a keeper that is to be told to stop may be out of reach: it may be on its way in or out.
+const unreachableTime = 5 * time.Second
+
+// shows says once that nobody can be asked about the backend.
+func (r *run) shows(s supervisor.Snapshot) {
+	if s.State == supervisor.Unreachable && r.last.State != supervisor.Unreachable {
+		r.print.say(fmt.Sprintf("%s; trying again, Ctrl-C leaves it as it is", words.Plain(s.Note)))
+	}
+	r.last = s
+}
+
+// unreachable is the answer to a wish to end what cannot be told to: it is left, and that is no success.
+func (r *run) unreachable() error {
+	if r.last.State != supervisor.Unreachable {
+		return nil
+	}
+	r.unheard = true
+	return fmt.Errorf("the server may be running and cannot be stopped: %s", words.Plain(r.last.Note))
 }
 
 // here supervises the backend in this process.
@@ -114,6 +138,9 @@ func (r *run) here(ctx context.Context, held *control.Held) error {
 	defer func() {
 		cancel()
 		work.Wait()
+		if r.unheard { // whoever reaches the keeper next ends the run
+			_ = record.Unwant(r.folder)
+		}
 		_ = held.Close()
 	}()
 	s.Start()
@@ -121,11 +148,20 @@ func (r *run) here(ctx context.Context, held *control.Held) error {
 		r.stop(s)
 	}
 	done := ctx.Done()
-	var calm <-chan time.Time
+	var calm, unanswered <-chan time.Time
 	for {
 		select {
 		case snapshot := <-s.Changed():
 			held.Show(snapshot)
+			r.shows(snapshot)
+			if unanswered == nil && r.stops > 0 && snapshot.State == supervisor.Unreachable {
+				unanswered = time.After(unreachableTime)
+			}
+		case <-unanswered:
+			unanswered = nil
+			if err := r.unreachable(); err != nil {
+				return err
+			}
 		case <-calm:
 			idle()
 		case e := <-s.Events():
@@ -134,7 +170,7 @@ func (r *run) here(ctx context.Context, held *control.Held) error {
 				r.closed = nil
 				r.stopOnce(s)
 			}
-			if over, err := r.over(e); over {
+			if over, err := r.over(e, true); over {
 				return err
 			}
 			if e.What == supervisor.EventHealthy {
@@ -142,6 +178,9 @@ func (r *run) here(ctx context.Context, held *control.Held) error {
 				calm = time.After(calmTime)
 			}
 		case sig := <-r.Signals:
+			if err := r.unreachable(); err != nil {
+				return err
+			}
 			if sig != os.Interrupt { // the end of a terminal sends SIGHUP twice: only a person's Ctrl-C is impatience
 				r.stopOnce(s)
 				continue
@@ -188,17 +227,18 @@ func (r *run) stop(s control.Supervision) {
 }
 
 // over says whether this event is the end, and whether that is a success. Giving up waits for a person, but for a port that
-// another program has, and for a start that could not even be tried.
-func (r *run) over(e supervisor.Event) (bool, error) {
-	if !r.heard && e.What == supervisor.EventStopped {
-		return false, nil // how the run before this one ended
+// another program has, and for a start that could not even be tried. What happened before we came ends nothing. here: the supervisor is ours,
+// and has heard of the wish to start before it told anything.
+func (r *run) over(e supervisor.Event, here bool) (bool, error) {
+	if e.Away || !here && !r.heard && e.What == supervisor.EventStopped {
+		return false, nil
 	}
 	r.heard = true
 	r.began = r.began || e.What == supervisor.EventStarted || e.What == supervisor.EventAttached
 	end := &EndError{Verdict: e.Verdict, Owner: e.Snapshot.Owner}
 	switch e.What {
 	case supervisor.EventStopped:
-		return e.Snapshot.State == supervisor.Stopped && !e.Away, nil // Away: the end of an earlier stop, before this start
+		return e.Snapshot.State == supervisor.Stopped, nil
 	case supervisor.EventCrashed:
 		return e.Snapshot.State == supervisor.Stopped, end // its policy is never to restart
 	case supervisor.EventGaveUp, supervisor.EventPortTaken:
@@ -226,9 +266,15 @@ func (r *run) there(ctx context.Context, c *control.Client) (over bool, err erro
 	remote.Start()
 	var last supervisor.Snapshot
 	first := true
+	var doubt <-chan time.Time // a stop that may have been there before our start
 	for {
 		select {
+		case <-doubt:
+			if doubt = nil; last.State == supervisor.Stopped && !last.Want {
+				return true, nil
+			}
 		case last = <-remote.Changed():
+			r.shows(last)
 			if first {
 				first = false
 				if r.print.kept(last) != nil {
@@ -239,8 +285,12 @@ func (r *run) there(ctx context.Context, c *control.Client) (over bool, err erro
 			if r.print.event(e) != nil {
 				return true, nil
 			}
-			if over, err := r.over(e); over {
+			early := !r.heard
+			if over, err := r.over(e, false); over {
 				return true, err
+			}
+			if early && e.What == supervisor.EventStopped {
+				doubt = time.After(doubtTime)
 			}
 		case <-ended:
 			gone := last.State == supervisor.Stopped || last.State == supervisor.Stopping
@@ -254,3 +304,6 @@ func (r *run) there(ctx context.Context, c *control.Client) (over bool, err erro
 		}
 	}
 }
+
+// doubtTime is how long a holder may take to begin a start that it was asked for.
+const doubtTime = 2 * time.Second

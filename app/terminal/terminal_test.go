@@ -334,11 +334,46 @@ func TestHowAnEarlierRunEndedIsNotTheEndOfThisOne(t *testing.T) {
 	a := newActor()
 	a.silent = true
 	f := start(t, state(t), a)
-	a.say(supervisor.EventStopped, supervisor.Stopped, asked) // told late
+	away := func(e *supervisor.Event) { e.Away = true }
+	a.say(supervisor.EventStopped, supervisor.Stopped, asked, away)
+	a.say(supervisor.EventCrashed, supervisor.Stopped, verdict(crash.KindSegfault), away) // its policy is never to restart
 	a.say(supervisor.EventStarted, supervisor.Starting)
 	eventually(t, "it started", func() bool { return f.screen.has("started") })
 	f.signals <- syscall.SIGINT
 	require.NoError(t, f.ended(t))
+}
+
+func TestAStopThatIsTheFirstThingToHappenIsTheEnd(t *testing.T) {
+	a := newActor()
+	a.silent = true
+	f := start(t, state(t), a)
+	a.say(supervisor.EventStopped, supervisor.Stopped, asked)
+	require.NoError(t, f.ended(t))
+}
+
+func TestARunWhoseKeeperCannotBeReachedSaysSoAndEndsWithOneSignal(t *testing.T) {
+	for _, sig := range []os.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		a := newActor()
+		a.silent, a.stubborn = true, true
+		f := start(t, state(t), a)
+		s := snapshot(supervisor.Unreachable)
+		s.Note = "the keeper cannot be reached: it is silent"
+		a.show(s)
+		eventually(t, "it says so", func() bool { return f.screen.has("it is silent") })
+		f.signals <- sig
+		require.ErrorContains(t, f.ended(t), "cannot be stopped")
+	}
+}
+
+func TestAStopThatIsUnderWayWhenTheKeeperGoesOutOfReachIsAnsweredAfterAWhile(t *testing.T) {
+	a := newActor()
+	a.stubborn = true
+	f := start(t, state(t), a)
+	eventually(t, "it started", func() bool { return f.screen.has("started") })
+	f.signals <- syscall.SIGTERM
+	eventually(t, "it is told to stop", func() bool { return a.count("stop") == 1 })
+	a.show(snapshot(supervisor.Unreachable))
+	require.ErrorContains(t, f.ended(t), "cannot be stopped")
 }
 
 func TestGivingUpWaitsForAPersonButNotForAForeignPort(t *testing.T) {

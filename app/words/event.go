@@ -19,9 +19,11 @@ func Sentence(e supervisor.Event) string {
 	case supervisor.EventStarted:
 		line = Facts("started", Prefixed("process ", PID(e)), s.Note)
 	case supervisor.EventHealthy:
-		line = Facts(Chosen(e.Recovery, "healthy again", "healthy"), s.URL, Latency(s.Health.Latency))
+		line = Facts(Chosen(e.Recovery, "healthy again", "healthy"), s.URL, Latency(s.Health.Latency), e.Text)
 	case supervisor.EventUnhealthy:
-		line = Facts("unhealthy: hung", e.Text)
+		line = Facts(Chosen(Answers(s), "unhealthy: wrong answer", "unhealthy: hung"), e.Text)
+	case supervisor.EventMisconfigured:
+		line = "misconfigured: the server runs, but " + e.Text
 	case supervisor.EventBusy:
 		line = Facts("busy: it works, but does not answer", e.Text)
 	case supervisor.EventCrashed:
@@ -29,15 +31,19 @@ func Sentence(e supervisor.Event) string {
 	case supervisor.EventAmended:
 		line = Facts("the cause is clearer now"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventWorkerDied:
-		line = Facts("a worker died"+Prefixed(": ", e.Verdict.Summary), e.Text, e.Verdict.Remedy)
+		line = Facts(Chosen(strings.HasPrefix(e.Verdict.Summary, "a worker"), e.Verdict.Summary, "a worker died"+Prefixed(": ", e.Verdict.Summary)), e.Text, e.Verdict.Remedy)
+	case supervisor.EventWorkerLoop:
+		line = Facts("its workers die again and again: "+OrElse(e.Text, "several of them"), e.Verdict.Summary, e.Verdict.Remedy)
+	case supervisor.EventEnded:
+		line = Facts("ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventRestarting:
 		line = Facts("restarting", nextStart(e))
 	case supervisor.EventGaveUp:
 		line = Facts("gave up"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventStopping:
-		line = Chosen(e.Asked, "stopping", "stopping: it does not answer")
+		line = Chosen(e.Asked, "stopping", Chosen(Answers(s), "stopping: it answers errors", "stopping: it does not answer"))
 	case supervisor.EventStopped:
-		line = Chosen(e.Asked, "stopped", "ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary))
+		line = Chosen(e.Asked, "stopped", Facts("ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy))
 	case supervisor.EventAttached:
 		line = Facts("found running, attached", Prefixed("process ", PID(e)), Prefixed("up ", lasting(s.Run.Started, e.At)))
 	case supervisor.EventTookOver:

@@ -24,6 +24,8 @@ func StatusOf(s supervisor.Snapshot, now time.Time, room int) StatusText {
 		return configStatus(s, room)
 	case s.HeldBy != 0:
 		return heldStatus(s, now)
+	case s.State == supervisor.Unreachable:
+		return StatusText{Line: Facts(StateWord(s), "the server may be running"), Detail: Plain(s.Note)}
 	case s.State == supervisor.GaveUp:
 		return reasonStatus("Gave up", s.Last.Summary, s.Last.Remedy, room, noteOf(s, now))
 	case s.State == supervisor.Stopped && s.Owner != (port.Owner{}):
@@ -44,7 +46,7 @@ func Misconfigured(s supervisor.Snapshot) bool { return Plain(s.ConfigProblem) !
 // Active: a process of the backend is there, or about to be.
 func Active(s supervisor.Snapshot) bool {
 	switch s.State {
-	case supervisor.Starting, supervisor.Healthy, supervisor.Unhealthy, supervisor.Stopping, supervisor.Restarting:
+	case supervisor.Starting, supervisor.Healthy, supervisor.Unhealthy, supervisor.Stopping, supervisor.Restarting, supervisor.Unreachable:
 		return true
 	}
 	return false
@@ -52,7 +54,7 @@ func Active(s supervisor.Snapshot) bool {
 
 // Alive: there is a process that was not told to end.
 func Alive(s supervisor.Snapshot) bool {
-	return Active(s) && s.State != supervisor.Stopping && s.State != supervisor.Restarting
+	return Active(s) && s.State != supervisor.Stopping && s.State != supervisor.Restarting && s.State != supervisor.Unreachable
 }
 
 func stateLine(s supervisor.Snapshot, now time.Time) string {
@@ -63,6 +65,10 @@ func stateLine(s supervisor.Snapshot, now time.Time) string {
 	case supervisor.Healthy:
 		return Facts(word, Latency(s.Health.Latency))
 	case supervisor.Unhealthy:
+		if Answers(s) {
+			problem, _, _ := strings.Cut(s.Health.Problem, ": ") // the remedy is in the note
+			return Facts(word, problem)
+		}
 		quiet := s.Health.Good
 		if quiet.IsZero() {
 			quiet = s.Since
@@ -128,6 +134,19 @@ func OpenMPText(paths []string) string {
 	return fmt.Sprintf("OpenMP: %d runtimes (%s)", len(paths), strings.Join(names, ", "))
 }
 
+// Answers: it is unhealthy for what it answers, or for where it does, and not for want of an answer.
+func Answers(s supervisor.Snapshot) bool {
+	return s.Health.Phase == record.PhaseMisconfigured || s.Health.Phase == record.PhaseWrongAnswer
+}
+
+// WorkerDeaths says how many workers of the present run died, "" if it is one at most: that one is told by the last end.
+func WorkerDeaths(s supervisor.Snapshot) string {
+	if s.WorkerDeaths < 2 {
+		return ""
+	}
+	return fmt.Sprintf("%d workers died within 10 min", s.WorkerDeaths)
+}
+
 // noteOf is what else a person should know, the most urgent first.
 func noteOf(s supervisor.Snapshot, now time.Time) string {
 	var missing, changed, semaphores, problem string
@@ -143,7 +162,7 @@ func noteOf(s supervisor.Snapshot, now time.Time) string {
 	if s.Semaphores > 0 {
 		semaphores = Count(s.Semaphores, "named semaphore", "named semaphores") + " left behind by ended runs"
 	}
-	return Facts(missing, problem, changed, s.Note, semaphores, TallyLine(s.Tally, now))
+	return Facts(missing, problem, WorkerDeaths(s), changed, s.Note, semaphores, TallyLine(s.Tally, now))
 }
 
 func heldStatus(s supervisor.Snapshot, now time.Time) StatusText {
@@ -239,7 +258,7 @@ func LastOf(s supervisor.Snapshot, now time.Time) string {
 
 // SummaryOf counts several backends: "3 backends: 2 healthy, 1 stopped".
 func SummaryOf(all []supervisor.Snapshot) string {
-	order := []string{"misconfigured", "gave up", "hung", "without the crash environment", "restarting", "busy", "starting", "stopping", "healthy", "stopped"}
+	order := []string{"misconfigured", "gave up", "hung", "unhealthy", "without the crash environment", "restarting", "busy", "starting", "stopping", "healthy", "stopped"}
 	n := map[string]int{}
 	for _, s := range all {
 		n[briefOf(s)]++
@@ -264,7 +283,9 @@ func briefOf(s supervisor.Snapshot) string {
 		return "misconfigured"
 	case s.State == supervisor.Stopped && s.Owner.Copy:
 		return "without the crash environment"
-	case s.State == supervisor.Unhealthy && s.Health.Phase != record.PhaseBusy:
+	case s.State == supervisor.Unhealthy && s.Health.Phase == record.PhaseWrongAnswer:
+		return "unhealthy"
+	case s.State == supervisor.Unhealthy && s.Health.Phase != record.PhaseBusy && !Answers(s):
 		return "hung"
 	}
 	return strings.ToLower(StateWord(s))

@@ -44,8 +44,13 @@ func StateWord(s supervisor.Snapshot) string {
 	case supervisor.Healthy:
 		return "Healthy"
 	case supervisor.Unhealthy:
-		if s.Health.Phase == record.PhaseBusy {
+		switch s.Health.Phase {
+		case record.PhaseBusy:
 			return "Busy"
+		case record.PhaseMisconfigured:
+			return "Misconfigured"
+		case record.PhaseWrongAnswer:
+			return "Unhealthy: wrong answer"
 		}
 		return "Unhealthy: hung"
 	case supervisor.Stopping:
@@ -54,6 +59,8 @@ func StateWord(s supervisor.Snapshot) string {
 		return "Restarting"
 	case supervisor.GaveUp:
 		return "Gave up"
+	case supervisor.Unreachable:
+		return "Unreachable"
 	}
 	return "Unknown"
 }

@@ -12,8 +12,10 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func TestDurationsAreSaidInTwoUnitsAtMost(t *testing.T) {
@@ -104,6 +106,7 @@ func TestEveryEventHasASentence(t *testing.T) {
 	exit := &keeper.Exit{Run: s.Run, At: testkit.Ago(time.Minute), Known: true, Signal: syscall.SIGSEGV}
 	retry := testkit.In(supervisor.Restarting, 0, testkit.With(func(s *supervisor.Snapshot) { s.Retry = testkit.Noon.Add(2 * time.Second) }))
 	byHand := testkit.In(supervisor.Stopped, 0, testkit.With(func(s *supervisor.Snapshot) { s.Owner = port.Owner{PID: 7, Copy: true} }))
+	wrong := testkit.In(supervisor.Unhealthy, 0, testkit.With(func(s *supervisor.Snapshot) { s.Health.Phase = record.PhaseWrongAnswer }))
 	for _, c := range []struct {
 		e    supervisor.Event
 		want string
@@ -112,6 +115,17 @@ func TestEveryEventHasASentence(t *testing.T) {
 		{supervisor.Event{What: supervisor.EventHealthy, Snapshot: s}, "healthy · http://127.0.0.1:8000 · 12 ms"},
 		{supervisor.Event{What: supervisor.EventHealthy, Snapshot: s, Recovery: true}, "healthy again · http://127.0.0.1:8000 · 12 ms"},
 		{supervisor.Event{What: supervisor.EventUnhealthy, Text: "no answer"}, "unhealthy: hung · no answer"},
+		{supervisor.Event{What: supervisor.EventUnhealthy, Text: "/health answers 500", Snapshot: wrong}, "unhealthy: wrong answer · /health answers 500"},
+		{supervisor.Event{What: supervisor.EventMisconfigured, Text: "/health answers 404: name the right path"}, "misconfigured: the server runs, but /health answers 404: name the right path"},
+		{supervisor.Event{What: supervisor.EventHealthy, Snapshot: s, Text: "its certificate is not checked"}, "healthy · http://127.0.0.1:8000 · 12 ms · its certificate is not checked"},
+		{supervisor.Event{What: supervisor.EventEnded, Exit: &keeper.Exit{Known: true}, Verdict: crash.Verdict{Summary: "it shut down", Remedy: `policy = "never" leaves it ended.`}},
+			`ended by itself (exit code 0): it shut down · policy = "never" leaves it ended.`},
+		{supervisor.Event{What: supervisor.EventStopped, Exit: &keeper.Exit{Known: true}, Verdict: crash.Verdict{Summary: "it is done", Remedy: `policy = "always" starts it again.`}},
+			`ended by itself (exit code 0): it is done · policy = "always" starts it again.`},
+		{supervisor.Event{What: supervisor.EventWorkerLoop, Text: "5 workers died within 10 min", Verdict: testkit.OpenMP},
+			"its workers die again and again: 5 workers died within 10 min · two OpenMP runtimes in one process · " + testkit.OpenMP.Remedy},
+		{supervisor.Event{What: supervisor.EventWorkerDied, Text: "process 9", Verdict: crash.Verdict{Summary: "a worker process died"}}, "a worker process died · process 9"},
+		{supervisor.Event{What: supervisor.EventStopping, Snapshot: wrong}, "stopping: it answers errors"},
 		{supervisor.Event{What: supervisor.EventBusy}, "busy: it works, but does not answer"},
 		{supervisor.Event{What: supervisor.EventCrashed, Verdict: testkit.OpenMP, Exit: exit}, "crashed (SIGSEGV): two OpenMP runtimes in one process · " + testkit.OpenMP.Remedy},
 		{supervisor.Event{What: supervisor.EventCrashed, At: testkit.Noon, Away: true, Exit: &keeper.Exit{At: testkit.Ago(time.Hour), Known: true, Code: 3}},
@@ -131,6 +145,24 @@ func TestEveryEventHasASentence(t *testing.T) {
 	} {
 		require.Equal(t, c.want, Sentence(c.e))
 	}
+}
+
+func TestTheStatusOfAServerThatAnswersOtherwiseSaysWhat(t *testing.T) {
+	of := func(phase record.Phase, problem string) supervisor.Snapshot {
+		return testkit.In(supervisor.Unhealthy, time.Hour, testkit.With(func(s *supervisor.Snapshot) { s.Health.Phase, s.Health.Problem, s.WorkerDeaths = phase, problem, 3 }))
+	}
+	s := of(record.PhaseMisconfigured, "/health answers 404: name the right path under [health] (found: /api/health)")
+	require.Equal(t, "Misconfigured · /health answers 404", StatusLine(s, testkit.Noon))
+	require.Contains(t, StatusOf(s, testkit.Noon, MaxTitle).Note, "(found: /api/health)", "the remedy is beside it")
+	require.Contains(t, StatusOf(s, testkit.Noon, MaxTitle).Note, "3 workers died within 10 min")
+	require.Equal(t, "1 backend: 1 misconfigured", SummaryOf([]supervisor.Snapshot{s}))
+	s = of(record.PhaseWrongAnswer, "/health answers 500")
+	require.Equal(t, "Unhealthy: wrong answer · /health answers 500", StatusLine(s, testkit.Noon))
+	require.Equal(t, "1 backend: 1 unhealthy", SummaryOf([]supervisor.Snapshot{s}))
+	s = of(record.PhaseHung, "no answer within 3 s")
+	require.Contains(t, StatusLine(s, testkit.Noon), "no answer for")
+	s.WorkerDeaths = 1
+	require.Empty(t, WorkerDeaths(s), "the last end tells of one")
 }
 
 func TestWordsForPeopleAreWhole(t *testing.T) {

@@ -37,7 +37,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "there is no display here: run “vivarium run DIR” for a backend in the terminal")
 		return 1
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
 	a, err := app.New(app.Options{Desktop: app.Desktop{Copy: tray.Copy, Awake: tray.Awake, Folder: tray.Folder, Ask: tray.Ask, Tell: tray.Tell}, Center: tray.Center()})
 	switch {

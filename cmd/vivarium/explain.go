@@ -66,6 +66,9 @@ func (q *question) answer(in io.Reader) (v crash.Verdict, about string, err erro
 			return notAmong(w.report.Jetsam, q.pid), about, nil
 		}
 	}
+	if w.cut {
+		about = strings.TrimPrefix(about+"; it is cut short: it was copied in part, or macOS still writes it", "; ")
+	}
 	e.Foreign, e.Tail, e.Uptime = true, w.tail, cmp.Or(e.Uptime, time.Minute)
 	if err := q.status(&e); err != nil {
 		return v, "", err
@@ -117,7 +120,10 @@ func aboutReport(r *crash.Report) string {
 	if r.Jetsam != nil {
 		return strings.TrimSpace("processes that were ended for want of memory, " + r.OS)
 	}
-	about := []string{fmt.Sprintf("%s (PID %d)", cmp.Or(r.Process, "a process"), r.PID), r.OS, strings.TrimSpace(r.Exception + " " + r.Signal)}
+	about := []string{cmp.Or(r.Process, "a process"), r.OS, strings.TrimSpace(r.Exception + " " + r.Signal)}
+	if r.PID != 0 {
+		about[0] += fmt.Sprintf(" (PID %d)", r.PID)
+	}
 	return strings.Join(slices.DeleteFunc(about, func(s string) bool { return s == "" }), ", ")
 }
 

@@ -17,6 +17,7 @@ type witnesses struct {
 	tail   []string
 	report *crash.Report
 	name   [2]string // the files they are from: of the output, of the report
+	cut    bool      // the report ends in the middle
 }
 
 const (
@@ -72,8 +73,9 @@ func (w *witnesses) readReport(r io.Reader, name string) (err error) {
 	}
 	w.name[1] = name
 	w.report, err = crash.ParseReport(r)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return usage("%s ends in the middle of a crash report: it was copied in part, or macOS still writes it", name)
+	if errors.Is(err, io.ErrUnexpectedEOF) { // what stands before the cut counts all the same
+		w.cut = true
+		return nil
 	}
 	if err != nil {
 		return usage("reading %s: %w", name, reason(err))

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"unicode/utf16"
 
 	"github.com/stretchr/testify/require"
 
@@ -32,6 +33,15 @@ const (
 	missingModule = "Traceback (most recent call last):\n  File \"a.py\", line 1, in <module>\nModuleNotFoundError: No module named 'faiss'\n"
 	faultedStack  = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n  File \"a.py\", line 3 in f\n"
 )
+
+// inUTF16 is a text as PowerShell writes it.
+func inUTF16(text string) string {
+	b := []byte{0xff, 0xfe}
+	for _, u := range utf16.Encode([]rune(text)) {
+		b = append(b, byte(u), byte(u>>8))
+	}
+	return string(b)
+}
 
 func TestExplainJudgesAnyEnd(t *testing.T) {
 	_, dir := atHome(t)
@@ -68,6 +78,14 @@ func TestExplainJudgesAnyEnd(t *testing.T) {
 		{contents(t, openmp), []string{"--report", "-"}, "openmp-duplicate"},
 		{faultedStack, []string{"-", openmp}, "openmp-duplicate"},
 		{faultedStack, []string{"--log", "-", "--report", openmp}, "openmp-duplicate"},
+		{"It died:\n\n```\n" + contents(t, aReport(t, "text-macos-26.txt")) + "\n```\nThanks!\n", []string{"-"}, "assertion"},
+		{strings.Repeat("a line of a log\n", 9000) + contents(t, openmp), []string{"-"}, "openmp-duplicate"},
+		{contents(t, openmp) + strings.Repeat("a line of a log\n", 9000), []string{"-"}, "openmp-duplicate"},
+		{inUTF16("zsh: segmentation fault  python serve.py\r\n"), []string{"-"}, "segfault"},
+		{"python serve.py\nzsh: killed     python serve.py\n", []string{"-"}, "killed"},
+		{"zsh: killed     python serve.py\n", []string{"-", "--signal", "SEGV"}, "segfault"},
+		{"zsh: killed     python serve.py\n", []string{"-", "--exit", "7"}, "exit-code"},
+		{"", []string{"--exit", "247"}, "killed"},
 		{"", []string{aReport(t, "text-macos-26.txt")}, "assertion"},
 		{"", []string{aReport(t, "code-signature.ips")}, "code-signature"},
 		{"", []string{aReport(t, "fork-pre-exec-macos-26.ips")}, "fork-safety"},
@@ -124,9 +142,8 @@ func TestExplainTakesAnOutputForThatOfItsSystem(t *testing.T) {
 // What is no answer is one line that says what to do instead.
 func TestExplainSaysWhatIsWrongWithTheQuestion(t *testing.T) {
 	_, dir := atHome(t)
-	log, half, openmp := filepath.Join(dir, "a.log"), filepath.Join(dir, "half.ips"), aReport(t, "openmp-two-images.ips")
+	log, openmp := filepath.Join(dir, "a.log"), aReport(t, "openmp-two-images.ips")
 	write(t, log, faultedStack)
-	write(t, half, contents(t, openmp)[:2000])
 	for _, c := range []struct {
 		args []string
 		want string
@@ -140,7 +157,6 @@ func TestExplainSaysWhatIsWrongWithTheQuestion(t *testing.T) {
 		{[]string{openmp, "--report", openmp}, "two crash reports"},
 		{[]string{"--report", log}, "no crash report of macOS: if it is what the server printed, name it with --log"},
 		{[]string{"-", "--log", "-"}, "standard input can be read once"},
-		{[]string{half}, "ends in the middle of a crash report"},
 	} {
 		out, told, code := do(t, append([]string{"explain"}, c.args...)...)
 		require.Equal(t, codeUsage, code, "%q: %s", c.args, told)
@@ -148,6 +164,24 @@ func TestExplainSaysWhatIsWrongWithTheQuestion(t *testing.T) {
 		require.Contains(t, told, c.want, c.args)
 		require.LessOrEqual(t, strings.Count(told, "\n"), 2, told)
 	}
+}
+
+// What stands before the cut counts, and a status that was given always does.
+func TestExplainUsesWhatACutReportStillSays(t *testing.T) {
+	_, dir := atHome(t)
+	whole := contents(t, aReport(t, "openmp-two-images.ips"))
+	half := filepath.Join(dir, "half.ips")
+	for n := 40; n < len(whole)-3; n += 97 {
+		write(t, half, whole[:n])
+		out, told, code := do(t, "explain", "--signal", "11", "--report", half)
+		require.Zero(t, code, "%d bytes: %s", n, told)
+		require.Regexp(t, `\((segfault|openmp-duplicate)\)`, out, "%d bytes", n)
+		require.Contains(t, out, "it is cut short", "%d bytes", n)
+	}
+	write(t, half, whole[:3000])
+	out, _, code := do(t, "explain", half)
+	require.Zero(t, code)
+	require.Contains(t, out, "segfault")
 }
 
 // The end of a log decides, however long it is.

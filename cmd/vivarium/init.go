@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,32 +38,36 @@ func initCommand(c console) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&o.force, "force", false, "ask nothing")
 	cmd.Flags().BoolVar(&o.dry, "dry-run", false, "say what was found, and write nothing")
-	cmd.Flags().StringVar(&o.app, "app", "", "the app to start, as module:name")
+	cmd.Flags().StringVar(&o.app, "app", "", "the app to start, as module:name, a file, or a process of the Procfile")
 	cmd.Flags().IntVar(&o.port, "port", 0, "the port it is to listen on")
 	return cmd
 }
 
 func setUp(c console, dir string, o initOptions) error {
-	found, err := setup.Inspect(dir)
+	found, err := setup.Inspect(dir, true)
 	if err != nil {
 		return err
 	}
 	if o.app != "" {
-		if err := found.Choose(o.app); err != nil {
-			return &codeError{codeUsage, err}
+		if err := wrongChoice(found.Choose(o.app)); err != nil {
+			return err
 		}
 	}
 	if o.port != 0 {
 		found.Port, found.PortFrom = o.port, ""
 	}
 	for _, line := range found.Lines() {
-		fmt.Fprintln(c.out, line)
+		text := strings.TrimLeft(line, " ")
+		fmt.Fprintln(c.out, line[:len(line)-len(text)]+words.Plain(text)) // a folder may have any name
 	}
 	if o.dry {
 		return nil
 	}
 	if found.Command == nil && !found.Configured {
 		return &codeError{codeUsage, setup.ErrNoServer}
+	}
+	if err := chooseServer(c, &found, o); err != nil {
+		return err
 	}
 	write, err := agree(c, found, o.force)
 	if err != nil {
@@ -73,6 +78,49 @@ func setUp(c console, dir string, o initOptions) error {
 		return err
 	}
 	tellWritten(c, found, done)
+	return nil
+}
+
+// chooseServer asks which of several servers is meant where nothing in the folder says it. Without a terminal the first is taken, and the
+// others were listed.
+func chooseServer(c console, f *setup.Found, o initOptions) error {
+	if !f.Ask || f.Configured || o.app != "" || o.force {
+		return nil
+	}
+	if !isTerminal(c.in) || !isTerminal(c.out) {
+		fmt.Fprintf(c.err, "vivarium: %s is taken; for another one say --app\n", f.App)
+		return nil
+	}
+	names := []string{f.App}
+	for _, other := range f.Others {
+		name, _, _ := strings.Cut(other, " (")
+		names = append(names, name)
+	}
+	for i, name := range names {
+		fmt.Fprintf(c.out, "  %d  %s\n", i+1, words.Plain(name))
+	}
+	fmt.Fprint(c.out, "Which server is meant? [1] ")
+	answer, err := bufio.NewReader(c.in).ReadString('\n')
+	if err != nil {
+		return &codeError{codeFailed, errors.New("nothing was written")}
+	}
+	n := 1
+	if answer = strings.TrimSpace(answer); answer != "" {
+		if n, err = strconv.Atoi(answer); err != nil || n < 1 || n > len(names) {
+			return usage("%q is none of them: nothing was written", answer)
+		}
+	}
+	if n == 1 {
+		return nil
+	}
+	return wrongChoice(f.Choose(names[n-1]))
+}
+
+// wrongChoice makes a wrong choice an error of usage.
+func wrongChoice(err error) error {
+	if err != nil {
+		return &codeError{codeUsage, err}
+	}
 	return nil
 }
 
@@ -115,6 +163,10 @@ func tellWritten(c console, f setup.Found, done setup.Written) {
 	}
 	for _, name := range done.Files {
 		fmt.Fprintf(c.out, "Wrote %s\n", name)
+	}
+	if f.Mend != "" && (f.Python == "" || len(f.Missing) > 0) {
+		fmt.Fprintf(c.out, "Before it can start: %s\n", f.Mend)
+		return
 	}
 	fmt.Fprintln(c.out, "Start it with ./start")
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/wait"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
@@ -34,7 +35,8 @@ var (
 const answerTime = 10 * time.Second
 
 func intentCommand(c console, i intent) *cobra.Command {
-	var asJSON, all bool
+	var asJSON, all, waits bool
+	timeout := wait.DefaultTimeout
 	cmd := &cobra.Command{
 		Use: i.word + " [NAME|DIR]", Short: i.short, Args: atMostOne("backend"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,10 +48,20 @@ func intentCommand(c console, i intent) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return h.each(dirs, func(dir string) error { return h.ask(cmd.Context(), c, dir, i, asJSON) })
+			ctx, cancel := signal.NotifyContext(cmd.Context(), os.Interrupt, syscall.SIGTERM)
+			defer cancel()
+			return h.each(dirs, func(dir string) error {
+				asked := time.Now()
+				if err := h.ask(ctx, c, dir, i, asJSON); err != nil || !waits {
+					return err
+				}
+				return h.waitHere(ctx, c, dir, wait.Healthy, timeout, asked, asJSON)
+			})
 		},
 	}
 	jsonFlag(cmd, &asJSON)
+	cmd.Flags().BoolVar(&waits, "wait", false, "return when it is healthy; exit code 1 if it is not in time")
+	timeoutFlag(cmd, &timeout)
 	cmd.Flags().BoolVar(&all, "all", false, "every backend")
 	return cmd
 }
@@ -83,11 +95,32 @@ func (h home) ask(ctx context.Context, c console, dir string, i intent, asJSON b
 	if err != nil {
 		return err
 	}
+	if i.word == restartIntent.word {
+		h.untilItHeard(ctx, client, row)
+	}
 	if asJSON {
 		return printJSON(c.out, row)
 	}
 	_, err = fmt.Fprintf(c.out, "%s: %s\n", words.Plain(row.Backend), i.told)
 	return err
+}
+
+// untilItHeard returns when a restart shows in the state, so that nobody takes the former run for the new one.
+func (h home) untilItHeard(ctx context.Context, client *control.Client, before control.Row) {
+	ctx, cancel := context.WithTimeout(ctx, takeHold)
+	defer cancel()
+	row, news, err := client.Follow(ctx)
+	for err == nil && row.State == supervisor.Healthy.String() && row.Run == before.Run {
+		select {
+		case r, more := <-news:
+			if !more {
+				return
+			}
+			row = r
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func stopCommand(c console) *cobra.Command {
@@ -171,7 +204,7 @@ func (s stopper) everything(ctx context.Context) error {
 
 // stop asks the holder, or stops what runs without one. name may be "".
 func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder) error {
-	for {
+	for begin := time.Now(); ; {
 		client, err := control.Dial(ctx, folder)
 		if err == nil {
 			left, err := s.ask(ctx, client, name)
@@ -179,6 +212,7 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 			if !left {
 				return err
 			}
+			begin = time.Now()
 			continue // the holder ended before the backend did: what is left is ours to end
 		}
 		if !errors.Is(err, control.ErrNotHeld) {
@@ -186,7 +220,7 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 		}
 		stopped, err := control.EndUnwatched(ctx, folder, l)
 		var held *control.HeldError
-		if errors.As(err, &held) {
+		if errors.As(err, &held) && time.Since(begin) < absentTime {
 			select { // its holder is on its way in or out
 			case <-ctx.Done():
 				return ctx.Err()
@@ -200,6 +234,9 @@ func (s stopper) stop(ctx context.Context, folder, name string, l keeper.Ladder)
 		return s.tell(name, stopped)
 	}
 }
+
+// absentTime is how long a holder may hold a backend without answering for it: it is on its way in or out, or makes its socket again.
+const absentTime = 15 * time.Second
 
 func orFolder(name, folder string) string {
 	if name == "" {
@@ -247,17 +284,74 @@ func (s stopper) ask(ctx context.Context, client *control.Client, name string) (
 	if !ran && !row.Want {
 		return false, s.tell(name, false)
 	}
+	w := stopWatch{name: orFolder(name, "its folder"), asked: time.Now(), row: row}
 	for {
+		patience := w.patience()
 		select {
 		case r, more := <-news:
 			if !more {
 				return true, control.ErrHolderGone
 			}
-			if r.State == supervisor.Stopped.String() && (r.Event != "" || !r.Want) {
+			if over, err := w.hears(r); err != nil {
+				return false, err
+			} else if over {
 				return false, s.tell(name, ran)
 			}
+		case <-patience:
+			return false, fmt.Errorf("%s cannot be stopped: %s; its server may be running, and ends as soon as its keeper can be reached", w.name, orUnknown(w.row.Note))
 		case <-ctx.Done():
-			return false, fmt.Errorf("%s is still stopping: %w", orFolder(name, "its folder"), ctx.Err())
+			return false, fmt.Errorf("%s is still stopping: %w", w.name, ctx.Err())
 		}
 	}
+}
+
+// unreachableTime is how long a stop waits for a keeper that does not answer: it may be on its way in or out, or busy.
+const unreachableTime = 5 * time.Second
+
+// stopWatch follows a stop until it is answered.
+type stopWatch struct {
+	name   string
+	asked  time.Time
+	row    control.Row // the latest
+	heard  bool        // of the stop: it is not wanted any more
+	silent time.Time   // since when its keeper cannot be reached
+}
+
+// patience ends when the keeper could not be reached for too long; nil: it can.
+func (w *stopWatch) patience() <-chan time.Time {
+	if w.row.State != supervisor.Unreachable.String() {
+		w.silent = time.Time{}
+		return nil
+	}
+	if w.silent.IsZero() {
+		w.silent = time.Now()
+	}
+	return time.After(time.Until(w.silent.Add(unreachableTime)))
+}
+
+// hears takes news. over: nothing is left. A stop that can have no good end any more is an error: somebody wants the backend to run, or it
+// cannot be ended.
+func (w *stopWatch) hears(r control.Row) (over bool, err error) {
+	w.row = r
+	w.heard = w.heard || !r.Want
+	switch {
+	case r.State == supervisor.Stopped.String() && (r.Event != "" || !r.Want):
+		return true, nil
+	case r.Want && (w.heard || r.At.After(w.asked.Add(time.Second))):
+		return false, fmt.Errorf("%s was started again before its stop was done", w.name)
+	case r.State == supervisor.GaveUp.String() && !r.Want:
+		text := "it could not be ended"
+		if v := r.Verdict; v != nil {
+			text = words.Plain(v.Summary)
+		}
+		return false, fmt.Errorf("%s cannot be stopped: %s", w.name, text)
+	}
+	return false, nil
+}
+
+func orUnknown(note string) string {
+	if note = words.Plain(note); note == "" {
+		return "its keeper cannot be reached"
+	}
+	return note
 }

@@ -157,7 +157,7 @@ func followLog(ctx context.Context, c console, path string, lines int) error {
 		return nil // nobody reads any more
 	}
 	var closed <-chan struct{}
-	if out, ok := c.out.(*os.File); ok {
+	if out := fileOf(c.out); out != nil {
 		closed = terminal.Closed(out)
 	}
 	tick := time.NewTicker(250 * time.Millisecond)

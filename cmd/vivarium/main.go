@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +32,19 @@ const (
 )
 
 func main() {
-	os.Exit(execute(console{os.Stdin, os.Stdout, os.Stderr}, os.Args[1:]))
+	quitQuietly()
+	os.Exit(execute(console{os.Stdin, safe(os.Stdout), safe(os.Stderr)}, os.Args[1:]))
+}
+
+// quitQuietly ends the program at a Ctrl-\ without the stacks of its goroutines, which Go prints: they are no news to a person. The exit
+// code is that of a program which the signal ended.
+func quitQuietly() {
+	quit := make(chan os.Signal, 1)
+	signal.Notify(quit, syscall.SIGQUIT)
+	go func() {
+		<-quit
+		os.Exit(128 + int(syscall.SIGQUIT))
+	}()
 }
 
 // console is where a command reads and writes.
@@ -138,7 +152,7 @@ func rootCommand(c console) *cobra.Command {
 	})
 	root.AddCommand(
 		runCommand(c), initCommand(c),
-		statusCommand(c), dashboardCommand(c), intentCommand(c, startIntent), stopCommand(c), intentCommand(c, restartIntent), logsCommand(c),
+		statusCommand(c), dashboardCommand(c), intentCommand(c, startIntent), stopCommand(c), intentCommand(c, restartIntent), waitCommand(c), mcpCommand(c), logsCommand(c),
 		envCommand(c), doctorCommand(c), explainCommand(c), crashesCommand(c),
 		loginCommand(c), versionCommand(c), pageCommand(c),
 	)

@@ -123,7 +123,7 @@ func TestHelpIsThereForEveryCommand(t *testing.T) {
 	atHome(t)
 	out, _, code := do(t, "--help")
 	require.Zero(t, code)
-	for _, name := range []string{"run", "init", "status", "dashboard", "start", "stop", "restart", "logs", "env", "doctor", "explain", "crashes", "login", "completion", "version"} {
+	for _, name := range []string{"run", "init", "status", "dashboard", "start", "stop", "restart", "wait", "mcp", "logs", "env", "doctor", "explain", "crashes", "login", "completion", "version"} {
 		require.Contains(t, out, "\n  "+name)
 		help, _, code := do(t, name, "--help")
 		require.Zero(t, code, name)

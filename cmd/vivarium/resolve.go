@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // home is this person's Vivarium: the state folder, and the backends in it.
@@ -138,6 +139,9 @@ func (h home) named(ctx context.Context, arg string) (string, error) {
 		}
 	}
 	dir, err := folderOf(arg)
+	if len(found) == 0 && err != nil {
+		found = h.remembered(arg)
+	}
 	switch {
 	case len(found) > 1:
 		return "", usage("%q is the name of several backends: say which folder: %s", arg, listing(found))
@@ -151,6 +155,23 @@ func (h home) named(ctx context.Context, arg string) (string, error) {
 		return "", usage("there is no folder and no backend %q", arg)
 	}
 	return "", usage("there is no folder and no backend %q; there is: %s", arg, listing(known))
+}
+
+// remembered are the folders of the backends with that name that were kept once, and of which there is a record: what is on record can be
+// asked for when nobody keeps the backend any more, and when its folder is gone.
+func (h home) remembered(name string) []string {
+	folders, _ := filepath.Glob(filepath.Join(h.state, "b", "*")) // the pattern is ours
+	var dirs []string
+	for _, folder := range folders {
+		s, err := record.ReadWant(folder)
+		if err != nil || s == nil || s.Dir == "" || !filepath.IsAbs(s.Dir) || h.folder(s.Dir) != folder {
+			continue // of another state folder, or not true
+		}
+		if (s.Name == name || filepath.Base(s.Dir) == name) && !slices.Contains(dirs, s.Dir) {
+			dirs = append(dirs, s.Dir)
+		}
+	}
+	return dirs
 }
 
 // folderOf is a folder with its links resolved.

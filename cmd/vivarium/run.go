@@ -70,12 +70,16 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	if err != nil {
 		return err
 	}
+	if err := startable(config); err != nil {
+		return err
+	}
 	exe, err := desktop.Program(desktop.KeeperProgram)
 	if err != nil {
 		return err
 	}
 	signals := make(chan os.Signal, 4)
-	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Reset(syscall.SIGQUIT) // what main does with it
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
 	defer signal.Stop(signals)
 	// An output that is closed has to be an error of the write, and not the end of this program with a server left behind.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
@@ -83,12 +87,27 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 		Config: config, State: h.state, Keeper: exe, JSON: asJSON, Colour: colourful(c.out), Out: c.out, Signals: signals,
 		Log: slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: logLevel(verbose)})),
 	}
-	if f, ok := c.out.(*os.File); ok {
+	if f := fileOf(c.out); f != nil {
 		o.Closed = terminal.Closed(f)
 	}
 	// It idles for days beside a server that needs the memory: a small heap collected often costs nothing at one probe in 5 s.
 	debug.SetGCPercent(25)
 	return terminal.Run(context.Background(), o)
+}
+
+// startable refuses a folder in which there is nothing to start: a start would make a log folder in it, and run whatever Python is at hand
+// with a server that is not there.
+func startable(c config.Config) error {
+	if _, err := os.Lstat(c.File); err == nil {
+		return nil
+	}
+	dir, module := c.Code()
+	for _, name := range []string{module + ".py", module} {
+		if _, err := os.Stat(filepath.Join(dir, name)); module != "" && err == nil {
+			return nil
+		}
+	}
+	return usage("there is no server in %s: neither a %s nor a %s.py; go to the backend's folder, or set one up there with “vivarium init”", c.Dir, filepath.Base(c.File), module)
 }
 
 func logLevel(verbose bool) slog.Level {

@@ -20,7 +20,7 @@ import (
 func statusCommand(c console) *cobra.Command {
 	var asJSON, all bool
 	cmd := &cobra.Command{
-		Use: "status [NAME|DIR]", Short: "Say how a backend is; exit code 3 if it does not run", Args: atMostOne("backend"),
+		Use: "status [NAME|DIR]", Short: "Say how a backend is; exit code 3 if it does not run, 1 if that cannot be told", Args: atMostOne("backend"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHome()
 			if err != nil {
@@ -43,7 +43,7 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 	if len(dirs) == 0 {
 		return &codeError{codeNotRunning, errors.New("there is no backend")}
 	}
-	runs := false
+	runs, unknown := false, false
 	var troubles []error
 	for _, dir := range dirs {
 		row, err := h.look(ctx, dir)
@@ -51,7 +51,7 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 			troubles = append(troubles, fmt.Errorf("%s: %w", nameOf(dir), err))
 			continue
 		}
-		runs = runs || running(row)
+		runs, unknown = runs || running(row), unknown || row.State == supervisor.Unreachable.String()
 		if asJSON {
 			err = printJSON(c.out, row)
 		} else {
@@ -63,6 +63,9 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 	}
 	if err := errors.Join(troubles...); err != nil {
 		return err
+	}
+	if unknown {
+		return &codeError{code: codeFailed}
 	}
 	if !runs {
 		return &codeError{code: codeNotRunning}
@@ -116,6 +119,10 @@ func printStatus(w io.Writer, r control.Row, colour bool) error {
 		detail("process", fmt.Sprint(r.PID)+up)
 	}
 	detail("address", r.URL)
+	if r.State == supervisor.Unhealthy.String() {
+		detail("health", s.Health.Problem)
+	}
+	detail("workers", words.WorkerDeaths(s))
 	if last := s.Last; last.Kind != "" && last.Kind != crash.KindConfig { // which has a line of its own, as long as it lasts
 		detail("last end", last.Summary+" ("+words.Clock(s.LastAt, now)+")")
 		detail("remedy", last.Remedy)

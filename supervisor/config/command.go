@@ -5,10 +5,9 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
 
 // Host is the address at which the backend can be reached from here, as its command says (--host X, --bind X), else 127.0.0.1.
@@ -16,8 +15,11 @@ func (c Config) Host() string { return reachable(c.ListenHost()) }
 
 // ListenHost is the address to listen on, as the command says it.
 func (c Config) ListenHost() string {
+	if s, m := servers.ByCommand(c.Command); s.Name != "" && m.Host != "" {
+		return bareHost(m.Host)
+	}
 	host := "127.0.0.1"
-	for i := range c.Command {
+	for i := range c.Command { // a program that is not known means the same by them
 		value, found := optionValue(c.Command, i, "--host", "--bind")
 		if found && !strings.HasPrefix(value, "unix:") && !strings.HasPrefix(value, "fd://") {
 			host = bareHost(value)
@@ -54,99 +56,13 @@ func (c Config) App() []string {
 	return nil
 }
 
-// serverPrograms run an app that is named by another word.
-var serverPrograms = []string{"uvicorn", "gunicorn", "hypercorn", "daphne", "granian", "waitress", "waitress-serve", "fastapi", "flask", "streamlit", "robyn", "sanic", "litestar"}
-
-// launchers put an environment around the command that follows "run".
-var launchers = []string{"uv", "poetry", "pipenv", "pdm", "rye", "hatch"}
-
-var (
-	appName = regexp.MustCompile(`^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$`)
-)
-
-// isPython: the program at path is an interpreter, or the placeholder for one.
-func isPython(path string) bool {
-	return path == PlaceholderPython || python.IsProgram(path)
-}
-
-// appOf finds the app in a command line, whether ours or a stranger's.
+// appOf finds what names the backend in a command line, whether ours or a stranger's: its app, or the server where that is the whole program.
 func appOf(words []string) string {
-	if len(words) == 0 {
-		return ""
-	}
-	name := filepath.Base(words[0])
-	switch {
-	case isPython(words[0]):
-		return appOfPython(words[1:])
-	case slices.Contains(launchers, name) && len(words) > 2 && words[1] == "run":
-		rest := words[2:]
-		for len(rest) > 0 && strings.HasPrefix(rest[0], "-") {
-			rest = rest[1:]
-		}
-		return appOf(rest)
-	case slices.Contains(serverPrograms, name):
-		return appOfServer(words[1:])
-	case strings.HasSuffix(name, ".py"):
-		return words[0]
-	}
-	return ""
+	s, m := servers.ByCommand(words)
+	return s.Identity(m)
 }
 
-// appOfPython reads an interpreter's arguments as the interpreter does.
-func appOfPython(words []string) string {
-	for i := 0; i < len(words); i++ {
-		w := words[i]
-		switch {
-		case w == "-X" || w == "-W" || w == "--check-hash-based-pycs":
-			i++
-		case w == "-" || w == "-c":
-			return ""
-		case strings.HasPrefix(w, "--"):
-		case strings.HasPrefix(w, "-"):
-			flag := strings.IndexAny(w, "cmXW")
-			switch {
-			case flag < 0 || w[flag] == 'X' || w[flag] == 'W':
-			case w[flag] == 'c':
-				return ""
-			case flag+1 < len(w): // -mserver
-				return appOfModule(w[flag+1:], words[i+1:])
-			case i+1 < len(words):
-				return appOfModule(words[i+1], words[i+2:])
-			}
-		case slices.Contains(serverPrograms, filepath.Base(w)): // bin/uvicorn
-			return appOfServer(words[i+1:])
-		default:
-			return w
-		}
-	}
-	return ""
-}
-
-func appOfModule(module string, rest []string) string {
-	if slices.Contains(serverPrograms, module) {
-		return appOfServer(rest)
-	}
-	return module
-}
-
-// appOfServer finds main:app, else the file to serve, else the value of --app.
-func appOfServer(words []string) string {
-	if i := slices.IndexFunc(words, appName.MatchString); i >= 0 {
-		return words[i]
-	}
-	for i, w := range words {
-		if app, ok := strings.CutPrefix(w, "--app="); ok {
-			return app
-		}
-		if w == "--app" && i+1 < len(words) {
-			return words[i+1]
-		}
-	}
-	if i := slices.IndexFunc(words, func(w string) bool { return strings.HasSuffix(w, ".py") }); i >= 0 {
-		return words[i]
-	}
-	return ""
-}
+var appName = regexp.MustCompile(`^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*(\(\))?$`)
 
 // appID is an app in a form that can be compared: "python ./server.py", "python /abs/server.py" and "uvicorn server:app" are all
 // the module "server" of the same folder.
@@ -194,10 +110,8 @@ func (c Config) Code() (dir, module string) {
 		return filepath.Dir(path), strings.TrimSuffix(filepath.Base(path), ".py")
 	}
 	dir = c.Dir
-	for i := range c.Command {
-		if value, ok := optionValue(c.Command, i, "--app-dir", "--chdir"); ok {
-			dir = c.inside(value)
-		}
+	if _, m := servers.ByCommand(c.Command); m.AppDir != "" {
+		dir = c.inside(m.AppDir)
 	}
 	module, _, _ = strings.Cut(app, ":")
 	return dir, module

@@ -29,6 +29,9 @@ func TestTheHostIsReadFromTheCommand(t *testing.T) {
 		"x --bind *:8000":              "127.0.0.1",
 		"x --bind unix:/tmp/x":         "127.0.0.1",
 		"x --host 1.1.1.1 --host 2::3": "2::3",
+		"gunicorn -b 0.0.0.0:80 m:app": "127.0.0.1",
+		"gunicorn -b 10.0.0.2:80 m:a":  "10.0.0.2",
+		"jupyter lab --ip 10.0.0.3":    "10.0.0.3",
 	} {
 		require.Equal(t, want, Config{Command: strings.Fields(command)}.Host(), command)
 	}
@@ -51,7 +54,7 @@ func TestTheAppIsReadFromTheCommandLine(t *testing.T) {
 		"{python} server.py --port 8000":                              "server.py",
 		"python ./src/server.py":                                      "./src/server.py",
 		"python -m pkg.main":                                          "pkg.main",
-		"python -m http.server 8000":                                  "http.server",
+		"python -m http.server 8000":                                  "http",
 		"python -m flask --app main run":                              "main",
 		"flask --app=main:app run":                                    "main:app",
 		"fastapi run main.py":                                         "main.py",
@@ -59,6 +62,10 @@ func TestTheAppIsReadFromTheCommandLine(t *testing.T) {
 		"/opt/Python.app/Contents/MacOS/Python -m uvicorn main:app":   "main:app",
 		"pypy3.10 server.py":                                          "server.py",
 		"./server.py":                                                 "./server.py",
+		"jupyter lab --port 8888":                                     "jupyterlab",
+		"env A=1 nohup gunicorn -w 2 main:app":                        "main:app",
+		"conda run -n ml python -m mlx_lm.server --model org/model":   "mlx-lm",
+		"celery -A tasks worker":                                      "tasks",
 
 		"":                                       "",
 		"python":                                 "",

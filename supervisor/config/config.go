@@ -6,6 +6,7 @@ package config
 import (
 	"net"
 	"strconv"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -52,7 +53,8 @@ type Config struct {
 
 // Health is the section [health].
 type Health struct {
-	Path        string // "" = no probing
+	Path        string // "" = no probing, unless there is a URL
+	URL         string // where to ask instead of Path on the backend's port: "https://127.0.0.1:8443/health", "unix:/run/app.sock:/health"
 	Interval    time.Duration
 	Timeout     time.Duration
 	Startup     time.Duration
@@ -79,12 +81,16 @@ type Log struct {
 	File    string // absolute
 	MaxSize int64  // bytes
 	Keep    int
+	Probes  bool // the lines that an access log writes of health probes are kept, too
 }
 
 // URL is where the backend answers, or "" if it listens nowhere.
 func (c Config) URL() string {
 	if c.Port == 0 {
 		return ""
+	}
+	if strings.HasPrefix(c.Health.URL, "https:") && (Target{URL: c.Health.URL}).Port() == c.Port {
+		return "https://" + net.JoinHostPort(c.Host(), strconv.Itoa(c.Port))
 	}
 	return "http://" + net.JoinHostPort(c.Host(), strconv.Itoa(c.Port))
 }

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -283,7 +284,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	t.Run("a named pipe does not make us wait", func(t *testing.T) {
 		dir := testkit.BackendDir(t, "")
 		require.NoError(t, syscall.Mkfifo(filepath.Join(dir, FileName), 0o600))
-		require.Contains(t, load(t, dir).Error(), "is not a regular file")
+		require.Contains(t, load(t, dir).Error(), "is a named pipe, not a regular file; put an ordinary text file in its place")
 	})
 	t.Run("a file that is too large", func(t *testing.T) {
 		dir := testkit.BackendDir(t, "# "+strings.Repeat("x", maxConfig))
@@ -441,4 +442,34 @@ func soundConfig(t *testing.T, c Config) {
 		require.NotContains(t, name, "=")
 	}
 	_, _, _ = c.App(), c.Host(), c.URL()
+}
+
+func TestALogThatIsAPersonsFileIsRefused(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		mode os.FileMode
+		text string
+		fine bool
+	}{
+		{"main.py", 0o644, "import os\n", false}, {"main.py", 0o600, "import os\n", false}, {".env", 0o600, "KEY=1\n", false},
+		{"notes.v2", 0o644, "mine\n", false}, {"data.sqlite", 0o600, "x", false},
+		{"output.v2", 0o600, "what a keeper has made\n", true}, {"server.log", 0o644, "x\n", true}, {"nohup.out", 0o644, "x\n", true},
+		{"main.py", 0o644, "", true}, {"logs.2026", 0o644, "x\n", true},
+	} {
+		dir := testkit.BackendDir(t, fmt.Sprintf("[log]\nfile = %q\n", c.name))
+		require.NoError(t, os.WriteFile(filepath.Join(dir, c.name), []byte(c.text), 0o644))
+		require.NoError(t, os.Chmod(filepath.Join(dir, c.name), c.mode))
+		_, err := Load(dir)
+		if c.fine {
+			require.NoError(t, err, c.name)
+			continue
+		}
+		var e *Error
+		require.ErrorAs(t, err, &e, c.name)
+		require.Equal(t, "log.file", e.Key)
+		require.NotEmpty(t, e.Remedy)
+		b, err := os.ReadFile(filepath.Join(dir, c.name))
+		require.NoError(t, err)
+		require.Equal(t, c.text, string(b))
+	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"regexp"
 	"strings"
@@ -26,11 +27,22 @@ type envText struct {
 	file string
 	text string // what is left
 	line int    // of its first character
+	room int    // bytes that the values may have together
 }
+
+// Limits of what the values of an env_file expand to: a few lines of ${A}${A} would otherwise need all memory there is. The system takes no
+// longer variable (Linux), and not more of them (macOS: 1 MiB with the arguments).
+const (
+	maxValue  = 128 << 10
+	maxValues = 2 << 20
+)
+
+// errTooLong is a value that is longer than anything that could be handed to a process.
+var errTooLong = errors.New("too long")
 
 // parseEnvFile is pure; inherited gives what ${NAME} means when the file does not set it before.
 func parseEnvFile(file, text string, inherited func(string) (string, bool)) (map[string]string, error) {
-	e := envText{file: file, text: strings.ReplaceAll(text, "\r\n", "\n"), line: 1}
+	e := envText{file: file, text: strings.ReplaceAll(text, "\r\n", "\n"), line: 1, room: maxValues}
 	vars := map[string]string{}
 	lookup := func(name string) (string, bool) {
 		if v, ok := vars[name]; ok {
@@ -50,6 +62,9 @@ func parseEnvFile(file, text string, inherited func(string) (string, bool)) (map
 		}
 		if problem, remedy := variableProblem(name, value); problem != "" {
 			return nil, e.fail(start, name, problem, remedy)
+		}
+		if e.room -= len(value); e.room < 0 {
+			return nil, e.fail(start, name, "makes the variables longer than 2 MiB together", "shorten them: no process could be started with so much")
 		}
 		vars[name] = value
 	}
@@ -107,7 +122,11 @@ func (e *envText) value(name string, lookup func(string) (string, bool)) (string
 	first := strings.TrimLeft(line, " \t")
 	if first == "" || first[0] != '"' && first[0] != '\'' {
 		e.advance(len(line))
-		return expand(strings.TrimSpace(comment.ReplaceAllString(line, "")), lookup), nil
+		var out strings.Builder
+		if expand(&out, strings.TrimSpace(comment.ReplaceAllString(line, "")), lookup) != nil {
+			return "", e.tooLong(e.line, name)
+		}
+		return out.String(), nil
 	}
 	e.advance(len(line) - len(first))
 	quote, start := e.text[0], e.line
@@ -124,7 +143,15 @@ func (e *envText) value(name string, lookup func(string) (string, bool)) (string
 	if quote == '\'' {
 		return singleEscapes.Replace(inner), nil
 	}
-	return unescape(inner, lookup), nil
+	value, err := unescape(inner, lookup)
+	if err != nil {
+		return "", e.tooLong(start, name)
+	}
+	return value, nil
+}
+
+func (e *envText) tooLong(line int, name string) *Error {
+	return e.fail(line, name, "has a value that is longer than 128 KiB", "shorten it: no process could be started with it")
 }
 
 // closing is the place of the quote that ends the text, which begins with one; -1 if there is none.
@@ -148,15 +175,19 @@ var (
 )
 
 // unescape takes the backslashes out of a text from double quotes, and expands what has none before it.
-func unescape(s string, lookup func(string) (string, bool)) string {
+func unescape(s string, lookup func(string) (string, bool)) (string, error) {
 	var out strings.Builder
 	for s != "" {
 		i := strings.IndexByte(s, '\\')
 		if i < 0 || i+1 == len(s) {
-			out.WriteString(expand(s, lookup))
+			if err := expand(&out, s, lookup); err != nil {
+				return "", err
+			}
 			break
 		}
-		out.WriteString(expand(s[:i], lookup))
+		if err := expand(&out, s[:i], lookup); err != nil {
+			return "", err
+		}
 		if plain, ok := doubleEscapes[s[i+1]]; ok {
 			out.WriteString(plain)
 		} else {
@@ -164,20 +195,36 @@ func unescape(s string, lookup func(string) (string, bool)) string {
 		}
 		s = s[i+2:]
 	}
-	return out.String()
+	return out.String(), nil
 }
 
 var reference = regexp.MustCompile(`\$\{([^}:]*)(?::-([^}]*))?\}`)
 
-// expand replaces ${NAME} and ${NAME:-default}; $NAME stays as it is, for it is often part of a password.
-func expand(s string, lookup func(string) (string, bool)) string {
-	return reference.ReplaceAllStringFunc(s, func(r string) string {
-		m := reference.FindStringSubmatch(r)
-		if v, ok := lookup(m[1]); ok {
-			return v
+// expand writes s with ${NAME} and ${NAME:-default} replaced, as far as there is room for it; $NAME stays as it is, for it is often part of
+// a password.
+func expand(out *strings.Builder, s string, lookup func(string) (string, bool)) error {
+	put := func(text string) error {
+		if out.Len()+len(text) > maxValue {
+			return errTooLong
 		}
-		return m[2]
-	})
+		out.WriteString(text)
+		return nil
+	}
+	for s != "" {
+		at := reference.FindStringSubmatchIndex(s)
+		if at == nil {
+			break
+		}
+		value, ok := lookup(s[at[2]:at[3]])
+		if !ok && at[4] >= 0 {
+			value = s[at[4]:at[5]]
+		}
+		if err := errors.Join(put(s[:at[0]]), put(value)); err != nil {
+			return errTooLong
+		}
+		s = s[at[1]:]
+	}
+	return put(s)
 }
 
 func restOfLine(s string) string {

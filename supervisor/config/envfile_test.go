@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -93,6 +94,28 @@ func TestAMistakeInAnEnvFileIsToldWithItsLineAndWithoutItsValue(t *testing.T) {
 		require.NotEmpty(t, e.Remedy, m.text)
 		require.NotContains(t, e.Error(), "hunter2", m.text)
 	}
+}
+
+func TestWhatAnEnvFileExpandsToHasALimit(t *testing.T) {
+	bomb := "A=xxxxxxxxxxxxxxxx\n"
+	for c := 'A'; c < 'Z'; c++ {
+		bomb += fmt.Sprintf("%c=${%c}${%c}\n", c+1, c, c)
+	}
+	quoted := "A=" + strings.Repeat("x", 1000) + "\nB=\"" + strings.Repeat(`\\n${A}`, 200) + "\"\n"
+	half := "A=" + strings.Repeat("x", 60<<10) + "\n"
+	for i := range 100 {
+		half += fmt.Sprintf("V%d=${A}${A}\n", i)
+	}
+	for says, text := range map[string]string{"O: has a value that is longer than 128 KiB": bomb, "B: has a value that is longer": quoted, "longer than 2 MiB together": half} {
+		_, err := parseEnvFile("/b/.env", text, fixedEnv)
+		var e *Error
+		require.ErrorAs(t, err, &e)
+		require.ErrorContains(t, err, says)
+		require.NotEmpty(t, e.Remedy)
+	}
+	vars, err := parseEnvFile("/b/.env", "A="+strings.Repeat("x", 50<<10)+"\nB=${A}${A}${NO:-y}", fixedEnv)
+	require.NoError(t, err)
+	require.Len(t, vars["B"], 100<<10+1)
 }
 
 func TestAnEnvFileFromDisk(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -15,6 +14,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -126,29 +126,22 @@ func readConfig(path string) ([]byte, error) {
 // readSmall reads a text file that a person wrote: a regular file of at most maxConfig bytes in UTF-8. A byte-order mark is dropped.
 // An error is a *ConfigError that wraps the cause.
 func readSmall(path string) ([]byte, error) {
-	// Without O_NONBLOCK the open of a named pipe waits for a writer that may never come.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, &Error{File: path, Problem: "cannot be read: " + reason(err), Remedy: readRemedy(err), Cause: err}
+	text, err := safefile.Read(path, maxConfig)
+	if err == nil {
+		return asUTF8(path, text)
 	}
-	defer f.Close()
-	st, err := f.Stat()
+	var wrong *safefile.TypeError
+	var large *safefile.SizeError
+	e := &Error{File: path, Problem: "cannot be read: " + reason(err), Remedy: readRemedy(err), Cause: err}
 	switch {
-	case err != nil:
-		return nil, &Error{File: path, Problem: "cannot be read: " + reason(err), Cause: err}
-	case st.IsDir():
-		return nil, &Error{File: path, Problem: "is a folder, not a file", Remedy: "remove or rename the folder"}
-	case !st.Mode().IsRegular():
-		return nil, &Error{File: path, Problem: "is not a regular file", Remedy: "put an ordinary text file in its place"}
+	case errors.As(err, &wrong) && wrong.What == "a folder":
+		e.Problem, e.Remedy = "is a folder, not a file", "remove or rename the folder"
+	case errors.As(err, &wrong):
+		e.Problem, e.Remedy = "is "+wrong.What+", not a regular file", "put an ordinary text file in its place"
+	case errors.As(err, &large):
+		e.Problem, e.Remedy = "is larger than 1 MiB", "check that it is the right file"
 	}
-	text, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	switch {
-	case err != nil:
-		return nil, &Error{File: path, Problem: "cannot be read: " + reason(err), Cause: err}
-	case len(text) > maxConfig:
-		return nil, &Error{File: path, Problem: "is larger than 1 MiB", Remedy: "check that it is the right file"}
-	}
-	return asUTF8(path, text)
+	return nil, e
 }
 
 func asUTF8(path string, text []byte) ([]byte, error) {
@@ -211,8 +204,25 @@ func (r *reading) onDisk() error {
 		return r.fail("log.file", Quoted(r.Log.File)+" is a folder", "name a file in it, as in "+keyRules["log.file"].example)
 	case err == nil && !st.Mode().IsRegular():
 		return r.fail("log.file", Quoted(r.Log.File)+" is not a regular file: it could not be rotated", "name an ordinary file")
+	case err == nil && noLog(r.Log.File, st):
+		return r.fail("log.file", Quoted(r.Log.File)+" is there already and is no log: it would be written into", "choose another file, as in "+keyRules["log.file"].example)
 	case errors.Is(err, syscall.ENOTDIR):
 		return r.fail("log.file", fmt.Sprintf("a part of %s is a file, not a folder", Quoted(r.Log.File)), "choose another folder")
 	}
 	return nil
+}
+
+// noLog: the file is a person's, named by a typing error: the output would be appended to it. A file that is named like a log is one, and so
+// is what a keeper has made, which only its owner can read, unless it is named like a program, like data or like secrets.
+func noLog(path string, st fs.FileInfo) bool {
+	if st.Size() == 0 || safefile.IsLogName(path) {
+		return false
+	}
+	switch strings.ToLower(filepath.Ext(path)) {
+	case ".py", ".pyc", ".ipynb", ".sh", ".js", ".ts", ".go", ".c", ".h", ".rs", ".toml", ".json", ".yaml", ".yml", ".ini", ".cfg", ".conf", ".env",
+		".md", ".rst", ".html", ".css", ".csv", ".tsv", ".parquet", ".db", ".sqlite", ".sqlite3", ".pem", ".key", ".crt", ".pkl", ".pt", ".bin",
+		".safetensors", ".gguf", ".onnx", ".npy", ".npz", ".zip", ".gz", ".tar", ".lock":
+		return true
+	}
+	return st.Mode().Perm() != 0o600
 }

@@ -30,6 +30,7 @@ type configText struct {
 
 type healthText struct {
 	Path        string `toml:"path"`
+	URL         string `toml:"url"`
 	Interval    string `toml:"interval"`
 	Timeout     string `toml:"timeout"`
 	Startup     string `toml:"startup"`
@@ -53,6 +54,7 @@ type logText struct {
 	File    string `toml:"file"`
 	MaxSize any    `toml:"max_size"` // "50MB", or bytes
 	Keep    int64  `toml:"keep"`
+	Probes  bool   `toml:"probes"`
 }
 
 // keyRule is what a key wants, in words, with a line that is right.
@@ -70,6 +72,7 @@ var keyRules = map[string]keyRule{
 	"on_port_conflict":    {"a text", `on_port_conflict = "take_over"`},
 	"health":              {"a section", `[health]`},
 	"health.path":         {"a text", `path = "/health"`},
+	"health.url":          {"a text", `url = "https://127.0.0.1:8443/health"`},
 	"health.interval":     {"a duration in quotes", `interval = "5s"`},
 	"health.timeout":      {"a duration in quotes", `timeout = "3s"`},
 	"health.startup":      {"a duration in quotes", `startup = "3m"`},
@@ -89,6 +92,7 @@ var keyRules = map[string]keyRule{
 	"log.file":     {"a text", `file = "logs/server.log"`},
 	"log.max_size": {"a size in quotes", `max_size = "50MB"`},
 	"log.keep":     {"a whole number", `keep = 5`},
+	"log.probes":   {"true or false", `probes = true`},
 	"environment":  {"a section", `[environment]`},
 }
 

@@ -19,7 +19,7 @@ import (
 // take checks what was written and puts it into the Config. The first mistake ends it.
 func (r *reading) take(raw configText) error {
 	for _, step := range []func(configText) error{
-		r.takeName, r.takeCommand, r.takePython, r.takePort, r.takeFiles, r.takeShell, r.takeChoices, r.takeHealth, r.takeRestart, r.takeStop, r.takeEnvironment,
+		r.takeName, r.takeCommand, r.takePython, r.takePort, r.takeFiles, r.takeShell, r.takeChoices, r.takeHealth, r.takeRestart, r.takeStop, r.takeServer, r.takeEnvironment,
 	} {
 		if err := step(raw); err != nil {
 			return err
@@ -180,6 +180,7 @@ func (r *reading) takeFiles(raw configText) error {
 		r.Log.MaxSize = size
 	}
 	var err error
+	r.Log.Probes = raw.Log.Probes
 	r.Log.Keep, err = r.count("log.keep", raw.Log.Keep, 0, 1000)
 	return err
 }
@@ -199,6 +200,9 @@ func (r *reading) takeHealth(raw configText) (err error) {
 		return r.fail("health.path", problem, `write the path alone, as in path = "/health", or "" to switch the probing off`)
 	}
 	r.Health.Path, r.Health.RestartHung = h.Path, h.RestartHung
+	if err := r.takeHealthURL(h); err != nil {
+		return err
+	}
 	for _, d := range []struct {
 		key, text  string
 		into       *time.Duration
@@ -215,6 +219,23 @@ func (r *reading) takeHealth(raw configText) (err error) {
 	}
 	r.Health.Failures, err = r.count("health.failures", h.Failures, 1, 1000)
 	return err
+}
+
+// takeHealthURL: an address stands for the path, too, so that a configuration which has both has to say which it means.
+func (r *reading) takeHealthURL(h healthText) error {
+	const key = "health.url"
+	if !r.has(key) {
+		return nil
+	}
+	if r.has("health.path") {
+		return r.fail(key, "is there beside path", "keep one of the two: url has a path of its own")
+	}
+	if problem, remedy := urlProblem(h.URL); problem != "" {
+		return r.fail(key, problem, remedy)
+	}
+	r.Health.URL = h.URL
+	r.Health.Path = r.Target().Path()
+	return nil
 }
 
 // pathProblem says what is wrong with a health path, or "".
@@ -256,6 +277,7 @@ var stopSignals = map[string]syscall.Signal{
 }
 
 func (r *reading) takeStop(raw configText) (err error) {
+	r.Stop.Signal, _, _ = StopSignal(r.Command)
 	if r.has("stop.signal") {
 		name := strings.ToUpper(raw.Stop.Signal)
 		if !strings.HasPrefix(name, "SIG") {

@@ -202,13 +202,19 @@ func uncaughtException(s *scene) (Verdict, bool) {
 	if fields := invalidFields(text); len(fields) > 0 {
 		v.Summary += ": " + strings.Join(fields, ", ")
 	}
+	if said := s.modelUnread(i, text); said != "" {
+		v.Summary += " (" + said + ")"
+	}
 	v.Remedy = s.because(i, text, "The traceback is in the log's last lines.")
 	return v, true
 }
 
 // because is what to do about the exception at line i: what its text asks for, and where the person's own code was.
 func (s *scene) because(i int, text, otherwise string) string {
-	remedy := askedFor(text)
+	remedy := cmp.Or(askedFor(text), s.oldNumPy(i, text))
+	if s.modelUnread(i, text) != "" {
+		remedy = "Look whether the model's file is whole: its size against that of the original. If it is, the program is too old for that model: upgrade it."
+	}
 	if m := missingKey().FindStringSubmatch(text); m != nil { // os.environ's, by its frame
 		if e := s.exceptionAt(i); e != nil && len(e.Frames) > 0 && (strings.HasSuffix(e.Frames[len(e.Frames)-1].File, "/os.py") || e.Frames[len(e.Frames)-1].File == "<frozen os>") {
 			remedy = "Set " + m[1] + " in the server's environment or its .env file."

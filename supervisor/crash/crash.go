@@ -1,6 +1,8 @@
 // Package crash is all that Vivarium knows of how Python dies: the environment in which it does not, the OpenMP copies on
 // disk, and the verdict from the evidence. It is pure: nothing is started here, and everything macOS-specific takes the
-// operating system as an argument, so that it is tested on Linux.
+// operating system as an argument, so that it is tested on Linux. Below it are what it reads with, none of which knows a cause: paste takes
+// a text apart, traceback finds exceptions, report reads macOS's crash reports, mask takes secrets out. Begin with Judge, the one judge of a live
+// end and of a text of elsewhere; the rules are in verdict.go, in their order.
 package crash
 
 import (

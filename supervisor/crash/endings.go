@@ -122,6 +122,8 @@ func (s *scene) faultRemedy(f fault, i int) string {
 		parts = append(parts, "Upgrade what brings this library, or report it there with the stack.")
 	case i >= 0:
 		parts = append(parts, f.remedy, askStack)
+	case s.Foreign && s.Report == nil && !s.alreadySet("PYTHONFAULTHANDLER"):
+		parts = append(parts, f.remedy, "PYTHONFAULTHANDLER=1 in the server's environment makes the log show the Python stack of the next one.")
 	default:
 		parts = append(parts, f.remedy, "The log has no Python stack of it.")
 	}

@@ -19,6 +19,14 @@ type reading struct {
 	status  paste.Status
 	reports []string
 	signs   signs
+	asked   map[string]int // where a text was found last: an output of which nobody knows the end is judged several times
+	heard   map[string]heard
+}
+
+// heard is what a line says of a library that gave up.
+type heard struct {
+	verdict Verdict
+	ok      bool
 }
 
 const mostLines = 4000 // looked at; more of them in 64 KiB are a progress bar, or noise
@@ -87,6 +95,8 @@ var (
 	installs   = regexp.MustCompile(`-m (?:pip|venv|ensurepip)\b|--version|-V\b|\bdocker (?:build|pull|ps|images)`)
 )
 
+const mostPrompts = 300 // lines that may be a shell's prompt, and are looked at
+
 // mayPrompt: the line holds what a prompt ends with.
 func mayPrompt(l string) bool {
 	for _, end := range []string{"% ", "$ ", "# ", "> ", "❯", "➜", "➤"} {
@@ -99,11 +109,13 @@ func mayPrompt(l string) bool {
 
 // lastRun is the line at which the last program was started from a shell, -1 if the output shows no such line, or only one that begins it.
 func (r *reading) lastRun() int {
-	for i := len(r.lines) - 1; i > 0; i-- {
+	looked := 0
+	for i := len(r.lines) - 1; i > 0 && looked < mostPrompts; i-- {
 		l := r.lines[i]
 		if len(l) > 400 || len(l) < 3 || !mayPrompt(l) {
 			continue
 		}
+		looked++
 		if m := promptForm.FindStringSubmatch(l); m != nil && runs.MatchString(m[1]) && !installs.MatchString(m[1]) {
 			return i
 		}
@@ -129,28 +141,32 @@ func (r *reading) asItStood(line string) string {
 
 // last is the index of the last line that holds the text, -1 if none does.
 func (r *reading) last(text string) int {
-	if !strings.Contains(r.text, text) { // most texts are nowhere, and there are many to ask for
-		return -1
-	}
-	for i := len(r.lines) - 1; i >= 0; i-- {
-		if strings.Contains(r.lines[i], text) {
-			return i
-		}
-	}
-	return -1
+	return r.ask("+"+text, text, func(string) bool { return true })
 }
 
 // said is as last, but leaves out where the text is only quoted: advice in quotes, a chat with a model.
 func (r *reading) said(text string) int {
-	if !strings.Contains(r.text, text) {
-		return -1
+	return r.ask("-"+text, text, func(before string) bool { return !quotedBefore(before) })
+}
+
+// ask looks for a text, once. counts says whether it counts behind what stands before it on its line.
+func (r *reading) ask(key, text string, counts func(before string) bool) int {
+	if i, known := r.asked[key]; known {
+		return i
 	}
-	for i := len(r.lines) - 1; i >= 0; i-- {
-		if at := strings.Index(r.lines[i], text); at >= 0 && !quotedBefore(r.lines[i][:at]) {
-			return i
+	found := -1
+	if strings.Contains(r.text, text) { // most texts are nowhere, and there are many to ask for
+		for i := len(r.lines) - 1; i >= 0 && found < 0; i-- {
+			if at := strings.Index(r.lines[i], text); at >= 0 && counts(r.lines[i][:at]) {
+				found = i
+			}
 		}
 	}
-	return -1
+	if r.asked == nil {
+		r.asked = map[string]int{}
+	}
+	r.asked[key] = found
+	return found
 }
 
 var (

@@ -120,7 +120,38 @@ func askedFor(text string) string {
 	return ""
 }
 
+// oldNumPy is what to do about code that asks NumPy for what it has no more, "" if that is not it.
+func (s *scene) oldNumPy(i int, text string) string {
+	m := goneFromNumPy().FindStringSubmatch(text)
+	if m == nil {
+		return ""
+	}
+	older := `"numpy<2"`
+	if m[1] != "" {
+		older = `"numpy<1.24"`
+	}
+	who := "the package that asks for it"
+	if asks := s.importer(i); asks != "" && asks != "numpy" {
+		who = asks + ", which asks for it: " + s.pip("--upgrade "+distribution(asks))
+	}
+	return "NumPy has that no more. Upgrade " + who + "; or go back to the older NumPy: " + s.pip(older) + "."
+}
+
+// modelUnread is what an engine said above of a model that it could not load, "" if it said nothing.
+func (s *scene) modelUnread(i int, text string) string {
+	if !strings.Contains(strings.ToLower(text), "failed to load model") {
+		return ""
+	}
+	for n := i - 1; n >= max(0, i-40); n-- {
+		if _, said, ok := strings.Cut(s.lines[n], "error loading model: "); ok {
+			return said
+		}
+	}
+	return ""
+}
+
 var (
+	goneFromNumPy   = pattern("`np\\.\\w+` was removed in the NumPy 2|module 'numpy' has no attribute '(float|int|bool|object|str|complex|long)'")
 	missingVariable = pattern(`(?i:environment variable)s? ['"` + "`" + `]?([A-Z][A-Z0-9_]{2,})['"` + "`" + `]? (?i:is |was )?(?i:not|missing|required|undefined|unset)`)
 	missingKey      = pattern(`^KeyError: '([A-Z][A-Z0-9_]{2,})'$`)
 	connecting      = pattern(`SSL|[Cc]onnect|Max retries|timed out|resolve|offline|Couldn't`)

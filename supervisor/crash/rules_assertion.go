@@ -112,10 +112,18 @@ func assertion(s *scene) (Verdict, bool) {
 // assertionAt is the verdict on line i, with what stands around it.
 func (s *scene) assertionAt(i int) (Verdict, bool) {
 	l := s.lines[i]
-	if strings.HasPrefix(strings.TrimSpace(l), "what():") { // of the line above
+	if strings.HasPrefix(strings.TrimSpace(l), "what():") || pythonError().MatchString(l) { // of the line above; Python's, which the process may have survived
 		return Verdict{}, false
 	}
-	v, ok := assertionIn(l)
+	known, asked := s.heard[l]
+	if !asked {
+		known.verdict, known.ok = assertionIn(l)
+		if s.heard == nil {
+			s.heard = map[string]heard{}
+		}
+		s.heard[l] = known
+	}
+	v, ok := known.verdict, known.ok
 	if !ok {
 		v, ok = s.bareTermination(i)
 	}
@@ -150,6 +158,8 @@ func (s *scene) assertionAt(i int) (Verdict, bool) {
 	}
 	return v, true
 }
+
+var pythonError = pattern(`^(?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception): `)
 
 // quotedSaying: the line is advice or a chat, and not a library's word.
 func quotedSaying(l string) bool { return roleLine.MatchString(l) || urging.MatchString(l) }
@@ -211,7 +221,7 @@ func assertionIn(l string) (Verdict, bool) {
 			}, true
 		}
 	}
-	if strings.Contains(l, "memory allocation of ") || strings.Contains(l, "failed assertion") || strings.Contains(l, "llocate") || strings.Contains(l, "Command buffer execution failed") || strings.Contains(l, "cudaMalloc") {
+	if !strings.Contains(l, "MPS backend out of memory") && (strings.Contains(l, "memory allocation of ") || strings.Contains(l, "failed assertion") || strings.Contains(l, "llocate") || strings.Contains(l, "Command buffer execution failed") || strings.Contains(l, "cudaMalloc")) {
 		if v, ok := memoryIn(l); ok {
 			return v, true
 		}

@@ -72,7 +72,7 @@ func insertedLibrary(s *scene) (Verdict, bool) {
 }
 
 var (
-	needed     = pattern(`Library not loaded: (\S+)`)
+	needed     = pattern(`Library not loaded: ([^\s"'\]),]+)`)
 	referenced = pattern(`Referenced from:\s*(?:<[^>]*>\s*)?(\S[^\n]*)`)
 	sharedGone = pattern(`(?:ImportError|OSError): (\S+): cannot open shared object file: No such file or directory`)
 )
@@ -226,7 +226,11 @@ func wrongArchitecture(s *scene) (Verdict, bool) {
 func codeSignature(s *scene) (Verdict, bool) {
 	v := Verdict{Summary: "macOS ended Python because of a code signature that is not valid"}
 	again := "Reinstall the package, or sign the library anew: `codesign --force --sign - FILE`."
-	if line, text := s.loader("not valid for use in process"); line != "" {
+	line, text := s.loader("not valid for use in process")
+	if line == "" {
+		line, text = s.loader("code signature invalid")
+	}
+	if line != "" {
 		v.Line, v.Summary = line, "macOS refuses a library's code signature"
 		if owner := packageOf(text); owner != "" {
 			v.Summary += ": " + owner
@@ -242,18 +246,7 @@ func codeSignature(s *scene) (Verdict, bool) {
 		return v, true
 	}
 	if line := s.refusedPage(); line != "" {
-		v.Line, v.Remedy = line, changedFile
-		if strings.Contains(line, "Launch Constraint") {
-			v.Summary, v.Remedy = constrained, anotherPython
-		} else if strings.Contains(line, "different Team IDs") {
-			v.Remedy = ownMaker
-		} else if m := signedFile().FindStringSubmatch(line); m != nil {
-			v.Summary += ": " + path.Base(m[1])
-			if owner := packageOf(m[1]); owner != "" {
-				v.Remedy = "Reinstall it: " + s.pip("--force-reinstall --no-cache-dir "+distribution(owner)) + ". A file of it was changed after it was signed."
-			}
-		}
-		return v, true
+		return s.pageRefused(line, v), true
 	}
 	r := s.Report
 	if r == nil || r.Namespace != "CODESIGNING" && !strings.Contains(r.Signal, "Code Signature Invalid") {
@@ -280,6 +273,22 @@ const ownMaker = "This Python takes libraries of its own maker only: make the en
 const changedFile = "A file of Python or of a package was changed after it was signed, mostly by an upgrade while it ran. If it comes back, reinstall the packages."
 
 var signedFile = pattern(`(?:in file "|Rejecting '|file: )([^"']+)`)
+
+// pageRefused is the verdict on the kernel's line about a page that it refused.
+func (s *scene) pageRefused(line string, v Verdict) Verdict {
+	v.Line, v.Remedy = line, changedFile
+	if strings.Contains(line, "Launch Constraint") {
+		v.Summary, v.Remedy = constrained, anotherPython
+	} else if strings.Contains(line, "different Team IDs") {
+		v.Remedy = ownMaker
+	} else if m := signedFile().FindStringSubmatch(line); m != nil {
+		v.Summary += ": " + path.Base(m[1])
+		if owner := packageOf(m[1]); owner != "" {
+			v.Remedy = "Reinstall it: " + s.pip("--force-reinstall --no-cache-dir "+distribution(owner)) + ". A file of it was changed after it was signed."
+		}
+	}
+	return v
+}
 
 // refusedPage is the kernel's line about a page of a file whose signature does not fit, which ended the process.
 func (s *scene) refusedPage() string {

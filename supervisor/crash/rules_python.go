@@ -2,6 +2,7 @@ package crash
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -32,6 +33,38 @@ func brokenPython(s *scene) (Verdict, bool) {
 		return v, true
 	}
 	return Verdict{}, false
+}
+
+var (
+	badCPU      = pattern(`(?i)bad CPU type in executable|Exec format error`)
+	badInterp   = pattern(`(?i)bad interpreter: (\S+?):|cannot execute: required file not found|^(?:/usr/bin/)?env: .?python[\d.]*.?: No such file or directory`)
+	noCommand   = pattern(`(?:command not found: (\S+)|: line \d+: (\S+): command not found|^(?:\S+: )?(\S+): (?:command )?not found|No such command: (\S+)|Unknown command: (\S+))$`)
+	launchCodes = []int{1, 126, 127}
+)
+
+// notLaunched: a shell could not start the program at all.
+func notLaunched(s *scene) (Verdict, bool) {
+	i := filled(s.lines, len(s.lines))
+	if i < 0 || s.Worker || s.Signal != "" || !s.failed() || !slices.Contains(launchCodes, s.Code) || s.servedBefore(i) || quotedSaying(s.lines[i]) {
+		return Verdict{}, false
+	}
+	l := s.lines[i]
+	v := Verdict{Line: l}
+	switch m := noCommand().FindStringSubmatch(l); {
+	case badCPU().MatchString(l):
+		v.Kind, v.Summary = KindArchitecture, "the program that was to be started is made for another architecture than this computer"
+		v.Remedy = "Make the environment anew with one Python for this computer's architecture, and install the packages again."
+	case badInterp().MatchString(l):
+		v.Summary = "Python cannot be started: the Python that this environment was made with is gone"
+		v.Remedy = "Make the environment anew, with python3 -m venv, and install its packages."
+	case m != nil:
+		name := strings.TrimRight(strings.Join(m[1:], ""), ":")
+		v.Kind, v.Summary = KindCannotStart, "there is no program "+name+" to start"
+		v.Remedy = "Activate the environment that has it, or install it: " + s.pip(distribution(name)) + "."
+	default:
+		return Verdict{}, false
+	}
+	return v, true
 }
 
 // interrupted: somebody pressed Ctrl-C, or sent SIGINT, and Python left with a KeyboardInterrupt.

@@ -72,13 +72,19 @@ func (s *scene) workerDeath() workerDeath {
 	if d.signal = workerSignal(d.signal, d.code, s.OS); d.signal != "" {
 		d.code = ""
 	}
-	for _, l := range s.lines[:d.line] { // the same of its brothers
-		if d.signal != "" && strings.Contains(l, d.signal) && strings.Contains(strings.ToLower(l), "worker") {
-			d.times++
+	if d.signal != "" { // the same of its brothers, each told by its PID
+		pids := map[string]bool{}
+		for _, l := range s.lines[:d.line+1] {
+			if m := workerPID().FindStringSubmatch(l); m != nil && strings.Contains(l, d.signal) {
+				pids[m[1]] = true
+			}
 		}
+		d.times = max(1, len(pids))
 	}
 	return d
 }
+
+var workerPID = pattern(`(?i)worker\b.*?\bpid[: ]\s?(\d+)`)
 
 func groupOf(form *regexp.Regexp, m []string, name string) string {
 	for i, n := range form.SubexpNames() {

@@ -42,7 +42,7 @@ func (e Evidence) settled(r *reading) Evidence {
 		return e
 	}
 	signal := impliedSignal(e.Code, e.OS)
-	if signal == "" && r.status.Known && !e.told { // a script that goes on after its Python died has a code of its own
+	if signal == "" && r.status.Known && !e.Foreign { // a script that goes on after its Python died has a code of its own
 		signal = cmp.Or(signalByNumber(r.status.Signal, e.OS), impliedSignal(r.status.Code, e.OS))
 	}
 	if signal == "" || contradicted(r, signal) {

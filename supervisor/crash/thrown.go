@@ -2,6 +2,7 @@ package crash
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash/traceback"
@@ -17,6 +18,7 @@ var caught = []string{
 	"Exception in ASGI application", "Exception in thread", "Exception in callback",
 	"Task exception was never retrieved", "exception was never retrieved", "future: <", "handle: <", "--- Logging error ---",
 	"Unhandled exception in event loop", "Task was destroyed but it is pending", "Error handling request", "Internal Server Error",
+	"Exception during processing", "Exception on /", "Exception while", "Exception occurred while", "Ignoring exception", "rror while handling", "rror processing request",
 }
 
 // afterwards are lines above a traceback of what goes wrong while Python leaves: the exception that made it leave is above.
@@ -167,8 +169,11 @@ func (s *scene) alone() *thrown {
 	for first < len(s.lines) && strings.TrimSpace(s.lines[first]) == "" {
 		first++
 	}
-	if first < i && i-first < followLimit && traceback.Strong(s.lines[first]) { // it is all that was copied, with its whole message
+	switch own := s.paragraph(); {
+	case first < i && i-first < followLimit && traceback.Strong(s.lines[first]): // it is all that was copied, with its whole message
 		i = first
+	case s.Foreign && i >= 0 && !traceback.Strong(s.lines[i]) && own >= 0: // somebody quotes it in a letter
+		i = own
 	}
 	if i < 0 || s.logged[i] || !traceback.Strong(s.lines[i]) || s.servedBefore(len(s.lines)) || !s.atEnd(i) {
 		return nil
@@ -176,6 +181,19 @@ func (s *scene) alone() *thrown {
 	name, _, _ := strings.Cut(s.lines[i], ":")
 	text := strings.TrimSpace(strings.Join(s.lines[i:], "\n"))
 	return newThrown(&traceback.Exception{Start: i, Line: i, End: len(s.lines), Name: name, Text: text, Form: traceback.Cut}, false)
+}
+
+// paragraph is the last line that names an exception and stands alone between empty lines, in a text that holds no records; -1 if there is none.
+func (s *scene) paragraph() int {
+	if len(s.lines) > 2*followLimit || slices.Contains(s.logged, true) {
+		return -1
+	}
+	for i := len(s.lines) - 1; i > 0; i-- {
+		if traceback.Strong(s.lines[i]) && strings.TrimSpace(s.lines[i-1]) == "" && !quotedSaying(s.lines[i]) {
+			return i
+		}
+	}
+	return -1
 }
 
 // filled is the last line above i with something on it, -1 if there is none.

@@ -11,6 +11,7 @@ import (
 const (
 	KindStopped       Kind = "stopped"             // asked for; never news
 	KindHung          Kind = "hung"                // ended because it no longer answered
+	KindWrongAnswer   Kind = "wrong-answer"        // ended because its health path answered with errors, after it had answered well
 	KindKeeperLost    Kind = "keeper-lost"         // nobody saw the exit status
 	KindWorkerDied    Kind = "worker-died"         // a worker, not the run
 	KindEnvironment   Kind = "environment-missing" // it died of what the crash environment prevents, which did not reach it
@@ -71,6 +72,7 @@ var rules = []rule{
 	{kind: KindHung, match: hung},
 	{kind: KindKeeperLost, match: keeperLost},
 	{kind: KindBrokenPython, match: brokenPython, text: true},
+	{kind: KindBrokenPython, match: notLaunched},
 	{kind: KindSignature, match: codeSignature, text: true},
 	{kind: KindInserted, match: insertedLibrary, text: true},
 	{kind: KindOpenMP, match: openMPTwice, text: true},
@@ -210,7 +212,11 @@ func (e Evidence) withReport(r *reading) Evidence {
 		}
 		found := OfReport(read, 0)
 		if found.Report == nil { // a JetsamEvent
-			continue
+			if !found.Known || e.Known {
+				continue
+			}
+			e.OS, e.Known, e.Signal, e.Memory = found.OS, found.Known, found.Signal, found.Memory
+			return e
 		}
 		e.Report, e.OS = found.Report, found.OS
 		if !e.Known {
@@ -274,7 +280,7 @@ const (
 func (v Verdict) tidy() Verdict {
 	// There are words of the output or of a report in it: an exception may carry a key, and a notice is shown to whoever looks.
 	v.Summary, v.Remedy, v.Line = Mask(v.Summary), Mask(v.Remedy), Mask(v.Line)
-	v.Summary, v.Line = oneLine(v.Summary, longestSummary), oneLine(v.Line, longestLine)
+	v.Summary, v.Line = oneLine(strings.Join(strings.Fields(v.Summary), " "), longestSummary), oneLine(v.Line, longestLine)
 	v.Remedy = oneLine(v.Remedy, longestLine)
 	return v
 }

@@ -30,7 +30,7 @@ func TestEveryEndIsJudgedAsItsFixtureSays(t *testing.T) {
 	}
 	for _, k := range Kinds() {
 		switch k.Kind {
-		case KindUnknown, KindCannotStart, KindConfig: // no evidence leads there
+		case KindUnknown, KindCannotStart, KindConfig, KindWrongAnswer: // no evidence leads there
 		default:
 			require.True(t, kinds[k.Kind], "no fixture for %s", k.Kind)
 		}
@@ -57,6 +57,21 @@ func TestAWorkerIsJudgedFromTheOutputAlone(t *testing.T) {
 		v := JudgeWorker(e)
 		require.Equal(t, KindWorkerDied, v.Kind)
 		require.Contains(t, v.Summary, "the log does not say why")
+	}
+}
+
+// A remedy fits where the evidence comes from: there is no vivarium.toml beside a log of elsewhere.
+func TestNoRemedyForATextOfElsewhereNamesVivarium(t *testing.T) {
+	for _, path := range fixtures(t) {
+		e, _ := readFixture(t, path)
+		if e.Asked || e.Hung || !e.Known && !e.Foreign {
+			continue
+		}
+		e.Foreign, e.Missing, e.OpenMP = true, nil, nil
+		v := Judge(e)
+		for _, word := range []string{"vivarium", "Vivarium", "[environment]"} {
+			require.NotContains(t, v.Summary+v.Remedy, word, path)
+		}
 	}
 }
 
@@ -88,6 +103,10 @@ func FuzzJudge(f *testing.F) {
 		if v.Kind == "" || v.Summary == "" || !utf8.ValidString(v.Summary+v.Remedy+v.Line) {
 			t.Fatalf("%+v", v)
 		}
+		v = Judge(Evidence{Foreign: true, Tail: strings.Split(tail, "\n")})
+		if v.Kind == "" || v.Summary == "" || !utf8.ValidString(v.Summary+v.Remedy+v.Line) || strings.Contains(v.Remedy, "vivarium") {
+			t.Fatalf("%+v", v)
+		}
 	})
 }
 
@@ -110,6 +129,32 @@ func BenchmarkJudge64KiB(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				Judge(e)
+			}
+		})
+	}
+}
+
+// The budget: 10 ms for 64 KiB of elsewhere that fit no rule, however they are made.
+func BenchmarkTextOfElsewhere64KiB(b *testing.B) {
+	for name, line := range map[string]string{
+		"access log": `INFO:     127.0.0.1:52344 - "GET /health HTTP/1.1" 200 OK of some length`,
+		"records":    "2026-03-03 11:02:17,123 ERROR ranker.store: could not read part 7 of the index, trying again",
+		"caught":     "Exception in thread t:\nTraceback (most recent call last):\n  File \"/b/a.py\", line 1, in f\n    f()\nValueError: x\n" + `INFO:     127.0.0.1:52344 - "GET /health HTTP/1.1" 200 OK`,
+		"frames":     `  File "/b/a.py", line 1, in f`,
+		"headers":    "Traceback (most recent call last):",
+		"JSON":       `{"level": "error", "message": "could not read", "exception": {"part": 7, "reason": "it is not there"}}`,
+		"workers":    "[2026-03-03 11:02:17 +0000] [12] [INFO] Worker (pid:31) is fine",
+		"prompts":    "kim@mac ranker % ls -l",
+		"prose":      "The server is up, I think, but it failed to answer: see the error above, please.",
+		"box":        "│ ❱ 3 import hnswlib                          │",
+		"group":      `  |   File "/b/a.py", line 1, in f`,
+		"allocation": "ggml_metal_buffer: error: failed to allocate buffer, size = 0.00 MiB",
+		"symbols":    "%%%%%$$$$$#####>>>>> ((((([[[[[{{{{{ ",
+	} {
+		tail := strings.Split(strings.Repeat(line+"\n", (64<<10)/(len(line)+1)), "\n")
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				Judge(Evidence{Foreign: true, Tail: tail})
 			}
 		})
 	}

@@ -13,6 +13,9 @@ import (
 // answerTime is how long a keeper may take for what it does at once.
 const answerTime = 5 * time.Second
 
+// leaveTime is how long a keeper may take to end after its last word.
+const leaveTime = 2 * time.Second
+
 // Conn is attached to a keeper, or holds the records of one that is gone. Its methods may be called from several goroutines.
 type Conn struct {
 	dir     string
@@ -23,6 +26,7 @@ type Conn struct {
 	mu       sync.Mutex
 	run      *Run
 	stopping bool
+	parts    bool // the keeper knows what a goodbye is
 	exit     *Exit
 	calls    map[uint64]chan message
 	next     uint64
@@ -100,6 +104,20 @@ func (c *Conn) Forget(run string) error {
 	return c.lost(err)
 }
 
+// Probing tells the keeper that a health probe of the run is about to be made from that local port, so that the line which an access log
+// writes of it can be left out; see Spec.Probed. It asks for no answer: a keeper of an older release ignores it.
+func (c *Conn) Probing(run string, port int) {
+	c.mu.Lock()
+	if c.conn == nil || c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
+	_, err := c.conn.Write(message{Type: typeProbing, RunID: run, Port: port}.encode())
+	c.mu.Unlock()
+	_ = c.lost(err)
+}
+
 func (c *Conn) forgetRecord(run string) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -147,6 +165,11 @@ func (c *Conn) Goodbye(ctx context.Context) {
 		return
 	}
 	c.mu.Lock()
+	if !c.parts {
+		c.mu.Unlock()
+		return
+	}
+	process, perr := Find(c.pid) // it is there: it holds the other end
 	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
 	_, err := c.conn.Write(message{Type: typeGoodbye}.encode())
 	c.mu.Unlock()
@@ -154,7 +177,10 @@ func (c *Conn) Goodbye(ctx context.Context) {
 		c.mu.Lock()
 		over, changed := c.err != nil, c.changed
 		c.mu.Unlock()
-		if over {
+		if over { // its last words; it has its socket and its lock to give back
+			if perr == nil {
+				until(ctx, leaveTime, func() bool { return !alive(process) })
+			}
 			return
 		}
 		select {
@@ -290,7 +316,7 @@ func (c *Conn) take(m message) error {
 	defer c.mu.Unlock()
 	switch m.Type {
 	case typeHello:
-		c.run, c.stopping = m.Run, m.Stopping
+		c.run, c.stopping, c.parts = m.Run, m.Stopping, m.Goodbye
 		if exit != nil {
 			c.exit = exit
 		}

@@ -22,6 +22,7 @@ const (
 	sockFile = "sock"             // the keeper listens here
 	runFile  = "run.json"         // the last run: under way, or ended, or recorded
 	exitFile = "exit.json"        // how it ended, until that is recorded
+	pastFile = "past.json"        // how the run before it ended
 	logFile  = "keeper.log"       // the keeper's own stderr
 	binName  = "vivarium-keeper-" // and a hash, in <state>/bin
 )
@@ -88,7 +89,7 @@ func (r records) failed(last Run) error {
 // begin makes room for the exit of a run that was just forked: the one before is recorded by now, and to make a file takes longer than
 // to fill one. It returns the descriptor for ended, noFile if there is none.
 func (r records) begin() int {
-	_ = syscall.Unlink(r.path(exitFile)) // to replace it would take longer than all the rest of ended
+	_ = syscall.Rename(r.path(exitFile), r.path(pastFile)) // to replace it would take longer than all the rest of ended
 	fd, err := createNew(r.path(exitFile + ".tmp"))
 	if err != nil {
 		return noFile // ended tries again, and tells
@@ -144,8 +145,26 @@ func (r records) news() *Exit {
 	return &Exit{Run: rec.Run, At: at}
 }
 
-func (r records) exit() *Exit {
-	b, err := safefile.ReadState(r.path(exitFile), maxStateFile)
+// Forgotten are the exits of the last two runs that were told in the folder dir, and forgotten. Who forgets an exit to start anew without
+// delay, and dies before it has written it down, leaves it here for the next one.
+func Forgotten(dir string) []Exit {
+	r := records{dir}
+	var all []Exit
+	if e := r.read(pastFile); e != nil {
+		all = append(all, *e)
+	}
+	if rec, ok := r.load(); ok && rec.Forgotten {
+		if e := r.exit(); e != nil && e.Run.ID == rec.Run.ID {
+			all = append(all, *e)
+		}
+	}
+	return all
+}
+
+func (r records) exit() *Exit { return r.read(exitFile) }
+
+func (r records) read(name string) *Exit {
+	b, err := safefile.ReadState(r.path(name), maxStateFile)
 	if err != nil {
 		return nil
 	}

@@ -29,6 +29,8 @@ type Spec struct {
 	LogSize int64    `json:"log_size"` // bytes in one log file before it is rotated. If zero, it is never rotated
 	LogKeep int      `json:"log_keep"` // rotated files kept beside the current one
 	Tail    int      `json:"tail"`     // bytes of output kept for Exit.Tail. If zero, 64 KiB
+	// Probed is the path of the health probes of which an access log's lines are left out of the log. If "", everything is written.
+	Probed string `json:"probed,omitempty"`
 }
 
 // Run is one life of the server process. A PID alone never identifies anything.

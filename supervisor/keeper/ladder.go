@@ -30,6 +30,15 @@ func End(ctx context.Context, r Run, l Ladder) error {
 	return nil
 }
 
+// EndLast is End for the last run of the folder dir. The caller knows that no keeper is there.
+func EndLast(ctx context.Context, dir string, l Ladder) error {
+	last, ok := records{dir}.last()
+	if !ok {
+		return nil
+	}
+	return End(ctx, last, l)
+}
+
 // EndAll climbs the ladder for processes that were started by hand. Those of them that descend from another one leave the
 // stop signal to it.
 func EndAll(ctx context.Context, ps []Process, l Ladder) error {

@@ -5,18 +5,21 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"syscall"
 	"time"
 	"unicode/utf8"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
-	rotateSlack = 1 << 20         // how far below the cap a rotation may happen, to find the end of a line
-	minLogSize  = 1 << 10         // a smaller cap would be rotations and nothing else
-	lookAgain   = 5 * time.Second // how often the path is looked at while writing: a person may have removed or moved the file
-	noFile      = -1
+	rotateSlack = 1 << 20 // how far below the cap a rotation may happen, to find the end of a line
+	minLogSize  = 1 << 10 // a smaller cap would be rotations and nothing else
+	// lookAgain is how often the path is looked at while writing, because a person may have removed, moved or emptied the file. A write after
+	// a pause looks first. It costs a microsecond.
+	lookAgain = 100 * time.Millisecond
+	noFile    = -1
 )
 
 // rotated is the log file. It never blocks on a full disk and never fails: what cannot be written is dropped and counted, and
@@ -100,7 +103,7 @@ func (l *rotated) create() error {
 	l.fixed = false
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
-		if !made && st.Size > 0 && !isLogName(l.path) { // somebody's program or data, which a typing error has named
+		if !made && st.Size > 0 && !safefile.IsLogName(l.path) { // somebody's program or data, which a typing error has named
 			l.fixed = true
 		}
 	case syscall.S_IFCHR: // /dev/null and its like
@@ -144,17 +147,6 @@ func openForAppending(path string) (fd int, made bool, err error) {
 	return fd, false, err
 }
 
-// isLogName: a file of that name is a log, whoever made it. What is named otherwise and has something in it is never rotated, because to
-// rotate is to rename it away, or to remove it.
-func isLogName(path string) bool {
-	name := strings.ToLower(filepath.Base(path))
-	switch filepath.Ext(name) {
-	case "", ".log", ".out", ".err", ".txt", ".jsonl", ".ndjson":
-		return true
-	}
-	return strings.Contains(name, "log") || strings.Contains(name, "stdout") || strings.Contains(name, "stderr")
-}
-
 // refresh notices that the file at path is not ours any more, or that somebody truncated it.
 func (l *rotated) refresh() {
 	now := time.Now()
@@ -168,6 +160,9 @@ func (l *rotated) refresh() {
 		return
 	}
 	if st.Mode&syscall.S_IFMT == syscall.S_IFREG {
+		if st.Size < l.size { // emptied: what is written next begins a line
+			l.inLine = l.inLine && st.Size > 0
+		}
 		l.size = st.Size
 	}
 }
@@ -261,23 +256,25 @@ func (l *rotated) put(p []byte) {
 	}
 	if l.fd == noFile {
 		if err := l.create(); err != nil {
-			l.drop(p, 0, err)
+			l.drop(p, 0, false, err)
 			return
 		}
 	}
+	began := !l.inLine
 	n, err := writeAll(l.fd, p)
 	l.size += int64(n)
 	if n > 0 {
 		l.inLine = p[n-1] != '\n'
 	}
 	if err != nil {
-		l.drop(p, n, err)
+		l.drop(p, n, began, err)
 	}
 }
 
-// drop counts what was not written of p, of which n bytes were. The line that was cut is taken back where this piece began it.
-func (l *rotated) drop(p []byte, n int, why error) {
-	if i := bytes.LastIndexByte(p[:n], '\n'); n > 0 && i >= 0 && i+1 < n {
+// drop counts what was not written of p, of which n bytes were. The line that was cut is taken back where this piece began it: after a
+// newline in it, or, if began, with its first byte.
+func (l *rotated) drop(p []byte, n int, began bool, why error) {
+	if i := bytes.LastIndexByte(p[:n], '\n'); n > 0 && (i >= 0 || began) && i+1 < n {
 		if syscall.Ftruncate(l.fd, l.size-int64(n-i-1)) == nil {
 			l.size -= int64(n - i - 1)
 			n, l.inLine = i+1, false

@@ -169,6 +169,47 @@ func TestALogThatAPersonRemovedOrMovedIsMadeAnew(t *testing.T) {
 	require.Equal(t, int64(2), l.size)
 }
 
+func TestALogThatChangedHandsDuringAPauseLosesNothingThatIsWrittenAfterIt(t *testing.T) {
+	t.Parallel()
+	l, path := openLog(t, 0, 1)
+	for name, change := range map[string]func() error{
+		"removed":  func() error { return os.Remove(path) },
+		"moved":    func() error { return os.Rename(path, path+".moved") },
+		"emptied":  func() error { return os.Truncate(path, 0) },
+		"replaced": func() error { return os.WriteFile(path+".new", nil, 0o600) },
+	} {
+		l.write([]byte("half a line"))
+		require.NoError(t, change(), name)
+		if name == "replaced" {
+			require.NoError(t, os.Rename(path+".new", path))
+		}
+		l.looked = l.looked.Add(-time.Second / 2) // less than a second of silence
+		l.write([]byte("after\n"))
+		b, err := os.ReadFile(path)
+		require.NoError(t, err, name)
+		require.Equal(t, "after\n", string(b), name)
+		require.NoError(t, os.Remove(path))
+		l.looked = time.Time{}
+	}
+}
+
+func TestALineThatAFullDiskHasCutIsTakenBackAsAWhole(t *testing.T) {
+	dir := smallDisk(t, 64)
+	path := filepath.Join(dir, "server.log")
+	l := newRotated()
+	require.NoError(t, l.open(path, 0, 1))
+	defer l.shut()
+	l.write([]byte("before\n"))
+	l.write([]byte(strings.Repeat("x", 100<<10) + "\n")) // one write, one line, and too long for the disk
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "before\n", string(b))
+	l.write([]byte("after\n"))
+	b, err = os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, fmt.Sprintf("before\nvivarium: %d bytes (1 lines) of output are missing here: no space left on device\nafter\n", 100<<10+1), string(b))
+}
+
 func TestADeviceIsALogWithoutACap(t *testing.T) {
 	t.Parallel()
 	l := newRotated()

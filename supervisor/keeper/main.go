@@ -78,11 +78,11 @@ func keep(ctx context.Context, dir string, idle time.Duration) error {
 	if err := os.Chdir(dir); err != nil {
 		return err
 	}
-	lock, err := lockPatiently(filepath.Join(dir, lockFile))
-	if err != nil {
+	p := &presence{dir: dir}
+	if err := p.take(); err != nil {
 		return err
 	}
-	defer lock.Close()
+	defer func() { p.close() }()
 	if program, err := os.Executable(); err == nil { // keeps the copy from being removed
 		if f, err := os.Open(program); err == nil {
 			defer f.Close()
@@ -95,14 +95,9 @@ func keep(ctx context.Context, dir string, idle time.Duration) error {
 	if err := raiseFileLimit(); err != nil {
 		log.Printf("raising the limit on open files: %v", err)
 	}
-	ln, err := ListenUnix(filepath.Join(dir, sockFile))
-	if err != nil {
-		return err
-	}
-	defer ln.Close() // removes the socket, before the lock is released
 	say(sayReady)
 	log.Printf("keeper %s, process %d", Version, os.Getpid())
-	return serve(ctx, ln, dir, idle)
+	return serve(ctx, p, idle)
 }
 
 // lockPatiently takes the lock. An Attach that tests it holds it for a moment.
@@ -116,11 +111,11 @@ func lockPatiently(path string) (*os.File, error) {
 	}
 }
 
-// raiseFileLimit gives the children a soft limit with which a server can live: a GUI launch gives 256. Set by hand, Go does
 // MaxOpenFiles is how far a keeper raises the limit of open files, its own and so the server's.
 const MaxOpenFiles = maxOpenFiles
 
-// not take it back in the child.
+// raiseFileLimit gives the children a soft limit with which a server can live: a GUI launch gives 256. Set by hand, Go does not take
+// it back in the child.
 func raiseFileLimit() error {
 	var lim syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &lim); err != nil {

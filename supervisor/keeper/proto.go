@@ -10,11 +10,12 @@ import (
 // The protocol, for whoever reads this package first. A keeper listens on the Unix socket DIR/sock. Both sides send JSON
 // objects, one a line:
 //
-//	both      hello {proto, version, pid}      the first line of each side; the keeper's also tells run, exit, stopping
+//	both      hello {proto, version, pid}      the first line of each side; the keeper's also tells run, exit, stopping, goodbye
 //	keeper    busy {pid}                       instead of hello, and the end: another client is attached
 //	client    spawn {id, spec}                 answered by ok {id, run}, when the run's program has started
 //	client    stop {id, run_id, ladder}        answered by ok {id} once accepted; the end comes as an exit
 //	client    forget {id, run_id}              answered by ok {id}
+//	client    probing {run_id, port}           no request: the local port of a health probe that is about to be made
 //	client    goodbye                          no answer: a keeper that nobody needs then ends at once, and the connection with it
 //	keeper    exit {exit}                      sent when a run ended; told again in each hello until it is forgotten
 //	keeper    error {id, error}                the answer that is not ok
@@ -35,6 +36,7 @@ const (
 	typeSpawn       = "spawn"
 	typeStop        = "stop"
 	typeForget      = "forget"
+	typeProbing     = "probing"
 	typeOK          = "ok"
 	typeError       = "error"
 	typeUnsupported = "unsupported"
@@ -53,8 +55,10 @@ type message struct {
 	Run      *Run            `json:"run,omitempty"`
 	Spec     *Spec           `json:"spec,omitempty"`
 	Ladder   *Ladder         `json:"ladder,omitempty"`
+	Port     int             `json:"port,omitempty"`
 	Exit     json.RawMessage `json:"exit,omitempty"` // encoded once: for the file and for the wire
 	Stopping bool            `json:"stopping,omitempty"`
+	Goodbye  bool            `json:"goodbye,omitempty"` // in the keeper's hello: it knows that word
 	Error    *wireError      `json:"error,omitempty"`
 }
 

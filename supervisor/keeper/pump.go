@@ -20,8 +20,9 @@ const (
 // pump carries the output of one run from its pipe to the log. It reads on a thread of its own, straight into the ring that
 // also is the tail: blocking calls on a locked thread cost as much as cat, the netpoller up to 1.7 times that.
 type pump struct {
-	fd  int // our end of the pipe, non-blocking
-	log *rotated
+	fd     int // our end of the pipe, non-blocking
+	log    *rotated
+	probes *probeLines // what is left out of the log
 
 	mu    sync.Mutex
 	ring  []byte
@@ -108,7 +109,11 @@ func (p *pump) readAll(limit int) {
 func (p *pump) took(b []byte) {
 	p.at = (p.at + len(b)) % len(p.ring)
 	p.total += int64(len(b))
-	p.log.write(b)
+	if p.probes == nil {
+		p.log.write(b)
+		return
+	}
+	p.probes.leaveOut(b, p.log.write)
 }
 
 func (p *pump) end() {

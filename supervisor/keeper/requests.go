@@ -17,8 +17,11 @@ func (s *server) handle(r request) {
 		s.detach()
 		return
 	}
-	if r.ID == 0 { // no request: hello, goodbye, or what a newer app has to say
+	if r.ID == 0 { // no request: hello, goodbye, probing, or what a newer app has to say
 		r.from.parting = r.from.parting || r.Type == typeGoodbye
+		if r.Type == typeProbing && s.run != nil && s.run.run.ID == r.RunID {
+			s.run.pump.probes.expect(r.Port)
+		}
 		return
 	}
 	answer := message{Type: typeOK, ID: r.ID}

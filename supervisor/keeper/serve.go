@@ -16,17 +16,12 @@ const idleTime = 10 * time.Second
 // tidyTime after the last thing that happened the garbage of it is given back: the next thing may be days away.
 const tidyTime = 2 * time.Second
 
-// Serve is the keeper process: it serves ln until ctx ends, or nobody has needed it for 10 s. The caller holds the lock of
-// dir. It owns the whole process: every child is reaped by it.
-func Serve(ctx context.Context, ln net.Listener, dir string) error {
-	return serve(ctx, ln, dir, idleTime)
-}
-
 // server is the keeper's loop. Its fields belong to the goroutine of run alone; whatever blocks runs elsewhere and comes back
 // through a channel.
 type server struct {
-	spawner *spawner
-	idle    time.Duration
+	presence *presence
+	spawner  *spawner
+	idle     time.Duration
 
 	run        *child       // under way, nil if none
 	exit       *pendingExit // of the last run, until it is forgotten
@@ -44,6 +39,7 @@ type server struct {
 	died     chan pendingExit
 	stopped  chan error
 	cleared  chan error
+	removed  chan struct{} // something of the presence may have been
 }
 
 // pendingExit is an exit that nobody has recorded yet.
@@ -71,14 +67,16 @@ type stopping struct {
 	hurry chan struct{} // closed to cut the grace short
 }
 
-func serve(ctx context.Context, ln net.Listener, dir string, idle time.Duration) error {
+// serve is the keeper process, until ctx ends or nobody has needed it for the idle time. It owns the whole process: every child is reaped
+// by it.
+func serve(ctx context.Context, p *presence, idle time.Duration) error {
 	s := &server{
-		idle:     idle,
+		presence: p, idle: idle, removed: make(chan struct{}),
 		accepted: make(chan *client), requests: make(chan request), spawned: make(chan spawnResult, 1),
 		died: make(chan pendingExit, 1), stopped: make(chan error, 1), cleared: make(chan error, 1),
 	}
 	ended := func(_ *child, e Exit, b []byte) { s.died <- pendingExit{run: e.Run, bytes: b} }
-	spawner, err := newSpawner(dir, ended, log.Printf)
+	spawner, err := newSpawner(p.dir, ended, log.Printf)
 	if err != nil {
 		return err
 	}
@@ -86,9 +84,9 @@ func serve(ctx context.Context, ln net.Listener, dir string, idle time.Duration)
 	if news := spawner.records.news(); news != nil {
 		s.exit = &pendingExit{run: news.Run, bytes: encodeExit(*news), told: true}
 	}
-	defer ln.Close()
 	go spawner.reaper.run()
-	go s.accept(ln)
+	go s.accept(p.ln)
+	go s.watch()
 	return s.loop(ctx)
 }
 
@@ -128,6 +126,8 @@ func (s *server) loop(ctx context.Context) error {
 				return nil
 			}
 			s.spawnWaiting()
+		case <-s.removed:
+			s.restore()
 		case <-idle.C:
 			s.leave()
 		case <-asked:
@@ -241,7 +241,7 @@ func (s *server) detach() {
 
 func (s *server) greet(c *client) {
 	s.client = c
-	hello := message{Type: typeHello, Proto: proto, Version: Version, PID: os.Getpid(), Stopping: s.stop != nil}
+	hello := message{Type: typeHello, Proto: proto, Version: Version, PID: os.Getpid(), Stopping: s.stop != nil, Goodbye: true}
 	if s.run != nil {
 		hello.Run = &s.run.run
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -12,6 +13,9 @@ import (
 
 	"golang.org/x/sys/unix"
 )
+
+// helloTime is how long a client may take to say hello. Who says nothing would keep everybody else away for ever.
+const helloTime = 3 * time.Second
 
 // client is the keeper's end of a connection.
 type client struct {
@@ -95,8 +99,15 @@ func (c *client) flush(within time.Duration) {
 
 // read hands every message to the loop; the last one carries the error that ended the connection.
 func (c *client) read(to chan<- request) {
-	for d := newDecoder(c.conn); ; {
+	_ = c.conn.SetReadDeadline(time.Now().Add(helloTime))
+	for d, first := newDecoder(c.conn), true; ; first = false {
 		m, err := d.next()
+		if first && err == nil {
+			_ = c.conn.SetReadDeadline(time.Time{})
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			err = errors.New("has not said hello")
+		}
 		if err == io.EOF || errors.Is(err, net.ErrClosed) {
 			err = errors.New("has left")
 		}

@@ -96,6 +96,7 @@ func (n *spawner) spawn(ctx context.Context, s Spec) (*child, error) {
 		return nil, &SpawnError{Path: s.Argv[0], Err: fmt.Errorf("making a pipe: %w", err)}
 	}
 	c := &child{run: Run{ID: newID(), Started: time.Now()}, pump: newPump(r, n.log, s.Tail)}
+	c.pump.probes = newProbeLines(c.run.ID, s.Probed)
 	n.record(c.run)
 	if err := n.fork(c, s, w); err != nil {
 		syscall.Close(r)

@@ -49,13 +49,18 @@ func Predict(env Environment, imports []string, goos string) Prediction {
 		for _, name := range by {
 			packages[name] = true
 		}
-		if !slices.ContainsFunc(p.Together, r.Same) {
+		if !slices.ContainsFunc(p.Together, func(o Runtime) bool { return r.Same(o) || goos != "darwin" && r.servedBy(o) }) {
 			p.Together = append(p.Together, r)
 		}
 	}
 	p.Packages = slices.Sorted(maps.Keys(packages))
 	p.judge(goos)
 	return p
+}
+
+// servedBy reports whether ld.so, asked for r, takes o that is loaded already: it goes by the SONAME. Who loads r by its path gets r.
+func (r Runtime) servedBy(o Runtime) bool {
+	return r.Name != "" && r.Name == o.Name && !r.Static && !o.Static && len(r.Users) > 0 && !slices.ContainsFunc(r.Users, func(u User) bool { return u.Via == "" && u.Asks != r.Name })
 }
 
 // Judge says what comes of the runtimes that are loaded already, by their paths.

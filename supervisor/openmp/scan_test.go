@@ -172,6 +172,33 @@ func TestALinuxEnvironmentIsResolvedAsLdSoDoes(t *testing.T) {
 	require.Equal(t, []string{"omp_no"}, missing)
 }
 
+func TestTwoWheelsWithOneSONAMEBringOneRuntimeOnLinux(t *testing.T) {
+	gomp := func(soname, text string) []byte {
+		return elfSpec{name: soname, defines: []string{"GOMP_parallel", "omp_get_wtime"}, text: text + "GOMP_SPINCOUNT\x00libgomp: \x00GOMP_4.5\x00GOMP_5.0.1\x00GOMP_1.0\x00"}.bytes()
+	}
+	const name = "libgomp-e985bcbb.so.1.0.0"
+	files := map[string][]byte{}
+	for _, x := range []string{"x", "y"} {
+		files[site+x+".libs/"+name] = gomp(name, x)
+		files[site+x+"/_"+x+".so"] = elfSpec{rpath: "$ORIGIN/../" + x + ".libs", asks: []string{name}}.bytes()
+		files[site+x+"/__init__.py"] = nil
+		files[site+x+"-1.dist-info/METADATA"] = info(x, "1")
+		files[site+x+"-1.dist-info/RECORD"] = []byte(x + "/__init__.py,,\n" + x + "/_" + x + ".so,,\n" + x + ".libs/" + name + ",,\n")
+	}
+	env := scan(t, tree(t, files))
+	require.Len(t, env.Runtimes, 2)
+	require.Equal(t, Harmless, Predict(env, []string{"x", "y"}, "linux").Outcome, "ld.so takes the one that is there")
+	require.Len(t, Predict(env, []string{"x", "y"}, "linux").Together, 1)
+	require.Len(t, Predict(env, []string{"x", "y"}, "darwin").Together, 2, "dyld goes by the path")
+
+	const another = "libgomp-00000000.so.1.0.0"
+	delete(files, site+"y.libs/"+name)
+	files[site+"y.libs/"+another] = gomp(another, "y")
+	files[site+"y/_y.so"] = elfSpec{rpath: "$ORIGIN/../y.libs", asks: []string{another}}.bytes()
+	files[site+"y-1.dist-info/RECORD"] = []byte("y/__init__.py,,\ny/_y.so,,\ny.libs/" + another + ",,\n")
+	require.Len(t, Predict(scan(t, tree(t, files)), []string{"x", "y"}, "linux").Together, 2)
+}
+
 func TestHeadersAreReadInEveryForm(t *testing.T) {
 	arm, intel := libomp.bytes(), machoSpec{cpu: cpuAMD64, name: "x", defines: []string{forkCall}}.bytes()
 	big := machoSpec{cpu: 0x01000012, defines: []string{forkCall}, order: binary.BigEndian}.bytes()

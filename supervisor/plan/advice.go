@@ -7,21 +7,24 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
-
-// servers are modules that a command starts with -m and that Python does not bring itself.
-var servers = []string{"daphne", "fastapi", "flask", "granian", "gunicorn", "hypercorn", "streamlit", "uvicorn", "waitress"}
 
 // adviseOn warns of what the server can be started with, but not well.
 func (p *Plan) adviseOn(c config.Config, o Options) {
 	if process.HasReload(c.Command) {
 		p.warn("--reload keeps the port open when the server below it dies, and then answers nobody: take it out of command in %s", config.FileName)
 	}
-	if module := p.lacks(c); module != "" {
-		p.warn("%s seems not to be installed for %s: install it with `%s %s`", module, p.Python.Path, p.Python.Install, module)
+	if module, from := p.lacks(c); module != "" {
+		install := p.Python.Install + " " + crash.Quote(from)
+		if e := environmentOf(c.Dir); e.Add != "" && slices.Contains(e.Names, strings.SplitN(from, "[", 2)[0]) {
+			install = "cd " + crash.Quote(c.Dir) + " && " + e.Add // everything that the project declares, at once
+		}
+		p.warn("%s seems not to be installed for %s: install it with `%s`", module, p.Python.Path, install)
 	}
 	if p.Python.Prefix != "" {
 		if err := openmp.CheckCure(p.Python.Prefix); err != nil {
@@ -46,18 +49,22 @@ func (p *Plan) adviseOn(c config.Config, o Options) {
 	}
 }
 
-// lacks is the server module of the command if the interpreter has it nowhere, else "". Where the packages are is not always to be
-// known from the disk alone, so this is for a warning only.
-func (p *Plan) lacks(c config.Config) string {
+// lacks is the server module of the command if the interpreter has it nowhere, and the package that brings it; else "". Where the
+// packages are is not always to be known from the disk alone, so this is for a warning only.
+func (p *Plan) lacks(c config.Config) (module, from string) {
 	argv := p.Spec.Argv
 	if p.Python.Path == "" || argv[0] != p.Python.Path || len(p.Python.Site) == 0 {
-		return ""
+		return "", ""
 	}
 	i := slices.Index(argv, "-m")
-	if i < 0 || i+1 >= len(argv) || !slices.Contains(servers, argv[i+1]) {
-		return ""
+	if i < 0 || i+1 >= len(argv) {
+		return "", ""
 	}
-	module := argv[i+1]
+	row, _ := servers.ByCommand(argv)
+	module, _, _ = strings.Cut(argv[i+1], ".")
+	if row.Package == "" || !slices.ContainsFunc(row.Modules, func(m string) bool { return m == argv[i+1] }) {
+		return "", "" // the backend's own, or a part of Python
+	}
 	folders := append([]string{c.Dir}, p.Python.Site...)
 	for _, dir := range filepath.SplitList(python.Lookup(p.Spec.Env, "PYTHONPATH")) {
 		folders = append(folders, absolute(c.Dir, dir))
@@ -65,9 +72,9 @@ func (p *Plan) lacks(c config.Config) string {
 	for _, dir := range folders {
 		for _, name := range []string{module, module + ".py"} {
 			if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-				return ""
+				return "", ""
 			}
 		}
 	}
-	return module
+	return module, row.Package
 }

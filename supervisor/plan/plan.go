@@ -27,6 +27,7 @@ type Options struct {
 	Interactive  bool     // started in a person's shell
 	Home         string   // the person's home folder, "" unknown
 	Root         string   // as in PythonOptions
+	Recorded     string   // the environment's folder that the backend ran with the last time; "" if that is not known
 	// Shell gives those of the variables that the person's login shell has. If nil, it is really asked, once.
 	Shell func(parent, names []string) ([]string, error)
 }
@@ -51,6 +52,7 @@ func Make(c config.Config, o Options) (Plan, error) {
 	}
 	p := Plan{}
 	o.Parent = p.withShell(c.LoginShellEnv, o)
+	c = p.withoutLauncher(c, o)
 	var err error
 	if p.Python, err = resolvePython(c, o, &p); err != nil {
 		return Plan{}, err
@@ -60,11 +62,15 @@ func Make(c config.Config, o Options) (Plan, error) {
 		return Plan{}, err
 	}
 	env := crash.EnvOptions{GOOS: o.GOOS, EnvFile: file, Own: c.Environment}
+	o.Parent = activate(p.Python, o.Parent)
 	parent := o.Parent
 	if o.GOOS == "darwin" {
 		parent = p.inserted(&env, o)
 	}
 	p.Spec = keeper.Spec{Dir: c.Dir, Log: c.Log.File, LogSize: c.Log.MaxSize, LogKeep: c.Log.Keep}
+	if c.HasHealth() && !c.Log.Probes {
+		p.Spec.Probed = c.Target().Path()
+	}
 	p.Spec.Env, p.Applied = crash.Env(parent, env)
 	if p.Spec.Argv, err = argv(c, p.Python, p.Spec.Env); err != nil {
 		return Plan{}, err
@@ -102,11 +108,18 @@ func resolvePython(c config.Config, o Options, p *Plan) (python.Interpreter, err
 		Dir: c.Dir, Value: c.Python, GOOS: o.GOOS, Home: o.Home, Interactive: o.Interactive, Root: o.Root, Own: !needed,
 		Getenv: func(name string) string { return python.Lookup(parent, name) },
 	})
+	auto := c.Python == python.Auto || c.Python == ""
+	if r := o.Recorded; needed && auto && r != "" && !isDir(r) && !(err == nil && in.Venv && within(c.Dir, in.Prefix)) {
+		return python.Interpreter{}, gone(c.Dir, r)
+	}
 	if err == nil {
 		if in.Warning != "" {
 			p.warn("%s", in.Warning)
 		}
 		return in, nil
+	}
+	if env := environmentBehind(c.Dir, c.Python); errors.Is(err, fs.ErrNotExist) && c.Python != python.Auto && env != "" && !isDir(env) {
+		err = gone(c.Dir, env)
 	}
 	if needed {
 		return python.Interpreter{}, err

@@ -84,9 +84,9 @@ func TestThePlanFillsInTheCommandAndTheSpec(t *testing.T) {
 	require.Len(t, p.Applied, 9)
 	require.Empty(t, p.Warnings)
 	require.True(t, slices.IsSorted(p.Spec.Env))
-	for _, name := range []string{"PORT", "VIRTUAL_ENV", "VIVARIUM_RUN"} {
+	for _, name := range []string{"PORT", "CONDA_PREFIX", "VIVARIUM_RUN"} {
 		_, ok := envOf(p, name)
-		require.False(t, ok, "nothing is added but the crash environment")
+		require.False(t, ok, "nothing is added but the crash environment and the environment that is active")
 	}
 	p = planOf(m, func(c *config.Config) { c.Command = []string{"{python}", "main.py", "--bind=0.0.0.0:{port}"} })
 	require.Equal(t, "--bind=0.0.0.0:8000", p.Spec.Argv[2])

@@ -302,7 +302,7 @@ func TestARealUvicornIsKnownInEveryWayToStartIt(t *testing.T) {
 			cmd := testkit.LaunchIn(t, c.Dir, nil, append(k.argv, "--port", strconv.Itoa(port))...)
 			testkit.AwaitAnswer(t, port)
 			require.Eventually(t, func() bool {
-				_, err := probe.Backend(t.Context(), c)
+				_, err := probe.Backend(t.Context(), c, probe.Options{})
 				return err == nil
 			}, testkit.Patience, 50*time.Millisecond)
 			claim := claimOf(t, c)

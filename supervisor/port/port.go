@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os/user"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,6 +35,7 @@ type Owner struct {
 // listener is one LISTEN socket. Connections to it are never looked at: who kills by port kills the browser.
 type listener struct {
 	addr  netip.Addr
+	port  int
 	uid   int    // who made it; -1: unknown
 	inode uint64 // Linux
 	pids  []int  // who holds it; none that we may see: a process of another user
@@ -228,6 +230,39 @@ func Listening(port int, run keeper.Run) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// Of are the ports on which the run listens, in order, whatever its configuration says: sockets of its leader, of a descendant, or of a
+// carrier of its RunVariable. Only sockets that a client on this computer can reach count.
+func Of(run keeper.Run) ([]int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	ls, err := listeners(ctx, 0)
+	if err == nil {
+		err = findHolders(ctx, ls)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("looking for the ports of process %d: %w", run.PID, err)
+	}
+	all, err := keeper.Processes()
+	if err != nil {
+		return nil, fmt.Errorf("looking for the ports of process %d: %w", run.PID, err)
+	}
+	table := tableOf(all)
+	mine := map[int]bool{}
+	var ports []int
+	for _, l := range ls {
+		for _, pid := range l.pids {
+			if _, known := mine[pid]; !known {
+				mine[pid] = table.descends(pid, run) || run.ID != "" && keeper.RunOf(pid) == run.ID
+			}
+			if mine[pid] && !slices.Contains(ports, l.port) {
+				ports = append(ports, l.port)
+			}
+		}
+	}
+	slices.Sort(ports)
+	return ports, nil
 }
 
 // table is the process table by PID.

@@ -24,7 +24,7 @@ const (
 	unseenText       = "It is reserved by a process that does not listen on it."
 )
 
-// listeners are the LISTEN sockets on port. Their holders are found by findHolders, which costs more.
+// listeners are the LISTEN sockets on port, or on every port if it is 0. Their holders are found by findHolders, which costs more.
 func listeners(_ context.Context, port int) ([]listener, error) {
 	var all []listener
 	for _, path := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
@@ -48,7 +48,10 @@ func listeners(_ context.Context, port int) ([]listener, error) {
 // parseSockets reads /proc/net/tcp: "sl local_address rem_address st tx_queue:rx_queue tr:tm->when retrnsmt uid timeout inode".
 func parseSockets(r io.Reader, port int) ([]listener, error) {
 	const listen = " 0A "
-	suffix := ":" + strings.ToUpper(hex.EncodeToString(binary.BigEndian.AppendUint16(nil, uint16(port))))
+	suffix := ""
+	if port != 0 {
+		suffix = ":" + strings.ToUpper(hex.EncodeToString(binary.BigEndian.AppendUint16(nil, uint16(port))))
+	}
 	var ls []listener
 	lines := bufio.NewScanner(r)
 	for lines.Scan() {
@@ -60,7 +63,12 @@ func parseSockets(r io.Reader, port int) ([]listener, error) {
 		if len(f) < 10 || f[3] != "0A" || !strings.HasSuffix(f[1], suffix) {
 			continue
 		}
-		addr, ok := kernelAddr(strings.TrimSuffix(f[1], suffix))
+		host, number, _ := strings.Cut(f[1], ":")
+		addr, ok := kernelAddr(host)
+		on, err := strconv.ParseUint(number, 16, 16)
+		if err != nil {
+			continue
+		}
 		inode, err := strconv.ParseUint(f[9], 10, 64)
 		if !ok || err != nil || inode == 0 {
 			continue
@@ -69,7 +77,7 @@ func parseSockets(r io.Reader, port int) ([]listener, error) {
 		if err != nil {
 			uid = -1
 		}
-		ls = append(ls, listener{addr: addr, uid: uid, inode: inode})
+		ls = append(ls, listener{addr: addr, port: int(on), uid: uid, inode: inode})
 	}
 	return ls, lines.Err()
 }

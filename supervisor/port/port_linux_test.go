@@ -31,13 +31,19 @@ func TestOnlyListenSocketsOnThePortAreReadFromTheKernelsTables(t *testing.T) {
 	}
 	ls, err := parseSockets(strings.NewReader(procNetTCP), 8000)
 	require.NoError(t, err)
-	require.Equal(t, []listener{{addr: netip.MustParseAddr("127.0.0.1"), uid: 1000, inode: 4711}}, ls)
+	require.Equal(t, []listener{{addr: netip.MustParseAddr("127.0.0.1"), port: 8000, uid: 1000, inode: 4711}}, ls)
+	all, err := parseSockets(strings.NewReader(procNetTCP), 0)
+	require.NoError(t, err)
+	require.Greater(t, len(all), len(ls))
+	for _, l := range all {
+		require.NotZero(t, l.port)
+	}
 	ls, err = parseSockets(strings.NewReader(procNetTCP6), 8000)
 	require.NoError(t, err)
 	require.Equal(t, []listener{
-		{addr: netip.MustParseAddr("::"), uid: 0, inode: 5001},
-		{addr: netip.MustParseAddr("::1"), uid: 99, inode: 5002},
-		{addr: netip.MustParseAddr("127.0.0.1"), uid: 99, inode: 5003},
+		{addr: netip.MustParseAddr("::"), port: 8000, uid: 0, inode: 5001},
+		{addr: netip.MustParseAddr("::1"), port: 8000, uid: 99, inode: 5002},
+		{addr: netip.MustParseAddr("127.0.0.1"), port: 8000, uid: 99, inode: 5003},
 	}, ls)
 }
 

@@ -193,7 +193,14 @@ func TestARunListensThroughItsLeaderADescendantOrACarrierOfItsMark(t *testing.T)
 				return err == nil && listens
 			}, testkit.Patience, 10*time.Millisecond)
 
+			ports, err := Of(run)
+			require.NoError(t, err)
+			require.Equal(t, []int{port}, ports)
+
 			other := runOf(t, testkit.LaunchIn(t, c.Dir, nil, "sleep", "3600"), "another")
+			ports, err = Of(other)
+			require.NoError(t, err)
+			require.Empty(t, ports)
 			listens, err := Listening(port, other)
 			require.NoError(t, err)
 			require.False(t, listens, "it is another run's")
@@ -228,10 +235,10 @@ func TestSocketsAreReadFromWhatTheMacsLsofTells(t *testing.T) {
 		row("127.0.0.1", 8000, syscall.AF_INET, "LISTEN", 0),
 	}, 8000)
 	require.Equal(t, []listener{
-		{addr: netip.MustParseAddr("127.0.0.1"), uid: -1, pids: []int{10, 11}},
-		{addr: netip.MustParseAddr("0.0.0.0"), uid: -1, pids: []int{14}},
-		{addr: netip.MustParseAddr("::"), uid: -1, pids: []int{15}},
-		{addr: netip.MustParseAddr("::1"), uid: -1, pids: []int{16}},
+		{addr: netip.MustParseAddr("127.0.0.1"), port: 8000, uid: -1, pids: []int{10, 11}},
+		{addr: netip.MustParseAddr("0.0.0.0"), port: 8000, uid: -1, pids: []int{14}},
+		{addr: netip.MustParseAddr("::"), port: 8000, uid: -1, pids: []int{15}},
+		{addr: netip.MustParseAddr("::1"), port: 8000, uid: -1, pids: []int{16}},
 	}, ls)
 }
 

@@ -101,7 +101,7 @@ func (x *examination) begin() {
 
 // amend judges again, and tells if that changes what was said. Why Vivarium ended a run itself it knows best.
 func (x *examination) amend() {
-	if x.Death.Verdict.Kind == crash.KindHung || x.Exit != nil && x.Exit.Asked {
+	if x.Death.Verdict.Kind == crash.KindHung || x.Death.Verdict.Kind == crash.KindWrongAnswer || x.Exit != nil && x.Exit.Asked {
 		return
 	}
 	v := crash.Judge(x.evidence) // of a worker, too

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -104,7 +105,7 @@ func (q *reportSearch) near(at time.Time) bool {
 
 // readReport reads a report. io.ErrUnexpectedEOF: the system is still writing it.
 func readReport(path string) (*crash.Report, error) {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path)
 	if err != nil {
 		return nil, err
 	}

@@ -1,16 +1,15 @@
-// Package probe asks a backend for its health, once. Begin with Backend. It knows nothing of phases, of failures in a row, or of what
-// follows from an answer: the supervisor decides that.
+// Package probe asks a backend for its health, once, and looks around where it does not answer as it should. Begin with Backend; FindPath and
+// SpeaksTLS look around. It knows nothing of phases, of failures in a row, or of what follows from an answer: the supervisor decides that.
 package probe
 
 import (
-	"bufio"
-	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/textproto"
+	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,196 +20,210 @@ import (
 )
 
 const (
-	maxAnswer = 64 << 10 // bytes of a health answer's body that are read; what follows says nothing about health
-	maxWire   = 1 << 20  // bytes taken from the socket for them: a chunk of one byte costs six
+	maxBody   = 64 << 10 // bytes of an answer's body that are read; what follows says nothing about health
+	maxHeader = 64 << 10
 )
 
-// Get asks url, as in "http://127.0.0.1:8000/health", and is without error if the answer is 2xx. Redirects are refused, at most
-// 64 KiB of the body are read, no proxy is asked, nothing is kept open. The error is a sentence's end for a person: "answered 503".
-// If timeout is zero, ctx alone limits it.
+// Agent is how every probe names itself. A probe of a run has the run's ID behind it, see Options.
+const Agent = "Vivarium-Health-Probe"
+
+// Options are what a probe may have besides its target.
+type Options struct {
+	Timeout time.Duration // over all of it; 0: the context alone limits it
+	Run     string        // the run's ID, put into the User-Agent: whoever reads an access log knows the line as a probe of this run
+	// Connected is told the local port of the connection before the request is sent. It may be nil; it is not called for a Unix socket.
+	Connected func(port int)
+}
+
+// AnswerError is an answer that is no success.
+type AnswerError struct {
+	Status   int
+	Location string // of a redirect, without what may be a secret in it
+}
+
+func (e *AnswerError) Error() string {
+	if e.Location != "" {
+		return fmt.Sprintf("redirects to %s: name the final path", e.Location)
+	}
+	return fmt.Sprintf("answered %d", e.Status)
+}
+
+// What keeps a server from giving an answer, as the end of a sentence for a person.
+var (
+	ErrRefused   = errors.New("connection refused")
+	ErrNoSocket  = errors.New("the socket is not there")
+	ErrBroken    = errors.New("broke the connection off")
+	ErrClosed    = errors.New("closed the connection without an answer")
+	ErrCut       = errors.New("broke off in the middle of its answer")
+	ErrHeader    = errors.New("answered with an endless header")
+	ErrNoHTTP    = errors.New("answered, but not in HTTP")
+	ErrSpeaksTLS = errors.New("speaks https, not http")
+	ErrNoTLS     = errors.New("speaks http, not https")
+)
+
+// transport makes one connection for each probe. A connection that is kept open would take one of a small server's few (a server that
+// handles one connection at a time would serve nobody else), and would not show whether the server still accepts. It would save little:
+// uvicorn and hypercorn close a connection after 5 s of silence, gunicorn after 2 s, which is the usual interval or less, and each such end
+// wakes this program once more between two probes.
 //
-// It is one exchange on one connection, read by net/textproto and not by net/http, which brings TLS along: 2 MiB of each program, and more
-// memory while it idles. A connection kept open would take one of a small server's few, and say nothing about whether it still accepts.
-func Get(ctx context.Context, url string, timeout time.Duration) (latency time.Duration, err error) {
+// Certificates are not checked, because only addresses of this computer are probed: see config. Whoever could answer there instead of the
+// server can do so without a certificate, too.
+var transport = &http.Transport{
+	DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader, DialContext: dial,
+	TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
+}
+
+// way is how a request gets to its server, carried by its context.
+type way struct {
+	socket    string
+	connected func(port int)
+}
+
+type wayKey struct{}
+
+func dial(ctx context.Context, network, address string) (net.Conn, error) {
+	w, _ := ctx.Value(wayKey{}).(way)
+	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: false}, KeepAlive: -1}
+	if w.socket != "" {
+		return d.DialContext(ctx, "unix", w.socket)
+	}
+	conn, err := d.DialContext(ctx, network, address)
+	if local, ok := localPort(conn, err); ok && w.connected != nil {
+		w.connected(local)
+	}
+	return conn, err
+}
+
+func localPort(conn net.Conn, err error) (int, bool) {
+	if err != nil {
+		return 0, false
+	}
+	a, ok := conn.LocalAddr().(*net.TCPAddr)
+	if !ok {
+		return 0, false
+	}
+	return a.Port, true
+}
+
+// Get asks the target, and is without error if the answer is 2xx. Redirects are refused, at most 64 KiB of the body are read, no proxy is
+// asked, nothing is kept open. The error is a sentence's end for a person: an *AnswerError, one of the errors of this package, or another.
+func Get(ctx context.Context, t config.Target, o Options) (latency time.Duration, err error) {
 	started := time.Now()
 	limited, cancel := ctx, context.CancelFunc(func() {})
-	if timeout > 0 {
-		limited, cancel = context.WithDeadline(ctx, started.Add(timeout))
+	if o.Timeout > 0 {
+		limited, cancel = context.WithDeadline(ctx, started.Add(o.Timeout))
 	}
 	defer cancel()
-	status, location, err := exchange(limited, url)
+	err = exchange(context.WithValue(limited, wayKey{}, way{t.Socket, o.Connected}), t.URL, o.Run)
 	latency = time.Since(started)
+	var answer *AnswerError
 	switch {
+	case err == nil || errors.As(err, &answer):
+		return latency, err
 	case ctx.Err() != nil:
 		return latency, ctx.Err()
-	// The parser takes half a line before a timeout for a line, so its error is not asked; the clock is.
-	case err != nil && timeout > 0 && latency >= timeout:
-		return latency, fmt.Errorf("no answer within %s", seconds(timeout))
-	case err != nil:
-		return latency, probeProblem(err)
-	case status >= 300 && status < 400 && location != "":
-		return latency, fmt.Errorf("redirects to %s: name the final path", config.Plain(shorten(location, 120)))
-	case status < 200 || status > 299:
-		return latency, fmt.Errorf("answered %d", status)
+	case o.Timeout > 0 && latency >= o.Timeout || errors.Is(err, context.DeadlineExceeded):
+		return latency, fmt.Errorf("no answer within %s", seconds(o.Timeout))
 	}
-	return latency, nil
+	return latency, inWords(err)
 }
 
-// Backend asks the backend for its health.
-func Backend(ctx context.Context, c config.Config) (time.Duration, error) {
-	return Get(ctx, c.URL()+c.Health.Path, c.Health.Timeout)
+// Connect opens a connection to the target, and closes it: it is for a server of which no path is known.
+func Connect(ctx context.Context, t config.Target, o Options) (latency time.Duration, err error) {
+	started := time.Now()
+	limited, cancel := ctx, context.CancelFunc(func() {})
+	if o.Timeout > 0 {
+		limited, cancel = context.WithDeadline(ctx, started.Add(o.Timeout))
+	}
+	defer cancel()
+	conn, err := (&net.Dialer{KeepAlive: -1}).DialContext(limited, "tcp", t.Address())
+	latency = time.Since(started)
+	switch {
+	case err == nil:
+		return latency, conn.Close()
+	case ctx.Err() != nil:
+		return latency, ctx.Err()
+	case limited.Err() != nil || errors.Is(err, context.DeadlineExceeded):
+		return latency, fmt.Errorf("no connection within %s", seconds(o.Timeout))
+	}
+	return latency, inWords(err)
 }
 
-var (
-	errHeader = errors.New("answered with an endless header")
-	errNoHTTP = errors.New("answered, but not in HTTP")
-)
+// Backend asks the backend for its health, or connects to its port where it has no health path.
+func Backend(ctx context.Context, c config.Config, o Options) (time.Duration, error) {
+	o.Timeout = c.Health.Timeout
+	if !c.HasHealth() {
+		return Connect(ctx, c.Target(), o)
+	}
+	return Get(ctx, c.Target(), o)
+}
 
-func exchange(ctx context.Context, address string) (status int, location string, err error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Scheme != "http" {
-		return 0, "", fmt.Errorf("%s is not an http address", config.Quoted(address))
+func exchange(ctx context.Context, address, run string) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
+	if err != nil || request.URL.Scheme != "http" && request.URL.Scheme != "https" {
+		return fmt.Errorf("%s is not an http address", config.Quoted(address))
 	}
-	host := u.Host
-	if u.Port() == "" {
-		host = net.JoinHostPort(u.Hostname(), "80")
-	}
-	conn, err := (&net.Dialer{KeepAlive: -1}).DialContext(ctx, "tcp", host)
+	request.Header.Set("User-Agent", strings.TrimSpace(Agent+" "+run))
+	request.Header.Set("Accept", "*/*")
+	// The Transport alone, without a Client: no redirect is followed and no cookie kept.
+	answer, err := transport.RoundTrip(request)
 	if err != nil {
-		return 0, "", err
+		return err
 	}
-	defer conn.Close()
-	if at, ok := ctx.Deadline(); ok {
-		_ = conn.SetDeadline(at)
-	}
-	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
-	request := "GET " + u.RequestURI() + " HTTP/1.1\r\nHost: " + u.Host +
-		"\r\nUser-Agent: Vivarium\r\nAccept: */*\r\nConnection: close\r\n\r\n"
-	if _, err := io.WriteString(conn, request); err != nil {
-		return 0, "", err
-	}
-	return readAnswer(conn)
-}
-
-func readAnswer(conn io.Reader) (status int, location string, err error) {
-	limit := &io.LimitedReader{R: conn, N: maxAnswer}
-	r := bufio.NewReaderSize(limit, 1<<10)
-	if first, err := r.Peek(5); err != nil && len(first) == 0 {
-		return 0, "", err // closed, broken, or silent
-	} else if string(first) != "HTTP/" {
-		return 0, "", errNoHTTP
-	}
-	lines := textproto.NewReader(r)
-	var header textproto.MIMEHeader
-	for range 5 { // "100 Continue" and "103 Early Hints" come before the answer
-		if status, header, err = readTop(lines); err != nil {
-			if limit.N <= 0 {
-				err = errHeader
-			}
-			return 0, "", err
-		}
-		if status >= 200 || status == 101 { // "101 Switching Protocols" is an answer, if a strange one
-			break
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusSwitchingProtocols { // whose body is a connection
+		if _, err := io.Copy(io.Discard, io.LimitReader(answer.Body, maxBody)); err != nil {
+			return err
 		}
 	}
-	limit.N = maxWire
-	return status, header.Get("Location"), readBody(lines, status, header)
-}
-
-// readTop reads a status line and the header below it. See RFC 9112, sections 4 and 5.
-func readTop(lines *textproto.Reader) (status int, header textproto.MIMEHeader, err error) {
-	line, err := lines.ReadLine()
-	if err != nil {
-		return 0, nil, cutShort(err)
-	}
-	version, rest, _ := strings.Cut(line, " ")
-	code, _, _ := strings.Cut(strings.TrimLeft(rest, " "), " ")
-	if status, err = strconv.Atoi(code); err != nil || len(code) != 3 || !strings.HasPrefix(version, "HTTP/1.") {
-		return 0, nil, errNoHTTP
-	}
-	if header, err = lines.ReadMIMEHeader(); err != nil {
-		var odd textproto.ProtocolError
-		if errors.As(err, &odd) {
-			return 0, nil, errNoHTTP
-		}
-		return 0, nil, cutShort(err)
-	}
-	return status, header, nil
-}
-
-// readBody reads 64 KiB at most: what follows says nothing about health. See RFC 9112, section 6.3.
-func readBody(lines *textproto.Reader, status int, header textproto.MIMEHeader) error {
-	switch length := header.Get("Content-Length"); {
-	case status == 204 || status == 304 || status < 200:
+	if answer.StatusCode >= 200 && answer.StatusCode <= 299 {
 		return nil
-	case strings.EqualFold(header.Get("Transfer-Encoding"), "chunked"):
-		return readChunks(lines)
-	case header.Get("Transfer-Encoding") != "":
-		return errNoHTTP
-	case length != "":
-		n, err := strconv.ParseInt(strings.TrimSpace(length), 10, 64)
-		if err != nil || n < 0 {
-			return errNoHTTP
-		}
-		_, err = io.CopyN(io.Discard, lines.R, min(n, maxAnswer))
-		return cutShort(err)
 	}
-	_, err := io.Copy(io.Discard, io.LimitReader(lines.R, maxAnswer))
-	return err
+	return &AnswerError{answer.StatusCode, redirection(request.URL, answer)}
 }
 
-// readChunks reads a body of chunks: a size in hex, the bytes, an empty line. See RFC 9112, section 7.1.
-func readChunks(lines *textproto.Reader) error {
-	for left := int64(maxAnswer); left > 0; {
-		line, err := lines.ReadLine()
-		if err != nil {
-			return cutShort(err)
-		}
-		size, _, _ := strings.Cut(line, ";")
-		n, err := strconv.ParseInt(strings.TrimSpace(size), 16, 64)
-		if err != nil || n < 0 {
-			return errNoHTTP
-		}
-		if n == 0 {
-			return nil
-		}
-		if _, err := io.CopyN(io.Discard, lines.R, min(n, left)); err != nil {
-			return cutShort(err)
-		}
-		if left -= n; left <= 0 {
-			return nil
-		}
-		if end, err := lines.ReadLine(); err != nil || end != "" {
-			return cutShort(cmp.Or(err, errNoHTTP))
-		}
+// redirection is where a redirect leads, without user, password and query: those may be secrets, and a health path needs none.
+func redirection(from *url.URL, answer *http.Response) string {
+	if answer.StatusCode < 300 || answer.StatusCode > 399 {
+		return ""
 	}
-	return nil
+	location, err := answer.Location()
+	if err != nil {
+		return ""
+	}
+	to := config.Plain(location.EscapedPath())
+	if location.Host != from.Host || location.Scheme != from.Scheme {
+		to = config.Plain(location.Scheme + "://" + location.Host + location.EscapedPath())
+	}
+	return shorten(to, 120)
 }
 
-// cutShort: an end in the middle of an answer is none that was meant.
-func cutShort(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// probeProblem puts what the network says into words.
-func probeProblem(err error) error {
+// inWords puts what the network and the Transport say into words. The Transport's errors for what is no HTTP have no types, only texts.
+func inWords(err error) error {
 	var dns *net.DNSError
+	var record tls.RecordHeaderError
+	says := func(text string) bool { return strings.Contains(err.Error(), text) }
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return errors.New("connection refused")
-	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return errors.New("broke the connection off")
-	case errors.Is(err, io.EOF):
-		return errors.New("closed the connection without an answer")
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("broke off in the middle of its answer")
-	case errors.Is(err, errHeader), errors.Is(err, errNoHTTP):
-		return err
+		return ErrRefused
 	case errors.As(err, &dns):
 		return fmt.Errorf("the address of %s cannot be found", config.Plain(dns.Name))
+	case errors.Is(err, syscall.ENOENT):
+		return ErrNoSocket
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return ErrBroken
+	case errors.As(err, &record), says("server gave HTTP response to HTTPS client"):
+		return ErrNoTLS
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return ErrCut
+	case errors.Is(err, io.EOF):
+		return ErrClosed
+	case says("response headers exceeded"):
+		return ErrHeader
+	case says(`malformed HTTP response "\x15\x03`):
+		return ErrSpeaksTLS
+	case says("malformed"), says("unsupported transfer encoding"), says("Content-Length"), says("chunk"), says("invalid header"):
+		return ErrNoHTTP
 	}
 	return errors.New(config.Plain(shorten(err.Error(), 200)))
 }

@@ -7,12 +7,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -25,7 +29,7 @@ import (
 
 func probeWithin(t testing.TB, timeout time.Duration, url string) error {
 	t.Helper()
-	_, err := Get(context.Background(), url, timeout)
+	_, err := Get(context.Background(), config.Target{URL: url}, Options{Timeout: timeout})
 	return err
 }
 
@@ -86,11 +90,13 @@ func TestAnAnswerIsGoodOrItsProblemIsTold(t *testing.T) {
 		{"not modified", "HTTP/1.1 304 Not Modified\r\n\r\n", "answered 304"},
 		{"nothing", "", "closed the connection without an answer"},
 		{"garbage", "SSH-2.0-OpenSSH_9.6\r\n", "answered, but not in HTTP"},
-		{"TLS", "\x15\x03\x01\x00\x02\x02\x46", "answered, but not in HTTP"},
+		{"TLS", "\x15\x03\x01\x00\x02\x02\x46", "speaks https, not http"},
 		{"a status that is none", "HTTP/1.1 abc\r\n\r\n", "answered, but not in HTTP"},
 		{"garbage for a header", "HTTP/1.1 200 OK\r\nno colon\r\n\r\n", "answered, but not in HTTP"},
 		{"garbage for a chunk", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "answered, but not in HTTP"},
 		{"an unknown encoding", "HTTP/1.1 200 OK\r\nTransfer-Encoding: magic\r\n\r\n", "answered, but not in HTTP"},
+		{"a length that is none", "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "answered, but not in HTTP"},
+		{"a redirect to elsewhere", "HTTP/1.1 302 Found\r\nLocation: http://me:secret@elsewhere.example/login?token=secret\r\nContent-Length: 0\r\n\r\n", "redirects to http://elsewhere.example/login: name the final path"},
 		{"a body that is cut off", "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok", "broke off in the middle of its answer"},
 		{"a chunk that is cut off", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\na\r\nok", "broke off in the middle of its answer"},
 		{"a header that is cut off", "HTTP/1.1 200 OK\r\nX: y\r\n", "broke off in the middle of its answer"},
@@ -117,10 +123,11 @@ func TestARealServerIsProbed(t *testing.T) {
 	mux.HandleFunc("/followed", func(http.ResponseWriter, *http.Request) { followed.Store(true) })
 	s := httptest.NewServer(mux)
 	defer s.Close()
-	// A proxy from the environment would have to be asked for this address, were it not for our own exchange.
+	// A proxy from the environment would have to be asked for this address, were it not for our own Transport.
 	t.Setenv("HTTP_PROXY", "http://192.0.2.1:9")
 	t.Setenv("http_proxy", "http://192.0.2.1:9")
-	latency, err := Get(t.Context(), s.URL+"/health?deep=1", testkit.Patience)
+	var port int
+	latency, err := Get(t.Context(), config.Target{URL: s.URL + "/health?deep=1"}, Options{Timeout: testkit.Patience, Run: "4d9193a356ae6e0b", Connected: func(n int) { port = n }})
 	require.NoError(t, err)
 	require.Positive(t, latency)
 	r := seen.Load()
@@ -128,6 +135,8 @@ func TestARealServerIsProbed(t *testing.T) {
 	require.Equal(t, "/health?deep=1", r.RequestURI)
 	require.Equal(t, strings.TrimPrefix(s.URL, "http://"), r.Host)
 	require.True(t, r.Close, "it asks to close the connection")
+	require.Equal(t, "Vivarium-Health-Probe 4d9193a356ae6e0b", r.UserAgent())
+	require.Equal(t, net.JoinHostPort("127.0.0.1", strconv.Itoa(port)), r.RemoteAddr, "the port that was told is the one that the server sees")
 	require.EqualError(t, probeWithin(t, testkit.Patience, s.URL+"/away"), "redirects to /followed: name the final path")
 	require.False(t, followed.Load())
 }
@@ -156,7 +165,7 @@ func TestASlowServerIsWaitedFor(t *testing.T) {
 		fmt.Fprint(w, "ok")
 	}))
 	defer s.Close()
-	latency, err := Get(t.Context(), s.URL, testkit.Patience)
+	latency, err := Get(t.Context(), config.Target{URL: s.URL}, Options{Timeout: testkit.Patience})
 	require.NoError(t, err)
 	require.GreaterOrEqual(t, latency, 100*time.Millisecond)
 }
@@ -179,7 +188,7 @@ func TestNobodyThereIsTold(t *testing.T) {
 	reset := rawServer(t, "", func(c net.Conn) { _ = c.(*net.TCPConn).SetLinger(0) })
 	require.Contains(t, []string{"broke the connection off", "closed the connection without an answer"}, probeWithin(t, testkit.Patience, reset).Error())
 	require.EqualError(t, probeWithin(t, testkit.Patience, "http://no.such.host.invalid/"), "the address of no.such.host.invalid cannot be found")
-	require.ErrorContains(t, probeWithin(t, testkit.Patience, "https://127.0.0.1/"), "is not an http address")
+	require.ErrorContains(t, probeWithin(t, testkit.Patience, "ftp://127.0.0.1/"), "is not an http address")
 	require.ErrorContains(t, probeWithin(t, testkit.Patience, "http://[::1/"), "is not an http address")
 }
 
@@ -187,7 +196,7 @@ func TestAProbeThatIsCalledOffEndsAtOnce(t *testing.T) {
 	url := rawServer(t, "", func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	_, err := Get(ctx, url, 0)
+	_, err := Get(ctx, config.Target{URL: url}, Options{})
 	require.True(t, errors.Is(err, context.Canceled), err)
 }
 
@@ -199,10 +208,10 @@ func TestTheBackendIsProbedAtItsOwnAddressWithItsOwnTimeout(t *testing.T) {
 	}))
 	defer s.Close()
 	c := config.Config{Port: s.Listener.Addr().(*net.TCPAddr).Port, Health: config.Health{Path: "/up", Timeout: testkit.Patience}}
-	_, err := Backend(t.Context(), c)
+	_, err := Backend(t.Context(), c, Options{})
 	require.NoError(t, err)
 	c.Health.Timeout = time.Nanosecond
-	_, err = Backend(t.Context(), c)
+	_, err = Backend(t.Context(), c, Options{})
 	require.ErrorContains(t, err, "no answer within")
 }
 
@@ -225,29 +234,114 @@ func TestTimeoutsAreWrittenAsPeopleDo(t *testing.T) {
 	}
 }
 
-// BenchmarkProbe is what one probe costs, and what net/http's Client would have cost.
+func TestAServerWithACertificateOfItsOwnIsAsked(t *testing.T) {
+	s := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/health" {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	defer s.Close()
+	require.NoError(t, probeWithin(t, testkit.Patience, s.URL+"/health"))
+	require.EqualError(t, probeWithin(t, testkit.Patience, s.URL+"/other"), "answered 404")
+	plain := strings.Replace(s.URL, "https:", "http:", 1)
+	require.Error(t, probeWithin(t, testkit.Patience, plain+"/health"))
+	require.True(t, SpeaksTLS(t.Context(), config.Target{URL: plain + "/health"}))
+
+	open := httptest.NewServer(http.NotFoundHandler())
+	defer open.Close()
+	require.ErrorIs(t, probeWithin(t, testkit.Patience, strings.Replace(open.URL, "http:", "https:", 1)+"/health"), ErrNoTLS)
+	require.False(t, SpeaksTLS(t.Context(), config.Target{URL: open.URL}))
+	nobody := config.Target{URL: "http://127.0.0.1:" + strconv.Itoa(testkit.FreePort(t))}
+	require.False(t, SpeaksTLS(t.Context(), nobody))
+}
+
+func TestAServerOnAUnixSocketIsAsked(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "app:1.sock")
+	l := testkit.ListenOn(t, "unix", socket)
+	go func() {
+		_ = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != "/health" {
+				w.WriteHeader(http.StatusNotFound)
+			}
+		}))
+	}()
+	c := config.Config{Health: config.Health{URL: "unix:" + socket + ":/health", Timeout: testkit.Patience}}
+	told := false
+	_, err := Backend(t.Context(), c, Options{Connected: func(int) { told = true }})
+	require.NoError(t, err)
+	require.False(t, told, "there is no port to tell")
+	_, err = Get(t.Context(), c.Target().At("/other"), Options{Timeout: testkit.Patience})
+	require.EqualError(t, err, "answered 404")
+	c.Health.URL = "unix:" + socket + ".not:/health"
+	_, err = Backend(t.Context(), c, Options{})
+	require.ErrorIs(t, err, ErrNoSocket)
+}
+
+func TestWithoutAPathAConnectionIsEnough(t *testing.T) {
+	l := testkit.ListenOn(t, "tcp4", "127.0.0.1:0")
+	c := config.Config{Port: l.Addr().(*net.TCPAddr).Port, Health: config.Health{Timeout: testkit.Patience}}
+	_, err := Backend(t.Context(), c, Options{})
+	require.NoError(t, err)
+	c.Port = testkit.FreePort(t)
+	_, err = Backend(t.Context(), c, Options{})
+	require.ErrorIs(t, err, ErrRefused)
+}
+
+func TestTheUsualPathsAreAskedOnceEach(t *testing.T) {
+	for name, c := range map[string]struct {
+		serves []string
+		found  string
+	}{
+		"below a prefix": {[]string{"/api/health", "/"}, "/api/health"},
+		"the root alone": {[]string{"/"}, "/"},
+		"nothing":        {nil, ""},
+		"two":            {[]string{"/ready", "/healthz"}, "/healthz"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var mu sync.Mutex
+			asked := map[string]int{}
+			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				mu.Lock()
+				defer mu.Unlock()
+				asked[r.URL.Path]++
+				if !slices.Contains(c.serves, r.URL.Path) {
+					w.WriteHeader(http.StatusNotFound)
+				}
+			}))
+			defer s.Close()
+			require.Equal(t, c.found, FindPath(t.Context(), config.Target{URL: s.URL + "/health"}))
+			require.Zero(t, asked["/health"], "its answer is known")
+			for path, n := range asked {
+				require.Equal(t, 1, n, path)
+			}
+		})
+	}
+}
+
+// BenchmarkProbe is what one probe costs on a connection of its own, and what it would cost on one that is kept open.
 func BenchmarkProbe(b *testing.B) {
-	url := rawServer(b, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 15\r\nConnection: close\r\n\r\n{\"status\":\"ok\"}", nil)
-	b.Run("own exchange", func(b *testing.B) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"ok"}`) }))
+	defer s.Close()
+	b.Run("a connection each", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := probeWithin(b, testkit.Patience, url); err != nil {
+			if err := probeWithin(b, testkit.Patience, s.URL); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	b.Run("http.Client", func(b *testing.B) {
-		client := &http.Client{
-			Timeout: testkit.Patience, Transport: &http.Transport{DisableKeepAlives: true},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
+	b.Run("one connection", func(b *testing.B) {
+		kept := transport.Clone()
+		kept.DisableKeepAlives = false
 		b.ReportAllocs()
 		for b.Loop() {
-			resp, err := client.Get(url)
+			request, _ := http.NewRequest(http.MethodGet, s.URL, nil)
+			resp, err := kept.RoundTrip(request)
 			if err != nil {
 				b.Fatal(err)
 			}
-			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxAnswer))
+			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody))
 			_ = resp.Body.Close()
 		}
 	})

@@ -70,6 +70,19 @@ func cpuShare(prev Usage, total, elapsed time.Duration) float64 {
 	return max(0, float64(total-prev.Total)/float64(elapsed))
 }
 
+// Tree are the PIDs of the process and its descendants, from the top; nil if it has ended.
+func Tree(pid int) []int {
+	tree, err := family(pid)
+	if err != nil {
+		return nil
+	}
+	pids := make([]int, len(tree))
+	for i, m := range tree {
+		pids[i] = m.PID
+	}
+	return pids
+}
+
 var errUnstable = errors.New("the process table changes faster than it can be read")
 
 // childrenOf are the leader's living children, in the order of their PIDs.

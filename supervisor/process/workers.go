@@ -1,10 +1,10 @@
 package process
 
 import (
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
 
 // Child is one process right below a run's leader.
@@ -21,24 +21,32 @@ type Child struct {
 // program: between fork and exec every subprocess looks like that.
 const settled = time.Second
 
-// isWorker says whether a Python with the command line args is a worker of the one with leaderArgs: it was started by multiprocessing, as
-// uvicorn's are, or forked, as gunicorn's are. A script that the backend runs for a while, and that ends when it is done, is neither; its
-// end must not look like a death. A module's name alone proves nothing: multiprocessing hands a PYTHONWARNINGS that names
-// its resource_tracker to every child as -W.
+// isWorker says whether a Python with the command line args is a worker of the one with leaderArgs, or what runs below its reloader, in the way
+// of the server that the leader is (see servers.Server.IsWorker). What is known of no server may use multiprocessing, or fork. A script that
+// the backend runs for a while, and that ends when it is done, is neither; its end must not look like a death.
 func isWorker(args, leaderArgs []string, old func() bool) bool {
-	spawned := false
-	for _, a := range args {
-		for _, helper := range []string{"resource_tracker import main", "semaphore_tracker import main", "multiprocessing.forkserver import main"} {
-			if strings.Contains(a, helper) {
-				return false
-			}
-		}
-		spawned = spawned || strings.Contains(a, "multiprocessing.spawn import spawn_main") || a == "--multiprocessing-fork"
-	}
-	if spawned || len(args) > 0 && strings.HasPrefix(args[0], "gunicorn: worker") {
+	leader, _ := servers.ByCommand(leaderArgs)
+	leader.Workers, leader.Reloader = settledWays(leader, args, leaderArgs)
+	if leader.IsWorker(args, leaderArgs) {
 		return true
 	}
-	return len(args) > 0 && slices.Equal(args, leaderArgs) && old()
+	anyServer := servers.Server{Workers: servers.Spawned, Reloader: servers.Titled}
+	if slices.Equal(args, leaderArgs) {
+		return len(args) > 0 && old()
+	}
+	return anyServer.IsWorker(args, leaderArgs)
+}
+
+// settledWays are the ways in which the server's children come to be, without the one of a plain fork: a fork has its parent's command line
+// until it becomes another program, so that its age decides.
+func settledWays(s servers.Server, args, leaderArgs []string) (workers, reloader servers.Children) {
+	without := func(c servers.Children) servers.Children {
+		if (c == servers.Forked || c == servers.Titled || c == servers.Again) && slices.Equal(args, leaderArgs) {
+			return servers.None
+		}
+		return c
+	}
+	return without(s.Workers), without(s.Reloader)
 }
 
 // Vanished are the interpreters of before that are no longer among after.
@@ -54,12 +62,8 @@ func Vanished(before, after []Child) []Child {
 
 // HasReload says whether the command starts a server that restarts itself with every edit.
 func HasReload(command []string) bool {
-	if slices.Contains(command, "--reload") || slices.ContainsFunc(command, func(w string) bool { return strings.HasPrefix(w, "--reload=") }) {
-		return true
+	if s, _ := servers.ByCommand(command); s.Name == "" || s.Name == "script" || s.Name == "module" { // it means what it means elsewhere
+		return servers.IsReloader(command) || slices.ContainsFunc(command, func(w string) bool { return w == "--reload" || w == "--reload=true" })
 	}
-	if slices.Contains(command, "--no-reload") {
-		return false
-	}
-	dev := slices.Index(command, "dev") // "fastapi dev" reloads unless told otherwise
-	return dev > 0 && filepath.Base(command[dev-1]) == "fastapi"
+	return servers.IsReloader(command)
 }

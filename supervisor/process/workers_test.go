@@ -60,6 +60,20 @@ func TestAWorkerIsKnownByHowItWasStarted(t *testing.T) {
 		require.Equal(t, c.want, isWorker(args, leader, c.old), c.args)
 	}
 	require.False(t, isWorker(nil, nil, old), "a command line that cannot be read tells nothing")
+	for _, c := range []struct {
+		leader, args string
+		old          func() bool
+		want         bool
+	}{
+		{"python -m flask --app main run --debug", "/v/bin/python /v/bin/flask --app main run --debug", young, true},
+		{"python -m flask --app main run --debug", "python -m flask --app main run --debug", young, false},
+		{"python -m flask --app main run --debug", "python -m flask --app main run --debug", old, true},
+		{"python -m flask --app main run", "python -m flask db upgrade", old, false},
+		{"python -m gunicorn main:app", "python -m gunicorn main:app", young, false},
+		{"python -m celery -A tasks worker", "python -m celery -A tasks worker", old, true},
+	} {
+		require.Equal(t, c.want, isWorker(strings.Fields(c.args), strings.Fields(c.leader), c.old), c.args)
+	}
 }
 
 func TestAReloaderIsKnownByItsCommand(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // Auto is the value of python in vivarium.toml that leaves the choice to us.
@@ -222,7 +223,7 @@ func (o Options) behind(path, text string) (Interpreter, error) {
 
 // ScriptText is the beginning of a file that starts with "#!".
 func ScriptText(path string) (text string, ok bool) {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path)
 	if err != nil {
 		return "", false // executable but not readable: it is no script then
 	}

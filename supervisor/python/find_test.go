@@ -316,6 +316,16 @@ func TestAVenvThatSeesTheSystemsPackagesHasTheirFoldersToo(t *testing.T) {
 	require.Equal(t, []string{m.Dir + "/.venv/lib/python3.11/site-packages", m.At("/opt/homebrew/lib/python3.11/site-packages")}, findIn(m, "auto").Site)
 }
 
+func TestAVenvThatSeesTheSystemsPackagesSeesThePersonsToo(t *testing.T) {
+	m := testkit.NewMac(t)
+	brew := m.Python("/opt/homebrew", "3.11")
+	m.Venv(m.Dir+"/.venv", brew, "home = "+m.At("/usr/local/linked/bin")+"\ninclude-system-site-packages = true\nversion = 3.11.9\n")
+	mine := filepath.Join(m.Home, "Library/Python/3.11/lib/python/site-packages")
+	require.NoError(t, os.MkdirAll(mine, 0o755))
+	require.Equal(t, []string{m.Dir + "/.venv/lib/python3.11/site-packages", mine, m.At("/opt/homebrew/lib/python3.11/site-packages")}, findIn(m, "auto").Site,
+		"also where home is the name of a link to the installation")
+}
+
 func TestPackagesOfThePersonCountWithoutAVenv(t *testing.T) {
 	m := testkit.NewMac(t)
 	m.Python("/opt/homebrew", "3.12")

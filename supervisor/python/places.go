@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -210,7 +212,7 @@ func firstWords(path string) []string {
 
 // readHead reads the beginning of a file that ought to be small.
 func readHead(path string) (string, error) {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path)
 	if err != nil {
 		return "", err
 	}

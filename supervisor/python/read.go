@@ -3,6 +3,7 @@ package python
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -26,7 +27,7 @@ func (o Options) describe(in *Interpreter) {
 		in.Version = versionInPath(filepath.Dir(in.Site[0]))
 	}
 	if cfg != nil && strings.EqualFold(cfg["include-system-site-packages"], "true") && cfg["home"] != "" {
-		in.Site = append(in.Site, sitesOf(filepath.Dir(cfg["home"]), in.Version)...)
+		in.Site = append(in.Site, o.systemSites(cfg["home"], *in)...)
 	}
 	if !in.Venv {
 		in.Site = append(o.userSites(in.Version), in.Site...)
@@ -142,6 +143,20 @@ func sitesOf(prefix, version string) []string {
 		}
 	}
 	return found
+}
+
+// systemSites are what an environment with include-system-site-packages takes in besides its own: the person's own packages, and those of
+// the installation that it was made from, also where that was named by a link.
+func (o Options) systemSites(home string, in Interpreter) []string {
+	sites := o.userSites(in.Version)
+	for _, base := range []string{filepath.Dir(home), filepath.Dir(filepath.Dir(in.Real))} {
+		for _, site := range sitesOf(base, in.Version) {
+			if !slices.ContainsFunc(sites, func(s string) bool { return sameFile(s, site) }) {
+				sites = append(sites, site)
+			}
+		}
+	}
+	return sites
 }
 
 // userSites is where `pip install --user` puts things.

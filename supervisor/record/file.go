@@ -79,7 +79,7 @@ func idOf(name string) (string, bool) {
 
 // Read reads the Record in a file.
 func Read(path string) (Record, error) {
-	text, err := os.ReadFile(path)
+	text, err := safefile.Read(path, maxState)
 	if err != nil {
 		return Record{}, fmt.Errorf("reading a recorded death: %w", err)
 	}

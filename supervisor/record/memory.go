@@ -24,7 +24,7 @@ func Remember(folder string, now time.Time) (Memory, error) {
 		return Memory{}, err
 	}
 	m := Memory{Want: s.Want && !s.Quit, GaveUp: s.GaveUp, Last: s.Last, LastAt: s.LastAt}
-	if n := len(s.Deaths); n > 0 && s.Deaths[n-1].At.After(m.LastAt) {
+	if n := len(s.Deaths); n > 0 && s.Deaths[n-1].At.After(m.LastAt) && s.Deaths[n-1].At.After(s.Cleared) {
 		m.Last, m.LastAt = s.Deaths[n-1].Verdict, s.Deaths[n-1].At
 	}
 	m.Report, m.Tally = PageOf(folder, m.LastAt), TallyOf(s.Deaths, now)

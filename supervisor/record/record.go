@@ -50,13 +50,17 @@ type Record struct {
 // Phase is what the health probe thinks of a run.
 type Phase string
 
-// The phases. Busy and hung are the two ways to be unhealthy.
+// The phases. Busy, hung, misconfigured and wrong-answer are the ways to be unhealthy.
 const (
 	PhaseNone     Phase = ""
 	PhaseStarting Phase = "starting"
 	PhaseOK       Phase = "ok"
 	PhaseBusy     Phase = "busy"
 	PhaseHung     Phase = "hung"
+	// PhaseMisconfigured: it works, and is asked where it does not answer, or not well. It is never ended for it.
+	PhaseMisconfigured Phase = "misconfigured"
+	// PhaseWrongAnswer: it answered well before, and now says that something is wrong with it.
+	PhaseWrongAnswer Phase = "wrong-answer"
 )
 
 // Health is the latest word of the health probe.

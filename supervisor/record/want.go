@@ -47,6 +47,9 @@ type Saved struct {
 	Last    crash.Verdict `json:"last,omitzero"`
 	LastAt  time.Time     `json:"last_at,omitzero"`
 	With    *RanWith      `json:"with,omitempty"`
+	Ended   string        `json:"ended,omitempty"`  // the last run that ended as it was asked to, which is no death
+	Dir     string        `json:"dir,omitempty"`    // the backend's folder
+	Name    string        `json:"name,omitempty"`   // and its name: what is on record can be found by it
 	Deaths  []Death       `json:"deaths,omitempty"` // the last maxDeaths, oldest first
 }
 
@@ -60,6 +63,8 @@ type RanWith struct {
 	Health  config.Health `json:"health"`
 	Stop    config.Stop   `json:"stop"`
 	Log     config.Log    `json:"log"`
+	// Answered: its health path was answered well once.
+	Answered bool `json:"answered,omitempty"`
 }
 
 func NewRanWith(run keeper.Run, c config.Config) *RanWith {
@@ -74,12 +79,13 @@ func (w *RanWith) Apply(c config.Config) config.Config {
 const (
 	MaxDeaths = 100
 	wantFile  = "want.json"
+	maxState  = 16 << 20 // bytes of a file of ours; a hundred deaths have far less
 )
 
 // ReadWant gives nil when nothing was saved. A broken file is set aside, never trusted and never lost.
 func ReadWant(folder string) (*Saved, error) {
 	path := filepath.Join(folder, wantFile)
-	text, err := os.ReadFile(path)
+	text, err := safefile.ReadState(path, maxState)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

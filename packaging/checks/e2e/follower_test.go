@@ -33,6 +33,7 @@ type row struct {
 	Health  struct {
 		Phase     string  `json:"phase"`
 		LatencyMS float64 `json:"latency_ms"`
+		Good      string  `json:"good"`
 	} `json:"health"`
 	Crashes int `json:"crashes"`
 	Verdict struct {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -78,6 +79,9 @@ func parseIPS(r *bufio.Reader, limit *io.LimitedReader) (*Report, error) {
 	s := &jsonStream{r: r}
 	f := ipsFile{thread: -1}
 	if err := f.object(s); err != nil {
+		if errors.Is(err, io.ErrUnexpectedEOF) && f.started { // the second value alone, and cut
+			return f.report(), err
+		}
 		return nil, err
 	}
 	alone := f.started // somebody pasted the second value without the header
@@ -89,16 +93,20 @@ func parseIPS(r *bufio.Reader, limit *io.LimitedReader) (*Report, error) {
 		return nil, fmt.Errorf("%w: its bug_type is %q", ErrNoReport, f.bugType)
 	}
 	jetsam := f.bugType == bugJetsam
+	var cut error
 	if !alone {
 		if err := f.object(s); err != nil && (limit.N > 0 || !f.started) {
-			return nil, err
+			if !errors.Is(err, io.ErrUnexpectedEOF) {
+				return nil, err
+			}
+			cut = err
 		}
 	}
 	rep := f.report()
 	if jetsam {
-		return &Report{Captured: rep.Captured, OS: rep.OS, Jetsam: f.jetsam()}, nil
+		return &Report{Captured: rep.Captured, OS: rep.OS, Jetsam: f.jetsam()}, cut
 	}
-	return rep, nil
+	return rep, cut
 }
 
 // object reads one JSON object, and of it what is wanted.

@@ -107,7 +107,8 @@ func Excerpt(text string) (*Report, error) {
 }
 
 // Parse reads a report: .ips of any age, JetsamEvent, and the text that older systems wrote and people paste. It reads 8 MiB at most.
-// io.ErrUnexpectedEOF means that it is not complete, because the system is still writing it; ErrNoReport, that it is something else.
+// io.ErrUnexpectedEOF means that it is not complete, because the system is still writing it or it was copied in part: with it comes what was
+// read before the cut, nil if that was nothing. ErrNoReport means that it is something else.
 // It reads a megabyte in a few milliseconds, and takes little more memory than what it returns.
 func Parse(r io.Reader) (*Report, error) {
 	limit := &io.LimitedReader{R: r, N: maxReport}
@@ -133,7 +134,7 @@ func Is(head []byte) bool {
 	head = bytes.TrimLeft(head, " \t\r\n\ufeff")
 	if bytes.HasPrefix(head, []byte("{")) {
 		line, _, _ := bytes.Cut(head, []byte("\n"))
-		return bytes.Contains(line, []byte(`"bug_type"`)) || bytes.Contains(head, []byte(`"captureTime"`)) || bytes.Contains(head, []byte(`"usedImages"`))
+		return bytes.HasPrefix(line, []byte(`{"app_name"`)) || bytes.Contains(line, []byte(`"bug_type"`)) || bytes.Contains(head, []byte(`"captureTime"`)) || bytes.Contains(head, []byte(`"usedImages"`))
 	}
 	for _, key := range []string{"Process:", "Incident Identifier:", "Translated Report (Full Report Below)", "-------------------------------------"} {
 		if bytes.HasPrefix(head, []byte(key)) {

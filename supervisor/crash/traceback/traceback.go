@@ -151,8 +151,8 @@ func (r *reader) body(e *Exception, i int, sure bool) int {
 				return i
 			}
 		case l[0] == ' ' || l[0] == '\t' || carets.MatchString(l):
-		case flush && i == last+1 && !(strong.MatchString(l) && r.endsAt(i)): // the indentation was lost: this is the source of the frame
-		case strong.MatchString(l), !sure && !flush && IsException(l):
+		case flush && i == last+1 && !(Strong(l) && r.endsAt(i)): // the indentation was lost: this is the source of the frame
+		case Strong(l), !sure && !flush && IsException(l):
 			e.Line = i
 			r.message(e)
 			return e.End
@@ -185,7 +185,7 @@ func (r *reader) endsAt(i int) bool {
 func (r *reader) goesOn(i int) bool {
 	for _, l := range r.lines[i+1 : min(len(r.lines), i+3)] {
 		if strings.TrimSpace(l) != "" {
-			return frameOf(l) != nil || strong.MatchString(l)
+			return frameOf(l) != nil || Strong(l)
 		}
 	}
 	return false
@@ -249,7 +249,13 @@ func IsException(l string) bool {
 }
 
 // Strong reports whether a line names an exception beyond doubt, also without a traceback above it.
-func Strong(l string) bool { return strong.MatchString(l) }
+func Strong(l string) bool {
+	name, _, _ := strings.Cut(l, ":")
+	if len(name) > 200 || strings.IndexByte(name, ' ') >= 0 { // most lines, at a look
+		return false
+	}
+	return strong.MatchString(l)
+}
 
 // Filled is the last line above i with something on it, -1 if there is none.
 func Filled(lines []string, i int) int {
