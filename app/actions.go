@@ -67,6 +67,8 @@ func (a *App) actOn(m *member, item int) {
 		a.editConfig(m.dir)
 	case ItemReveal:
 		a.open(a.desktop.Reveal, m.dir)
+	case ItemStacks:
+		a.showStacks(m.dir)
 	case ItemDoctor:
 		a.showDoctor(m.dir)
 	case ItemRemove:

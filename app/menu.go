@@ -124,6 +124,7 @@ func section(s supervisor.Snapshot, now time.Time, prefix string) Section {
 	show(ItemDashboard, wordDashboard, true)
 	show(ItemOpenLog, wordOpenLog, s.Log != "")
 	show(ItemMore, wordMore, true)
+	show(ItemStacks, wordStacks, words.Alive(s) && s.Run.PID != 0)
 	show(ItemDoctor, wordDoctor, true)
 	if s.URL != "" {
 		show(ItemOpenBrowser, wordOpenBrowser, words.Alive(s) || s.Owner.Copy)

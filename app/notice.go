@@ -7,6 +7,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // Notice is what a person is told natively. Title names the cause; Body starts with the remedy.
@@ -93,8 +94,13 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		n.body("Start the interpreter itself in command, not a shell or a script around it", words.Prefixed("Missing: ", e.Text))
 	case supervisor.EventUnhealthy:
 		n.Icon = IconUnhealthy
-		n.title(words.Chosen(words.Answers(e.Snapshot), "the server answers errors", "the server does not answer"), "")
-		n.body("Restart it from the menu, or set restart_hung = true in vivarium.toml", e.Text)
+		n.unhealthy(e)
+	case supervisor.EventStalled:
+		if e.Snapshot.State == supervisor.Starting || e.Snapshot.Health.Phase == record.PhaseBusy { // no news: the status says it
+			return Notice{}, false
+		}
+		n.Icon = IconUnhealthy
+		n.unhealthy(e)
 	case supervisor.EventHealthy:
 		if !e.Recovery {
 			return Notice{}, false
@@ -138,6 +144,17 @@ func (n *Notice) title(cause, otherwise string) {
 
 func (n *Notice) body(parts ...string) {
 	n.Body = words.Short(words.Sentences(parts...), maxNoticeBody)
+}
+
+// unhealthy says what the server does instead of answering, as far as that is known.
+func (n *Notice) unhealthy(e supervisor.Event) {
+	if text := words.StallText(e.Snapshot); text != "" {
+		n.title("hung: "+text, "")
+		n.body(e.Snapshot.Stall.Remedy, e.Text)
+		return
+	}
+	n.title(words.Chosen(words.Answers(e.Snapshot), "the server answers errors", "the server does not answer"), "")
+	n.body("Restart it from the menu, or set restart_hung = true in vivarium.toml", e.Text)
 }
 
 // portTaken is told when the port of a backend that does not run is held: by a copy of it, mostly.

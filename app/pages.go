@@ -88,3 +88,14 @@ func (a *App) openDashboard(dir string) error {
 	}
 	return a.desktop.OpenPage(path)
 }
+
+// showStacks looks at what a running server does, healthy or not, and shows the page about it.
+func (a *App) showStacks(dir string) {
+	go func() {
+		path, err := a.pages(a.ctx, "page", "--stacks", dir)
+		if err == nil {
+			err = a.desktop.OpenPage(path)
+		}
+		a.failed("Looking at what it does", err)
+	}()
+}

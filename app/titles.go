@@ -15,6 +15,7 @@ const (
 	wordCopyEnv     = "Copy Environment"
 	wordEditConfig  = "Edit Configuration"
 	wordReveal      = "Reveal Folder"
+	wordStacks      = "What Is It Doing?"
 	wordDoctor      = "Doctor…"
 	wordAdd         = "Add Backend…"
 	wordDemo        = "Try the Demo"

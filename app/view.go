@@ -50,6 +50,7 @@ const (
 	ItemOpenLog
 	ItemOpenBrowser
 	ItemMore   // "More ▸"
+	ItemStacks // "What Is It Doing?": the page about the stacks of all threads, in the browser
 	ItemDoctor // "Doctor…": its page, in the browser
 	ItemCopyURL
 	ItemCopyEnvironment

@@ -96,7 +96,14 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 			v := crash.JudgeWorker(known)
 			s.post(ctx, message{in: workerDied{e.run.ID, e.child.PID, v}})
 		})
+	case doObserve:
+		sub := s.subject(e.run, e.phase, e.slept)
+		s.background(func() {
+			o := s.system.Observe(ctx, sub)
+			s.post(ctx, message{in: observed{e.run.ID, o.Stall}, seen: &o})
+		})
 	case doCheckArrival:
+		s.sweepRecordings()
 		if s.good != nil {
 			vars := s.good.plan.Applied
 			s.background(func() { s.checkArrival(ctx, e.run, vars) })

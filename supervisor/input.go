@@ -9,6 +9,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // input is anything that can happen to the machine: one of the types below.
@@ -109,6 +110,10 @@ type (
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
 		openmp   []string
 	}
+	observed struct { // what the run does while it does not answer
+		runID string
+		stall stall.Stall // Kind "" if nothing could be seen
+	}
 	arrived struct { // which variables did not
 		runID   string
 		missing []string
@@ -176,6 +181,11 @@ type (
 	doJudgeWorker struct {
 		run   keeper.Run
 		child process.Child
+	}
+	doObserve struct { // see what the run does; nothing is changed by it
+		run   keeper.Run
+		phase stall.Phase
+		slept time.Duration // the machine slept a moment ago
 	}
 	doCheckArrival struct{ run keeper.Run }
 	doCount        struct{ run keeper.Run } // the semaphores that the run left

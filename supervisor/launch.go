@@ -73,12 +73,13 @@ func (l launch) try(ctx context.Context) (message, error) {
 		return out, err
 	}
 	out.logFrom = sizeOf(good.config.Log.File)
-	got, conn, err := l.spawn(good.plan.Spec)
+	spec, trouble := l.s.withRecorder(good.config, good.plan.Spec)
+	got, conn, err := l.spawn(spec)
 	out.conn = conn
 	if err != nil {
 		return out, err
 	}
-	got.attempt, got.config, got.problem, got.ended, got.note = l.attempt, good.config, problem, ended, note
+	got.attempt, got.config, got.problem, got.ended, got.note = l.attempt, good.config, problem, ended, orElse(note, trouble)
 	out.in = got
 	out.before = process.Semaphores() // after the fork: Python needs longer to begin than this look
 	return out, nil

@@ -10,6 +10,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 const (
@@ -120,6 +121,8 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onUsed(now, in)
 	case workerDied:
 		m.onWorkerDied(now, in)
+	case observed:
+		m.onObserved(now, in)
 	case arrived:
 		m.onArrived(now, in)
 	case recorded:
@@ -175,6 +178,7 @@ func (m *machine) enter(now time.Time, s State) {
 			m.lastRun = m.Run.ID
 		}
 		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, record.Health{}, process.Usage{}, nil, nil, false, nil
+		m.Stall = stall.Stall{}
 		m.WorkerDeaths = 0
 		m.portAt = now
 	default:
@@ -223,7 +227,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.looking = false
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, record.Health{Phase: record.PhaseStarting}, process.Usage{}, nil, nil, ""
-	m.watch, m.WorkerDeaths = watch{}, 0
+	m.watch, m.WorkerDeaths, m.Stall = watch{}, 0, stall.Stall{}
 	m.do(o)
 }
 
@@ -279,6 +283,7 @@ func (m *machine) onStop(now time.Time) {
 // end begins the stop of what runs or is being launched. why is the verdict of that end if no person asked for it.
 func (m *machine) end(now time.Time, why crash.Verdict) {
 	m.why = why
+	m.tellUnwell(now)
 	m.enter(now, Stopping)
 	m.tell(now, Event{What: EventStopping, Asked: why.Kind == ""})
 	if m.launching {

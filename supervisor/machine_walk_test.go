@@ -19,6 +19,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -130,6 +131,7 @@ func happenings() map[string]input {
 		"explained":       explained{runID: "r1", answer: "answered 404", problem: "/health answers 404", sure: true}, "explained, nothing": explained{runID: "r1", answer: "answered 404"}, "explained, stale": explained{runID: "r0", answer: "answered 404"},
 		"probed, stale": probed{runID: "r0", listens: true},
 		"used":          used{runID: "r1", usage: process.Usage{RSS: 1 << 20, Procs: 1}}, "used, OpenMP": used{runID: "r1", usage: process.Usage{Procs: 1}, looked: true, openmp: []string{"/e/libomp.dylib"}}, "used, stale": used{runID: "r0"},
+		"observed": observed{"r1", stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked"}}, "observed, stale": observed{runID: "r0"},
 		"workerDied": workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied}}, "workerDied, stale": workerDied{runID: "r0"},
 		"arrived, missing": arrived{"r1", []string{"OMP_NUM_THREADS"}}, "arrived, stale": arrived{runID: "r0"},
 		"recorded": recorded{record.Death{Run: "r0", At: testkit.Noon}, "/state/crashes/r0.html"}, "recorded, stale": recorded{record.Death{Run: "r0", At: testkit.Noon.Add(-time.Hour)}, ""},

@@ -8,6 +8,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // State is what a backend is doing. What it should be doing is Snapshot.Want; the two never mix.
@@ -41,6 +42,7 @@ type Snapshot struct {
 	Run    keeper.Run // zero when nothing runs
 	Health record.Health
 	Usage  process.Usage
+	Stall  stall.Stall // what a run does that does not answer, or starts without a word; Kind "": not known, or no question
 
 	// WorkerDeaths is how many workers of the present run died in the last ten minutes.
 	WorkerDeaths int
@@ -76,6 +78,7 @@ const (
 	EventHealthy   What = "healthy"
 	EventUnhealthy What = "unhealthy"
 	EventBusy      What = "busy"
+	EventStalled   What = "stalled" // why it does not answer, or starts so long, is known now, or has changed
 	// EventMisconfigured: the server works, and is asked where it does not answer well.
 	EventMisconfigured What = "misconfigured"
 	// EventEnded: it served, ended by itself without an error, and is started again.

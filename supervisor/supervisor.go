@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
@@ -20,6 +21,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // Keeper is what a Supervisor needs of the keeper it is attached to: a *keeper.Conn, or in tests one that runs nothing.
@@ -58,6 +60,7 @@ type system struct {
 	EndStale  func(ctx context.Context, r keeper.Run, l keeper.Ladder) error
 	Load      func(dir string) (config.Config, error)
 	Plan      func(c config.Config) (plan.Plan, error)
+	Record    func(c config.Config, spec keeper.Spec) (keeper.Spec, error) // brings the recorder in; the Spec is good also with an error
 	Changed   func(c config.Config) bool
 	Claim     func(ctx context.Context, c config.Config, mine port.Mine) (port.Finding, error)
 	EndCopies func(ctx context.Context, c port.Finding, l keeper.Ladder) error
@@ -67,6 +70,7 @@ type system struct {
 	Listening func(port int, r keeper.Run) (bool, error)
 	Ports     func(r keeper.Run) ([]int, error)
 	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
+	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
 	Loaded    func(pid int) ([]string, error)
 	Environ   func(pid int) ([]string, error)
 	Memory    func(pid int) *postmortem.MemoryWatch
@@ -100,14 +104,16 @@ type Supervisor struct {
 	before  map[string]time.Time // the semaphores that were there before the present run
 	logFrom int64                // size of the log when the present run began
 	measure measure
-	good    *planned // the last that worked
+	seen    *observation.Observation // the latest of the present run, or of the one before
+	good    *planned                 // the last that worked
 	running sync.WaitGroup
 
 	// For those who look at the end of a run.
-	known     atomic.Pointer[knowledge]              // of the present run
-	memory    atomic.Pointer[postmortem.MemoryWatch] // of the present run
-	scans     postmortem.Scans
-	recording sync.Mutex // one record is written and told at a time
+	known      atomic.Pointer[knowledge]              // of the present run
+	memory     atomic.Pointer[postmortem.MemoryWatch] // of the present run
+	scans      postmortem.Scans
+	noRecorder sync.Once  // why there is none is said once
+	recording  sync.Mutex // one record is written and told at a time
 }
 
 // New prepares a Supervisor of the backend in dir (absolute, links resolved). Run sets it going.
@@ -233,6 +239,10 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		s.early = append(s.early, l)
 		return
 	}
+	if l.subject != nil {
+		l.subject <- s.subject(s.m.Run, stall.Asked, 0) // there is room
+		return
+	}
 	s.catchUp(ctx)
 	if l.conn != nil {
 		s.conn = l.conn
@@ -255,6 +265,10 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		}
 	case arrived:
 		defer s.learn()
+	case observed:
+		if in.runID == s.m.Run.ID {
+			s.seen = l.seen
+		}
 	case semaphores:
 		if in.left > 0 {
 			s.log.Warn("the ended run left named semaphores behind", "backend", s.m.Backend, "count", in.left)
@@ -317,6 +331,8 @@ type message struct {
 	logFrom int64
 	good    *planned
 	measure measure
+	seen    *observation.Observation
+	subject chan<- observation.Subject // no input: somebody wants to look at the run
 }
 
 // mailbox never blocks a sender: intents come from a UI loop, and results from goroutines that must not pile up.

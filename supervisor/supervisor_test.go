@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
@@ -178,6 +179,7 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 		EndStale: func(context.Context, keeper.Run, keeper.Ladder) error { return nil },
 		Load:     func(string) (config.Config, error) { return c, nil },
 		Plan:     func(config.Config) (plan.Plan, error) { return plan.Plan{}, nil },
+		Record:   func(_ config.Config, spec keeper.Spec) (keeper.Spec, error) { return spec, nil },
 		Changed:  func(config.Config) bool { return false },
 		Claim: func(context.Context, config.Config, port.Mine) (port.Finding, error) {
 			return port.Finding{Free: true}, nil
@@ -199,6 +201,7 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 		Use: func(keeper.Run, process.Usage, time.Duration, bool) (process.Usage, []process.Child, error) {
 			return process.Usage{Procs: 1}, nil, nil
 		},
+		Observe: func(context.Context, observation.Subject) observation.Observation { return observation.Observation{} },
 		Loaded:  func(int) ([]string, error) { return nil, nil },
 		Environ: func(int) ([]string, error) { return []string{"A=b"}, nil },
 		Memory:  func(int) *postmortem.MemoryWatch { return nil },

@@ -53,6 +53,7 @@ func (s *Supervisor) begin(ctx context.Context) {
 			return
 		}
 	}
+	s.sweepAtBegin(in.found)
 	in.missed = s.missed(in, out.good.evidence())
 	out.in = in
 	s.post(ctx, out)
@@ -218,6 +219,7 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 	}
 	if e.whole {
 		s.memory.Load().Look()
+		s.tidyRecordings(e.run)
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c)}
 	in.logSize = sizeOf(c.Log.File)

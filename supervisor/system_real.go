@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
@@ -44,6 +45,7 @@ func realSystem(d Deps) system {
 			}
 			return p, err
 		},
+		Record:  func(c config.Config, spec keeper.Spec) (keeper.Spec, error) { return addRecorder(d.State, c, spec) },
 		Changed: config.Config.Changed,
 		Claim:   port.Claim,
 		EndCopies: func(ctx context.Context, c port.Finding, l keeper.Ladder) error {
@@ -57,6 +59,7 @@ func realSystem(d Deps) system {
 		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
 			return process.Measure(r.PID, before, elapsed, whole)
 		},
+		Observe: observation.Take,
 		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ: keeper.Environ,
 		Memory:  postmortem.WatchMemory,

@@ -8,6 +8,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 const (
@@ -36,7 +37,8 @@ type watch struct {
 	logGrew        bool
 	children       []process.Child
 	childless      bool // the last look at a reloader found no child
-	workers        workerDeaths
+	stalling
+	workers workerDeaths
 }
 
 type sample struct {
@@ -69,6 +71,7 @@ func (m *machine) arm(now time.Time) {
 		if !m.using {
 			sooner(m.useAt)
 		}
+		sooner(m.tellBy)
 		if m.fresh(now) && !m.looking {
 			sooner(m.portAt)
 		}
@@ -127,7 +130,11 @@ func (m *machine) tick(now time.Time) {
 		m.probing, m.probeAt = true, now.Add(m.nextProbe())
 		m.do(doProbe{m.Run, m.proven})
 	}
-	if !now.Before(m.useAt) {
+	if m.untold != "" && !now.Before(m.tellBy) {
+		m.tellUnwell(now)
+		m.endHung(now)
+	}
+	if m.running() && !now.Before(m.useAt) {
 		m.use(now, false)
 	}
 }
@@ -234,6 +241,8 @@ func (m *machine) healthy(now time.Time) {
 		return
 	}
 	again := m.State == Unhealthy || m.Crashes > 0
+	m.tellUnwell(now)
+	m.Stall, m.observeAt = stall.Stall{}, time.Time{}
 	m.enter(now, Healthy)
 	m.openmpAt = now // what it needs is imported by now
 	e := Event{What: EventHealthy, Recovery: again}
@@ -275,6 +284,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 		m.OpenMP = in.openmp
 	}
 	m.watchWorkers(now, in.children)
+	m.watchStall(now, in.logSize)
 	for _, pid := range in.dead {
 		m.workerGone(process.Child{PID: pid})
 	}
@@ -323,10 +333,7 @@ func (m *machine) unwell(now time.Time) {
 		m.enter(now, Unhealthy)
 	}
 	m.Health.Phase = phase
-	m.tell(now, Event{What: what, Text: m.Health.Problem})
-	if phase == record.PhaseHung && m.config.Health.RestartHung {
-		m.end(now, crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: now.Sub(m.started)}))
-	}
+	m.explain(now, what)
 }
 
 func (m *machine) onArrived(now time.Time, in arrived) {
@@ -356,6 +363,7 @@ func (m *machine) onWoke(now time.Time, in woke) {
 	m.freeUntil = now.Add(max(shortestGrace, time.Duration(m.config.Health.Failures)*m.config.Health.Interval))
 	m.Health.Failures, m.failing, m.samples = 0, time.Time{}, nil
 	m.probeAt = now
+	m.slept, m.wokeAt = in.slept, now
 }
 
 func (m *machine) onReattached(now time.Time, in reattached) {

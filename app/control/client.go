@@ -174,12 +174,12 @@ func (c *Client) request(ctx context.Context, what string) (controlReply, error)
 	select {
 	case r = <-answer:
 	case <-ctx.Done():
-		return r, ctx.Err()
+		return controlReply{}, ctx.Err()
 	case <-c.gone:
 		select { // the answer may have been the last word
 		case r = <-answer:
 		default:
-			return r, ErrHolderGone
+			return controlReply{}, ErrHolderGone
 		}
 	}
 	return r, r.Error.err()

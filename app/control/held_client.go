@@ -129,6 +129,9 @@ func (c *controlClient) answer(s Supervision, req controlRequest) {
 	follow := false
 	switch req.Do {
 	case askStatus:
+	case askStacks:
+		go c.answerStacks(s, req.ID)
+		return
 	case askFollow:
 		follow = true
 	case askStart:
@@ -143,8 +146,8 @@ func (c *controlClient) answer(s Supervision, req controlRequest) {
 		s.Hurry()
 	case askLook:
 		s.Look()
-	case askHistory, askStacks:
-		tell(s, &reply, req.Do)
+	case askHistory:
+		tellHistory(s, &reply)
 	default:
 		reply.Error = &controlError{Kind: kindUnsupported, Text: "unsupported"}
 	}

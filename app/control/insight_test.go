@@ -19,13 +19,11 @@ import (
 // knowing is a Supervision that also knows what was, and what its run does.
 type knowing struct {
 	*testkit.Puppet
-	past   record.History
-	stacks Stacks
-	err    error
+	past record.History
+	err  error
 }
 
 func (k *knowing) History(context.Context) (record.History, error) { return k.past, k.err }
-func (k *knowing) Stacks(context.Context) (Stacks, error)          { return k.stacks, k.err }
 
 func holdKnowing(t *testing.T, k *knowing) string {
 	t.Helper()
@@ -59,7 +57,7 @@ func TestTheHistoryIsToldAsItIsKept(t *testing.T) {
 	require.Equal(t, past, got)
 }
 
-func TestALongHistoryAndEndlessStacksFitIntoOneLine(t *testing.T) {
+func TestALongHistoryFitsIntoOneLine(t *testing.T) {
 	k := &knowing{}
 	for i := range 181 {
 		k.past.Samples = append(k.past.Samples, record.Sample{At: testkit.Midday.Add(time.Duration(i) * time.Second), CPU: 1.0 / 3, RSS: 1 << 40, Latency: time.Hour, OK: true})
@@ -67,34 +65,22 @@ func TestALongHistoryAndEndlessStacksFitIntoOneLine(t *testing.T) {
 	for range 100 {
 		k.past.Marks = append(k.past.Marks, record.Mark{At: testkit.Midday, Until: testkit.Midday, What: record.MarkStall, Text: strings.Repeat("<", 300)})
 	}
-	for range 51200 {
-		k.stacks.Lines = append(k.stacks.Lines, `  File "/srv/brain/main.py", line 18 in <lambda>`)
-	}
 	c := dial(t, holdKnowing(t, k))
 	past, err := c.History(t.Context())
 	require.NoError(t, err)
 	require.Len(t, past.Samples, 181)
 	require.Len(t, past.Marks, 100)
-	stacks, err := c.Stacks(t.Context())
-	require.NoError(t, err)
-	require.Greater(t, len(stacks.Lines), 1000)
-	require.Less(t, len(stacks.Lines), 51200)
-	require.Equal(t, "(more is not shown)", stacks.Lines[len(stacks.Lines)-1])
 }
 
 func TestWhatCannotBeToldIsAnErrorAndTheConnectionLivesOn(t *testing.T) {
 	c := dial(t, holdKnowing(t, &knowing{err: errors.New("the run is\nbusy")}))
 	_, err := c.History(t.Context())
 	require.EqualError(t, err, "the run is busy")
-	_, err = c.Stacks(t.Context())
-	require.EqualError(t, err, "the run is busy")
 	_, err = c.Status(t.Context())
 	require.NoError(t, err)
 
 	c = dial(t, hold(t).folder) // of a supervision that knows neither
 	_, err = c.History(t.Context())
-	require.ErrorIs(t, err, ErrUnsupported)
-	_, err = c.Stacks(t.Context())
 	require.ErrorIs(t, err, ErrUnsupported)
 	_, err = c.Status(t.Context())
 	require.NoError(t, err)

@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // RowVersion is the "v" of every row. Fields may be added within a version, never removed or given another meaning.
@@ -35,30 +36,31 @@ type Row struct {
 	Code    *int            `json:"code,omitempty"`    // only where something ended by itself
 	Log     string          `json:"log"`
 
-	Run        string      `json:"run,omitempty"` // the Run's ID
-	Started    time.Time   `json:"started,omitzero"`
-	Retry      time.Time   `json:"retry,omitzero"` // restarting: when the next start is due
-	Port       int         `json:"port,omitempty"`
-	URL        string      `json:"url,omitempty"`
-	Usage      *RowUsage   `json:"usage,omitempty"`
-	Owner      *RowOwner   `json:"owner,omitempty"`  // who holds the port while it is not ours
-	LastAt     time.Time   `json:"last_at,omitzero"` // when the last unasked end was
-	Semaphores int         `json:"semaphores,omitempty"`
-	Missing    []string    `json:"missing,omitempty"` // names of variables that did not arrive
-	OpenMP     []string    `json:"openmp,omitempty"`  // paths of the OpenMP runtimes that are loaded
-	Problem    string      `json:"config_problem,omitempty"`
-	ConfigFile string      `json:"config_file,omitempty"`
-	Changed    bool        `json:"config_changed,omitempty"`
-	HeldBy     int         `json:"held_by,omitempty"` // PID of the Vivarium program that keeps it
-	Note       string      `json:"note,omitempty"`
-	Text       string      `json:"text,omitempty"` // of an event: one more detail for a person
-	Asked      bool        `json:"asked,omitempty"`
-	Away       bool        `json:"away,omitempty"`          // it happened while nobody was there, and is told late
-	Recovery   bool        `json:"recovery,omitempty"`      // healthy: again
-	Last       *RowVerdict `json:"last,omitempty"`          // of an event row: the last unasked end, where it is not the event's own
-	Report     string      `json:"report,omitempty"`        // the page about the last unasked end
-	Tally      *RowTally   `json:"tally,omitempty"`         // the crashes of the day of the latest one
-	Workers    int         `json:"worker_deaths,omitempty"` // of the present run, within ten minutes
+	Run        string       `json:"run,omitempty"` // the Run's ID
+	Started    time.Time    `json:"started,omitzero"`
+	Retry      time.Time    `json:"retry,omitzero"` // restarting: when the next start is due
+	Port       int          `json:"port,omitempty"`
+	URL        string       `json:"url,omitempty"`
+	Usage      *RowUsage    `json:"usage,omitempty"`
+	Owner      *RowOwner    `json:"owner,omitempty"`  // who holds the port while it is not ours
+	LastAt     time.Time    `json:"last_at,omitzero"` // when the last unasked end was
+	Semaphores int          `json:"semaphores,omitempty"`
+	Stall      *stall.Stall `json:"stall,omitempty"`   // why a run that lives does not answer, or starts so long; file and line are the person's own
+	Missing    []string     `json:"missing,omitempty"` // names of variables that did not arrive
+	OpenMP     []string     `json:"openmp,omitempty"`  // paths of the OpenMP runtimes that are loaded
+	Problem    string       `json:"config_problem,omitempty"`
+	ConfigFile string       `json:"config_file,omitempty"`
+	Changed    bool         `json:"config_changed,omitempty"`
+	HeldBy     int          `json:"held_by,omitempty"` // PID of the Vivarium program that keeps it
+	Note       string       `json:"note,omitempty"`
+	Text       string       `json:"text,omitempty"` // of an event: one more detail for a person
+	Asked      bool         `json:"asked,omitempty"`
+	Away       bool         `json:"away,omitempty"`          // it happened while nobody was there, and is told late
+	Recovery   bool         `json:"recovery,omitempty"`      // healthy: again
+	Last       *RowVerdict  `json:"last,omitempty"`          // of an event row: the last unasked end, where it is not the event's own
+	Report     string       `json:"report,omitempty"`        // the page about the last unasked end
+	Tally      *RowTally    `json:"tally,omitempty"`         // the crashes of the day of the latest one
+	Workers    int          `json:"worker_deaths,omitempty"` // of the present run, within ten minutes
 }
 
 // RowTally is how often the backend crashed on one day.
@@ -150,6 +152,9 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
 		Workers: s.WorkerDeaths,
 	}
+	if s.Stall.Kind != "" {
+		r.Stall = &s.Stall
+	}
 	if s.Usage != (process.Usage{}) {
 		r.Usage = &RowUsage{
 			CPU: float64(int64(s.Usage.CPU*1000)) / 1000, Total: float64(s.Usage.Total.Milliseconds()), RSS: s.Usage.RSS, Procs: s.Usage.Procs,
@@ -206,6 +211,9 @@ func (r Row) Snapshot() supervisor.Snapshot {
 	}
 	if r.Last == nil {
 		s.Last = r.Verdict.verdict()
+	}
+	if r.Stall != nil {
+		s.Stall = *r.Stall
 	}
 	if u := r.Usage; u != nil {
 		s.Usage = process.Usage{CPU: u.CPU, Total: time.Duration(u.Total * float64(time.Millisecond)), RSS: u.RSS, Procs: u.Procs}

@@ -20,6 +20,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 var updateRows = goflag.Bool("update-rows", false, "write testdata/rows.golden anew")
@@ -43,6 +44,12 @@ func rows() []Row {
 		Backend: "brain", Dir: "/srv/brain", Log: "/l", ConfigProblem: "/srv/brain/vivarium.toml:3: port: wants a number",
 		ConfigFile: "/srv/brain/vivarium.toml", ConfigChanged: true, Missing: []string{"OMP_NUM_THREADS"}, Semaphores: 4, HeldBy: 99, Note: "adopted",
 	}
+	hung := whole
+	hung.State, hung.Health = supervisor.Unhealthy, record.Health{Phase: record.PhaseHung, Failures: 3}
+	hung.Stall = stall.Stall{
+		Kind: stall.KindLoop, Summary: "the event loop is blocked by time.sleep, main.py line 17", Remedy: "Make it def.",
+		File: "/srv/brain/main.py", Line: 17, Function: "chat", Taken: testkit.Midday,
+	}
 	misled := whole
 	misled.State, misled.WorkerDeaths = supervisor.Unhealthy, 3
 	misled.Health = record.Health{Phase: record.PhaseMisconfigured, Problem: "/health answers 404: name the right path"}
@@ -58,6 +65,7 @@ func rows() []Row {
 		EventRow(supervisor.Event{What: supervisor.EventKeeperLost, At: testkit.Midday, Snapshot: crashed, Exit: lost}),
 		EventRow(supervisor.Event{What: supervisor.EventGaveUp, At: testkit.Midday, Snapshot: taken, Verdict: taken.Last}),
 		EventRow(supervisor.Event{What: supervisor.EventStopped, At: testkit.Midday, Snapshot: crashed, Asked: true, Text: "detail"}),
+		EventRow(supervisor.Event{What: supervisor.EventUnhealthy, At: testkit.Midday, Snapshot: hung}),
 		EventRow(supervisor.Event{What: supervisor.EventMisconfigured, At: testkit.Midday, Snapshot: misled, Text: misled.Health.Problem}),
 	}
 }

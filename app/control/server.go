@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -31,9 +32,9 @@ const (
 	askTakeOver = "take-over" //
 	askHurry    = "hurry"     // skip the grace of the stop under way
 	askLook     = "look"      // somebody looks: measure anew
+	askStacks   = "stacks"    // what the run does now, also a healthy one; it takes a second or three
 	askFollow   = "follow"    // from now on, send every event and every new status
 	askHistory  = "history"   // the last fifteen minutes
-	askStacks   = "stacks"    // what the run does at this moment
 )
 
 // The kinds of errors a program can tell apart.
@@ -63,7 +64,8 @@ type controlReply struct {
 	Error   *controlError   `json:"error,omitempty"`
 	Row     *Row            `json:"row,omitempty"`
 	History *record.History `json:"history,omitempty"`
-	Stacks  *Stacks         `json:"stacks,omitempty"`
+	// Stacks is the answer to that request.
+	Stacks *observation.Observation `json:"stacks,omitempty"`
 }
 
 type controlError struct {

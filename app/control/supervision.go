@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 )
 
 // Intents are what a person wants of one backend. They never block and never fail; what comes of them is told by a Snapshot.
@@ -12,6 +13,11 @@ type Intents interface {
 	Stop()
 	Restart()
 	TakeOver()
+}
+
+// Observer can say what the processes of a run do now.
+type Observer interface {
+	Stacks(ctx context.Context) (observation.Observation, error)
 }
 
 // Supervision is the supervisor of one backend: a *supervisor.Supervisor of this process, or a *Remote of another one.

@@ -66,7 +66,7 @@ type Records interface {
 type Insight interface {
 	// Examine is the doctor's. progress may be called from any goroutine, with a share from 0 to 1.
 	Examine(ctx context.Context, dir string, progress func(float64)) (page.Doctor, error)
-	Stacks(ctx context.Context, dir string) (page.Stacks, error)
+	Stacks(ctx context.Context, dir string) (page.Doing, error)
 	Environment(ctx context.Context, dir string) (page.Environment, error)
 	Config(ctx context.Context, dir string) (page.Config, error)
 }

@@ -99,8 +99,8 @@ func (h *house) Examine(_ context.Context, dir string, progress func(float64)) (
 	return page.Doctor{Backend: filepath.Base(dir), At: time.Now()}, h.fail
 }
 
-func (h *house) Stacks(context.Context, string) (page.Stacks, error) {
-	return page.Stacks{Summary: "it waits"}, h.fail
+func (h *house) Stacks(context.Context, string) (page.Doing, error) {
+	return page.Doing{Summary: "it waits"}, h.fail
 }
 
 func (h *house) Environment(context.Context, string) (page.Environment, error) {

@@ -22,6 +22,7 @@ const configTemplate = `# How Vivarium runs this backend. What stands as a comme
 # startup = "3m"                 # how long the models may take to load
 # failures = 3                   # in a row, before it is called unhealthy
 # busy_limit = "10m"             # how long it may be too busy to answer
+# quiet_start = "30s"            # a start without a line of log for so long is explained
 # restart_hung = false
 
 [restart]
@@ -38,6 +39,9 @@ const configTemplate = `# How Vivarium runs this backend. What stands as a comme
 # max_size = "50MB"
 # keep = 5                       # older files
 # probes = false                 # true = also the lines that an access log writes of health probes
+
+[recorder]
+# enabled = true                 # says what Python does when it stands still, and what it raised
 
 [environment]                    # override or switch off ("" = leave unset) any variable of the crash environment, or add your own
 # OMP_NUM_THREADS = "4"

@@ -121,7 +121,7 @@ func liveParts(t testing.TB, text string) string {
 		plainWords.DoctorView(b, nil), plainWords.DoctorView(b, &Doctor{Backend: text, Checks: []DoctorCheck{{text, text, "fail", text, text}}}),
 		plainWords.EnvironmentView(b, Environment{Vars: []crash.Var{{Name: text, Value: text, From: text, Why: text}}, Missing: []string{text, "X"}, Names: []string{text}, Problem: text}),
 		plainWords.ConfigView(b, Config{File: text, Text: text + "\n[environment]\n" + text, Problems: []ConfigProblem{{1, text, text}, {0, text, text}, {99, text, text}}}),
-		plainWords.StacksPart("abc", Stacks{Summary: text, Remedy: text, Lines: []string{"Thread 0x1 (most recent call first):", `  File "` + text + `", line 1 in ` + text, text}}),
+		plainWords.StacksPart("abc", Doing{Summary: text, Remedy: text, Lines: []string{"Thread 0x1 (most recent call first):", `  File "` + text + `", line 1 in ` + text, text}}),
 		plainWords.Failed("It failed", errors.New(text)),
 	)
 	var report strings.Builder

@@ -75,15 +75,15 @@ func (w Words) ConfigView(b Backend, c Config) Part {
 	})
 }
 
-// Stacks is what a backend does at this moment.
-type Stacks struct {
+// Doing is what a backend does at this moment.
+type Doing struct {
 	Summary, Remedy string
 	Lines           []string // as Python prints them
 	Dir             string   // the backend's folder: what lies in it is the person's own
 }
 
 // StacksPart shows it below a backend's card.
-func (w Words) StacksPart(id string, s Stacks) Part {
+func (w Words) StacksPart(id string, s Doing) Part {
 	masked := crash.MaskLines(s.Lines)
 	all := everyStack(masked, func(file string) bool { return crash.Own(s.Dir, file) })
 	all = all[:min(len(all), 4*mostStacks)]

@@ -161,9 +161,18 @@ func Planned(dir string, interactive bool) (config.Config, plan.Plan, error) {
 
 // Environment is the crash environment of the backend in dir as lines for a shell, with the reason for each.
 func Environment(dir string) (string, error) {
-	_, p, err := Planned(dir, false)
+	c, p, err := Planned(dir, false)
 	if err != nil {
 		return "", err
 	}
-	return crash.Exports(p.Applied), nil
+	return crash.Exports(p.Applied) + RecorderComment(c), nil
+}
+
+// RecorderComment says of the recorder, below the export lines, that it is no part of them: it is Vivarium's own, and of a start by Vivarium.
+func RecorderComment(c config.Config) string {
+	if !c.Recorder.Enabled {
+		return "\n# The recorder is switched off: [recorder] enabled = false in vivarium.toml.\n"
+	}
+	return "\n# Vivarium itself also puts its recorder in front of PYTHONPATH and sets VIVARIUM_RECORDER: by it you see what a hung server does.\n" +
+		"# Your own start needs neither. [recorder] enabled = false in vivarium.toml switches it off.\n"
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 )
 
 // Patience is how long anything may take that should take much less: the machine may be slow and busy.
@@ -46,7 +47,8 @@ func ShortDir(t *testing.T) string {
 type Puppet struct {
 	changed chan supervisor.Snapshot
 	Told    chan supervisor.Event
-	Slow    bool // a stop is begun, and never done
+	Seen    func() (observation.Observation, error) // what Stacks gives
+	Slow    bool                                    // a stop is begun, and never done
 
 	Mu    sync.Mutex
 	Shown supervisor.Snapshot
@@ -103,6 +105,14 @@ func (p *Puppet) Stop()     { p.hear("stop"); p.end(false) }
 func (p *Puppet) Quit()     { p.hear("quit"); p.end(true) }
 func (p *Puppet) Hurry()    { p.hear("hurry"); p.Slow = false; p.end(false) }
 func (p *Puppet) Look()     { p.hear("look") }
+
+func (p *Puppet) Stacks(context.Context) (observation.Observation, error) {
+	p.hear("stacks")
+	if p.Seen == nil {
+		return observation.Observation{}, supervisor.ErrNothingRuns
+	}
+	return p.Seen()
+}
 
 func (p *Puppet) Changed() <-chan supervisor.Snapshot { return p.changed }
 func (p *Puppet) Events() <-chan supervisor.Event     { return p.Told }

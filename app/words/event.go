@@ -21,11 +21,13 @@ func Sentence(e supervisor.Event) string {
 	case supervisor.EventHealthy:
 		line = Facts(Chosen(e.Recovery, "healthy again", "healthy"), s.URL, Latency(s.Health.Latency), e.Text)
 	case supervisor.EventUnhealthy:
-		line = Facts(Chosen(Answers(s), "unhealthy: wrong answer", "unhealthy: hung"), e.Text)
+		line = Facts(Chosen(Answers(s), "unhealthy: wrong answer", "unhealthy: hung"), StallText(s), stallRemedy(s), e.Text)
 	case supervisor.EventMisconfigured:
 		line = "misconfigured: the server runs, but " + e.Text
 	case supervisor.EventBusy:
-		line = Facts("busy: it works, but does not answer", e.Text)
+		line = Facts("busy: it works, but does not answer", StallText(s), e.Text)
+	case supervisor.EventStalled:
+		line = Facts(stalledWord(s)+Prefixed(": ", s.Stall.Summary), s.Stall.Remedy)
 	case supervisor.EventCrashed:
 		line = Facts("crashed"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventAmended:

@@ -61,7 +61,7 @@ func stateLine(s supervisor.Snapshot, now time.Time) string {
 	word := StateWord(s)
 	switch s.State {
 	case supervisor.Starting, supervisor.Stopping:
-		return Facts(word, lasting(s.Since, now))
+		return Facts(word+Prefixed(": ", StallText(s)), lasting(s.Since, now))
 	case supervisor.Healthy:
 		return Facts(word, Latency(s.Health.Latency))
 	case supervisor.Unhealthy:
@@ -72,6 +72,9 @@ func stateLine(s supervisor.Snapshot, now time.Time) string {
 		quiet := s.Health.Good
 		if quiet.IsZero() {
 			quiet = s.Since
+		}
+		if text := StallText(s); text != "" {
+			word = Chosen(s.Health.Phase == record.PhaseBusy, "Busy: ", "Hung: ") + text
 		}
 		return Facts(word, Prefixed("no answer for ", lasting(quiet, now)))
 	case supervisor.Restarting:
@@ -157,7 +160,7 @@ func noteOf(s supervisor.Snapshot, now time.Time) string {
 		changed = Changed
 	}
 	if s.State == supervisor.Unhealthy {
-		problem = s.Health.Problem
+		problem = OrElse(stallRemedy(s), s.Health.Problem)
 	}
 	if s.Semaphores > 0 {
 		semaphores = Count(s.Semaphores, "named semaphore", "named semaphores") + " left behind by ended runs"

@@ -26,7 +26,7 @@ func envCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			_, plan, err := setup.Planned(dir, true)
+			cfg, plan, err := setup.Planned(dir, true)
 			if err != nil {
 				return err
 			}
@@ -36,7 +36,7 @@ func envCommand(c console) *cobra.Command {
 			if asJSON {
 				return printJSON(c.out, plan.Applied)
 			}
-			_, err = io.WriteString(c.out, crash.Exports(plan.Applied))
+			_, err = io.WriteString(c.out, crash.Exports(plan.Applied)+setup.RecorderComment(cfg))
 			return err
 		},
 	}

@@ -239,6 +239,8 @@ func TestEnvPrintsTheCrashEnvironmentAndNoSecret(t *testing.T) {
 	require.Zero(t, code, told)
 	require.Contains(t, out, "export KMP_DUPLICATE_LIB_OK=TRUE\n")
 	require.Contains(t, out, "export OMP_NUM_THREADS=2\n")
+	require.Contains(t, out, "\n# Vivarium itself also puts its recorder in front of PYTHONPATH")
+	require.NotContains(t, out, "export VIVARIUM_RECORDER")
 	require.NotContains(t, out, "sk-secret")
 	out, _, code = do(t, "env", dir, "--json")
 	require.Zero(t, code)
@@ -299,4 +301,12 @@ func TestAnErrorKeepsItsCodeHoweverItIsWrapped(t *testing.T) {
 	require.Equal(t, codeNotRunning, codeOf(fmt.Errorf("x: %w", control.ErrNotHeld)))
 	require.Equal(t, codeUsage, codeOf(fmt.Errorf("x: %w", &config.Error{})))
 	require.Equal(t, codeFailed, codeOf(errors.New("x")))
+}
+
+func TestStacksOfABackendThatNobodyKeepsIsNotRunning(t *testing.T) {
+	_, dir := atHome(t)
+	write(t, filepath.Join(dir, "vivarium.toml"), "command = [\"/bin/sleep\", \"1\"]\nport = 0\n")
+	_, told, code := do(t, "stacks")
+	require.Equal(t, codeNotRunning, code)
+	require.Contains(t, told, "no Vivarium program keeps this backend")
 }

@@ -21,13 +21,13 @@ import (
 
 // pageCommand makes pages for the other programs, which do not carry what it takes, and prints where they are.
 func pageCommand(c console) *cobra.Command {
-	var doctor, dashboard bool
+	var doctor, stacks, dashboard bool
 	cmd := &cobra.Command{
 		Use: "page RECORD", Short: "Write the page about a recorded crash, or about a backend's examination", Hidden: true,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write := writeReport
-			if doctor || dashboard {
+			if doctor || stacks || dashboard {
 				h, err := openHome()
 				if err != nil {
 					return err
@@ -35,6 +35,9 @@ func pageCommand(c console) *cobra.Command {
 				write = func(dir string) (string, error) { return h.writeDoctor(cmd.Context(), dir) }
 				if dashboard {
 					write = func(dir string) (string, error) { return h.dashboardPage(cmd.Context(), dir) }
+				}
+				if stacks {
+					write = func(dir string) (string, error) { return h.writeStacks(cmd.Context(), dir) }
 				}
 			}
 			path, err := write(args[0])
@@ -46,8 +49,9 @@ func pageCommand(c console) *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&doctor, "doctor", false, "RECORD is a backend's folder: examine it")
+	cmd.Flags().BoolVar(&stacks, "stacks", false, "RECORD is a backend's folder: look at what it does")
 	cmd.Flags().BoolVar(&dashboard, "dashboard", false, "RECORD is a backend's folder, \"\" for all: a page that leads to the dashboard")
-	cmd.MarkFlagsMutuallyExclusive("doctor", "dashboard")
+	cmd.MarkFlagsMutuallyExclusive("doctor", "stacks", "dashboard")
 	return cmd
 }
 

@@ -119,6 +119,10 @@ func printStatus(w io.Writer, r control.Row, colour bool) error {
 		detail("process", fmt.Sprint(r.PID)+up)
 	}
 	detail("address", r.URL)
+	if text := words.StallText(s); text != "" {
+		detail("does", text)
+		detail("remedy", s.Stall.Remedy)
+	}
 	if r.State == supervisor.Unhealthy.String() {
 		detail("health", s.Health.Problem)
 	}

@@ -1,6 +1,9 @@
 // Package config is a backend's vivarium.toml and env_file: what they may say, how they are read, and every mistake in them with its
 // file, line, key and remedy. Begin with Load and Config. It asks the disk and nothing else: it starts nothing, and it must not know
 // what a supervisor makes of a value.
+//
+// A new key needs its field in config.go, its default in load.go, its toml tag and the words of its rule in text.go, its check in
+// values.go, and its line in the template of `vivarium init` and in the README.
 package config
 
 import (
@@ -46,6 +49,7 @@ type Config struct {
 	Restart     Restart
 	Stop        Stop
 	Log         Log
+	Recorder    Recorder
 	Environment map[string]string // overrides; "" leaves the variable unset
 
 	marks []mark // what the files were when they were read
@@ -60,6 +64,7 @@ type Health struct {
 	Startup     time.Duration
 	Failures    int
 	BusyLimit   time.Duration
+	QuietStart  time.Duration // a start without a line of log for so long is explained
 	RestartHung bool
 }
 
@@ -82,6 +87,11 @@ type Log struct {
 	MaxSize int64  // bytes
 	Keep    int
 	Probes  bool // the lines that an access log writes of health probes are kept, too
+}
+
+// Recorder is the section [recorder].
+type Recorder struct {
+	Enabled bool // Vivarium's few lines of Python are brought into the server
 }
 
 // URL is where the backend answers, or "" if it listens nowhere.

@@ -27,10 +27,12 @@ func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
 		Python:  "auto", Port: 8000, Autostart: true, EnvFile: filepath.Join(dir, ".env"), OnPortConflict: "take_over",
 		Health: Health{
 			Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute, Failures: 3, BusyLimit: 10 * time.Minute,
+			QuietStart: 30 * time.Second,
 		},
 		Restart:     Restart{Policy: "on-crash", Stable: time.Minute, GiveUpAfter: 5},
 		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
 		Log:         Log{File: filepath.Join(dir, "logs/server.log"), MaxSize: 50_000_000, Keep: 5},
+		Recorder:    Recorder{Enabled: true},
 		Environment: map[string]string{},
 	}, c)
 	require.Equal(t, "http://127.0.0.1:8000", c.URL())
@@ -51,6 +53,7 @@ timeout = "3s"
 startup = "3m"
 failures = 3
 busy_limit = "10m"
+quiet_start = "30s"
 restart_hung = false
 [restart]
 policy = "on-crash"
@@ -63,6 +66,8 @@ grace = "10s"
 file = "logs/server.log"
 max_size = "50MB"
 keep = 5
+[recorder]
+enabled = true
 [environment]
 OMP_NUM_THREADS = "4"
 `
@@ -95,6 +100,8 @@ health.timeout = "100ms"
 health.startup = "2h"
 health.failures = 1
 health.busy_limit = "1h"
+health.quiet_start = "10s"
+recorder.enabled = false
 health.restart_hung = true
 restart.policy = "never"
 restart.stable = "0s"
@@ -113,7 +120,8 @@ A = ""
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: "Übersetzer 翻訳", Command: []string{"{python}", "server.py"},
 		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", LoginShellEnv: []string{"PATH", "_x1"},
 		Health: Health{
-			Interval: 90 * time.Second, Timeout: 100 * time.Millisecond, Startup: 2 * time.Hour, Failures: 1, BusyLimit: time.Hour, RestartHung: true,
+			Interval: 90 * time.Second, Timeout: 100 * time.Millisecond, Startup: 2 * time.Hour, Failures: 1, BusyLimit: time.Hour,
+			QuietStart: 10 * time.Second, RestartHung: true,
 		},
 		Restart:     Restart{Policy: "never"},
 		Stop:        Stop{Signal: syscall.SIGTERM},
@@ -213,6 +221,10 @@ var mistakes = []struct {
 	{"a variable that is a switch", "[environment]\nA = true", 2, "environment.A", "wants a text in quotes, not true or false", `OMP_NUM_THREADS = "4"`},
 	{"a variable that is a section", "[environment.A]\nB = '1'", 1, "environment.A", "wants a text in quotes, not a section", `OMP_NUM_THREADS = "4"`},
 	{"a variable with a NUL", "[environment]\nA = \"x\\u0000\"", 2, "environment.A", "NUL", "remove it"},
+	{"the recorder's variable", "[environment]\nVIVARIUM_RECORDER = 'x'", 2, "environment.VIVARIUM_RECORDER", "Vivarium's own", "remove it"},
+	{"the recorder's variable from a shell", "login_shell_env = ['VIVARIUM_RECORDER']", 1, "login_shell_env", "own mark", "remove it"},
+	{"a recorder that is a word", "[recorder]\nenabled = 'no'", 2, "recorder.enabled", "wants true or false", "enabled = true"},
+	{"a quiet start that is none", "[health]\nquiet_start = '0s'", 2, "health.quiet_start", "", ""},
 	{"a variable that is ours", "[environment]\nVIVARIUM_RUN = 'x'", 2, "environment.VIVARIUM_RUN", "Vivarium's own", "remove it"},
 	{"a variable with an equals sign", "[environment]\n'A=B' = 'x'", 2, "environment.A=B", "is no name of a variable", "letters"},
 	{"a variable without a name", "[environment]\n'' = 'x'", 2, "environment.", "has no name", "NAME ="},

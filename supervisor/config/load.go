@@ -63,11 +63,12 @@ func Defaults(dir string) Config {
 		OnPortConflict: TakeOver,
 		Health: Health{
 			Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute,
-			Failures: 3, BusyLimit: 10 * time.Minute,
+			Failures: 3, BusyLimit: 10 * time.Minute, QuietStart: 30 * time.Second,
 		},
 		Restart:     Restart{Policy: RestartOnCrash, Stable: time.Minute, GiveUpAfter: 5},
 		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
 		Log:         Log{File: filepath.Join(dir, "logs", "server.log"), MaxSize: 50_000_000, Keep: 5},
+		Recorder:    Recorder{Enabled: true},
 		Environment: map[string]string{},
 	}
 }

@@ -25,6 +25,7 @@ type configText struct {
 	Restart        restartText       `toml:"restart"`
 	Stop           stopText          `toml:"stop"`
 	Log            logText           `toml:"log"`
+	Recorder       recorderText      `toml:"recorder"`
 	Environment    map[string]string `toml:"environment"`
 }
 
@@ -36,6 +37,7 @@ type healthText struct {
 	Startup     string `toml:"startup"`
 	Failures    int64  `toml:"failures"`
 	BusyLimit   string `toml:"busy_limit"`
+	QuietStart  string `toml:"quiet_start"`
 	RestartHung bool   `toml:"restart_hung"`
 }
 
@@ -55,6 +57,10 @@ type logText struct {
 	MaxSize any    `toml:"max_size"` // "50MB", or bytes
 	Keep    int64  `toml:"keep"`
 	Probes  bool   `toml:"probes"`
+}
+
+type recorderText struct {
+	Enabled bool `toml:"enabled"`
 }
 
 // keyRule is what a key wants, in words, with a line that is right.
@@ -78,6 +84,7 @@ var keyRules = map[string]keyRule{
 	"health.startup":      {"a duration in quotes", `startup = "3m"`},
 	"health.failures":     {"a whole number", `failures = 3`},
 	"health.busy_limit":   {"a duration in quotes", `busy_limit = "10m"`},
+	"health.quiet_start":  {"a duration in quotes", `quiet_start = "30s"`},
 	"health.restart_hung": {"true or false", `restart_hung = false`},
 	"restart":             {"a section", `[restart]`},
 	"restart.policy":      {"a text", `policy = "on-crash"`},
@@ -92,8 +99,12 @@ var keyRules = map[string]keyRule{
 	"log.file":     {"a text", `file = "logs/server.log"`},
 	"log.max_size": {"a size in quotes", `max_size = "50MB"`},
 	"log.keep":     {"a whole number", `keep = 5`},
-	"log.probes":   {"true or false", `probes = true`},
-	"environment":  {"a section", `[environment]`},
+	"recorder":     {"a section", `[recorder]`},
+	"recorder.enabled": {
+		"true or false", `enabled = true`,
+	},
+	"log.probes":  {"true or false", `probes = true`},
+	"environment": {"a section", `[environment]`},
 }
 
 // variableRule is the rule of every key below [environment].
@@ -151,6 +162,7 @@ func textOf(c Config) configText {
 		Health:         healthText{Path: c.Health.Path, Failures: int64(c.Health.Failures), RestartHung: c.Health.RestartHung},
 		Restart:        restartText{Policy: c.Restart.Policy, GiveUpAfter: int64(c.Restart.GiveUpAfter)},
 		Log:            logText{Keep: int64(c.Log.Keep)},
+		Recorder:       recorderText{Enabled: c.Recorder.Enabled},
 	}
 }
 

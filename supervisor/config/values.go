@@ -14,6 +14,7 @@ import (
 	"unicode"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/recorder"
 )
 
 // take checks what was written and puts it into the Config. The first mistake ends it.
@@ -128,7 +129,7 @@ func (r *reading) takeShell(raw configText) error {
 	}
 	for _, name := range raw.LoginShellEnv {
 		switch {
-		case name == keeper.RunVariable:
+		case name == keeper.RunVariable || name == recorder.FolderVariable:
 			return r.fail(key, name+" is Vivarium's own mark on its processes", "remove it")
 		case strings.Contains(name, "="):
 			return r.fail(key, "wants names alone, without a value", "write it like this: "+keyRules[key].example+"; values belong under [environment]")
@@ -189,7 +190,7 @@ func (r *reading) takeChoices(raw configText) (err error) {
 	if r.OnPortConflict, err = r.choice("on_port_conflict", raw.OnPortConflict, TakeOver, Refuse); err != nil {
 		return err
 	}
-	r.Autostart = raw.Autostart
+	r.Autostart, r.Recorder.Enabled = raw.Autostart, raw.Recorder.Enabled
 	r.Restart.Policy, err = r.choice("restart.policy", raw.Restart.Policy, RestartOnCrash, RestartAlways, RestartNever)
 	return err
 }
@@ -212,6 +213,7 @@ func (r *reading) takeHealth(raw configText) (err error) {
 		{"health.timeout", h.Timeout, &r.Health.Timeout, 10 * time.Millisecond, 10 * time.Minute},
 		{"health.startup", h.Startup, &r.Health.Startup, 10 * time.Millisecond, 24 * time.Hour},
 		{"health.busy_limit", h.BusyLimit, &r.Health.BusyLimit, 10 * time.Millisecond, 24 * time.Hour},
+		{"health.quiet_start", h.QuietStart, &r.Health.QuietStart, time.Second, 24 * time.Hour},
 	} {
 		if *d.into, err = r.duration(d.key, d.text, *d.into, d.least, d.top); err != nil {
 			return err
@@ -312,7 +314,7 @@ func variableProblem(name, value string) (problem, remedy string) {
 	switch {
 	case name == "":
 		return "the variable has no name", `write it like this: NAME = "value"`
-	case name == keeper.RunVariable:
+	case name == keeper.RunVariable || name == recorder.FolderVariable:
 		return "is Vivarium's own mark on its processes", "remove it"
 	case strings.ContainsFunc(name, func(c rune) bool {
 		return c == '=' || c == '"' || c == '\'' || unicode.IsSpace(c) || !unicode.IsPrint(c)

@@ -31,6 +31,7 @@ type Evidence struct {
 	Asked  bool          // a person or Vivarium asked for the end
 	Uptime time.Duration // how long the run lived
 	Tail   []string      // the last lines of output, oldest first
+	Raised []string      // the uncaught exception that ended it, as a traceback; it counts if the output does not show it
 	Port   int           // the port the backend was to listen on, 0 for none
 
 	Python  string // the interpreter's path, "" unknown

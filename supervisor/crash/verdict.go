@@ -136,7 +136,7 @@ var dying = []rule{
 // Judge says why a run ended, or a worker of it. It is the one judge: what is known of a live run and what is read in a file anywhere come here as
 // the same Evidence. It takes about a millisecond for 64 KiB of output.
 func Judge(e Evidence) Verdict {
-	r := read(e.Tail, e.Foreign)
+	r := read(e.output(), e.Foreign)
 	v := judge(e, r)
 	v.Line = r.asItStood(v.Line)
 	return v.tidy()

@@ -1,5 +1,5 @@
 // Package openmp finds every OpenMP runtime in a Python environment, and says who asks for it. Two of them in one process are what
-// kills most local AI backends on a Mac. It reads files and starts nothing, Python least of all: a probe by `import torch` would be the
+// kills most local AI backends on a Mac. A scan only reads files and starts nothing, Python least of all: a probe by `import torch` would be the
 // very crash it looks for. What it reads is Mach-O and ELF wherever it runs, so that a Mac's environment is tested on Linux.
 package openmp
 

@@ -1,6 +1,6 @@
-// Package port answers who listens on a port, and whether that process belongs to a backend. Begin with Claim, which says what may be
-// ended, and Owners, which only looks. It proves by marks and descent, never by name alone, and ends nothing itself; what it must not
-// know is a supervisor's state.
+// Package port answers who listens on a port, and whether that process belongs to a backend. Begin with Claim, which says who has the port
+// and which processes an end would concern, and Owners, which only looks. It proves by marks and descent, never by name alone, and ends
+// nothing: whether they are ended is decided in supervisor/launch.go, by on_port_conflict. It must not know a supervisor's state.
 package port
 
 import (

@@ -18,6 +18,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // Case is one death and what was known of the run before it.
@@ -35,7 +36,11 @@ type Case struct {
 	Known   crash.Evidence  // as it was put together while the run lived
 	Memory  *MemoryWatch    // of the run, begun while it lived; nil if there is none
 	Plan    *plan.Plan      // what the run was started with; nil if unknown
-	Tail    []string        // the last lines of output, oldest first
+	Stall   *stall.Stall    // why it hung; nil if it did not, or nobody knows
+	Stacks  []string        // of a hung run, masked
+	// Raised gives the exception that ended the run, as the recorder had it, in the form of a traceback; it may be nil.
+	Raised func() []string
+	Tail   []string // the last lines of output, oldest first
 }
 
 // Examiner gathers the evidence on deaths. Nothing in it delays a restart: an examination is held on a goroutine of its own, after the
@@ -64,7 +69,7 @@ func (e Examiner) Examine(ctx context.Context, c Case) {
 	x := &examination{Examiner: e, Case: c}
 	x.begin()
 	x.Keep(x.record)
-	for _, look := range []func(context.Context) bool{x.lookAtMemory, x.lookAtPort, x.lookForReport, x.lookForOpenMP} {
+	for _, look := range []func(context.Context) bool{x.lookAtException, x.lookAtMemory, x.lookAtPort, x.lookForReport, x.lookForOpenMP} {
 		if look(ctx) {
 			x.amend()
 			x.Keep(x.record)
@@ -76,7 +81,7 @@ func (e Examiner) Examine(ctx context.Context, c Case) {
 func (x *examination) begin() {
 	x.record = record.Record{
 		Death: x.Death, Backend: x.Backend, Dir: x.Dir, Log: x.Case.Log, PID: x.Run.PID, Away: x.Away, Tail: crash.MaskLines(x.Tail),
-		Samples: x.Samples, Health: x.Health, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
+		Samples: x.Samples, Health: x.Health, Stall: x.Stall, Stacks: x.Stacks, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
 		Versions: map[string]string{systemName(runtime.GOOS): systemVersion(), "Vivarium": keeper.Version},
 	}
 	x.evidence = x.Known
@@ -117,6 +122,23 @@ func (x *examination) amend() {
 	before := x.record.Death
 	x.record.First, x.record.Verdict, x.record.Amended = before.FirstKind(), v, true
 	x.Amend(before, exit, v)
+}
+
+// lookAtException takes what the recorder had of the exception that ended the run, unless the output has it.
+func (x *examination) lookAtException(context.Context) bool {
+	if x.Raised == nil || x.Exit == nil || x.Exit.Asked {
+		return false
+	}
+	raised := x.Raised()
+	if len(raised) == 0 {
+		return false
+	}
+	x.evidence.Raised = raised
+	if !crash.Unsaid(x.evidence) {
+		return false
+	}
+	x.record.Raised = crash.MaskLines(raised)
+	return true
 }
 
 // lookAtMemory asks the kernel whether it ended something for want of memory: it does that by SIGKILL, and leaves no word in the output.

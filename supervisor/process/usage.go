@@ -1,6 +1,6 @@
 // Package process is what the operating system knows of a live process tree: CPU, memory, children, environment, mapped libraries, open
 // files, named semaphores. Begin with Measure. Everything here is a question to the system; nothing is ended or started, and nothing
-// here knows a backend or a supervisor.
+// here knows a backend or a supervisor. Clean alone changes something: it removes what dead processes left in shared memory.
 package process
 
 import (

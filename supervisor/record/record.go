@@ -10,6 +10,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // Record is all that is known of one death: of a run, or of a worker of one. It is kept as JSON in the backend's state folder, and
@@ -40,6 +41,12 @@ type Record struct {
 	// ReportFile is the system's own report on this death, a crash report or a JetsamEvent; "" if none was found.
 	ReportFile string        `json:"report_file,omitempty"`
 	Report     *crash.Report `json:"report,omitempty"`
+
+	Stall  *stall.Stall `json:"stall,omitempty"`  // why it did not answer, if it hung and was ended
+	Stacks []string     `json:"stacks,omitempty"` // what its threads did then, as text, masked
+	// Raised is the exception that nobody caught, as the recorder had it, in the form of a traceback, masked; empty if there was none, or if the
+	// output has it.
+	Raised []string `json:"raised,omitempty"`
 
 	PortOwner string `json:"port_owner,omitempty"` // who has the port now, for a person: "node (PID 12)"; only where that is the question
 	Amended   bool   `json:"amended,omitempty"`    // evidence that came later changed the verdict

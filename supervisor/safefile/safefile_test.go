@@ -78,6 +78,7 @@ func TestAFileIsReadUpToItsLimitAndNotAByteMore(t *testing.T) {
 		require.NoError(t, err)
 		require.Len(t, text, length)
 	}
+	require.NoError(t, os.WriteFile(path, make([]byte, 11), 0o600))
 	_, err := Read(path, 10)
 	var large *SizeError
 	require.ErrorAs(t, err, &large)

@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"path/filepath"
 	"slices"
@@ -15,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
@@ -47,14 +49,32 @@ func Examined(x doctor.Examination, now time.Time) page.Doctor {
 }
 
 // Stacks is what the run does at this moment.
-func (s *Source) Stacks(ctx context.Context, dir string) (page.Stacks, error) {
+func (s *Source) Stacks(ctx context.Context, dir string) (page.Doing, error) {
 	client, err := control.Dial(ctx, s.folder(dir))
 	if err != nil {
-		return page.Stacks{}, err
+		return page.Doing{}, err
 	}
 	defer client.Close()
-	now, err := client.Stacks(ctx)
-	return page.Stacks{Summary: now.Summary, Remedy: now.Remedy, Lines: now.Lines, Dir: dir}, err
+	seen, err := client.Stacks(ctx)
+	if err != nil {
+		return page.Doing{}, err
+	}
+	return page.Doing{Summary: seen.Stall.Summary, Remedy: seen.Stall.Remedy, Lines: printed(seen), Dir: dir}, nil
+}
+
+// printed are the stacks of all processes as Python prints them.
+func printed(seen observation.Observation) []string {
+	var lines []string
+	for _, p := range seen.Processes {
+		for _, t := range p.Threads {
+			lines = append(lines, fmt.Sprintf("Thread 0x%016x (most recent call first):", t.ID))
+			for _, f := range t.Frames {
+				lines = append(lines, fmt.Sprintf("  File %q, line %d in %s", f.File, f.Line, f.Function))
+			}
+			lines = append(lines, "")
+		}
+	}
+	return lines
 }
 
 // Environment is what the next start would set, with what did not arrive in the present run.

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
 )
 
 func TestTheConfigurationIsShownWithItsMistakeAtItsLine(t *testing.T) {
@@ -81,5 +82,15 @@ func TestTheDoctorExaminesAndStacksNeedAHolderThatCan(t *testing.T) {
 	require.ErrorIs(t, err, control.ErrNotHeld)
 	_, _ = b.held(t)
 	_, err = b.Stacks(t.Context(), b.dir)
-	require.ErrorIs(t, err, control.ErrUnsupported)
+	require.EqualError(t, err, "nothing runs", "the holder's own words")
+}
+
+func TestStacksAreShownAsPythonPrintsThem(t *testing.T) {
+	seen := observation.Observation{Processes: []observation.Process{{Threads: []observation.Thread{
+		{ID: 0x1f, Frames: []observation.Frame{{File: "/srv/brain/main.py", Line: 18, Function: "search"}, {File: "/usr/lib/python3.12/asyncio/events.py", Line: 84, Function: "_run"}}},
+	}}}}
+	require.Equal(t, []string{
+		"Thread 0x000000000000001f (most recent call first):", `  File "/srv/brain/main.py", line 18 in search`,
+		`  File "/usr/lib/python3.12/asyncio/events.py", line 84 in _run`, "",
+	}, printed(seen))
 }

@@ -119,7 +119,7 @@ func TestABackendIsFollowedWhereverItsHolderComesAndGoes(t *testing.T) {
 	testkit.Eventually(t, "somebody looks", func() bool { return p.Has("look") })
 	require.NoError(t, b.Do(t.Context(), b.dir, dashboard.Start))
 	testkit.Eventually(t, "it runs", func() bool { return shown().State == "healthy" && shown().PID == 4711 })
-	require.Equal(t, []string{"stop", "restart", "open", "reveal"}, shown().Can)
+	require.Equal(t, []string{"stop", "restart", "open", "reveal", "stacks"}, shown().Can)
 
 	letGo()
 	testkit.Eventually(t, "the holder is gone", func() bool { return strings.Contains(shown().Note, "vivarium run") })

@@ -121,7 +121,11 @@ func can(s supervisor.Snapshot, held bool) []string {
 	if s.URL != "" && (words.Alive(s) || s.Owner.Copy) {
 		all = append(all, "open")
 	}
-	return append(all, "reveal")
+	all = append(all, "reveal")
+	if held && words.Alive(s) && s.Run.PID != 0 {
+		all = append(all, "stacks")
+	}
+	return all
 }
 
 func same(a, b page.Backend) bool { return reflect.DeepEqual(a, b) }

@@ -32,20 +32,20 @@ func TestABackendIsShownWithWhatCanBeDoneAboutIt(t *testing.T) {
 		line    string // part of it
 	}{
 		"healthy": {
-			change: func(*supervisor.Snapshot) {}, state: "healthy", word: "Healthy", can: []string{"stop", "restart", "open", "reveal"},
+			change: func(*supervisor.Snapshot) {}, state: "healthy", word: "Healthy", can: []string{"stop", "restart", "open", "reveal", "stacks"},
 		},
 		"healthy again after a crash": {
 			change: func(s *supervisor.Snapshot) { died(s, time.Minute) }, state: "healthy", word: "Healthy",
-			can: []string{"stop", "restart", "open", "reveal"}, trouble: "Python died of a segmentation fault",
+			can: []string{"stop", "restart", "open", "reveal", "stacks"}, trouble: "Python died of a segmentation fault",
 		},
 		"healthy for long after a crash": {
-			change: func(s *supervisor.Snapshot) { died(s, time.Hour) }, state: "healthy", word: "Healthy", can: []string{"stop", "restart", "open", "reveal"},
+			change: func(s *supervisor.Snapshot) { died(s, time.Hour) }, state: "healthy", word: "Healthy", can: []string{"stop", "restart", "open", "reveal", "stacks"},
 		},
 		"it does not answer": {
 			change: func(s *supervisor.Snapshot) {
 				s.State, s.Health = supervisor.Unhealthy, record.Health{Phase: record.PhaseHung, Problem: "no answer within 3 s", Good: testkit.Midday.Add(-time.Minute)}
 			},
-			state: "unhealthy", word: "Unhealthy: hung", can: []string{"stop", "restart", "open", "reveal"},
+			state: "unhealthy", word: "Unhealthy: hung", can: []string{"stop", "restart", "open", "reveal", "stacks"},
 			trouble: "it runs, and does not answer: no answer within 3 s", note: "no answer within 3 s",
 		},
 		"it gave up an hour ago": {
@@ -77,7 +77,7 @@ func TestABackendIsShownWithWhatCanBeDoneAboutIt(t *testing.T) {
 			change: func(s *supervisor.Snapshot) {
 				s.ConfigProblem, s.ConfigFile = "/srv/brain/vivarium.toml:3: port: wants a number; write port = 8000", "/srv/brain/vivarium.toml"
 			},
-			state: "healthy", word: "Healthy", can: []string{"stop", "restart", "open", "reveal"}, note: "wants a number",
+			state: "healthy", word: "Healthy", can: []string{"stop", "restart", "open", "reveal", "stacks"}, note: "wants a number",
 		},
 		"it outlived its app": {
 			change: func(*supervisor.Snapshot) {}, unkept: true, state: "healthy", word: "Healthy", can: []string{"stop", "open", "reveal"}, note: "vivarium run",

@@ -186,8 +186,8 @@ func (h *house) Examine(ctx context.Context, dir string, progress func(float64))
 	}, nil
 }
 
-func (h *house) Stacks(_ context.Context, dir string) (page.Stacks, error) {
-	return page.Stacks{
+func (h *house) Stacks(_ context.Context, dir string) (page.Doing, error) {
+	return page.Doing{
 		Summary: "the event loop is blocked by requests.get in main.py:18", Remedy: "Make it `def`, or `await anyio.to_thread.run_sync(work)`.", Dir: dir,
 		Lines: []string{
 			"Current thread 0x00000001f0d2a240 (most recent call first):", `  File "` + dir + `/.venv/lib/python3.12/site-packages/requests/api.py", line 73 in get`,

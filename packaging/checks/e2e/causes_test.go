@@ -3,15 +3,10 @@
 package e2e
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -19,46 +14,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// serverWheels are the programs behind which a cause is easily lost.
-var serverWheels = []string{"fastapi<1", "fastapi-cli<1", "uvicorn<1", "rich", "typer", "loguru<1", "flask<4", "gunicorn", "uv"}
-
-// serverEnvironment is a virtual environment with them, made once and kept in the user's cache folder.
-var serverEnvironment = sync.OnceValues(func() (string, error) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		return "", err
-	}
-	version, err := exec.Command(python, "-c", "import sys; print(sys.version, sys.base_prefix)").Output()
-	if err != nil {
-		return "", fmt.Errorf("asking %s for its version: %w", python, err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(fmt.Append(nil, serverWheels, string(version)))
-	dir := filepath.Join(cache, "vivarium-e2e", "servers-"+hex.EncodeToString(sum[:6]))
-	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
-		return dir, nil
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	install := append([]string{filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"}, serverWheels...)
-	for _, args := range [][]string{{python, "-m", "venv", dir}, install} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w: %s", strings.Join(args[:3], " "), err, tail(string(out), 5))
-		}
-	}
-	return dir, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644)
-})
-
-// servers is a rig with that environment, which dies once and stays down.
-func servers(t *testing.T, command, health string, files map[string]string) *rig {
+// shortLived is a rig with that environment, which dies once and stays down.
+func shortLived(t *testing.T, command, health string, files map[string]string) *rig {
 	t.Helper()
-	dir, err := serverEnvironment()
+	dir, err := servers()
 	needs(t, err == nil, fmt.Sprintf("no virtual environment with the servers: %v", err))
 	r := newRig(t, "late", "command = "+command+"\n[health]\n"+health+"\n[restart]\npolicy = \"never\"\n")
 	for name, text := range files {
@@ -113,7 +72,7 @@ func TestTheCauseIsToldThroughWhateverStandsBetween(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			f := servers(t, c.command, `path = ""`, c.files).run()
+			f := shortLived(t, c.command, `path = ""`, c.files).run()
 			v := f.await("crashed").Verdict
 			require.Equal(t, c.kind, v.Kind, "%+v", v)
 			require.Contains(t, v.Summary, c.summary)
@@ -124,7 +83,7 @@ func TestTheCauseIsToldThroughWhateverStandsBetween(t *testing.T) {
 
 func TestOneOfTwoGunicornWorkersThatIsKilledIsToldAsThat(t *testing.T) {
 	t.Parallel()
-	r := servers(t, `["{python}", "-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", "main:app"]`, "path = \"/\"\ninterval = \"300ms\"", map[string]string{
+	r := shortLived(t, `["{python}", "-m", "gunicorn", "-w", "2", "-b", "127.0.0.1:{port}", "main:app"]`, "path = \"/\"\ninterval = \"300ms\"", map[string]string{
 		"main.py": "import os\n\ndef app(environ, start):\n    start('200 OK', [])\n    return [str(os.getpid()).encode()]\n",
 	})
 	f := r.run()

@@ -42,6 +42,15 @@ type row struct {
 		Remedy  string `json:"remedy"`
 		Line    string `json:"line"`
 	} `json:"verdict"`
+	Stall  struct {
+		Kind     string    `json:"kind"`
+		Summary  string    `json:"summary"`
+		Remedy   string    `json:"remedy"`
+		File     string    `json:"file"`
+		Line     int       `json:"line"`
+		Function string    `json:"function"`
+		Taken    time.Time `json:"taken"`
+	} `json:"stall"`
 	Signal string `json:"signal"`
 	Code   int    `json:"code"`
 	Log    string `json:"log"`

@@ -23,7 +23,7 @@ import (
 // wheels are what the user's backend needs. cmeel-libomp is LLVM's OpenMP runtime.
 var wheels = []string{"fastapi<1", "uvicorn<1", "faiss-cpu<2", "numpy<3", "cmeel-libomp"}
 
-// environment is the virtual environment with the wheels, made once and kept in the user's cache folder.
+// environment is the virtual environment with the wheels, made like the user's on a Mac.
 var environment = sync.OnceValues(func() (string, error) {
 	script, err := os.ReadFile("testdata/prepare.py")
 	if err != nil {
@@ -33,6 +33,12 @@ var environment = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	return virtualEnvironment("venv", wheels, string(script)+string(standIn), "testdata/prepare.py", "testdata/torch")
+})
+
+// virtualEnvironment is one with the wheels, made once and kept in the user's cache folder. finish, if there is any, is a script and its
+// arguments for the new interpreter to run; what it depends on is in key.
+func virtualEnvironment(name string, wheels []string, key string, finish ...string) (string, error) {
 	python, err := exec.LookPath("python3")
 	if err != nil {
 		return "", err
@@ -45,8 +51,8 @@ var environment = sync.OnceValues(func() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	sum := sha256.Sum256(fmt.Append(nil, wheels, string(script), string(standIn), string(version)))
-	dir := filepath.Join(cache, "vivarium-e2e", "venv-"+hex.EncodeToString(sum[:6]))
+	sum := sha256.Sum256(fmt.Append(nil, wheels, key, string(version)))
+	dir := filepath.Join(cache, "vivarium-e2e", name+"-"+hex.EncodeToString(sum[:6]))
 	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
 		return dir, nil
 	}
@@ -56,17 +62,20 @@ var environment = sync.OnceValues(func() (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	inside := filepath.Join(dir, "bin", "python")
-	for _, args := range [][]string{
+	steps := [][]string{
 		{python, "-m", "venv", dir},
 		append([]string{inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"}, wheels...),
-		{inside, "testdata/prepare.py", "testdata/torch"},
-	} {
+	}
+	if len(finish) > 0 {
+		steps = append(steps, append([]string{inside}, finish...))
+	}
+	for _, args := range steps {
 		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w: %s", strings.Join(args[:4], " "), err, tail(string(out), 5))
+			return "", fmt.Errorf("%s: %w: %s", strings.Join(args[:min(len(args), 4)], " "), err, tail(string(out), 5))
 		}
 	}
 	return dir, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644)
-})
+}
 
 // fastapi is a rig with the user's backend: nothing in its configuration but the port, and its .venv beside main.py.
 func fastapi(t *testing.T, config string) *rig {

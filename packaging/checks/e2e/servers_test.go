@@ -3,9 +3,6 @@
 package e2e
 
 import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,40 +17,12 @@ import (
 )
 
 // serverWheels are the servers that people run, beside the user's own.
-var serverWheels = []string{"fastapi<1", "uvicorn<1", "gunicorn<30", "uvicorn-worker<1", "hypercorn<1", "flask<4"}
+var serverWheels = []string{
+	"fastapi<1", "fastapi-cli<1", "uvicorn<1", "gunicorn<30", "uvicorn-worker<1", "hypercorn<1", "flask<4", "loguru<1", "rich", "typer", "uv",
+}
 
-// servers is a virtual environment with them, made once and kept in the user's cache folder.
-var servers = sync.OnceValues(func() (string, error) {
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		return "", err
-	}
-	version, err := exec.Command(python, "-c", "import sys; print(sys.version, sys.base_prefix)").Output()
-	if err != nil {
-		return "", fmt.Errorf("asking %s for its version: %w", python, err)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(fmt.Append(nil, serverWheels, string(version)))
-	dir := filepath.Join(cache, "vivarium-e2e", "servers-"+hex.EncodeToString(sum[:6]))
-	if _, err := os.Stat(filepath.Join(dir, "complete")); err == nil {
-		return dir, nil
-	}
-	if err := os.RemoveAll(dir); err != nil {
-		return "", err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
-	install := append([]string{filepath.Join(dir, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--only-binary=:all:"}, serverWheels...)
-	for _, args := range [][]string{{python, "-m", "venv", dir}, install} {
-		if out, err := exec.CommandContext(ctx, args[0], args[1:]...).CombinedOutput(); err != nil {
-			return "", fmt.Errorf("%s: %w: %s", strings.Join(args[:4], " "), err, tail(string(out), 5))
-		}
-	}
-	return dir, os.WriteFile(filepath.Join(dir, "complete"), nil, 0o644)
-})
+// servers is a virtual environment with them.
+var servers = sync.OnceValues(func() (string, error) { return virtualEnvironment("servers", serverWheels, "") })
 
 // served is a rig with main.py, and with the servers in its .venv.
 func served(t *testing.T, main, config string) *rig {

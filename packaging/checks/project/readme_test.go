@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 var update = flag.Bool("update", false, "write the README's tables anew")
@@ -45,6 +46,15 @@ func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
 		b.WriteString("| `" + v.Name + "` | `" + v.Value + "` | " + on + " | " + strings.ReplaceAll(v.Why, "|", `\|`) + " |\n")
 	}
 	written(t, "<!-- variables: written by `go test ./packaging/checks/project -update` -->", "<!-- end of variables -->", b.String())
+}
+
+func TestTheReadmeNamesEveryKindOfStall(t *testing.T) {
+	var b strings.Builder
+	b.WriteString("\n| kind | what it means |\n|---|---|\n")
+	for _, m := range stall.Kinds() {
+		b.WriteString("| `" + string(m.Kind) + "` | " + m.Means + " |\n")
+	}
+	written(t, "<!-- stalls: written by `go test ./packaging/checks/project -update` -->", "<!-- end of stalls -->", b.String())
 }
 
 func TestTheReadmeNamesEveryCheckOfTheDoctor(t *testing.T) {

@@ -1,0 +1,130 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"syscall"
+
+	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/recorder"
+)
+
+// recordings is where the processes of a backend's runs write, below its state folder.
+const recordings = "recordings"
+
+// addRecorder adds the recorder to what the keeper is to start, last of all: nothing that a person sets comes after it. A switched-off or
+// impossible one leaves nothing of an inherited one, either. It runs before each start, and looks at two files.
+func addRecorder(state string, c config.Config, spec keeper.Spec) (keeper.Spec, error) {
+	folder, runs := "", filepath.Join(keeper.BackendFolder(state, c.Dir), recordings)
+	var err error
+	if c.Recorder.Enabled {
+		if folder, err = recorder.Place(state); err == nil {
+			err = recorder.Prepare(runs)
+		}
+		if err != nil {
+			folder = ""
+		}
+	}
+	spec.Env = recorder.Environ(spec.Env, folder, runs)
+	return spec, err
+}
+
+// withRecorder gives what is to be started, and once why the recorder is not in it. The start does not depend on it.
+func (s *Supervisor) withRecorder(c config.Config, spec keeper.Spec) (keeper.Spec, string) {
+	spec, err := s.system.Record(c, spec)
+	if err == nil {
+		return spec, ""
+	}
+	note := ""
+	s.noRecorder.Do(func() {
+		s.log.Warn("starting without the recorder", "backend", c.Name, "error", err)
+		if note = "no stacks of a hung server: " + err.Error(); errors.Is(err, recorder.ErrColon) {
+			note += "; VIVARIUM_HOME moves it"
+		}
+	})
+	return spec, note
+}
+
+func orElse(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func (s *Supervisor) recordings() string { return filepath.Join(s.folder, recordings) }
+
+// keptRuns is how many of the latest deaths keep their recordings: they may still be examined.
+const keptRuns = 3
+
+// sweepRecordings removes what runs before the last ones left. It is called by the loop.
+func (s *Supervisor) sweepRecordings() {
+	keep := []string{s.m.Run.ID, s.m.lastRun}
+	for _, d := range s.m.deaths[max(0, len(s.m.deaths)-keptRuns):] {
+		keep = append(keep, d.Run)
+	}
+	s.background(func() { s.sweep(keep) })
+}
+
+// sweepAtBegin removes what is of no run that is there, or that just ended.
+func (s *Supervisor) sweepAtBegin(f found) {
+	keep := []string{f.run.ID}
+	if f.exit != nil {
+		keep = append(keep, f.exit.Run.ID)
+	}
+	s.sweep(keep)
+}
+
+func (s *Supervisor) sweep(keep []string) {
+	err := recorder.Sweep(s.recordings(), func(run string) bool { return slices.Contains(keep, run) })
+	if err != nil {
+		s.log.Debug("sweeping recordings", "error", err)
+	}
+}
+
+// tidyRecordings removes what short-lived processes of a run left.
+func (s *Supervisor) tidyRecordings(run keeper.Run) {
+	folder := recorder.RunFolder(s.recordings(), run.ID)
+	if folder == "" {
+		return
+	}
+	lives := func(pid int) bool { err := syscall.Kill(pid, 0); return err == nil || errors.Is(err, syscall.EPERM) }
+	if err := recorder.Tidy(folder, lives); err != nil {
+		s.log.Debug("tidying recordings", "error", err)
+	}
+}
+
+// signalProven sends a signal to the process with that stamp, and to no other.
+func signalProven(pid int, stamp string, sig syscall.Signal) error {
+	p, err := keeper.Find(pid)
+	if err != nil {
+		return fmt.Errorf("finding process %d: %w", pid, err)
+	}
+	if stamp == "" || p.Stamp != stamp {
+		return fmt.Errorf("process %d is another one by now", pid)
+	}
+	return syscall.Kill(pid, sig)
+}
+
+// raised is the exception that ended a run, as the recorder had it, in the form of a traceback; nil if there is none that decides.
+func (s *Supervisor) raised(exit keeper.Exit) []string {
+	folder := recorder.RunFolder(s.recordings(), exit.Run.ID)
+	if folder == "" {
+		return nil
+	}
+	all, written, err := recorder.Exceptions(folder, exit.Run.PID)
+	if err != nil {
+		s.log.Debug("reading recorded exceptions", "error", err)
+		return nil
+	}
+	e, decides := recorder.Decides(all, written, recorder.End{
+		PID: exit.Run.PID, Known: exit.Known, Code: exit.Code, Signal: keeper.SignalName(exit.Signal), Asked: exit.Asked, At: exit.At,
+	})
+	if !decides {
+		return nil
+	}
+	return e.Error.Traceback()
+}
