@@ -87,13 +87,13 @@ test: go tray-or-line
 	@$(test) $(race) -run '$(pattern)' $(packages)
 
 e2e: go tray-or-line
-	@$(test) -stream -count=1 -timeout 40m -tags e2e -run '$(pattern)' ./packaging/checks/e2e $(if $(filter yes,$(tray)),./packaging/checks/desktop)
+	@$(test) -stream -count=1 -timeout 40m -tags e2e -run '$(pattern)' ./packaging/checks/e2e ./packaging/checks/dashboard $(if $(filter yes,$(tray)),./packaging/checks/desktop)
 
 soak: go
 	@SOAK_MINUTES=$(or $(SOAK_MINUTES),3) SOAK_SEED=$(SOAK_SEED) $(test) -stream -count=1 -timeout 24h -tags soak -run '$(pattern)' ./packaging/checks/soak
 
 bench: build
-	@go test -count=1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/checks/bench
+	@go test -count=1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/checks/bench ./packaging/checks/dashboard
 
 # Downloads about 1.3 GB once, into the user's cache folder; needs python3 with pip and venv, and LLVM's objdump, nm and readelf.
 wheels: go

@@ -53,6 +53,8 @@ func (a *App) actOn(m *member, item int) {
 		}
 	case ItemLast:
 		a.open(a.desktop.OpenPage, s.LastReport)
+	case ItemDashboard:
+		a.showDashboard(m.dir)
 	case ItemOpenLog:
 		a.open(a.desktop.OpenLog, s.Log)
 	case ItemOpenBrowser:
@@ -94,10 +96,6 @@ func (a *App) actTail(item int) {
 		a.askAdd()
 	case TailDemo:
 		a.tryDemo()
-	case TailRemove:
-		if len(a.members) == 1 {
-			a.askRemove(a.members[0])
-		}
 	case TailLogin:
 		a.toggleLogin()
 	case TailTool:
@@ -106,7 +104,7 @@ func (a *App) actTail(item int) {
 		a.toggleQuiet()
 	case TailAbout:
 		a.tell("About Vivarium", aboutText())
-	case TailHelp:
+	case TailManual:
 		a.open(a.desktop.OpenURL, helpURL)
 	case TailDiagnostics:
 		a.copyDiagnostics()

@@ -174,6 +174,12 @@ func (s *stage) desktop() Desktop {
 	}
 }
 
+func (s *stage) page(_ context.Context, args ...string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "/made/" + strings.Join(args, " "), s.fail
+}
+
 func (s *stage) supervise(dir string) control.Supervision {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,7 +216,7 @@ func playAs(t *testing.T, s *stage, dirs ...string) *stage {
 
 func (s *stage) start() {
 	s.t.Helper()
-	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise, Center: s.center, Pages: s.pages, Welcome: s.welcome})
+	a, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Desktop: s.desktop(), Supervise: s.supervise, Center: s.center, Pages: s.page, Welcome: s.welcome})
 	require.NoError(s.t, err)
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
@@ -296,7 +302,7 @@ func TestTheDesktopItemsOpenWhatTheySay(t *testing.T) {
 	for _, item := range []int{ItemOpenLog, ItemOpenBrowser, ItemCopyURL, ItemEditConfig, ItemReveal} {
 		s.click(item)
 	}
-	s.clickTail(TailHelp)
+	s.clickTail(TailManual)
 	s.clickTail(TailDiagnostics)
 	s.clickTail(TailLogin)
 	for _, want := range []string{
@@ -402,14 +408,14 @@ func TestRemovingStopsTheBackendFirst(t *testing.T) {
 	p := s.puppet(dir)
 	p.BecomeHealthy()
 	s.status("Healthy")
-	s.clickTail(TailRemove)
+	s.click(ItemRemove)
 	testkit.Eventually(t, "it asks", func() bool { s.mu.Lock(); defer s.mu.Unlock(); return len(s.did) > 0 })
 	require.False(t, p.Has("stop"), "the answer was No")
 	s.mu.Lock()
 	s.answer = true
 	s.mu.Unlock()
 	testkit.Eventually(t, "it is gone", func() bool {
-		s.clickTail(TailRemove)
+		s.click(ItemRemove)
 		return strings.Contains(s.now().Sections[0].Items[ItemStatus].Title, "Add a backend")
 	})
 	require.True(t, p.Has("stop"))
@@ -451,7 +457,7 @@ func TestAFolderThatWasNotChosenIsNoError(t *testing.T) {
 	s := play(t)
 	s.clickTail(TailAdd)
 	testkit.Eventually(t, "the dialog was there", func() bool { return s.hasDone("folder") })
-	s.clickTail(TailHelp)
+	s.clickTail(TailManual)
 	testkit.Eventually(t, "the loop goes on", func() bool { return s.hasDone("url " + helpURL) })
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -102,6 +103,7 @@ func TestQuitAndLeaveRunningStopsNothing(t *testing.T) {
 func TestASecondAppTellsTheFirstAndLeaves(t *testing.T) {
 	s := play(t)
 	s.status("Add a backend")
+	s.set(func() { s.fail = errors.New("no dashboard here") })
 	_, err := New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), AtLogin: true})
 	require.ErrorIs(t, err, ErrRunning)
 	_, err = New(Options{State: s.state, Log: slog.New(slog.DiscardHandler), Supervise: s.supervise})

@@ -31,7 +31,7 @@ func Render(all []supervisor.Snapshot, now time.Time, o MenuOptions) Menu {
 	case 1:
 		name := words.NameOf(all[0])
 		m.Sections[0] = section(all[0], now, name+": ")
-		m.Tooltip = words.Short("Vivarium"+words.Between+m.Sections[0].Items[ItemStatus].Title, words.MaxTitle)
+		m.Tooltip = words.Short("Vivarium"+words.Between+m.Sections[0].Items[ItemStatus].Title, words.MaxLine)
 	default:
 		m.several(all, now)
 	}
@@ -41,12 +41,11 @@ func Render(all []supervisor.Snapshot, now time.Time, o MenuOptions) Menu {
 func (m *Menu) several(all []supervisor.Snapshot, now time.Time) {
 	line := words.SummaryOf(all)
 	m.Sections[0].Items[ItemStatus] = Item{Title: line, Shown: true}
-	m.Tooltip = words.Short("Vivarium"+words.Between+line, words.MaxTitle)
+	m.Tooltip = words.Short("Vivarium"+words.Between+line, words.MaxLine)
 	names := namesOf(all)
 	for i, s := range all[:min(len(all), words.MaxBackends)] {
 		sec := section(s, now, "")
 		sec.Title = words.Short(names[i]+": "+briefTitle(s), words.MaxTitle)
-		sec.Items[ItemRemove] = Item{Title: wordRemove, Shown: true, Enabled: true}
 		m.Sections[i+1] = sec
 	}
 }
@@ -122,7 +121,11 @@ func section(s supervisor.Snapshot, now time.Time, prefix string) Section {
 		show(ItemDetail, problem, broken)
 	}
 	intents(s, show)
+	show(ItemDashboard, wordDashboard, true)
 	show(ItemOpenLog, wordOpenLog, s.Log != "")
+	show(ItemMore, wordMore, true)
+	show(ItemStacks, wordStacks, words.Alive(s) && s.Run.PID != 0)
+	show(ItemDoctor, wordDoctor, true)
 	if s.URL != "" {
 		show(ItemOpenBrowser, wordOpenBrowser, words.Alive(s) || s.Owner.Copy)
 		show(ItemCopyURL, wordCopyURL, true)
@@ -130,8 +133,7 @@ func section(s supervisor.Snapshot, now time.Time, prefix string) Section {
 	show(ItemCopyEnvironment, wordCopyEnv, true)
 	show(ItemEditConfig, wordEditConfig, true)
 	show(ItemReveal, wordReveal, true)
-	show(ItemStacks, wordStacks, words.Alive(s) && s.Run.PID != 0)
-	show(ItemDoctor, wordDoctor, true)
+	show(ItemRemove, wordRemove, true)
 	return sec
 }
 
@@ -176,9 +178,7 @@ func tail(all []supervisor.Snapshot, o MenuOptions) [numTail]Item {
 	if len(all) == 0 {
 		show(TailDemo, wordDemo)
 	}
-	if len(all) == 1 {
-		show(TailRemove, wordRemove)
-	}
+	show(TailSettings, wordSettings)
 	if o.LoginShown {
 		show(TailLogin, wordLogin)
 		t[TailLogin].Checked = o.Login
@@ -190,10 +190,11 @@ func tail(all []supervisor.Snapshot, o MenuOptions) [numTail]Item {
 		show(TailQuiet, wordQuiet)
 		t[TailQuiet].Checked = o.Quiet
 	}
-	show(TailAbout, wordAbout)
-	show(TailHelp, wordHelp)
-	show(TailDiagnostics, wordDiagnostics)
 	show(TailTest, wordTest)
+	show(TailHelp, wordHelp)
+	show(TailManual, wordManual)
+	show(TailDiagnostics, wordDiagnostics)
+	show(TailAbout, wordAbout)
 	show(TailQuit, wordQuit)
 	for _, s := range all {
 		if words.Alive(s) && s.HeldBy == 0 {

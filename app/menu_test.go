@@ -119,10 +119,18 @@ func menuCases() []menuCase {
 	}
 }
 
+// inset sets the lines of a submenu apart.
+func inset(parent int) string {
+	if parent == Top {
+		return ""
+	}
+	return "    "
+}
+
 // picture draws a menu as a person sees it: ( ) around what cannot be clicked.
 func picture(m Menu) string {
 	var b strings.Builder
-	line := func(indent string, it Item) {
+	line := func(indent string, it Item, parent bool) {
 		if !it.Shown {
 			return
 		}
@@ -133,11 +141,14 @@ func picture(m Menu) string {
 		if !it.Enabled {
 			t = "(" + t + ")"
 		}
+		if parent {
+			t += " ▸"
+		}
 		b.WriteString(indent + t + "\n")
 	}
 	fmt.Fprintf(&b, "icon: %s\ntooltip: %s\n", [...]string{"stopped", "healthy", "starting", "unhealthy", "crashed"}[m.Icon], m.Tooltip)
 	for i, it := range m.Sections[0].Items {
-		line("", it)
+		line(inset(ItemParent(i)), it, i == ItemMore)
 		if i == ItemLast {
 			b.WriteString("────\n")
 		}
@@ -147,15 +158,15 @@ func picture(m Menu) string {
 			continue
 		}
 		b.WriteString(s.Title + " ▸\n")
-		for _, it := range s.Items {
-			line("    ", it)
+		for i, it := range s.Items {
+			line("    "+inset(ItemParent(i)), it, i == ItemMore)
 		}
 	}
 	for i, it := range m.Tail {
-		if i == TailAbout || i == TailQuit {
+		if i == TailAdd && !strings.HasSuffix(b.String(), "────\n") || i == TailQuit {
 			b.WriteString("────\n")
 		}
-		line("", it)
+		line(inset(TailParent(i)), it, i == TailSettings || i == TailHelp)
 	}
 	return b.String()
 }
@@ -313,7 +324,7 @@ func TestTitlesFitAMenuWhateverTheSnapshotsHold(t *testing.T) {
 			all[i] = draw(r)
 		}
 		m := Render(all, testkit.Noon, MenuOptions{LoginShown: true})
-		testkit.RequireFit(t, m.Tooltip, words.MaxTitle)
+		testkit.RequireFit(t, m.Tooltip, words.MaxLine)
 		items := m.Tail[:]
 		for i, s := range m.Sections {
 			testkit.RequireFit(t, s.Title, words.MaxTitle)

@@ -18,7 +18,7 @@ import (
 // pageTime is how long a page may take to be made: the doctor's walks through an environment.
 const pageTime = 5 * time.Minute
 
-// Pages makes a page, and returns its path: "page", and the file of a record, or "--doctor" and a backend's folder.
+// Pages makes a page, and returns its path: "page", and the file of a record, or "--doctor" and a backend's folder, or "--dashboard" and one, or "".
 type Pages func(ctx context.Context, args ...string) (path string, err error)
 
 // makePage lets the command-line program beside this one make the page. What pages are made with is large, and neither the menu-bar
@@ -73,6 +73,20 @@ func (a *App) showDoctor(dir string) {
 		}
 		a.failed("Examining the backend", err)
 	}()
+}
+
+// showDashboard shows a backend's part of the dashboard.
+func (a *App) showDashboard(dir string) {
+	go func() { a.failed("Opening the dashboard", a.openDashboard(dir)) }()
+}
+
+// openDashboard opens the dashboard, which is served as soon as its page is asked for; dir is "" for all backends. It may take a moment.
+func (a *App) openDashboard(dir string) error {
+	path, err := a.pages(a.ctx, "page", "--dashboard", dir)
+	if err != nil {
+		return err
+	}
+	return a.desktop.OpenPage(path)
 }
 
 // showStacks looks at what a running server does, healthy or not, and shows the page about it.

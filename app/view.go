@@ -34,7 +34,8 @@ type Section struct {
 	Items [numItems]Item
 }
 
-// The items of a section, in the order of the menu. A separator stands after ItemLast in the flat section.
+// The items of a section, in the order of the menu. A separator stands after ItemLast in the flat section. Those below ItemMore are the lines of
+// its submenu.
 const (
 	ItemStatus = iota // "Backend: Healthy · 12 ms"; a config error is a status line that opens the file
 	ItemDetail        // "Up 3 h 12 min · 1.2 GB · 4 % CPU"; enabled only if it is a config error: then it opens the file
@@ -45,34 +46,59 @@ const (
 	ItemRestart
 	ItemTakeOver
 	ItemTryAgain
+	ItemDashboard // "Dashboard…": the backend's part of it, in the browser
 	ItemOpenLog
 	ItemOpenBrowser
+	ItemMore   // "More ▸"
+	ItemStacks // "What Is It Doing?": the page about the stacks of all threads, in the browser
+	ItemDoctor // "Doctor…": its page, in the browser
 	ItemCopyURL
 	ItemCopyEnvironment
 	ItemEditConfig
 	ItemReveal
-	ItemStacks // "What Is It Doing?": the page about the stacks of all threads, in the browser
-	ItemDoctor // "Doctor…": its page, in the browser
-	ItemRemove // a submenu's own "Remove Backend"; the flat section uses TailRemove
+	ItemRemove
 	numItems
 )
 
-// The items below the sections, in the order of the menu.
+// The items below the sections, in the order of the menu. A separator stands before TailAdd and before TailQuit.
 const (
-	TailAdd  = iota
-	TailDemo // "Try the Demo", while there is no backend
-	TailRemove
+	TailAdd      = iota
+	TailDemo     // "Try the Demo", while there is no backend
+	TailSettings // "Settings ▸", with the lines to TailTest
 	TailLogin
 	TailTool  // "Install Command Line Tool…", or what undoes it
 	TailQuiet // "Quiet Crash Dialogs", a check box; on a Mac
-	TailAbout // a separator stands before it
-	TailHelp
+	TailTest  // "Send Test Notification"
+	TailHelp  // "Help ▸", with the lines to TailAbout
+	TailManual
 	TailDiagnostics
-	TailTest // "Send Test Notification"
-	TailQuit // a separator stands before it
+	TailAbout
+	TailQuit
 	TailLeave
 	numTail
 )
+
+// Top is the parent of a line that stands in no submenu of another line.
+const Top = -1
+
+// ItemParent is the item of a section in whose submenu another one stands.
+func ItemParent(item int) int {
+	if item > ItemMore {
+		return ItemMore
+	}
+	return Top
+}
+
+// TailParent is the same for the items of the tail.
+func TailParent(item int) int {
+	switch {
+	case item > TailSettings && item <= TailTest:
+		return TailSettings
+	case item > TailHelp && item <= TailAbout:
+		return TailHelp
+	}
+	return Top
+}
 
 // Menu is everything the menu bar shows, one comparable value: a view is told only when it differs.
 type Menu struct {

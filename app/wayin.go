@@ -30,12 +30,25 @@ func (a *App) calledAgain() {
 	a.reopen()
 }
 
-// reopen shows what there is to see without a menu: the page of the last crash, else that of the doctor. A person does this whose icon is
-// hidden. Without a backend it is the welcome, which leads to the first one.
+// reopen shows what there is to see without a menu: the dashboard, and where that cannot be shown the page of the last crash, else that of
+// the doctor. A person does this whose icon is hidden. Without a backend it is the welcome, which leads to the first one.
 func (a *App) reopen() {
-	if !a.quitting.IsZero() {
-		return
+	switch {
+	case !a.quitting.IsZero():
+	case len(a.members) == 0:
+		a.welcome()
+	default:
+		go func() {
+			if err := a.openDashboard(""); err != nil {
+				a.log.Error("the dashboard is not shown", "error", err)
+				a.post(a.reopenPage)
+			}
+		}()
 	}
+}
+
+// reopenPage shows the page of the last crash, else that of the doctor.
+func (a *App) reopenPage() {
 	var last *member
 	for _, m := range a.members {
 		if m.snapshot.LastReport != "" && (last == nil || m.snapshot.LastAt.After(last.snapshot.LastAt)) {
@@ -47,8 +60,6 @@ func (a *App) reopen() {
 		a.open(a.desktop.OpenPage, last.snapshot.LastReport)
 	case len(a.members) > 0:
 		a.showDoctor(a.members[0].dir)
-	default:
-		a.welcome()
 	}
 }
 

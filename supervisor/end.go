@@ -201,6 +201,7 @@ func (m *machine) record(now time.Time, d record.Death) bool {
 	if over := len(m.deaths) - record.MaxDeaths; over > 0 {
 		m.deaths = append([]record.Death(nil), m.deaths[over:]...) // a copy: an earlier save still holds the old array
 	}
+	m.mark(record.Mark{At: d.At, What: record.MarkDeath, Text: d.Verdict.Summary})
 	m.setLast(d.Verdict, d.At)
 	m.Tally = record.TallyOf(m.deaths, now)
 	m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)

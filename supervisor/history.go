@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"context"
+	"slices"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -10,6 +12,7 @@ const (
 	remembered = 15 * time.Minute // how far back a history goes
 	apart      = 5 * time.Second  // what is measured more often becomes one sample
 	maxSamples = int(remembered/apart) + 1
+	maxMarks   = 100
 )
 
 // history are the samples of the last 15 minutes, oldest first: at most one for each five seconds of the clock, and so at most maxSamples. It
@@ -44,4 +47,30 @@ func (m *machine) sampled(now time.Time) {
 	m.history = m.history.add(record.Sample{
 		At: now, CPU: m.Usage.CPU, RSS: m.Usage.RSS, Latency: m.Health.Latency, OK: m.Health.Phase == record.PhaseOK && m.Health.Failures == 0,
 	}, m.started)
+}
+
+// mark keeps what happened, for the time that samples are kept. What lies far ahead of it is of a clock that was set back. The list is never
+// changed in place: a History may hold it.
+func (m *machine) mark(k record.Mark) {
+	old := 0
+	for old < len(m.marks) && (k.At.Sub(m.marks[old].At) >= remembered || m.marks[old].At.Sub(k.At) > time.Minute || len(m.marks)-old >= maxMarks) {
+		old++
+	}
+	m.marks = append(slices.Clone(m.marks[old:]), k)
+}
+
+// History is what is known of the last fifteen minutes, as long as Run lasts.
+func (s *Supervisor) History(ctx context.Context) (record.History, error) {
+	answer := make(chan record.History, 1)
+	select {
+	case s.asked <- answer:
+		return <-answer, nil
+	case <-ctx.Done():
+		return record.History{}, ctx.Err()
+	}
+}
+
+// past is the answer to History. The samples are a copy: the loop goes on to change them.
+func (m *machine) past() record.History {
+	return record.History{Samples: slices.Clone(m.history), Marks: m.marks}
 }

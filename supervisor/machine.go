@@ -40,6 +40,7 @@ type machine struct {
 	proved  time.Time // a run proved stable then: earlier deaths are no row with later ones
 	deaths  []record.Death
 	history history
+	marks   []record.Mark
 	lastRun string    // ID of the run before the launch under way; it has ended
 	asked   string    // ID of the last run that ended because it was asked to
 	tookAt  time.Time // when a hand-started copy was last ended
@@ -187,6 +188,12 @@ func (m *machine) enter(now time.Time, s State) {
 
 func (m *machine) tell(now time.Time, e Event) {
 	e.At, e.Snapshot = now, m.Snapshot
+	switch e.What {
+	case EventStarted:
+		m.mark(record.Mark{At: now, What: record.MarkStart})
+	case EventUnhealthy:
+		m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
+	}
 	m.do(doTell{e})
 }
 

@@ -88,6 +88,7 @@ type Supervisor struct {
 	box         mailbox
 	changed     chan Snapshot
 	events      chan Event
+	asked       chan chan<- record.History
 	ordered     chan func() // what is to be written and what the keeper is to be told, in order
 
 	// Owned by the loop.
@@ -123,7 +124,7 @@ func New(dir string, d Deps) *Supervisor {
 	return &Supervisor{
 		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: realSystem(d), log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
-		changed: make(chan Snapshot, 1), events: make(chan Event), ordered: make(chan func(), 256),
+		changed: make(chan Snapshot, 1), events: make(chan Event), asked: make(chan chan<- record.History), ordered: make(chan func(), 256),
 	}
 }
 
@@ -180,6 +181,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			return nil
 		case out <- next:
 			s.queue = s.queue[1:]
+			continue
+		case answer := <-s.asked:
+			answer <- s.m.past()
 			continue
 		case <-s.box.ping:
 			messages = s.box.take()

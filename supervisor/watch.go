@@ -359,6 +359,7 @@ func (m *machine) onWoke(now time.Time, in woke) {
 		m.ignore("nothing is probed")
 		return
 	}
+	m.mark(record.Mark{At: now.Add(-in.slept), Until: now, What: record.MarkSleep})
 	m.freeUntil = now.Add(max(shortestGrace, time.Duration(m.config.Health.Failures)*m.config.Health.Interval))
 	m.Health.Failures, m.failing, m.samples = 0, time.Time{}, nil
 	m.probeAt = now

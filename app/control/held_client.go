@@ -146,6 +146,8 @@ func (c *controlClient) answer(s Supervision, req controlRequest) {
 		s.Hurry()
 	case askLook:
 		s.Look()
+	case askHistory:
+		tellHistory(s, &reply)
 	default:
 		reply.Error = &controlError{Kind: kindUnsupported, Text: "unsupported"}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // The control protocol: newline-delimited JSON over <backend folder>/ctl, a socket of mode 0600 whose both ends belong to
@@ -33,6 +34,7 @@ const (
 	askLook     = "look"      // somebody looks: measure anew
 	askStacks   = "stacks"    // what the run does now, also a healthy one; it takes a second or three
 	askFollow   = "follow"    // from now on, send every event and every new status
+	askHistory  = "history"   // the last fifteen minutes
 )
 
 // The kinds of errors a program can tell apart.
@@ -57,10 +59,11 @@ type controlRequest struct {
 
 // controlReply is one line from the holder: its hello, an answer (with an id), or news (a row without one).
 type controlReply struct {
-	Hello *controlHello `json:"hello,omitempty"`
-	ID    uint64        `json:"id,omitempty"`
-	Error *controlError `json:"error,omitempty"`
-	Row   *Row          `json:"row,omitempty"`
+	Hello   *controlHello   `json:"hello,omitempty"`
+	ID      uint64          `json:"id,omitempty"`
+	Error   *controlError   `json:"error,omitempty"`
+	Row     *Row            `json:"row,omitempty"`
+	History *record.History `json:"history,omitempty"`
 	// Stacks is the answer to that request.
 	Stacks *observation.Observation `json:"stacks,omitempty"`
 }

@@ -43,6 +43,11 @@ type doctorPage struct {
 
 // Doctor writes the page about an examination.
 func (w Words) Doctor(out io.Writer, d Doctor) error {
+	p := w.doctor(d)
+	return write(out, "doctor.html", sheet{Title: p.Backend + ": " + p.Heading, Content: p})
+}
+
+func (w Words) doctor(d Doctor) doctorPage {
 	p := doctorPage{
 		Backend: orElse(w.Safe(d.Backend), "backend"), Dir: w.Safe(d.Dir), At: d.At.Format("2 January 2006, 15:04:05"), Zone: d.At.Format("-07:00"),
 		Prediction: w.Safe(d.Prediction), Version: w.Safe(d.Version), Graph: newGraph(d.Copies, w),
@@ -67,7 +72,7 @@ func (w Words) Doctor(out io.Writer, d Doctor) error {
 	default:
 		p.Heading = "All is well"
 	}
-	return write(out, "doctor.html", sheet{Title: p.Backend + ": " + p.Heading, Content: p})
+	return p
 }
 
 // first is what to do first: what keeps the server from working; then the conflict, which will; then whatever there is.

@@ -25,7 +25,7 @@ type Words struct {
 	Home     string                     // the home folder, shown as "~"; "": paths stay as they are
 }
 
-//go:embed *.html style.css copy.js
+//go:embed *.html style.css live.css copy.js
 var files embed.FS
 
 // templates are parsed when the first page is made: a healthy run never pays for them.

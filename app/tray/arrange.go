@@ -15,14 +15,16 @@ type kind uint8
 const (
 	line      kind = iota // clicking it is an app.Action
 	submenu               // the parent of a backend's lines
+	nested                // a line of the menu that is the parent of others
 	separator             // systray can neither hide nor remove it
 )
 
 // place is one fixed position of the menu. All places are built at start, since systray cannot remove or insert items.
 type place struct {
 	kind     kind
-	section  int        // submenu: which; line: below which submenu it stands, 0 for the top level
-	action   app.Action // line: what a click means
+	section  int        // submenu: which
+	parent   int        // the place in whose submenu it stands, app.Top for the menu itself
+	action   app.Action // line: what a click means; nested: the item it shows
 	checkbox bool       // on Linux only such a line can show a check mark
 	raised   bool       // the twin of a tail line, among the sections
 }
@@ -33,55 +35,64 @@ type place struct {
 //	────
 //	the flat section's other lines · the submenus · Add Backend… and Try the Demo while there is no backend
 //	────
-//	Add Backend… to Quiet Crash Dialogs
-//	────
-//	About to Send Test Notification
+//	Add Backend… · Settings ▸ · Help ▸
 //	────
 //	Quit
 func places() []place {
-	var all []place
-	top := func(section int, items ...int) {
-		for _, i := range items {
-			all = append(all, place{section: section, action: app.Action{Section: section, Item: i}})
-		}
-	}
-	tail := func(from, to int) {
-		for i := from; i < to; i++ {
-			all = append(all, place{action: app.Action{Item: i, Tail: true}, checkbox: i == app.TailLogin || i == app.TailQuiet})
-		}
-	}
-	cut := place{kind: separator}
-
-	top(0, upTo(0, app.ItemLast+1)...)
-	all = append(all, cut)
-	top(0, upTo(app.ItemLast+1, len(app.Section{}.Items))...)
+	var l list
+	l.section(0, app.Top, 0, app.ItemLast+1)
+	l.cut()
+	l.section(0, app.Top, app.ItemLast+1, len(app.Section{}.Items))
 	for s := 1; s < len(app.Menu{}.Sections); s++ {
-		all = append(all, place{kind: submenu, section: s})
-		top(s, upTo(0, len(app.Section{}.Items))...)
+		head := l.add(place{kind: submenu, section: s, parent: app.Top})
+		l.section(s, head, 0, len(app.Section{}.Items))
 	}
 	for _, i := range []int{app.TailAdd, app.TailDemo} {
-		all = append(all, place{action: app.Action{Item: i, Tail: true}, raised: true})
+		l.add(place{action: app.Action{Item: i, Tail: true}, raised: true, parent: app.Top})
 	}
-	all = append(all, cut)
-	tail(0, app.TailAbout)
-	all = append(all, cut)
-	tail(app.TailAbout, app.TailQuit)
-	all = append(all, cut)
-	tail(app.TailQuit, len(app.Menu{}.Tail))
-	return all
+	l.cut()
+	l.tail(0, app.TailQuit)
+	l.cut()
+	l.tail(app.TailQuit, len(app.Menu{}.Tail))
+	return l
 }
 
-func upTo(from, to int) []int {
-	var all []int
+// list is a menu in the making.
+type list []place
+
+func (l *list) add(p place) (at int) {
+	*l = append(*l, p)
+	return len(*l) - 1
+}
+
+func (l *list) cut() { l.add(place{kind: separator, parent: app.Top}) }
+
+// section adds the items from one to before another of a section, whose lines stand below the place head.
+func (l *list) section(section, head, from, to int) {
+	l.items(from, to, head, app.ItemParent, func(i int) place { return place{action: app.Action{Section: section, Item: i}} })
+}
+
+func (l *list) tail(from, to int) {
+	l.items(from, to, app.Top, app.TailParent, func(i int) place {
+		return place{action: app.Action{Item: i, Tail: true}, checkbox: i == app.TailLogin || i == app.TailQuiet}
+	})
+}
+
+// items adds lines; one that others stand below comes before them.
+func (l *list) items(from, to, head int, parentOf func(item int) int, placeOf func(item int) place) {
+	at := map[int]int{app.Top: head}
 	for i := from; i < to; i++ {
-		all = append(all, i)
+		p := placeOf(i)
+		p.parent = at[parentOf(i)]
+		if i+1 < to && parentOf(i+1) == i {
+			p.kind = nested
+		}
+		at[i] = l.add(p)
 	}
-	return all
 }
 
 // arrange says what each place shows. Separators are always shown, so it sees to it that something stands on both sides of
-// each: Add Backend… and Try the Demo move up when there is no backend (the latter only if a line is left below), and the
-// tooltip stands in for a missing status.
+// each: Add Backend… and Try the Demo move up when there is no backend, and the tooltip stands in for a missing status.
 func arrange(m app.Menu, at []place) []app.Item {
 	all := make([]app.Item, len(at))
 	headless := !anyShown(m.Sections[0].Items[:app.ItemStart])
@@ -98,16 +109,13 @@ func arrange(m app.Menu, at []place) []app.Item {
 			all[i] = app.Item{Title: title, Shown: title != "", Enabled: true}
 		case p.action.Tail:
 			all[i] = m.Tail[p.action.Item]
-			switch p.action.Item {
-			case app.TailAdd:
+			if p.action.Item == app.TailAdd || p.action.Item == app.TailDemo {
 				all[i].Shown = all[i].Shown && p.raised == empty
-			case app.TailDemo:
-				all[i].Shown = all[i].Shown && p.raised == (empty && anyShown(m.Tail[app.TailRemove:app.TailAbout]))
 			}
-		case headless && p.section == 0 && p.action.Item == app.ItemStatus:
+		case headless && p.action.Section == 0 && p.action.Item == app.ItemStatus:
 			all[i] = app.Item{Title: m.Tooltip, Shown: true}
 		default:
-			all[i] = m.Sections[p.section].Items[p.action.Item]
+			all[i] = m.Sections[p.action.Section].Items[p.action.Item]
 		}
 		all[i].Title = plain(all[i].Title)
 	}

@@ -19,6 +19,9 @@ func fixed(backends ...string) app.Menu {
 		s.Items[app.ItemStart] = shown("Start")
 		s.Items[app.ItemStop] = shown("Stop")
 		s.Items[app.ItemOpenLog] = shown("Open Log")
+		s.Items[app.ItemMore] = shown("More")
+		s.Items[app.ItemReveal] = shown("Reveal Folder")
+		s.Items[app.ItemRemove] = shown("Remove Backend")
 	}
 	switch len(backends) {
 	case 0:
@@ -26,7 +29,6 @@ func fixed(backends ...string) app.Menu {
 		m.Tail[app.TailDemo] = shown("Try the Demo")
 	case 1:
 		fill(&m.Sections[0], backends[0])
-		m.Tail[app.TailRemove] = shown("Remove Backend")
 	default:
 		m.Sections[0].Items[app.ItemStatus] = app.Item{Title: "All well", Shown: true}
 		for i, name := range backends {
@@ -35,9 +37,11 @@ func fixed(backends ...string) app.Menu {
 		}
 	}
 	m.Tail[app.TailAdd] = shown("Add Backend…")
+	m.Tail[app.TailSettings] = shown("Settings")
 	m.Tail[app.TailLogin] = app.Item{Title: "Launch at Login", Shown: true, Enabled: true, Checked: true}
 	m.Tail[app.TailAbout] = shown("About Vivarium")
 	m.Tail[app.TailHelp] = shown("Help")
+	m.Tail[app.TailManual] = shown("Vivarium Help")
 	m.Tail[app.TailDiagnostics] = shown("Copy Diagnostics")
 	m.Tail[app.TailQuit] = shown("Quit")
 	m.Tail[app.TailLeave] = shown("Quit and Leave Running")
@@ -47,23 +51,19 @@ func fixed(backends ...string) app.Menu {
 // picture draws what a person sees.
 func picture(items []app.Item, at []place) string {
 	var b strings.Builder
-	open := false
 	for i, p := range at {
-		switch {
-		case p.kind == separator:
+		if p.kind == separator {
 			b.WriteString("────\n")
 			continue
-		case p.kind == submenu:
-			open = items[i].Shown
-		case p.section > 0 && !open:
+		}
+		seen, depth := items[i].Shown, 0
+		for up := p.parent; up != app.Top; up = at[up].parent {
+			seen, depth = seen && items[up].Shown && up < i, depth+1
+		}
+		if !seen {
 			continue
 		}
-		if !items[i].Shown {
-			continue
-		}
-		if p.kind == line && p.section > 0 {
-			b.WriteString("  ")
-		}
+		b.WriteString(strings.Repeat("  ", depth))
 		if p.checkbox && items[i].Checked {
 			b.WriteString("✓ ")
 		}
@@ -79,14 +79,17 @@ func TestTheMenuOfOneBackendIsFlat(t *testing.T) {
 Start
 Stop
 Open Log
+More
+  Reveal Folder
+  Remove Backend
 ────
 Add Backend…
-Remove Backend
-✓ Launch at Login
-────
-About Vivarium
+Settings
+  ✓ Launch at Login
 Help
-Copy Diagnostics
+  Vivarium Help
+  Copy Diagnostics
+  About Vivarium
 ────
 Quit
 Quit and Leave Running
@@ -102,18 +105,25 @@ a
   Start
   Stop
   Open Log
+  More
+    Reveal Folder
+    Remove Backend
 b
   b: Healthy
   Start
   Stop
   Open Log
+  More
+    Reveal Folder
+    Remove Backend
 ────
 Add Backend…
-✓ Launch at Login
-────
-About Vivarium
+Settings
+  ✓ Launch at Login
 Help
-Copy Diagnostics
+  Vivarium Help
+  Copy Diagnostics
+  About Vivarium
 ────
 Quit
 Quit and Leave Running
@@ -127,11 +137,12 @@ func TestWithoutABackendAddAndDemoStandBelowTheFirstLine(t *testing.T) {
 Add Backend…
 Try the Demo
 ────
-✓ Launch at Login
-────
-About Vivarium
+Settings
+  ✓ Launch at Login
 Help
-Copy Diagnostics
+  Vivarium Help
+  Copy Diagnostics
+  About Vivarium
 ────
 Quit
 Quit and Leave Running
@@ -168,7 +179,7 @@ func TestTheTooltipStandsInForAMissingStatus(t *testing.T) {
 func TestEveryItemOfTheMenuHasExactlyOnePlace(t *testing.T) {
 	count := map[app.Action]int{}
 	for _, p := range places() {
-		if p.kind == line && !p.raised {
+		if p.kind == nested || p.kind == line && !p.raised {
 			count[p.action]++
 		}
 		require.Equal(t, p.kind == line && p.action.Tail && (p.action.Item == app.TailLogin || p.action.Item == app.TailQuiet), p.checkbox)

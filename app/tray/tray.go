@@ -84,25 +84,15 @@ func (t *Tray) Click(a app.Action) {
 func (t *Tray) build() *painter {
 	at := places()
 	widgets := make([]widget, len(at))
-	var parent *systray.MenuItem
+	items := make([]*systray.MenuItem, len(at))
 	for i, p := range at {
-		var item *systray.MenuItem
-		switch {
-		case p.kind == separator:
+		if p.kind == separator {
 			systray.AddSeparator()
 			continue
-		case p.kind == submenu:
-			item = systray.AddMenuItem("", "")
-			parent = item
-		case p.section > 0:
-			item = parent.AddSubMenuItem("", "")
-		case p.checkbox:
-			item = systray.AddMenuItemCheckbox("", "", false)
-		default:
-			item = systray.AddMenuItem("", "")
 		}
+		item := newItem(items, p)
 		item.Hide()
-		widgets[i] = item
+		items[i], widgets[i] = item, item
 		if p.kind == line {
 			go t.forward(i, p, item.ClickedCh)
 		}
@@ -112,6 +102,19 @@ func (t *Tray) build() *painter {
 	painter.tooltip = systray.SetTooltip
 	painter.closed = t.closed.Load
 	return painter
+}
+
+// newItem makes the line of a place; those before it are made.
+func newItem(made []*systray.MenuItem, p place) *systray.MenuItem {
+	switch {
+	case p.parent == app.Top && p.checkbox:
+		return systray.AddMenuItemCheckbox("", "", false)
+	case p.parent == app.Top:
+		return systray.AddMenuItem("", "")
+	case p.checkbox:
+		return made[p.parent].AddSubMenuItemCheckbox("", "", false)
+	}
+	return made[p.parent].AddSubMenuItem("", "")
 }
 
 // forward turns the clicks on one line into actions. Each line has a goroutine of its own, so that one is always waiting.

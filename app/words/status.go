@@ -36,8 +36,8 @@ func StatusOf(s supervisor.Snapshot, now time.Time, room int) StatusText {
 
 // StatusLine says in one line how a backend is, without its name.
 func StatusLine(s supervisor.Snapshot, now time.Time) string {
-	st := StatusOf(s, now, MaxTitle)
-	return Short(Facts(st.Line), MaxTitle)
+	st := StatusOf(s, now, MaxLine)
+	return Short(Facts(st.Line), MaxLine)
 }
 
 // Misconfigured: the configuration cannot be used.
@@ -193,7 +193,7 @@ func ownerStatus(s supervisor.Snapshot, now time.Time) StatusText {
 
 // reasonStatus puts a reason and its remedy in the status line, or the remedy below it where both are too long.
 func reasonStatus(word, reason, remedy string, room int, note string) StatusText {
-	line := Facts(word, Plain(reason))
+	line := Facts(word, WithoutFolders(Plain(reason)))
 	if full := Facts(line, Plain(remedy)); remedy != "" && len([]rune(full)) <= room {
 		return StatusText{Line: full, Note: note}
 	}
@@ -248,7 +248,8 @@ func LastOf(s supervisor.Snapshot, now time.Time) string {
 		word = "Last end: "
 	}
 	at := Clock(s.LastAt, now)
-	name := strings.TrimPrefix(Plain(s.Last.Summary), Plain(s.Backend)+" ")
+	name := WithoutFolders(strings.TrimPrefix(Plain(s.Last.Summary), Plain(s.Backend)+" "))
+	name = strings.TrimPrefix(name, "Python crashed with ") // the line begins with it
 	if name == "" {
 		name = string(s.Last.Kind)
 	}

@@ -5,6 +5,7 @@ package words
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strings"
 	"time"
 	"unicode"
@@ -25,7 +26,10 @@ const (
 )
 
 // MaxTitle is how many characters a menu line may have before it is cut: a menu must not cover the screen.
-const MaxTitle = 90
+const MaxTitle = 60
+
+// MaxLine is the same for a line where there is more room: in a terminal, in a tooltip.
+const MaxLine = 90
 
 // Between stands between two facts of one line.
 const Between = " · "
@@ -240,3 +244,9 @@ func NameOf(s supervisor.Snapshot) string {
 	}
 	return Unnamed
 }
+
+// longPath is an absolute path of at least two folders.
+var longPath = regexp.MustCompile("(^|[\\s\"'`(=])(?:/[^/\\s\"'`,;:()]+){2,}/([^/\\s\"'`,;:()]+)")
+
+// WithoutFolders leaves of each path in a text the name of the file: in a menu there is room for what happened, not for where all of it lies.
+func WithoutFolders(text string) string { return longPath.ReplaceAllString(text, "$1$2") }

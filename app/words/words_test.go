@@ -176,3 +176,17 @@ func TestWordsForPeopleAreWhole(t *testing.T) {
 	}
 	require.Equal(t, "Healthy · 12 ms", StatusLine(testkit.In(supervisor.Healthy, 0), testkit.Noon))
 }
+
+func TestPathsInATextBecomeNames(t *testing.T) {
+	for in, want := range map[string]string{
+		"": "",
+		"Python crashed in /srv/brain/app/main.py, line 8":     "Python crashed in main.py, line 8",
+		"/opt/homebrew/lib/libomp.dylib and /a/b/c are loaded": "libomp.dylib and c are loaded",
+		`no module "/srv/x/y"`:                                 `no module "y"`,
+		"dlopen(/srv/lib/torch/_C.so): no":                     "dlopen(_C.so): no",
+		"it asked for http://127.0.0.1:8000/v1/models/list":    "it asked for http://127.0.0.1:8000/v1/models/list",
+		"either/or, 4 / 2 and /tmp":                            "either/or, 4 / 2 and /tmp",
+	} {
+		require.Equal(t, want, WithoutFolders(in))
+	}
+}

@@ -152,7 +152,7 @@ func rootCommand(c console) *cobra.Command {
 	})
 	root.AddCommand(
 		runCommand(c), initCommand(c),
-		statusCommand(c), intentCommand(c, startIntent), stopCommand(c), intentCommand(c, restartIntent), waitCommand(c), mcpCommand(c), logsCommand(c),
+		statusCommand(c), dashboardCommand(c), intentCommand(c, startIntent), stopCommand(c), intentCommand(c, restartIntent), waitCommand(c), mcpCommand(c), logsCommand(c),
 		envCommand(c), doctorCommand(c), explainCommand(c), crashesCommand(c), stacksCommand(c),
 		loginCommand(c), versionCommand(c), pageCommand(c),
 	)

@@ -109,7 +109,7 @@ func TestWrongUsageIsExitTwoAndOneLine(t *testing.T) {
 		{"explain"}, {"explain", "--log", "gone"}, {"explain", "x"},
 		{"doctor", "--fix", "--undo", "."}, {"doctor", "--dry-run", "."}, {"doctor", "--undo", "--dry-run", "."}, {"doctor", "--yes", "."},
 		{"logs", "--lines", "-1"}, {"logs", "-f", "--all"}, {"stop", "x", "--all"}, {"status", "x", "--all"}, {"init", "gone"}, {"init", "--port", "99999"},
-		{"version", "x"}, {"status", "gone"}, {"status"}, {"logs"}, {"env", "gone"},
+		{"version", "x"}, {"status", "gone"}, {"status"}, {"dashboard", "gone"}, {"dashboard", "a", "b"}, {"dashboard", "--print", "gone"}, {"logs"}, {"env", "gone"},
 	} {
 		out, told, code := do(t, args...)
 		require.Equal(t, codeUsage, code, "%q: %s", args, told)
@@ -123,7 +123,7 @@ func TestHelpIsThereForEveryCommand(t *testing.T) {
 	atHome(t)
 	out, _, code := do(t, "--help")
 	require.Zero(t, code)
-	for _, name := range []string{"run", "init", "status", "start", "stop", "restart", "wait", "mcp", "logs", "env", "doctor", "explain", "crashes", "login", "completion", "version"} {
+	for _, name := range []string{"run", "init", "status", "dashboard", "start", "stop", "restart", "wait", "mcp", "logs", "env", "doctor", "explain", "crashes", "login", "completion", "version"} {
 		require.Contains(t, out, "\n  "+name)
 		help, _, code := do(t, name, "--help")
 		require.Zero(t, code, name)

@@ -10,29 +10,32 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vivarium-app/vivarium/app/dashboard/source"
 	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/app/page"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
-	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // pageCommand makes pages for the other programs, which do not carry what it takes, and prints where they are.
 func pageCommand(c console) *cobra.Command {
-	var doctor, stacks bool
+	var doctor, stacks, dashboard bool
 	cmd := &cobra.Command{
 		Use: "page RECORD", Short: "Write the page about a recorded crash, or about a backend's examination", Hidden: true,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write := writeReport
-			if doctor || stacks {
+			if doctor || stacks || dashboard {
 				h, err := openHome()
 				if err != nil {
 					return err
 				}
 				write = func(dir string) (string, error) { return h.writeDoctor(cmd.Context(), dir) }
+				if dashboard {
+					write = func(dir string) (string, error) { return h.dashboardPage(cmd.Context(), dir) }
+				}
 				if stacks {
 					write = func(dir string) (string, error) { return h.writeStacks(cmd.Context(), dir) }
 				}
@@ -47,6 +50,8 @@ func pageCommand(c console) *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&doctor, "doctor", false, "RECORD is a backend's folder: examine it")
 	cmd.Flags().BoolVar(&stacks, "stacks", false, "RECORD is a backend's folder: look at what it does")
+	cmd.Flags().BoolVar(&dashboard, "dashboard", false, "RECORD is a backend's folder, \"\" for all: a page that leads to the dashboard")
+	cmd.MarkFlagsMutuallyExclusive("doctor", "stacks", "dashboard")
 	return cmd
 }
 
@@ -79,7 +84,7 @@ func (h home) writeDoctor(ctx context.Context, dir string) (string, error) {
 		return "", err
 	}
 	var b bytes.Buffer
-	if err := pageWords().Doctor(&b, doctorOf(x, time.Now())); err != nil {
+	if err := pageWords().Doctor(&b, source.Examined(x, time.Now())); err != nil {
 		return "", err
 	}
 	folder := keeper.BackendFolder(h.state, dir)
@@ -88,18 +93,6 @@ func (h home) writeDoctor(ctx context.Context, dir string) (string, error) {
 	}
 	path := filepath.Join(folder, doctorPage)
 	return path, replaceFile(path, b.Bytes())
-}
-
-func doctorOf(x doctor.Examination, now time.Time) page.Doctor {
-	d := page.Doctor{Backend: x.Backend, Dir: x.Dir, At: now, Prediction: x.Prediction.Summary, Version: keeper.Version}
-	d.Copies = page.Copies{Runtimes: x.Environment.Runtimes, Loaded: x.Loaded}
-	if x.Prediction.Outcome == openmp.Aborts {
-		d.Copies.Together = x.Prediction.Together
-	}
-	for _, c := range x.Checks {
-		d.Checks = append(d.Checks, page.DoctorCheck{Code: c.Code, Name: c.Name, State: string(c.State), Text: c.Text, Remedy: c.Remedy})
-	}
-	return d
 }
 
 // replaceFile puts the whole file in place at once: somebody may be reading the one before.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/dashboard/source"
 	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -119,9 +120,9 @@ func TestTheDoctorsPageIsWrittenWhereTheStateIs(t *testing.T) {
 
 func TestADoctorsPageMarksWhatWouldMeet(t *testing.T) {
 	x := doctor.Examination{Backend: "brain", Checks: []doctor.Check{{Code: "VIV001", State: doctor.Pass, Text: "a"}, {Code: "VIV014", State: doctor.Fail, Text: "b", Remedy: "do c"}}}
-	d := doctorOf(x, time.Now())
+	d := source.Examined(x, time.Now())
 	require.Equal(t, "fail", d.Checks[1].State)
 	require.Empty(t, d.Copies.Together)
 	x.Prediction = openmp.Prediction{Outcome: openmp.Aborts, Together: []openmp.Runtime{{Path: "/a"}, {Path: "/b"}}}
-	require.Len(t, doctorOf(x, time.Now()).Copies.Together, 2)
+	require.Len(t, source.Examined(x, time.Now()).Copies.Together, 2)
 }

@@ -15,7 +15,6 @@ import (
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
-	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -84,16 +83,7 @@ func (h home) status(ctx context.Context, c console, dirs []string, asJSON bool)
 func (h home) look(ctx context.Context, dir string) (control.Row, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	cfg, err := config.Load(dir)
-	var broken *config.Error
-	if err != nil && !errors.As(err, &broken) {
-		return control.Row{}, err
-	}
-	cfg.Dir = dir
-	row, err := control.Look(ctx, h.state, cfg)
-	if broken != nil && row.Problem == "" {
-		row.Problem, row.ConfigFile = broken.Error(), broken.File
-	}
+	row, err := control.LookAt(ctx, h.state, dir)
 	if row.Backend == "" {
 		row.Backend = nameOf(dir)
 	}

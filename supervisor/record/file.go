@@ -137,6 +137,18 @@ func All(folder string) ([]Kept, error) {
 	return kept, nil
 }
 
+// FileOf is the file of the record of that ID. It is an error if there is none: an ID may come from anywhere.
+func FileOf(folder, id string) (string, error) {
+	dir := filepath.Join(folder, recordsFolder)
+	files, _ := os.ReadDir(dir) // no folder, no record
+	for _, f := range files {
+		if f.Name() == id+".json" {
+			return filepath.Join(dir, f.Name()), nil
+		}
+	}
+	return "", fmt.Errorf("there is no record of that death any more: the last %d are kept", maxRecords)
+}
+
 // PageOf finds the page about the death at that time; "" if there is none.
 func PageOf(folder string, at time.Time) string {
 	if at.IsZero() {

@@ -88,6 +88,31 @@ type Sample struct {
 	OK      bool          `json:"ok"`      // the last probe was answered well
 }
 
+// History is what is known of a backend's last fifteen minutes, oldest first.
+type History struct {
+	Samples []Sample `json:"samples,omitempty"`
+	Marks   []Mark   `json:"marks,omitempty"`
+}
+
+// Mark is something that happened to a backend.
+type Mark struct {
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until,omitzero"` // it lasted; zero: it is a moment
+	What  MarkKind  `json:"what"`
+	Text  string    `json:"text,omitempty"` // why, for a person
+}
+
+// MarkKind names a Mark.
+type MarkKind string
+
+// The marks.
+const (
+	MarkStart MarkKind = "start" // a run was started
+	MarkDeath MarkKind = "death" // a run ended, and nobody had asked for it
+	MarkStall MarkKind = "stall" // a run lives and does not answer
+	MarkSleep MarkKind = "sleep" // the computer slept
+)
+
 // Tally is how often a backend died on one day.
 type Tally struct {
 	Day    string  // as in "2026-11-26", in the person's time zone; "": nothing was counted

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"net"
@@ -211,7 +212,7 @@ func TestStartStopRestartAndOpenLogByRealClicks(t *testing.T) {
 	m.choose("Open Log")
 	m.hasOpened(filepath.Join(dir, "logs", "server.log"))
 
-	m.choose("Copy URL")
+	m.choose("More", "Copy URL")
 	eventually(t, "the address on the clipboard", func() bool {
 		text, _ := exec.Command("xclip", "-selection", "clipboard", "-o").Output()
 		return string(text) == url
@@ -340,15 +341,47 @@ func TestQuitAndLeaveRunningLeavesTheServerAndTheNextLaunchFindsIt(t *testing.T)
 	require.Equal(t, pid, server(url))
 }
 
-func TestASecondInstanceLeavesAndTheFirstSaysWhereItIs(t *testing.T) {
+func TestASecondInstanceLeavesAndTheFirstShowsTheDashboard(t *testing.T) {
 	m := newMenubar(t)
-	n := listen(t)
 	m.launch()
 	m.status("Add a backend to begin")
 	out, err := m.command().CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	require.Contains(t, string(out), "already running")
-	n.next("already running")
+	m.hasOpened(filepath.Join(m.home, "dashboard.html"))
+	m.endDashboard()
+}
+
+func TestTheDashboardIsAClickAway(t *testing.T) {
+	m := newMenubar(t)
+	_, _ = m.backend("chat")
+	m.launch()
+	m.status("chat: Healthy")
+	w := m.open()
+	m.click(m.spot(w, m.menu(), "More"))
+	eventually(t, "the submenu", func() bool { return len(m.menuWindows()) > 1 })
+	m.picture("app-more")
+	m.close()
+	m.choose("Dashboard…")
+	m.hasOpened(filepath.Join(m.home, "dashboard.html"))
+	text, err := os.ReadFile(filepath.Join(m.home, "dashboard.html"))
+	require.NoError(t, err)
+	require.Regexp(t, `http://127\.0\.0\.1:\d+/b/[0-9a-f]{12}#`, string(text))
+	m.endDashboard()
+}
+
+// endDashboard ends the dashboard of this test's state folder, which waits a minute for a page that never comes.
+func (m *menubar) endDashboard() {
+	m.t.Helper()
+	for _, pid := range m.processes() {
+		if args, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid)); bytes.Contains(args, []byte("dashboard\x00--print")) {
+			require.NoError(m.t, syscall.Kill(pid, syscall.SIGTERM))
+		}
+	}
+	eventually(m.t, "the dashboard to end", func() bool {
+		_, err := os.Stat(filepath.Join(m.home, "dashboard.html"))
+		return errors.Is(err, os.ErrNotExist)
+	})
 }
 
 func TestABrokenConfigurationIsALineThatOpensTheFile(t *testing.T) {
@@ -382,11 +415,11 @@ func TestLaunchAtLoginWritesAnAutostartEntryAndTakesItBack(t *testing.T) {
 		return len(all)
 	}
 	require.Zero(t, entries())
-	m.choose("Launch at Login")
-	eventually(t, "the check mark", func() bool { r := find(m.menu(), "Launch at Login"); return r != nil && r.Checked })
+	m.choose("Settings", "Launch at Login")
+	eventually(t, "the check mark", func() bool { r := find(m.menu(), "Settings", "Launch at Login"); return r != nil && r.Checked })
 	require.Equal(t, 1, entries())
-	m.choose("Launch at Login")
-	eventually(t, "no check mark", func() bool { r := find(m.menu(), "Launch at Login"); return r != nil && !r.Checked })
+	m.choose("Settings", "Launch at Login")
+	eventually(t, "no check mark", func() bool { r := find(m.menu(), "Settings", "Launch at Login"); return r != nil && !r.Checked })
 	require.Zero(t, entries())
 }
 
@@ -444,7 +477,7 @@ func TestSendTestNotificationShowsANoticeAndSaysHowItCame(t *testing.T) {
 	require.NoError(t, os.WriteFile(filepath.Join(m.home, "bin-of-test", "zenity"), []byte(dialog), 0o755))
 	m.launch()
 	m.status("Add a backend to begin")
-	m.choose("Send Test Notification")
+	m.choose("Settings", "Send Test Notification")
 	got := n.next("This is how you are told")
 	require.Equal(t, "Vivarium: a test", got.Title)
 	m.seesNotice()

@@ -4,6 +4,7 @@ package desktop
 
 import (
 	"image"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -160,7 +161,7 @@ func (s *screen) open() window {
 func (s *screen) menuWindows() []window {
 	var all []window
 	for _, w := range s.windows(panelClass) {
-		if w.area.Dy() > 100*s.scale {
+		if w.area.Dy() > 60*s.scale {
 			all = append(all, w)
 		}
 	}
@@ -209,19 +210,18 @@ func (s *screen) spot(w window, rows []row, label string) image.Point {
 	return image.Pt(w.area.Min.X+w.area.Dx()/3, w.area.Min.Y+found*s.scale)
 }
 
-// choose opens the menu and clicks on a line with the mouse: of a submenu, if two names are given.
+// choose opens the menu and clicks on a line with the mouse: of a submenu, if several names are given.
 func (s *screen) choose(labels ...string) {
 	s.t.Helper()
 	eventually(s.t, "the line "+labels[0], func() bool { return find(s.menu(), labels...) != nil })
 	w, rows := s.open(), s.menu()
-	for _, label := range labels[:len(labels)-1] {
+	for depth, label := range labels[:len(labels)-1] {
+		open := s.menuWindows()
 		s.click(s.spot(w, rows, label))
-		eventually(s.t, "the submenu "+label, func() bool { return len(s.menuWindows()) > 1 })
-		all := s.menuWindows()
-		for _, other := range all {
-			if other.id != w.id {
+		eventually(s.t, "the submenu "+label, func() bool { return len(s.menuWindows()) == depth+2 })
+		for _, other := range s.menuWindows() {
+			if !slices.ContainsFunc(open, func(o window) bool { return o.id == other.id }) {
 				w, rows = other, find(rows, label).Rows
-				break
 			}
 		}
 	}

@@ -98,7 +98,7 @@ func TestTheDoctorInTheMenuOpensItsPage(t *testing.T) {
 	m.open()
 	m.picture("app-doctor")
 	m.close()
-	m.choose("Doctor…")
+	m.choose("More", "Doctor…")
 	found := filepath.Join(keeper.BackendFolder(m.home, dir), "doctor.html")
 	m.hasOpened(found)
 	m.status("chat: Healthy")

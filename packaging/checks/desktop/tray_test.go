@@ -96,9 +96,12 @@ func grey(title string) app.Item    { return app.Item{Title: title, Shown: true}
 func tail(m *app.Menu) {
 	m.Tooltip = "Vivarium"
 	m.Tail[app.TailAdd] = enabled("Add Backend…")
+	m.Tail[app.TailSettings] = enabled("Settings")
 	m.Tail[app.TailLogin] = app.Item{Title: "Launch at Login", Shown: true, Enabled: true, Checked: true}
 	m.Tail[app.TailAbout] = enabled("About Vivarium")
+	m.Tail[app.TailTest] = enabled("Send Test Notification")
 	m.Tail[app.TailHelp] = enabled("Help")
+	m.Tail[app.TailManual] = enabled("Vivarium Help")
 	m.Tail[app.TailDiagnostics] = enabled("Copy Diagnostics")
 	m.Tail[app.TailQuit] = enabled("Quit")
 	m.Tail[app.TailLeave] = enabled("Quit and Leave Running")
@@ -110,16 +113,19 @@ func fill(s *app.Section, name string) {
 	s.Items[app.ItemLast] = grey("Last crash: two OpenMP runtimes · 14:02")
 	s.Items[app.ItemStop] = enabled("Stop")
 	s.Items[app.ItemRestart] = enabled("Restart")
+	s.Items[app.ItemDashboard] = enabled("Dashboard…")
 	s.Items[app.ItemOpenLog] = enabled("Open Log")
 	s.Items[app.ItemOpenBrowser] = enabled("Open in Browser")
+	s.Items[app.ItemMore] = enabled("More")
+	s.Items[app.ItemDoctor] = enabled("Doctor…")
 	s.Items[app.ItemReveal] = enabled("Reveal Folder")
+	s.Items[app.ItemRemove] = enabled("Remove Backend")
 }
 
 func oneBackend() app.Menu {
 	m := app.Menu{Icon: app.IconHealthy}
 	tail(&m)
 	fill(&m.Sections[0], "backend_one")
-	m.Tail[app.TailRemove] = enabled("Remove Backend")
 	return m
 }
 
@@ -129,17 +135,22 @@ const oneBackendSketch = `(backend_one: Healthy · 12 ms)
 ────
 Stop
 Restart
+Dashboard…
 Open Log
 Open in Browser
-Reveal Folder
+More
+  Doctor…
+  Reveal Folder
+  Remove Backend
 ────
 Add Backend…
-Remove Backend
-✓ Launch at Login
-────
-About Vivarium
+Settings
+  ✓ Launch at Login
+  Send Test Notification
 Help
-Copy Diagnostics
+  Vivarium Help
+  Copy Diagnostics
+  About Vivarium
 ────
 Quit
 Quit and Leave Running
@@ -183,16 +194,18 @@ func TestAClickOnEachLineIsItsAction(t *testing.T) {
 	s := showMenus(t)
 	s.show(oneBackend())
 	s.says(oneBackendSketch)
-	for label, want := range map[string]app.Action{
-		"Stop":                   {Item: app.ItemStop},
-		"Open Log":               {Item: app.ItemOpenLog},
-		"Reveal Folder":          {Item: app.ItemReveal},
-		"Remove Backend":         {Item: app.TailRemove, Tail: true},
-		"About Vivarium":         {Item: app.TailAbout, Tail: true},
-		"Quit and Leave Running": {Item: app.TailLeave, Tail: true},
+	for path, want := range map[string]app.Action{
+		"Stop":                            {Item: app.ItemStop},
+		"Dashboard…":                      {Item: app.ItemDashboard},
+		"Open Log":                        {Item: app.ItemOpenLog},
+		"More/Reveal Folder":              {Item: app.ItemReveal},
+		"More/Remove Backend":             {Item: app.ItemRemove},
+		"Settings/Send Test Notification": {Item: app.TailTest, Tail: true},
+		"Help/About Vivarium":             {Item: app.TailAbout, Tail: true},
+		"Quit and Leave Running":          {Item: app.TailLeave, Tail: true},
 	} {
-		s.choose(label)
-		require.Equal(t, want, s.clicked(), label)
+		s.choose(strings.Split(path, "/")...)
+		require.Equal(t, want, s.clicked(), path)
 	}
 }
 
@@ -202,8 +215,8 @@ func TestAClickOnAGreyLineIsNothing(t *testing.T) {
 	s.says(oneBackendSketch)
 	s.choose("backend_one: Healthy · 12 ms")
 	s.close()
-	s.choose("Help")
-	require.Equal(t, app.Action{Item: app.TailHelp, Tail: true}, s.clicked(), "nothing came before it")
+	s.choose("Help", "Vivarium Help")
+	require.Equal(t, app.Action{Item: app.TailManual, Tail: true}, s.clicked(), "nothing came before it")
 }
 
 func TestTheCheckMarkFollowsTheMenuAndNotTheClick(t *testing.T) {
@@ -211,14 +224,14 @@ func TestTheCheckMarkFollowsTheMenuAndNotTheClick(t *testing.T) {
 	m := oneBackend()
 	s.show(m)
 	s.says(oneBackendSketch)
-	s.choose("Launch at Login")
+	s.choose("Settings", "Launch at Login")
 	require.Equal(t, app.Action{Item: app.TailLogin, Tail: true}, s.clicked())
 	s.says(oneBackendSketch) // nothing was done, so it is still on
 
 	m.Tail[app.TailLogin].Checked = false
 	s.show(m)
 	s.says(strings.Replace(oneBackendSketch, "✓ ", "", 1))
-	require.True(t, find(s.menu(), "Launch at Login").Check, "the box stays")
+	require.True(t, find(s.menu(), "Settings", "Launch at Login").Check, "the box stays")
 	s.open()
 	s.picture("tray-unchecked")
 	s.close()
@@ -232,14 +245,13 @@ func TestTwoBackendsAreTwoSubmenus(t *testing.T) {
 	for i, name := range []string{"search", "chat"} {
 		m.Sections[1+i].Title = name
 		fill(&m.Sections[1+i], name)
-		m.Sections[1+i].Items[app.ItemRemove] = enabled("Remove Backend")
 	}
 	s.show(m)
 	eventually(t, "two submenus", func() bool { return find(s.menu(), "chat", "Stop") != nil && find(s.menu(), "search", "Stop") != nil })
 
 	s.choose("chat", "Restart")
 	require.Equal(t, app.Action{Section: 2, Item: app.ItemRestart}, s.clicked())
-	s.choose("search", "Remove Backend")
+	s.choose("search", "More", "Remove Backend")
 	require.Equal(t, app.Action{Section: 1, Item: app.ItemRemove}, s.clicked())
 
 	w := s.open()
@@ -261,11 +273,13 @@ func TestTheEmptyStateInvites(t *testing.T) {
 Add Backend…
 Try the Demo
 ────
-✓ Launch at Login
-────
-About Vivarium
+Settings
+  ✓ Launch at Login
+  Send Test Notification
 Help
-Copy Diagnostics
+  Vivarium Help
+  Copy Diagnostics
+  About Vivarium
 ────
 Quit
 Quit and Leave Running
@@ -291,7 +305,7 @@ func TestHiddenLinesStayHiddenOverUpdates(t *testing.T) {
 	m.Sections[3].Items[app.ItemStop] = enabled("of a backend that is not there")
 	m.Tail[app.TailHelp].Title = "Help!" // the sign that it was painted
 	s.show(m)
-	s.says(strings.Replace(want, "Help\n", "Help!\n", 1))
+	s.says(strings.Replace(want, "\nHelp\n", "\nHelp!\n", 1))
 }
 
 func TestAThousandUpdatesEndInTheLast(t *testing.T) {

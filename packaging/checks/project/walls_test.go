@@ -170,7 +170,7 @@ func direct(t *testing.T) []string {
 	required := modules(t)
 	var found []string
 	for _, goos := range []string{"linux", "darwin"} {
-		for _, p := range list(t, goos, "1", "./...") {
+		for _, p := range list(t, goos, "1", "-tags=e2e,bench,wheels", "./...") {
 			for _, i := range slices.Concat(p.Imports, p.TestImports, p.XTestImports) {
 				for _, m := range required {
 					if (i == m || strings.HasPrefix(i, m+"/")) && !slices.Contains(found, m) {
