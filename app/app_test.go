@@ -174,7 +174,10 @@ func (s *stage) desktop() Desktop {
 	}
 }
 
-func (s *stage) page(_ context.Context, args ...string) (string, error) {
+func (s *stage) page(ctx context.Context, args ...string) (string, error) {
+	if s.pages != nil {
+		return s.pages(ctx, args...)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return "/made/" + strings.Join(args, " "), s.fail

@@ -24,24 +24,29 @@ func (a *App) beside() (reopened <-chan struct{}, hidden <-chan bool) {
 	return nil, nil
 }
 
-// calledAgain is a second instance's request.
+// calledAgain is a second instance's request. Who sees no dashboard after it is told at least where to look.
 func (a *App) calledAgain() {
-	a.notifier.Tell(Notice{Title: "Vivarium is already running", Body: words.Sentences(whereIcon(runtime.GOOS)), Icon: IconHealthy})
-	a.reopen()
+	a.reopenOr(func() {
+		a.notifier.Tell(Notice{Title: "Vivarium is already running", Body: words.Sentences(whereIcon(runtime.GOOS)), Icon: IconHealthy})
+		a.reopenPage()
+	})
 }
 
 // reopen shows what there is to see without a menu: the dashboard, and where that cannot be shown the page of the last crash, else that of
 // the doctor. A person does this whose icon is hidden. Without a backend it is the welcome, which leads to the first one.
-func (a *App) reopen() {
+func (a *App) reopen() { a.reopenOr(a.reopenPage) }
+
+// reopenOr shows the dashboard, or does otherwise in the loop.
+func (a *App) reopenOr(otherwise func()) {
 	switch {
 	case !a.quitting.IsZero():
 	case len(a.members) == 0:
-		a.welcome()
+		otherwise()
 	default:
 		go func() {
 			if err := a.openDashboard(""); err != nil {
 				a.log.Error("the dashboard is not shown", "error", err)
-				a.post(a.reopenPage)
+				a.post(otherwise)
 			}
 		}()
 	}
@@ -60,6 +65,8 @@ func (a *App) reopenPage() {
 		a.open(a.desktop.OpenPage, last.snapshot.LastReport)
 	case len(a.members) > 0:
 		a.showDoctor(a.members[0].dir)
+	default:
+		a.welcome()
 	}
 }
 

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -17,8 +19,11 @@ import (
 func (s *stage) Reopened() <-chan struct{} { return s.reopened }
 func (s *stage) Hidden() <-chan bool       { return s.hidden }
 
-// pagesOf makes pages by name alone.
+// pagesOf makes pages by name alone, and has no dashboard.
 func pagesOf(_ context.Context, args ...string) (string, error) {
+	if slices.Contains(args, "--dashboard") {
+		return "", errors.New("no dashboard here")
+	}
 	return "/" + strings.Join(args, " ") + ".html", nil
 }
 

@@ -134,7 +134,7 @@ func TestASearchEndsWhenNobodyWantsItAnyMore(t *testing.T) {
 		return nil
 	})
 	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, 1, reports)
+	require.Less(t, reports, 5, "not every segment is searched any more")
 	tired := errors.New("tired")
 	require.ErrorIs(t, s.Search(ctx, p, Position{}, 10, func(Found) error { return tired }), tired)
 }
