@@ -20,8 +20,6 @@ var (
 	ErrUnsupported = errors.New("keeper: the keeper does not support this")
 	// ErrLeaving: the keeper is on its way out.
 	ErrLeaving = errors.New("keeper: the keeper is leaving")
-	// ErrGone: the process has ended, or its PID now belongs to another one.
-	ErrGone = errors.New("keeper: no such process")
 )
 
 // SpawnError: the child could not be started. Path is what stood in the way: the program, its folder or the log.

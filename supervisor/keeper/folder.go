@@ -286,15 +286,6 @@ func flock(f *os.File, how int) error {
 	return err
 }
 
-func ignoringEINTR(f func() (int, error)) (int, error) {
-	for {
-		n, err := f()
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
-}
-
 // maxSocketPath is the longest path of a Unix socket: sun_path less the closing zero.
 func maxSocketPath(goos string) int {
 	if goos == "darwin" {

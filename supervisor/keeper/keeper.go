@@ -16,10 +16,6 @@ import (
 // Version is the program's version as in `vivarium version`; the build sets it with -ldflags -X.
 var Version = "dev"
 
-// RunVariable is the environment variable that every process of a run carries; its value is the Run's ID. Whoever
-// carries it is ours; empty or unreadable means unknown, and unknown is untouched.
-const RunVariable = "VIVARIUM_RUN"
-
 // Spec says what a keeper is to run. The environment travels in it and never touches the keeper's own.
 type Spec struct {
 	Argv    []string `json:"argv"`     // Argv[0] is an absolute path

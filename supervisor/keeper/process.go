@@ -6,6 +6,7 @@ import (
 	"errors"
 	"strings"
 	"sync"
+	"syscall"
 )
 
 // Process is one process as the kernel tells it. PID and Stamp together identify it; a PID alone never does.
@@ -109,4 +110,20 @@ func splitZeros(b []byte) []string {
 		return nil
 	}
 	return strings.Split(strings.TrimSuffix(string(b), "\x00"), "\x00")
+}
+
+// RunVariable is the environment variable that every process of a run carries; its value is the Run's ID. Whoever
+// carries it is ours; empty or unreadable means unknown, and unknown is untouched.
+const RunVariable = "VIVARIUM_RUN"
+
+// ErrGone: the process has ended, or its PID now belongs to another one.
+var ErrGone = errors.New("keeper: no such process")
+
+func ignoringEINTR(f func() (int, error)) (int, error) {
+	for {
+		n, err := f()
+		if err != syscall.EINTR {
+			return n, err
+		}
+	}
 }
