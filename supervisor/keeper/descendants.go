@@ -36,7 +36,7 @@ func (k *descendants) look() (others, trackers []Process, err error) {
 		k.known = nil
 		return nil, nil, nil
 	}
-	all, err := processes()
+	all, err := Processes()
 	if err != nil {
 		return nil, nil, err
 	}
@@ -102,7 +102,7 @@ func (k *descendants) isRoot(p Process) bool {
 
 // leaders are the roots that no other root is an ancestor of.
 func (k *descendants) leaders() []Process {
-	all, err := processes()
+	all, err := Processes()
 	if err != nil || len(k.roots) < 2 {
 		return k.roots
 	}

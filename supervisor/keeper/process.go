@@ -117,7 +117,7 @@ func splitZeros(b []byte) []string {
 const RunVariable = "VIVARIUM_RUN"
 
 // ErrGone: the process has ended, or its PID now belongs to another one.
-var ErrGone = errors.New("keeper: no such process")
+var ErrGone = errors.New("no such process")
 
 func ignoringEINTR(f func() (int, error)) (int, error) {
 	for {

@@ -38,13 +38,13 @@ func (r *reaper) await(pid int) {
 			}
 			return kevent(kq, pid)
 		},
-		find: func() (Process, error) { return find(pid) },
+		find: func() (Process, error) { return Find(pid) },
 		wait: func() (int, syscall.WaitStatus, error) {
 			got, err := r.take(pid)
 			return got.pid, got.status, err
 		},
 		snapshot: func() {
-			all, _ := processes()
+			all, _ := Processes()
 			r.leave(inGroup(all, pid))
 		},
 		pause: time.Sleep,

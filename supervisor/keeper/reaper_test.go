@@ -111,7 +111,7 @@ func (k *xnu) notice() notice {
 	return notice{exit: true}
 }
 
-func (k *xnu) find() (Process, error) {
+func (k *xnu) Find() (Process, error) {
 	k.call()
 	k.lastFind = false
 	if k.spend(&k.errors) || k.at == gone || k.at == exiting && k.choose(2) == 1 {

@@ -138,7 +138,7 @@ func (n *spawner) fork(c *child, s Spec, out int) error {
 			return 0, err
 		}
 		c.run.PID = pid
-		if p, err := find(pid); err == nil { // it is unreaped: a zombie at worst
+		if p, err := Find(pid); err == nil { // it is unreaped: a zombie at worst
 			c.run.Stamp = p.Stamp
 		}
 		c.exit = n.records.begin()
