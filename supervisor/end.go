@@ -8,6 +8,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
@@ -60,7 +61,7 @@ func (m *machine) death(exit keeper.Exit, v crash.Verdict, away bool) record.Dea
 	up := max(exit.At.Sub(exit.Run.Started), 0)
 	return record.Death{
 		Run: exit.Run.ID, At: exit.At, Uptime: up, Healthy: !m.Health.Good.IsZero() || away && up >= m.config.Restart.Stable,
-		Code: exit.Code, Signal: keeper.SignalName(exit.Signal), Verdict: v,
+		Code: exit.Code, Signal: proc.SignalName(exit.Signal), Verdict: v,
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -105,7 +106,7 @@ func TestARealServerIsStartedKilledExplainedRestartedAdoptedAndStopped(t *testin
 	first := l.until(EventHealthy).Snapshot.Run
 	require.NoError(t, syscall.Kill(first.PID, syscall.SIGKILL))
 	crashed := l.until(EventCrashed)
-	require.Equal(t, "SIGKILL", keeper.SignalName(crashed.Exit.Signal))
+	require.Equal(t, "SIGKILL", proc.SignalName(crashed.Exit.Signal))
 	require.Contains(t, crashed.Exit.Tail, "up")
 	second := l.until(EventHealthy)
 	require.True(t, second.Recovery)
@@ -135,7 +136,7 @@ func TestARealDeathWhileNobodyWatchesIsToldLater(t *testing.T) {
 	l = g.live(t)
 	crashed := l.until(EventCrashed)
 	require.True(t, crashed.Away)
-	require.Equal(t, "SIGSEGV", keeper.SignalName(crashed.Exit.Signal))
+	require.Equal(t, "SIGSEGV", proc.SignalName(crashed.Exit.Signal))
 	l.until(EventHealthy)
 	l.Stop()
 	l.until(EventStopped)
@@ -145,12 +146,12 @@ func TestARealKeeperThatIsKilledIsNoticedAndNeverAreThereTwoServers(t *testing.T
 	g := realGround(t)
 	l := g.live(t)
 	old := l.until(EventHealthy).Snapshot.Run
-	server, err := keeper.Find(old.PID)
+	server, err := proc.Find(old.PID)
 	require.NoError(t, err)
 	require.NoError(t, syscall.Kill(server.PPID, syscall.SIGKILL)) // the keeper is its parent
 	l.until(EventKeeperLost)
 	started := l.until(EventStarted).Snapshot.Run
-	p, err := keeper.Find(old.PID)
+	p, err := proc.Find(old.PID)
 	require.True(t, err != nil || p.Zombie || p.Stamp != old.Stamp, "the old server is gone before the new one starts")
 	require.NotEqual(t, old.ID, started.ID)
 	l.until(EventHealthy)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 )
 
@@ -99,7 +100,7 @@ func (s *Supervisor) tidyRecordings(run keeper.Run) {
 
 // signalProven sends a signal to the process with that stamp, and to no other.
 func signalProven(pid int, stamp string, sig syscall.Signal) error {
-	p, err := keeper.Find(pid)
+	p, err := proc.Find(pid)
 	if err != nil {
 		return fmt.Errorf("finding process %d: %w", pid, err)
 	}
@@ -121,7 +122,7 @@ func (s *Supervisor) raised(exit keeper.Exit) []string {
 		return nil
 	}
 	e, decides := recorder.Decides(all, written, recorder.End{
-		PID: exit.Run.PID, Known: exit.Known, Code: exit.Code, Signal: keeper.SignalName(exit.Signal), Asked: exit.Asked, At: exit.At,
+		PID: exit.Run.PID, Known: exit.Known, Code: exit.Code, Signal: proc.SignalName(exit.Signal), Asked: exit.Asked, At: exit.At,
 	})
 	if !decides {
 		return nil

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 )
 
@@ -88,7 +89,7 @@ func TestASignalGoesOnlyToTheProcessWithTheStamp(t *testing.T) {
 	cmd := exec.Command("sleep", "60")
 	require.NoError(t, cmd.Start())
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
-	p, err := keeper.Find(cmd.Process.Pid)
+	p, err := proc.Find(cmd.Process.Pid)
 	require.NoError(t, err)
 	require.NoError(t, signalProven(p.PID, p.Stamp, syscall.SIGURG))
 	require.Error(t, signalProven(p.PID, p.Stamp+"x", syscall.SIGTERM))

@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -146,7 +147,7 @@ func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run) {
 
 // judge says why a run ended. known is what was known of it before.
 func judge(e keeper.Exit, known crash.Evidence) crash.Verdict {
-	known.Code, known.Signal, known.Known, known.Asked = e.Code, keeper.SignalName(e.Signal), e.Known, e.Asked
+	known.Code, known.Signal, known.Known, known.Asked = e.Code, proc.SignalName(e.Signal), e.Known, e.Asked
 	known.Uptime, known.Tail = max(e.At.Sub(e.Run.Started), 0), e.Tail
 	return crash.Judge(known)
 }
@@ -227,7 +228,7 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 	in.logSize = sizeOf(c.Log.File)
 	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
 		in.dead = slices.DeleteFunc(process.DeadWorkers(lastLines(c.Log.File, from)), func(pid int) bool {
-			_, err := keeper.Find(pid)
+			_, err := proc.Find(pid)
 			return err == nil // some other line: it lives
 		})
 	}

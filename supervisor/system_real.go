@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -61,7 +62,7 @@ func realSystem(d Deps) system {
 		},
 		Observe: observation.Take,
 		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
-		Environ: keeper.Environ,
+		Environ: proc.Environ,
 		Memory:  postmortem.WatchMemory,
 		Scan: func(ctx context.Context, in python.Interpreter) (openmp.Environment, error) {
 			return openmp.Scan(ctx, in.Prefix, in.Site, nil)

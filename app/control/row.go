@@ -9,6 +9,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -132,7 +133,7 @@ func EventRow(e supervisor.Event) Row {
 	r.Text, r.Asked, r.Away, r.Recovery = e.Text, e.Asked, e.Away, e.Recovery
 	if e.Exit != nil {
 		r.PID, r.Run, r.Started = e.Exit.Run.PID, e.Exit.Run.ID, e.Exit.Run.Started
-		r.Signal = keeper.SignalName(e.Exit.Signal)
+		r.Signal = proc.SignalName(e.Exit.Signal)
 		if e.Exit.Known && e.Exit.Signal == 0 {
 			r.Code = &e.Exit.Code
 		}

@@ -20,6 +20,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
@@ -226,7 +227,7 @@ func (e *examiner) stopSignal() {
 	fits, server, known := config.StopSignal(e.config.Command)
 	if !known && e.running() {
 		for _, pid := range process.Tree(e.row.PID) {
-			args, err := keeper.Args(pid)
+			args, err := proc.Args(pid)
 			if err != nil {
 				continue
 			}
@@ -238,8 +239,8 @@ func (e *examiner) stopSignal() {
 	if !known || fits == e.config.Stop.Signal || fits == syscall.SIGINT { // which is the default: whoever writes another one means it
 		return
 	}
-	e.warn("VIV021", fmt.Sprintf("%s stops well on %s, and is stopped with %s", server, keeper.SignalName(fits), keeper.SignalName(e.config.Stop.Signal)),
-		fmt.Sprintf("write signal = %q under [stop] in vivarium.toml", keeper.SignalName(fits)))
+	e.warn("VIV021", fmt.Sprintf("%s stops well on %s, and is stopped with %s", server, proc.SignalName(fits), proc.SignalName(e.config.Stop.Signal)),
+		fmt.Sprintf("write signal = %q under [stop] in vivarium.toml", proc.SignalName(fits)))
 }
 
 // privacy: macOS asks a person before a program gets into some folders, once, and answers "operation not permitted" ever after a no. What this

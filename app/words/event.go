@@ -7,7 +7,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // Sentence is an event as one line for a person, without the time and without the backend's name. Not every event deserves
@@ -80,7 +80,7 @@ func ended(e supervisor.Event) string {
 	case e.Exit == nil || !e.Exit.Known:
 		return ""
 	case e.Exit.Signal != 0:
-		name := keeper.SignalName(e.Exit.Signal)
+		name := proc.SignalName(e.Exit.Signal)
 		if strings.Contains(e.Verdict.Summary, name) {
 			return ""
 		}

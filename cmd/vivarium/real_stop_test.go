@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // folder is the backend's state folder.
@@ -28,10 +29,10 @@ func (r *rig) folder() string {
 
 // keeperPID is the process that keeps the backend, found by its lock and its command line; 0 if there is none.
 func (r *rig) keeperPID() int {
-	all, err := keeper.Processes()
+	all, err := proc.Processes()
 	require.NoError(r.t, err)
 	for _, p := range all {
-		args, err := keeper.Args(p.PID)
+		args, err := proc.Args(p.PID)
 		if err == nil && len(args) == 2 && args[1] == r.folder() && !p.Zombie {
 			return p.PID
 		}
@@ -41,11 +42,11 @@ func (r *rig) keeperPID() int {
 
 // left are the processes of the run that are alive.
 func left(t *testing.T, run string) []int {
-	all, err := keeper.Processes()
+	all, err := proc.Processes()
 	require.NoError(t, err)
 	var pids []int
 	for _, p := range all {
-		if !p.Zombie && keeper.RunOf(p.PID) == run {
+		if !p.Zombie && proc.RunOf(p.PID) == run {
 			pids = append(pids, p.PID)
 		}
 	}
@@ -131,7 +132,7 @@ func TestAStopWhoseKeeperDiedAfterTheLeaderEndsTheRest(t *testing.T) {
 }
 
 func exists(pid int) bool {
-	p, err := keeper.Find(pid)
+	p, err := proc.Find(pid)
 	return err == nil && !p.Zombie
 }
 

@@ -13,7 +13,7 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 )
 
@@ -129,7 +129,7 @@ func (r *reading) takeShell(raw configText) error {
 	}
 	for _, name := range raw.LoginShellEnv {
 		switch {
-		case name == keeper.RunVariable || name == recorder.FolderVariable:
+		case name == proc.RunVariable || name == recorder.FolderVariable:
 			return r.fail(key, name+" is Vivarium's own mark on its processes", "remove it")
 		case strings.Contains(name, "="):
 			return r.fail(key, "wants names alone, without a value", "write it like this: "+keyRules[key].example+"; values belong under [environment]")
@@ -314,7 +314,7 @@ func variableProblem(name, value string) (problem, remedy string) {
 	switch {
 	case name == "":
 		return "the variable has no name", `write it like this: NAME = "value"`
-	case name == keeper.RunVariable || name == recorder.FolderVariable:
+	case name == proc.RunVariable || name == recorder.FolderVariable:
 		return "is Vivarium's own mark on its processes", "remove it"
 	case strings.ContainsFunc(name, func(c rune) bool {
 		return c == '=' || c == '"' || c == '\'' || unicode.IsSpace(c) || !unicode.IsPrint(c)

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -65,7 +66,7 @@ func attach(ctx context.Context, dir string) (*Conn, error) {
 			}
 			err = ErrSilent
 		case errors.As(err, &busy):
-			if p, ferr := Find(busy.PID); ferr == nil && !p.Zombie {
+			if p, ferr := proc.Find(busy.PID); ferr == nil && !p.Zombie {
 				patience = busyTime
 			}
 		case passing(err):

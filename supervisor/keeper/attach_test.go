@@ -13,21 +13,23 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // ofKeeper is the keeper's process.
-func ofKeeper(t testing.TB, c *Conn) Process {
+func ofKeeper(t testing.TB, c *Conn) proc.Process {
 	t.Helper()
 	pid, _ := c.Keeper()
-	p, err := Find(pid)
+	p, err := proc.Find(pid)
 	require.NoError(t, err)
 	return p
 }
 
-func killKeeper(t testing.TB, p Process) {
+func killKeeper(t testing.TB, p proc.Process) {
 	t.Helper()
-	require.NoError(t, Signal(p, syscall.SIGKILL))
-	eventually(t, func() bool { return !alive(p) })
+	require.NoError(t, proc.Signal(p, syscall.SIGKILL))
+	eventually(t, func() bool { return !proc.Alive(p) })
 }
 
 func TestWithoutAFolderThereIsNoKeeper(t *testing.T) {
@@ -109,15 +111,15 @@ func TestASilentKeeperIsAnErrorAndGetsNoSignal(t *testing.T) {
 	require.NoError(t, err)
 	p := ofKeeper(t, c)
 	require.NoError(t, c.Close())
-	require.NoError(t, Signal(p, syscall.SIGSTOP))
+	require.NoError(t, proc.Signal(p, syscall.SIGSTOP))
 	eventually(t, func() bool {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", p.PID))
 		return err == nil && strings.Contains(string(b), ") T ")
 	})
 	_, err = Attach(soon(t), dir)
 	require.ErrorIs(t, err, ErrSilent)
-	require.True(t, alive(p))
-	require.NoError(t, Signal(p, syscall.SIGCONT))
+	require.True(t, proc.Alive(p))
+	require.NoError(t, proc.Signal(p, syscall.SIGCONT))
 	eventually(t, func() bool { // what connected meanwhile and left is swept first
 		c, err = Attach(soon(t), dir)
 		return err == nil
@@ -215,13 +217,13 @@ func TestALostKeeperIsNoticedAndItsServerEnded(t *testing.T) {
 	c := launched(t, dir)
 	run, err := c.Spawn(soon(t), spec(dir, "sleep"))
 	require.NoError(t, err)
-	server, err := Find(run.PID)
+	server, err := proc.Find(run.PID)
 	require.NoError(t, err)
 	killKeeper(t, ofKeeper(t, c))
 	_, err = c.Wait(soon(t))
 	require.ErrorIs(t, err, ErrLost)
 	require.False(t, c.Live())
-	require.True(t, alive(server), "a server does not die with its keeper")
+	require.True(t, proc.Alive(server), "a server does not die with its keeper")
 
 	c, err = Attach(soon(t), dir)
 	require.NoError(t, err)
@@ -232,7 +234,7 @@ func TestALostKeeperIsNoticedAndItsServerEnded(t *testing.T) {
 	require.Equal(t, run.PID, e.Run.PID)
 	require.Equal(t, run.Stamp, e.Run.Stamp)
 	require.NoError(t, End(soon(t), e.Run, Ladder{Grace: time.Second}))
-	require.False(t, alive(server))
+	require.False(t, proc.Alive(server))
 	require.NoError(t, c.Forget(run.ID))
 	_, err = Attach(soon(t), dir)
 	require.ErrorIs(t, err, ErrNone)
@@ -244,7 +246,7 @@ func TestANewKeeperEndsTheServerOfALostOneBeforeItStartsItsOwn(t *testing.T) {
 	c := launched(t, dir)
 	run, err := c.Spawn(soon(t), spec(dir, "sleep"))
 	require.NoError(t, err)
-	server, err := Find(run.PID)
+	server, err := proc.Find(run.PID)
 	require.NoError(t, err)
 	killKeeper(t, ofKeeper(t, c))
 	c = launched(t, dir)
@@ -254,7 +256,7 @@ func TestANewKeeperEndsTheServerOfALostOneBeforeItStartsItsOwn(t *testing.T) {
 	require.NoError(t, c.Forget(run.ID))
 	_, err = c.Spawn(soon(t), spec(dir, "sleep"))
 	require.NoError(t, err)
-	require.False(t, alive(server), "never two at a time")
+	require.False(t, proc.Alive(server), "never two at a time")
 }
 
 func TestTheRecordsOfAnotherBootAreNoNews(t *testing.T) {
@@ -385,14 +387,14 @@ func TestTheKeeperLeavesWhenNobodyNeedsIt(t *testing.T) {
 	c, err := Attach(soon(t), dir)
 	require.NoError(t, err)
 	time.Sleep(600 * time.Millisecond)
-	require.True(t, alive(p), "it has a client")
+	require.True(t, proc.Alive(p), "it has a client")
 	run, err := c.Spawn(soon(t), spec(dir, "sleep"))
 	require.NoError(t, err)
 	require.NoError(t, c.Close())
 	time.Sleep(600 * time.Millisecond)
-	require.True(t, alive(p), "it has a child")
+	require.True(t, proc.Alive(p), "it has a child")
 	require.NoError(t, syscall.Kill(run.PID, syscall.SIGKILL))
-	eventually(t, func() bool { return !alive(p) })
+	eventually(t, func() bool { return !proc.Alive(p) })
 	require.NoFileExists(t, filepath.Join(dir, sockFile))
 	lock, err := Lock(filepath.Join(dir, lockFile))
 	require.NoError(t, err)
@@ -416,12 +418,12 @@ func TestAKeeperThatLeavesEndsWhatItsRunLeftBehind(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, carriers(t, run.ID))
 	require.NoError(t, c.Close())
-	eventually(t, func() bool { return !alive(p) })
+	eventually(t, func() bool { return !proc.Alive(p) })
 	require.Empty(t, carriers(t, run.ID))
 }
 
 // shortKeeper is a keeper of this test program, whose patience without work is as said.
-func shortKeeper(t testing.TB, dir, idle string, env ...string) Process {
+func shortKeeper(t testing.TB, dir, idle string, env ...string) proc.Process {
 	t.Helper()
 	require.NoError(t, os.MkdirAll(dir, 0o700))
 	self, err := os.Executable()
@@ -438,7 +440,7 @@ func shortKeeper(t testing.TB, dir, idle string, env ...string) Process {
 	word, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)
 	require.Equal(t, sayReady, strings.TrimSpace(word))
-	p, err := Find(cmd.Process.Pid)
+	p, err := proc.Find(cmd.Process.Pid)
 	require.NoError(t, err)
 	go cmd.Wait()
 	t.Cleanup(func() { endKeeper(t, dir, p) })
@@ -446,13 +448,13 @@ func shortKeeper(t testing.TB, dir, idle string, env ...string) Process {
 }
 
 // carriers are the living processes that carry the run's ID.
-func carriers(t testing.TB, run string) []Process {
+func carriers(t testing.TB, run string) []proc.Process {
 	t.Helper()
-	all, err := Processes()
+	all, err := proc.Processes()
 	require.NoError(t, err)
-	var got []Process
+	var got []proc.Process
 	for _, p := range all {
-		if !p.Zombie && RunOf(p.PID) == run {
+		if !p.Zombie && proc.RunOf(p.PID) == run {
 			got = append(got, p)
 		}
 	}
@@ -486,7 +488,7 @@ func TestTheEnvironmentIsInNoFile(t *testing.T) {
 	var rec record
 	require.NoError(t, json.Unmarshal(b, &rec))
 	require.Equal(t, run.ID, rec.Run.ID)
-	require.Equal(t, bootID(), rec.Boot)
+	require.Equal(t, proc.BootID(), rec.Boot)
 	st, err := os.Stat(filepath.Join(dir, sockFile))
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())

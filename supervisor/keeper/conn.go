@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // answerTime is how long a keeper may take for what it does at once.
@@ -169,7 +171,7 @@ func (c *Conn) Goodbye(ctx context.Context) {
 		c.mu.Unlock()
 		return
 	}
-	process, perr := Find(c.pid) // it is there: it holds the other end
+	process, perr := proc.Find(c.pid) // it is there: it holds the other end
 	_ = c.conn.SetWriteDeadline(time.Now().Add(answerTime))
 	_, err := c.conn.Write(message{Type: typeGoodbye}.encode())
 	c.mu.Unlock()
@@ -179,7 +181,7 @@ func (c *Conn) Goodbye(ctx context.Context) {
 		c.mu.Unlock()
 		if over { // its last words; it has its socket and its lock to give back
 			if perr == nil {
-				until(ctx, leaveTime, func() bool { return !alive(process) })
+				until(ctx, leaveTime, func() bool { return !proc.Alive(process) })
 			}
 			return
 		}

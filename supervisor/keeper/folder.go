@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -76,14 +77,14 @@ func CheckState(state string) error {
 }
 
 // started writes run.json: before the fork with the ID alone, again with PID and Stamp.
-func (r records) started(run Run) error { return r.save(record{Run: run, Boot: bootID()}) }
+func (r records) started(run Run) error { return r.save(record{Run: run, Boot: proc.BootID()}) }
 
 // failed takes back started: nothing was forked, and last is again the last run.
 func (r records) failed(last Run) error {
 	if last.ID == "" {
 		return os.Remove(r.path(runFile))
 	}
-	return r.save(record{Run: last, Boot: bootID(), Forgotten: true})
+	return r.save(record{Run: last, Boot: proc.BootID(), Forgotten: true})
 }
 
 // begin makes room for the exit of a run that was just forked: the one before is recorded by now, and to make a file takes longer than
@@ -123,7 +124,7 @@ func (r records) ended(fd int, exit []byte) error {
 // forget marks the end of that run as recorded. Its exit.json means nothing from now on; the next run takes it away, because the start
 // of that is what a forget is followed by.
 func (r records) forget(run Run) error {
-	return r.save(record{Run: run, Boot: bootID(), Forgotten: true})
+	return r.save(record{Run: run, Boot: proc.BootID(), Forgotten: true})
 }
 
 // news is the exit that nobody has recorded yet, nil if there is none. It is asked only where no keeper has a run.
@@ -135,7 +136,7 @@ func (r records) news() *Exit {
 	if e := r.exit(); e != nil && e.Run.ID == rec.Run.ID {
 		return e
 	}
-	if rec.Boot != bootID() {
+	if rec.Boot != proc.BootID() {
 		return nil
 	}
 	at := rec.Run.Started
@@ -178,7 +179,7 @@ func (r records) read(name string) *Exit {
 // last is the last run, forgotten or not, if it belongs to this boot.
 func (r records) last() (Run, bool) {
 	rec, ok := r.load()
-	if !ok || rec.Boot != bootID() {
+	if !ok || rec.Boot != proc.BootID() {
 		return Run{}, false
 	}
 	return rec.Run, true
@@ -252,7 +253,7 @@ func fill(fd int, b []byte) error {
 // writeAll says how many bytes were written where an error kept it from writing all.
 func writeAll(fd int, p []byte) (n int, err error) {
 	for n < len(p) {
-		m, err := ignoringEINTR(func() (int, error) { return syscall.Write(fd, p[n:]) })
+		m, err := proc.IgnoringEINTR(func() (int, error) { return syscall.Write(fd, p[n:]) })
 		n += max(m, 0)
 		if err != nil {
 			return n, err
@@ -282,7 +283,7 @@ func Lock(path string) (*os.File, error) {
 }
 
 func flock(f *os.File, how int) error {
-	_, err := ignoringEINTR(func() (int, error) { return 0, syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB) })
+	_, err := proc.IgnoringEINTR(func() (int, error) { return 0, syscall.Flock(int(f.Fd()), how|syscall.LOCK_NB) })
 	return err
 }
 
@@ -334,7 +335,7 @@ func peer(c *net.UnixConn) (uid, pid int, err error) {
 		return 0, 0, fmt.Errorf("asking who is at the socket: %w", err)
 	}
 	var perr error
-	if err := raw.Control(func(fd uintptr) { uid, pid, perr = peerOf(int(fd)) }); err != nil {
+	if err := raw.Control(func(fd uintptr) { uid, pid, perr = proc.PeerOf(int(fd)) }); err != nil {
 		perr = err
 	}
 	if perr != nil {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 func TestAKeeperThatNobodyNeedsIsGoneAfterAGoodbye(t *testing.T) {
@@ -22,7 +24,7 @@ func TestAKeeperThatNobodyNeedsIsGoneAfterAGoodbye(t *testing.T) {
 	c.Goodbye(soon(t))
 	require.False(t, c.Live())
 	require.Empty(t, carriers(t, run.ID), "what the run left behind ended first")
-	eventually(t, func() bool { return !alive(p) })
+	eventually(t, func() bool { return !proc.Alive(p) })
 	require.NoFileExists(t, filepath.Join(dir, sockFile))
 }
 
@@ -40,7 +42,7 @@ func TestAGoodbyeLeavesARunAlone(t *testing.T) {
 	now, running := next.Current()
 	require.True(t, running)
 	require.Equal(t, run.ID, now.ID)
-	require.True(t, alive(p))
+	require.True(t, proc.Alive(p))
 	require.NoError(t, next.Close())
 }
 

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // The rungs of the ladder below the grace, which the Ladder itself names.
@@ -22,7 +24,7 @@ const (
 func End(ctx context.Context, r Run, l Ladder) error {
 	k := &descendants{run: r.ID}
 	if r.PID > 0 && r.Stamp != "" {
-		k.roots = []Process{{PID: r.PID, Stamp: r.Stamp}}
+		k.roots = []proc.Process{{PID: r.PID, Stamp: r.Stamp}}
 	}
 	if err := l.climb(ctx, k, nil); err != nil {
 		return fmt.Errorf("ending run %s: %w", r.ID, err)
@@ -41,7 +43,7 @@ func EndLast(ctx context.Context, dir string, l Ladder) error {
 
 // EndAll climbs the ladder for processes that were started by hand. Those of them that descend from another one leave the
 // stop signal to it.
-func EndAll(ctx context.Context, ps []Process, l Ladder) error {
+func EndAll(ctx context.Context, ps []proc.Process, l Ladder) error {
 	if err := l.climb(ctx, &descendants{roots: slices.Clone(ps)}, nil); err != nil {
 		return fmt.Errorf("ending %s: %w", describe(ps), err)
 	}
@@ -72,7 +74,7 @@ func (l Ladder) ask(ctx context.Context, k *descendants, hurry <-chan struct{}) 
 		sig = syscall.SIGINT
 	}
 	leaders := k.leaders()
-	gone := func() bool { return !slices.ContainsFunc(leaders, alive) }
+	gone := func() bool { return !slices.ContainsFunc(leaders, proc.Alive) }
 	signalAll(leaders, sig)
 	grace, cut := context.WithCancel(ctx)
 	go func() {
@@ -101,7 +103,7 @@ func (k *descendants) term(ctx context.Context, wait time.Duration) error {
 		k.group(syscall.SIGTERM) // reaches also who is being forked just now
 	}
 	signalAll(others, syscall.SIGTERM)
-	until(ctx, wait, func() bool { return !slices.ContainsFunc(others, alive) })
+	until(ctx, wait, func() bool { return !slices.ContainsFunc(others, proc.Alive) })
 	return ctx.Err()
 }
 
@@ -119,7 +121,7 @@ func (k *descendants) kill(ctx context.Context, trackersToo bool) error {
 			return nil
 		}
 		signalAll(others, syscall.SIGKILL)
-		until(ctx, time.Until(deadline), func() bool { return !slices.ContainsFunc(others, alive) })
+		until(ctx, time.Until(deadline), func() bool { return !slices.ContainsFunc(others, proc.Alive) })
 		if err := ctx.Err(); err != nil {
 			return err
 		}
@@ -135,7 +137,7 @@ func (k *descendants) awaitTrackers(ctx context.Context) error {
 	if err != nil || len(trackers) == 0 {
 		return err
 	}
-	if until(ctx, trackerWait, func() bool { return !slices.ContainsFunc(trackers, alive) }) {
+	if until(ctx, trackerWait, func() bool { return !slices.ContainsFunc(trackers, proc.Alive) }) {
 		return nil
 	}
 	if err := ctx.Err(); err != nil {
@@ -152,9 +154,9 @@ func (k *descendants) clear(ctx context.Context) error {
 	return k.kill(ctx, false)
 }
 
-func signalAll(ps []Process, sig syscall.Signal) {
+func signalAll(ps []proc.Process, sig syscall.Signal) {
 	for _, p := range ps {
-		_ = Signal(p, sig) // who is gone already is what we want; who may not be signalled is named at the end
+		_ = proc.Signal(p, sig) // who is gone already is what we want; who may not be signalled is named at the end
 	}
 }
 

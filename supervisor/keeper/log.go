@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -131,11 +132,11 @@ func (l *rotated) setMax() {
 func openForAppending(path string) (fd int, made bool, err error) {
 	const flags = syscall.O_RDWR | syscall.O_APPEND | syscall.O_NONBLOCK | syscall.O_CLOEXEC
 	for range 3 { // somebody may make or remove it between the two
-		fd, err = ignoringEINTR(func() (int, error) { return syscall.Open(path, flags, 0) })
+		fd, err = proc.IgnoringEINTR(func() (int, error) { return syscall.Open(path, flags, 0) })
 		if err != syscall.ENOENT {
 			return fd, false, err
 		}
-		fd, err = ignoringEINTR(func() (int, error) {
+		fd, err = proc.IgnoringEINTR(func() (int, error) {
 			return syscall.Open(path, flags|syscall.O_CREAT|syscall.O_EXCL, 0o600)
 		})
 		if err != syscall.EEXIST {
@@ -143,7 +144,7 @@ func openForAppending(path string) (fd int, made bool, err error) {
 		}
 	}
 	// A link to nowhere is both there and not: the log is made where it leads.
-	fd, err = ignoringEINTR(func() (int, error) { return syscall.Open(path, flags|syscall.O_CREAT, 0o600) })
+	fd, err = proc.IgnoringEINTR(func() (int, error) { return syscall.Open(path, flags|syscall.O_CREAT, 0o600) })
 	return fd, false, err
 }
 

@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 func openLog(t testing.TB, size int64, keep int) (*rotated, string) {
@@ -352,7 +354,7 @@ func TestAFileSizeLimitIsAFullDisk(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, e.Code)
 	require.NoError(t, c.Forget(run.ID))
-	require.True(t, alive(p))
+	require.True(t, proc.Alive(p))
 	require.NotContains(t, logOf(t, s), "missing")
 
 	require.NoError(t, raiseFileSize(p.PID))

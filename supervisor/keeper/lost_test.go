@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 func TestWhenTheKeeperIsKilledAtAnyMomentThereAreNeverTwoServers(t *testing.T) {
@@ -15,11 +17,11 @@ func TestWhenTheKeeperIsKilledAtAnyMomentThereAreNeverTwoServers(t *testing.T) {
 	dir := stateDir(t)
 	mark := "KEEPER_TEST_MARK=" + dir
 	// marked are the servers of this test, with the children that they may have.
-	marked := func() []Process {
-		all, err := Processes()
+	marked := func() []proc.Process {
+		all, err := proc.Processes()
 		require.NoError(t, err)
-		return slices.DeleteFunc(all, func(p Process) bool {
-			env, _ := Environ(p.PID)
+		return slices.DeleteFunc(all, func(p proc.Process) bool {
+			env, _ := proc.Environ(p.PID)
 			return p.Zombie || !slices.Contains(env, mark)
 		})
 	}
@@ -49,7 +51,7 @@ func TestWhenTheKeeperIsKilledAtAnyMomentThereAreNeverTwoServers(t *testing.T) {
 	require.NoError(t, err)
 	require.NotEmpty(t, marked())
 	for _, p := range marked() {
-		require.Contains(t, []string{run.ID, ""}, RunOf(p.PID), "of the others nobody is left")
+		require.Contains(t, []string{run.ID, ""}, proc.RunOf(p.PID), "of the others nobody is left")
 	}
 }
 

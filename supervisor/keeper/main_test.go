@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // patience is for what happens at once, on a machine that is busy with other things.
@@ -73,7 +75,7 @@ func launched(t testing.TB, dir string) *Conn {
 	c, err := Launch(t.Context(), keeperProgram, dir)
 	require.NoError(t, err)
 	pid, _ := c.Keeper()
-	p, err := Find(pid)
+	p, err := proc.Find(pid)
 	require.NoError(t, err)
 	t.Cleanup(func() {
 		c.Close()
@@ -83,12 +85,12 @@ func launched(t testing.TB, dir string) *Conn {
 }
 
 // endKeeper ends a keeper and everything of its runs, and looks for what it said of data races.
-func endKeeper(t testing.TB, dir string, keeper Process) {
+func endKeeper(t testing.TB, dir string, keeper proc.Process) {
 	t.Helper()
-	_ = Signal(keeper, syscall.SIGKILL)
-	require.True(t, until(context.Background(), patience, func() bool { return !alive(keeper) }))
+	_ = proc.Signal(keeper, syscall.SIGKILL)
+	require.True(t, until(context.Background(), patience, func() bool { return !proc.Alive(keeper) }))
 	if r, ok := (records{dir}).last(); ok {
-		k := &descendants{run: r.ID, roots: []Process{{PID: r.PID, Stamp: r.Stamp}}}
+		k := &descendants{run: r.ID, roots: []proc.Process{{PID: r.PID, Stamp: r.Stamp}}}
 		require.NoError(t, k.kill(context.Background(), true))
 	}
 	said, err := os.ReadFile(filepath.Join(dir, logFile))

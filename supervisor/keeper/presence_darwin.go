@@ -4,6 +4,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // watchFolder begins to watch a folder. wait returns when something in it is made or removed, or the folder itself.
@@ -30,7 +32,7 @@ func watchFolder(dir string) (wait func() error, err error) {
 	return func() error {
 		defer unix.Close(fd)
 		defer unix.Close(kq)
-		_, err := ignoringEINTR(func() (int, error) { return unix.Kevent(kq, nil, make([]unix.Kevent_t, 1), nil) })
+		_, err := proc.IgnoringEINTR(func() (int, error) { return unix.Kevent(kq, nil, make([]unix.Kevent_t, 1), nil) })
 		return err
 	}, nil
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // reached attaches as soon as the keeper can be found again.
@@ -76,7 +78,7 @@ func TestAKeeperWhoseFolderAnotherHasTakenLeavesWithItsServer(t *testing.T) {
 	defer lock.Close()
 	require.NoError(t, os.Rename(other, filepath.Join(dir, lockFile)))
 	require.NoError(t, os.Remove(filepath.Join(dir, sockFile)))
-	eventually(t, func() bool { return !alive(p) })
+	eventually(t, func() bool { return !proc.Alive(p) })
 	require.Empty(t, carriers(t, run.ID))
 	launchedAfter, err := Lock(filepath.Join(dir, lockFile))
 	require.ErrorIs(t, err, ErrLocked, "the other's lock is left alone")

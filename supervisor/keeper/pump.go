@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 const (
@@ -82,7 +84,7 @@ func (p *pump) readAll(limit int) {
 			p.ring = make([]byte, p.size())
 		}
 		buf := p.ring[p.at:min(len(p.ring), p.at+chunk)]
-		n, err := ignoringEINTR(func() (int, error) { return syscall.Read(p.fd, buf) })
+		n, err := proc.IgnoringEINTR(func() (int, error) { return syscall.Read(p.fd, buf) })
 		if err == syscall.EAGAIN {
 			return
 		}
@@ -189,6 +191,6 @@ func tailLines(s string, whole bool) []string {
 // awaitInput waits until there is something to read, or, false, nobody left to write.
 func awaitInput(fd int) (some bool, err error) {
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	_, err = ignoringEINTR(func() (int, error) { return unix.Poll(fds, -1) })
+	_, err = proc.IgnoringEINTR(func() (int, error) { return unix.Poll(fds, -1) })
 	return fds[0].Revents&unix.POLLIN != 0, err
 }

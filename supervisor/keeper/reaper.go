@@ -5,15 +5,17 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // reaper waits for the children of this process: the leader of the run and, on Linux, the orphans of it, which come back to
 // the keeper. It is the only one who reaps, so that under mu a leader's PID and group are surely its own.
 type reaper struct {
 	mu     sync.Mutex
-	leader int           // the unreaped leader, 0 if there is none
-	wake   chan struct{} // a child was started
-	left   []Process     // macOS: who was in the last leader's group when it died
+	leader int            // the unreaped leader, 0 if there is none
+	wake   chan struct{}  // a child was started
+	left   []proc.Process // macOS: who was in the last leader's group when it died
 	died   func(pid int, status syscall.WaitStatus, known bool)
 }
 
@@ -50,7 +52,7 @@ func (r *reaper) take(pid int) (reaped, error) {
 	var err error
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	got.pid, err = ignoringEINTR(func() (int, error) { return syscall.Wait4(pid, &got.status, syscall.WNOHANG, nil) })
+	got.pid, err = proc.IgnoringEINTR(func() (int, error) { return syscall.Wait4(pid, &got.status, syscall.WNOHANG, nil) })
 	if got.leader = got.pid > 0 && got.pid == r.leader; got.leader {
 		r.leader = 0
 	}
@@ -71,7 +73,7 @@ func (r *reaper) lost(pid int) {
 }
 
 // leave notes who is in the leader's group.
-func (r *reaper) leave(group []Process) {
+func (r *reaper) leave(group []proc.Process) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.left = group
@@ -88,15 +90,15 @@ func (r *reaper) signalGroup(sig syscall.Signal) {
 
 // orphans are the processes of the last leader's group that it left behind, where they do not come back to us. They are taken
 // while the leader is a zombie, so that the number of the group is surely its own.
-func (r *reaper) orphans() []Process {
+func (r *reaper) orphans() []proc.Process {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.left
 }
 
 // inGroup are the members of a group without its leader.
-func inGroup(all []Process, group int) []Process {
-	return slices.DeleteFunc(all, func(p Process) bool { return p.Group != group || p.PID == group })
+func inGroup(all []proc.Process, group int) []proc.Process {
+	return slices.DeleteFunc(all, func(p proc.Process) bool { return p.Group != group || p.PID == group })
 }
 
 // death waits for the end of one child in the order that macOS needs, and reaps it. XNU posts NOTE_EXIT, and answers ESRCH to whoever
@@ -107,7 +109,7 @@ func inGroup(all []Process, group int) []Process {
 type death struct {
 	// notice adds the child to a kernel queue and waits for what comes. Adding it twice is the same as once.
 	notice func() notice
-	find   func() (Process, error)
+	find   func() (proc.Process, error)
 	// wait is wait4 with WNOHANG: the PID, or 0 for not yet.
 	wait func() (int, syscall.WaitStatus, error)
 	// snapshot notes who is in the child's group. It is called before the child is reaped, while the number of the group is its own.

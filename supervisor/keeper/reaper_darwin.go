@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 const fionread = 0x4004667f // FIONREAD in <sys/filio.h>
@@ -38,13 +40,13 @@ func (r *reaper) await(pid int) {
 			}
 			return kevent(kq, pid)
 		},
-		find: func() (Process, error) { return Find(pid) },
+		find: func() (proc.Process, error) { return proc.Find(pid) },
 		wait: func() (int, syscall.WaitStatus, error) {
 			got, err := r.take(pid)
 			return got.pid, got.status, err
 		},
 		snapshot: func() {
-			all, _ := Processes()
+			all, _ := proc.Processes()
 			r.leave(inGroup(all, pid))
 		},
 		pause: time.Sleep,

@@ -5,6 +5,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 const fionread = unix.TIOCINQ
@@ -55,7 +57,7 @@ func exited(options int) (int, error) {
 		unix.Siginfo
 		_ [0]uintptr
 	}
-	_, err := ignoringEINTR(func() (int, error) {
+	_, err := proc.IgnoringEINTR(func() (int, error) {
 		return 0, unix.Waitid(unix.P_ALL, 0, &info.Siginfo, unix.WEXITED|unix.WNOWAIT|options, nil)
 	})
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // stage is how far a child of the modelled kernel is on its way out.
@@ -111,14 +113,14 @@ func (k *xnu) notice() notice {
 	return notice{exit: true}
 }
 
-func (k *xnu) Find() (Process, error) {
+func (k *xnu) find() (proc.Process, error) {
 	k.call()
 	k.lastFind = false
 	if k.spend(&k.errors) || k.at == gone || k.at == exiting && k.choose(2) == 1 {
-		return Process{}, ErrGone
+		return proc.Process{}, proc.ErrGone
 	}
 	k.lastFind = true
-	return Process{PID: modelPID, Zombie: k.at == zombie}, nil
+	return proc.Process{PID: modelPID, Zombie: k.at == zombie}, nil
 }
 
 func (k *xnu) wait() (int, syscall.WaitStatus, error) {
@@ -296,7 +298,7 @@ func TestAChildThatIsLongOnItsWayOutIsWaitedForWithoutHaste(t *testing.T) {
 	looks, snapshots, spent := 0, 0, time.Duration(0)
 	d := death{
 		notice:   func() notice { return notice{err: syscall.ESRCH} },
-		find:     func() (Process, error) { looks++; return Process{PID: modelPID}, nil },
+		find:     func() (proc.Process, error) { looks++; return proc.Process{PID: modelPID}, nil },
 		snapshot: func() { snapshots++ },
 		pause:    func(p time.Duration) { spent += p },
 		wait: func() (int, syscall.WaitStatus, error) {
@@ -318,7 +320,7 @@ func TestADeathIsSeenQuicklyAfterItsNotice(t *testing.T) {
 	looks, spent := 0, time.Duration(0)
 	d := death{
 		notice:   func() notice { return notice{exit: true} },
-		find:     func() (Process, error) { looks++; return Process{PID: modelPID, Zombie: looks > 3}, nil },
+		find:     func() (proc.Process, error) { looks++; return proc.Process{PID: modelPID, Zombie: looks > 3}, nil },
 		snapshot: func() {},
 		pause:    func(p time.Duration) { spent += p },
 		wait:     func() (int, syscall.WaitStatus, error) { return modelPID, modelStatus, nil },
@@ -331,7 +333,7 @@ func TestADeathIsSeenQuicklyAfterItsNotice(t *testing.T) {
 func TestAChildThatSomebodyElseReapedHasEndedWithoutAStatus(t *testing.T) {
 	d := death{
 		notice:   func() notice { return notice{err: syscall.ESRCH} },
-		find:     func() (Process, error) { return Process{}, ErrGone },
+		find:     func() (proc.Process, error) { return proc.Process{}, proc.ErrGone },
 		snapshot: func() {},
 		pause:    func(time.Duration) {},
 		wait:     func() (int, syscall.WaitStatus, error) { return -1, 0, syscall.ECHILD },

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 func playStubborn() int {
@@ -231,7 +233,7 @@ func TestAChildStartsWithACleanSlate(t *testing.T) {
 }
 
 // shortKeeperBy starts a keeper of this test program through a shell script.
-func shortKeeperBy(t testing.TB, dir, script string) Process {
+func shortKeeperBy(t testing.TB, dir, script string) proc.Process {
 	t.Helper()
 	cmd := shellCommand(script)
 	cmd.Env = append(os.Environ(), "KEEPER_TEST_ROLE=keep", "KEEPER_TEST_IDLE=1m")
@@ -240,7 +242,7 @@ func shortKeeperBy(t testing.TB, dir, script string) Process {
 	defer stderr.Close()
 	cmd.Stderr = stderr
 	require.NoError(t, cmd.Start())
-	p, err := Find(cmd.Process.Pid)
+	p, err := proc.Find(cmd.Process.Pid)
 	require.NoError(t, err)
 	go cmd.Wait()
 	t.Cleanup(func() { endKeeper(t, dir, p) })
@@ -256,12 +258,12 @@ func TestTheKeeperItselfCarriesNothingOfThePersonsEnvironment(t *testing.T) {
 	dir := stateDir(t)
 	c := launched(t, dir)
 	p := ofKeeper(t, c)
-	env, err := Environ(p.PID)
+	env, err := proc.Environ(p.PID)
 	require.NoError(t, err)
 	for _, v := range env {
-		require.False(t, strings.HasPrefix(v, "DYLD_") || strings.HasPrefix(v, RunVariable) || strings.HasPrefix(v, "MY_"), v)
+		require.False(t, strings.HasPrefix(v, "DYLD_") || strings.HasPrefix(v, proc.RunVariable) || strings.HasPrefix(v, "MY_"), v)
 	}
-	require.Empty(t, RunOf(p.PID))
+	require.Empty(t, proc.RunOf(p.PID))
 	s := shell(dir, "env")
 	_, err = c.Spawn(soon(t), s)
 	require.NoError(t, err)
@@ -269,7 +271,7 @@ func TestTheKeeperItselfCarriesNothingOfThePersonsEnvironment(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, logOf(t, s), "DYLD_INSERT_LIBRARIES=/x/libomp.dylib\n", "but its child gets it")
 
-	argv, err := Args(p.PID)
+	argv, err := proc.Args(p.PID)
 	require.NoError(t, err)
 	require.Regexp(t, `/bin/vivarium-keeper-[0-9a-f]{12}$`, argv[0])
 	cwd, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", p.PID))
@@ -383,10 +385,10 @@ func TestAClientKilledWhileItStartsTheServerLeavesOneServer(t *testing.T) {
 			require.NoError(t, err)
 			run = again
 		}
-		all, err := Processes()
+		all, err := proc.Processes()
 		require.NoError(t, err)
 		keeper, _ := c.Keeper()
-		children := slices.DeleteFunc(all, func(p Process) bool { return p.PPID != keeper || p.Zombie })
+		children := slices.DeleteFunc(all, func(p proc.Process) bool { return p.PPID != keeper || p.Zombie })
 		require.Len(t, children, 1)
 		require.Equal(t, run.PID, children[0].PID)
 		require.NoError(t, c.Close())

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // helloTime is how long a client may take to say hello. Who says nothing would keep everybody else away for ever.
@@ -58,7 +60,7 @@ func (c *client) writeNow(b []byte) (n int) {
 		return 0
 	}
 	_ = raw.Write(func(fd uintptr) bool {
-		n, _ = ignoringEINTR(func() (int, error) { return syscall.Write(int(fd), b) })
+		n, _ = proc.IgnoringEINTR(func() (int, error) { return syscall.Write(int(fd), b) })
 		return true
 	})
 	return max(n, 0)
@@ -143,7 +145,7 @@ func (c *client) gone() bool {
 	hup := false
 	err = raw.Control(func(fd uintptr) {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		_, _ = ignoringEINTR(func() (int, error) { return unix.Poll(fds, 0) })
+		_, _ = proc.IgnoringEINTR(func() (int, error) { return unix.Poll(fds, 0) })
 		hup = fds[0].Revents&(unix.POLLHUP|unix.POLLERR|unix.POLLNVAL) != 0
 	})
 	return err != nil || hup

@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // child is a run that was started: what the keeper needs to know until it has ended.
@@ -53,7 +55,7 @@ func newSpawner(dir string, ended func(*child, Exit, []byte), problem func(strin
 func (n *spawner) descendantsOf(r Run) *descendants {
 	k := &descendants{run: r.ID, parent: os.Getpid()}
 	if r.PID > 0 && r.Stamp != "" {
-		k.roots = []Process{{PID: r.PID, Stamp: r.Stamp}}
+		k.roots = []proc.Process{{PID: r.PID, Stamp: r.Stamp}}
 	}
 	if !n.foreign {
 		k.nobody, k.group = n.reaper.nobody, n.reaper.signalGroup
@@ -122,13 +124,13 @@ func (n *spawner) record(r Run) {
 func (n *spawner) fork(c *child, s Spec, out int) error {
 	env := make([]string, 0, len(s.Env)+1)
 	for _, v := range s.Env {
-		if !strings.HasPrefix(v, RunVariable+"=") { // from a Vivarium below which this one was started
+		if !strings.HasPrefix(v, proc.RunVariable+"=") { // from a Vivarium below which this one was started
 			env = append(env, v)
 		}
 	}
 	attr := &syscall.ProcAttr{
 		Dir:   s.Dir,
-		Env:   append(env, RunVariable+"="+c.run.ID),
+		Env:   append(env, proc.RunVariable+"="+c.run.ID),
 		Files: []uintptr{uintptr(n.null), uintptr(out), uintptr(out)},
 		Sys:   &syscall.SysProcAttr{Setpgid: true},
 	}
@@ -138,7 +140,7 @@ func (n *spawner) fork(c *child, s Spec, out int) error {
 			return 0, err
 		}
 		c.run.PID = pid
-		if p, err := Find(pid); err == nil { // it is unreaped: a zombie at worst
+		if p, err := proc.Find(pid); err == nil { // it is unreaped: a zombie at worst
 			c.run.Stamp = p.Stamp
 		}
 		c.exit = n.records.begin()

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // python is a real interpreter: a shim of pyenv would be one process more.
@@ -52,7 +54,7 @@ func stopped(t testing.TB, c *Conn, run Run, l Ladder) Exit {
 	require.True(t, e.Asked)
 	require.True(t, e.Known)
 	for _, p := range mine {
-		require.False(t, alive(p), "%+v", p)
+		require.False(t, proc.Alive(p), "%+v", p)
 	}
 	require.Empty(t, carriers(t, run.ID))
 	return e
@@ -126,7 +128,7 @@ func TestAStopTakesTheWholeFamily(t *testing.T) {
 			said(t, s, "up")
 			stopped(t, c, run, Ladder{Grace: 200 * time.Millisecond})
 			keeper, _ := c.Keeper()
-			all, err := Processes()
+			all, err := proc.Processes()
 			require.NoError(t, err)
 			for _, p := range all {
 				require.False(t, p.PPID == keeper && !p.Zombie, "%+v", p)
@@ -257,13 +259,13 @@ func TestSIGTERMToTheKeeperStopsTheServerAndLeaves(t *testing.T) {
 	said(t, s, "up")
 	p := ofKeeper(t, c)
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGPIPE, syscall.SIGTERM} {
-		require.NoError(t, Signal(p, sig))
+		require.NoError(t, proc.Signal(p, sig))
 	}
 	e, err := c.Wait(soon(t))
 	require.NoError(t, err)
 	require.True(t, e.Asked)
 	require.Zero(t, e.Code)
-	eventually(t, func() bool { return !alive(p) })
+	eventually(t, func() bool { return !proc.Alive(p) })
 	require.Equal(t, "up\nbye\n", logOf(t, s))
 }
 
@@ -280,7 +282,7 @@ func TestEndEndsAStaleServerAndAllItsKin(t *testing.T) {
 	killKeeper(t, ofKeeper(t, c))
 	require.NoError(t, End(soon(t), run, Ladder{Grace: 50 * time.Millisecond}))
 	for _, p := range mine {
-		require.False(t, alive(p), "%+v", p)
+		require.False(t, proc.Alive(p), "%+v", p)
 	}
 	require.Empty(t, carriers(t, run.ID))
 	require.NoError(t, End(soon(t), run, Ladder{}), "again there is nothing to do")
@@ -291,15 +293,15 @@ func TestEndTouchesNoStranger(t *testing.T) {
 	stranger := exec.Command("sleep", "1000")
 	require.NoError(t, stranger.Start())
 	defer func() { _ = stranger.Process.Kill(); _ = stranger.Wait() }()
-	p, err := Find(stranger.Process.Pid)
+	p, err := proc.Find(stranger.Process.Pid)
 	require.NoError(t, err)
 	for _, r := range []Run{{ID: "x", PID: p.PID, Stamp: "another"}, {ID: "x", PID: p.PID}, {ID: "x", PID: 1, Stamp: "1"}, {ID: "x"}} {
 		require.NoError(t, End(soon(t), r, Ladder{}))
 	}
-	require.NoError(t, EndAll(soon(t), []Process{{PID: p.PID, Stamp: "another"}, {PID: os.Getpid(), Stamp: "mine"}}, Ladder{}))
-	require.True(t, alive(p))
-	require.ErrorIs(t, Signal(Process{PID: p.PID, Stamp: "another"}, syscall.SIGKILL), ErrGone)
-	require.True(t, alive(p))
+	require.NoError(t, EndAll(soon(t), []proc.Process{{PID: p.PID, Stamp: "another"}, {PID: os.Getpid(), Stamp: "mine"}}, Ladder{}))
+	require.True(t, proc.Alive(p))
+	require.ErrorIs(t, proc.Signal(proc.Process{PID: p.PID, Stamp: "another"}, syscall.SIGKILL), proc.ErrGone)
+	require.True(t, proc.Alive(p))
 }
 
 func TestHandStartedCopiesEndTopmostFirst(t *testing.T) {
@@ -313,14 +315,14 @@ func TestHandStartedCopiesEndTopmostFirst(t *testing.T) {
 	require.NoError(t, cmd.Start())
 	go cmd.Wait()
 	eventually(t, func() bool { b, _ := os.ReadFile(out); return string(b) == "up\n" })
-	parent, err := Find(cmd.Process.Pid)
+	parent, err := proc.Find(cmd.Process.Pid)
 	require.NoError(t, err)
-	var child Process
+	var child proc.Process
 	eventually(t, func() bool {
-		all, err := Processes()
+		all, err := proc.Processes()
 		require.NoError(t, err)
 		for _, p := range all {
-			if argv, _ := Args(p.PID); p.PPID == parent.PID && len(argv) > 2 && strings.Contains(argv[2], "echo child") {
+			if argv, _ := proc.Args(p.PID); p.PPID == parent.PID && len(argv) > 2 && strings.Contains(argv[2], "echo child") {
 				child = p
 			}
 		}
@@ -332,13 +334,13 @@ func TestHandStartedCopiesEndTopmostFirst(t *testing.T) {
 	require.NoError(t, bystander.Start())
 	defer func() { _ = bystander.Process.Kill(); _ = bystander.Wait() }()
 
-	require.NoError(t, EndAll(soon(t), []Process{child, parent}, Ladder{Grace: patience}))
-	require.False(t, alive(parent))
-	require.False(t, alive(child))
+	require.NoError(t, EndAll(soon(t), []proc.Process{child, parent}, Ladder{Grace: patience}))
+	require.False(t, proc.Alive(parent))
+	require.False(t, proc.Alive(child))
 	b, err := os.ReadFile(out)
 	require.NoError(t, err)
 	require.Equal(t, "up\nparent\nchild\n", string(b))
-	p, err := Find(bystander.Process.Pid)
+	p, err := proc.Find(bystander.Process.Pid)
 	require.NoError(t, err)
-	require.True(t, alive(p), "the group of a shell is not ours")
+	require.True(t, proc.Alive(p), "the group of a shell is not ours")
 }

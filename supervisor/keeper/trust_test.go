@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // planted is a program that leaves a mark where it should never have run.
@@ -40,7 +42,7 @@ func TestAStateFolderThatOthersOwnOrCanWriteIntoIsRefused(t *testing.T) {
 				c, err := Launch(soon(t), keeperProgram, dir)
 				if c != nil {
 					pid, _ := c.Keeper()
-					p, _ := Find(pid)
+					p, _ := proc.Find(pid)
 					endKeeper(t, dir, p)
 				}
 				require.ErrorContains(t, err, filepath.Join(state, folder))

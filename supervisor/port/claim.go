@@ -12,7 +12,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // Finding is whose a backend's port is, and what would have to end for the backend to have it.
@@ -20,7 +20,7 @@ type Finding struct {
 	Free  bool
 	Owner Owner // for a person; of several the one that decides
 	// End is what may be ended, the topmost processes first. Empty if anybody is among the owners who may not be touched.
-	End []keeper.Process
+	End []proc.Process
 }
 
 // Mine tells what belongs to this backend. The zero value knows of nothing.
@@ -78,7 +78,7 @@ type ownership struct {
 }
 
 func newOwnership(c config.Config, mine Mine) ownership {
-	ps, err := keeper.Processes()
+	ps, err := proc.Processes()
 	k := ownership{config: c, mine: mine, all: tableOf(ps), own: map[int]bool{os.Getpid(): true}, err: err}
 	for _, p := range k.all.line(os.Getpid()) {
 		k.own[p.PID] = true
@@ -103,22 +103,22 @@ func (k ownership) claim(owners []Owner) (Finding, error) {
 			c.Owner = judged
 		}
 	}
-	slices.SortStableFunc(c.End, func(a, b keeper.Process) int { return len(k.all.line(a.PID)) - len(k.all.line(b.PID)) })
+	slices.SortStableFunc(c.End, func(a, b proc.Process) int { return len(k.all.line(a.PID)) - len(k.all.line(b.PID)) })
 	return c, nil
 }
 
 // judge says what one owner is. For ours and a copy it gives the topmost process of that kind, which is also the one to name: of
 // uvicorn with workers people know the PID that they started.
-func (k ownership) judge(o Owner) (keeper.Process, Owner) {
+func (k ownership) judge(o Owner) (proc.Process, Owner) {
 	if o.PID == 0 {
-		return keeper.Process{}, o
+		return proc.Process{}, o
 	}
 	line := k.all.line(o.PID)
 	if len(line) == 0 || line[0].Stamp != o.Stamp {
 		o.Why = fmt.Sprintf("%s (PID %d) came or went just now.", o.Name, o.PID)
-		return keeper.Process{}, o
+		return proc.Process{}, o
 	}
-	if top, ok := k.topmost(line, func(p keeper.Process) bool { return k.isOurs(p) }); ok && k.isOurs(line[0]) {
+	if top, ok := k.topmost(line, func(p proc.Process) bool { return k.isOurs(p) }); ok && k.isOurs(line[0]) {
 		return top, Owner{PID: top.PID, Stamp: top.Stamp, Name: top.Name, Ours: true, Why: fmt.Sprintf("%s (PID %d) is a server of this backend that outlived its keeper.", top.Name, top.PID)}
 	}
 	if top, ok := k.belowOwnKeeper(line); ok {
@@ -126,20 +126,20 @@ func (k ownership) judge(o Owner) (keeper.Process, Owner) {
 	}
 	if why := k.keptBy(line); why != "" {
 		o.Why = why
-		return keeper.Process{}, o
+		return proc.Process{}, o
 	}
 	if line[0].UID != os.Getuid() {
 		o.Why = fmt.Sprintf("%s (PID %d) belongs to %s.", o.Name, o.PID, userName(line[0].UID))
-		return keeper.Process{}, o
+		return proc.Process{}, o
 	}
 	if top, ok := k.topmost(line, k.isCopy); ok {
 		return top, Owner{PID: top.PID, Stamp: top.Stamp, Name: top.Name, Copy: true, Why: k.copyText(top)}
 	}
 	o.Why = k.strangerText(line[0])
-	return keeper.Process{}, o
+	return proc.Process{}, o
 }
 
-func (k ownership) topmost(line []keeper.Process, is func(keeper.Process) bool) (top keeper.Process, ok bool) {
+func (k ownership) topmost(line []proc.Process, is func(proc.Process) bool) (top proc.Process, ok bool) {
 	for _, p := range line {
 		if !k.own[p.PID] && !p.Zombie && is(p) {
 			top, ok = p, true
@@ -148,12 +148,12 @@ func (k ownership) topmost(line []keeper.Process, is func(keeper.Process) bool) 
 	return top, ok
 }
 
-func (k ownership) isOurs(p keeper.Process) bool {
-	id := keeper.RunOf(p.PID)
+func (k ownership) isOurs(p proc.Process) bool {
+	id := proc.RunOf(p.PID)
 	return id != "" && k.mine.Run != nil && k.mine.Run(id)
 }
 
-func (k ownership) isCopy(p keeper.Process) bool {
+func (k ownership) isCopy(p proc.Process) bool {
 	if p.UID != os.Getuid() {
 		return false
 	}
@@ -161,29 +161,29 @@ func (k ownership) isCopy(p keeper.Process) bool {
 	if err != nil || !within(k.config.Dir, cwd) {
 		return false
 	}
-	args, err := keeper.Args(p.PID)
+	args, err := proc.Args(p.PID)
 	return err == nil && k.config.Runs(args, cwd)
 }
 
 // belowOwnKeeper finds what the last run left below the keeper of this backend, also where the environment of a process tells
 // nothing any more (setproctitle writes over it).
-func (k ownership) belowOwnKeeper(line []keeper.Process) (keeper.Process, bool) {
+func (k ownership) belowOwnKeeper(line []proc.Process) (proc.Process, bool) {
 	if k.mine.Folder == "" {
-		return keeper.Process{}, false
+		return proc.Process{}, false
 	}
 	for i, p := range line[1:] {
-		args, _ := keeper.Args(p.PID)
+		args, _ := proc.Args(p.PID)
 		if p.UID == os.Getuid() && len(args) == 2 && strings.HasPrefix(filepath.Base(args[0]), "vivarium-keeper") && args[1] == k.mine.Folder {
 			return line[i], true
 		}
 	}
-	return keeper.Process{}, false
+	return proc.Process{}, false
 }
 
 // keptBy tells of a keeper above the process: what another Vivarium keeps is not a copy that a person forgot.
-func (k ownership) keptBy(line []keeper.Process) string {
+func (k ownership) keptBy(line []proc.Process) string {
 	for _, p := range line[1:] {
-		args, _ := keeper.Args(p.PID)
+		args, _ := proc.Args(p.PID)
 		if len(args) == 0 {
 			args = []string{p.Name}
 		}
@@ -200,7 +200,7 @@ func (k ownership) keptBy(line []keeper.Process) string {
 }
 
 // copyText names the parent: if the copy comes back, that is who starts it.
-func (k ownership) copyText(p keeper.Process) string {
+func (k ownership) copyText(p proc.Process) string {
 	text := fmt.Sprintf("%s (PID %d) runs this backend without the crash environment", p.Name, p.PID)
 	if parent, ok := k.all[p.PPID]; ok {
 		text += fmt.Sprintf(", started by %s (PID %d)", parent.Name, parent.PID)
@@ -208,7 +208,7 @@ func (k ownership) copyText(p keeper.Process) string {
 	return text
 }
 
-func (k ownership) strangerText(p keeper.Process) string {
+func (k ownership) strangerText(p proc.Process) string {
 	who := fmt.Sprintf("%s (PID %d)", p.Name, p.PID)
 	app := strings.Join(k.config.App(), " ")
 	cwd, err := workingDir(p.PID)

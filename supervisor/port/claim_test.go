@@ -19,6 +19,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -136,7 +137,7 @@ func TestOneStrangerAmongTheOwnersIsEnoughToTouchNothing(t *testing.T) {
 func TestWhatCarriesTheMarkOfThisBackendIsOurs(t *testing.T) {
 	port := testkit.FreePort(t)
 	c := standInDir(t, port)
-	mark := []string{keeper.RunVariable + "=run-1"}
+	mark := []string{proc.RunVariable + "=run-1"}
 	cmd := testkit.LaunchIn(t, t.TempDir(), mark, testkit.Interpreter(t), filepath.Join(c.Dir, "server.py"), "fork", strconv.Itoa(port))
 	awaitHolders(t, port, 3)
 	claim := claimOf(t, c, "run-1")
@@ -312,7 +313,7 @@ func TestARealUvicornIsKnownInEveryWayToStartIt(t *testing.T) {
 				return
 			}
 			require.Equal(t, []int{cmd.Process.Pid}, pidsOf(claim.End))
-			p, err := keeper.Find(cmd.Process.Pid)
+			p, err := proc.Find(cmd.Process.Pid)
 			require.NoError(t, err)
 			listens, err := Listening(port, keeper.Run{PID: p.PID, Stamp: p.Stamp})
 			require.NoError(t, err)

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // Owner is a process that listens on a backend's port.
@@ -181,7 +182,7 @@ func ownersOf(ls []listener) []Owner {
 			owners = append(owners, Owner{Why: "It belongs to " + userName(l.uid) + ", and only an administrator can see which process it is."})
 		}
 		for _, pid := range l.pids {
-			p, err := keeper.Find(pid)
+			p, err := proc.Find(pid)
 			if err != nil || seen[pid] { // ended meanwhile
 				continue
 			}
@@ -211,20 +212,20 @@ func Listening(port int, run keeper.Run) (bool, error) {
 		return false, err
 	}
 	if holdsOne(run.PID, ls) { // nearly always
-		p, err := keeper.Find(run.PID)
+		p, err := proc.Find(run.PID)
 		return err == nil && p.Stamp == run.Stamp, nil
 	}
 	if err := findHolders(ctx, ls); err != nil {
 		return false, fmt.Errorf("looking for who listens on port %d: %w", port, err)
 	}
-	all, err := keeper.Processes()
+	all, err := proc.Processes()
 	if err != nil {
 		return false, err
 	}
 	table := tableOf(all)
 	for _, l := range ls {
 		for _, pid := range l.pids {
-			if run.ID != "" && keeper.RunOf(pid) == run.ID || table.descends(pid, run) {
+			if run.ID != "" && proc.RunOf(pid) == run.ID || table.descends(pid, run) {
 				return true, nil
 			}
 		}
@@ -244,7 +245,7 @@ func Of(run keeper.Run) ([]int, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking for the ports of process %d: %w", run.PID, err)
 	}
-	all, err := keeper.Processes()
+	all, err := proc.Processes()
 	if err != nil {
 		return nil, fmt.Errorf("looking for the ports of process %d: %w", run.PID, err)
 	}
@@ -254,7 +255,7 @@ func Of(run keeper.Run) ([]int, error) {
 	for _, l := range ls {
 		for _, pid := range l.pids {
 			if _, known := mine[pid]; !known {
-				mine[pid] = table.descends(pid, run) || run.ID != "" && keeper.RunOf(pid) == run.ID
+				mine[pid] = table.descends(pid, run) || run.ID != "" && proc.RunOf(pid) == run.ID
 			}
 			if mine[pid] && !slices.Contains(ports, l.port) {
 				ports = append(ports, l.port)
@@ -266,9 +267,9 @@ func Of(run keeper.Run) ([]int, error) {
 }
 
 // table is the process table by PID.
-type table map[int]keeper.Process
+type table map[int]proc.Process
 
-func tableOf(all []keeper.Process) table {
+func tableOf(all []proc.Process) table {
 	t := make(table, len(all))
 	for _, p := range all {
 		t[p.PID] = p
@@ -277,8 +278,8 @@ func tableOf(all []keeper.Process) table {
 }
 
 // line is the process with all its ancestors, the nearest first, without the first process of all.
-func (t table) line(pid int) []keeper.Process {
-	var line []keeper.Process
+func (t table) line(pid int) []proc.Process {
+	var line []proc.Process
 	for range 1000 { // the table is no snapshot: reused PIDs may make a circle of it
 		p, ok := t[pid]
 		if !ok || pid <= 1 {

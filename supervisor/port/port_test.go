@@ -21,6 +21,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -163,7 +164,7 @@ func TestClientsOfAPortAreNeverAmongItsOwners(t *testing.T) {
 	require.Equal(t, []int{server.Process.Pid}, pidsOf(claim.End))
 }
 
-func pidsOf(ps []keeper.Process) []int {
+func pidsOf(ps []proc.Process) []int {
 	var pids []int
 	for _, p := range ps {
 		pids = append(pids, p.PID)
@@ -173,7 +174,7 @@ func pidsOf(ps []keeper.Process) []int {
 
 func TestARunListensThroughItsLeaderADescendantOrACarrierOfItsMark(t *testing.T) {
 	runOf := func(t *testing.T, cmd *exec.Cmd, id string) keeper.Run {
-		p, err := keeper.Find(cmd.Process.Pid)
+		p, err := proc.Find(cmd.Process.Pid)
 		require.NoError(t, err)
 		return keeper.Run{ID: id, PID: p.PID, Stamp: p.Stamp}
 	}
@@ -182,7 +183,7 @@ func TestARunListensThroughItsLeaderADescendantOrACarrierOfItsMark(t *testing.T)
 			port := testkit.FreePort(t)
 			c := standInDir(t, port)
 			id := "run-" + kind
-			cmd := testkit.LaunchIn(t, c.Dir, []string{keeper.RunVariable + "=" + id}, testkit.Interpreter(t), "server.py", kind, strconv.Itoa(port))
+			cmd := testkit.LaunchIn(t, c.Dir, []string{proc.RunVariable + "=" + id}, testkit.Interpreter(t), "server.py", kind, strconv.Itoa(port))
 			testkit.AwaitAnswer(t, port)
 			run := runOf(t, cmd, id)
 			if kind == "escape" {
@@ -243,7 +244,7 @@ func TestSocketsAreReadFromWhatTheMacsLsofTells(t *testing.T) {
 }
 
 func TestTheLineOfAncestorsEndsAlsoInACircle(t *testing.T) {
-	all := tableOf([]keeper.Process{{PID: 1}, {PID: 2, PPID: 1}, {PID: 3, PPID: 2}, {PID: 8, PPID: 9}, {PID: 9, PPID: 8}})
+	all := tableOf([]proc.Process{{PID: 1}, {PID: 2, PPID: 1}, {PID: 3, PPID: 2}, {PID: 8, PPID: 9}, {PID: 9, PPID: 8}})
 	require.Equal(t, []int{3, 2}, pidsOf(all.line(3)))
 	require.Empty(t, all.line(1))
 	require.Empty(t, all.line(7))

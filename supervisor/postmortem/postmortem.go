@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -88,7 +89,7 @@ func (x *examination) begin() {
 	x.evidence.Tail, x.evidence.Missing = x.Tail, x.Missing
 	x.evidence.Worker = x.Death.Worker != 0
 	if x.Exit != nil {
-		x.evidence.Code, x.evidence.Signal, x.evidence.Known = x.Exit.Code, keeper.SignalName(x.Exit.Signal), x.Exit.Known
+		x.evidence.Code, x.evidence.Signal, x.evidence.Known = x.Exit.Code, proc.SignalName(x.Exit.Signal), x.Exit.Known
 		x.evidence.Uptime = x.Death.Uptime
 		x.record.PID, x.record.Known, x.record.Asked = x.Exit.Run.PID, x.Exit.Known, x.Exit.Asked
 	} else {

@@ -1,4 +1,7 @@
-package keeper
+// Package proc identifies processes: by PID and the kernel's mark of its start together, never by a PID alone. It lists them, reads their
+// arguments and environment, and signals one that is still the one that was meant. Begin with Find and Signal. It is built from the standard
+// library and x/sys, because the keeper needs it, and must not know what a process is for.
+package proc
 
 import (
 	"bytes"
@@ -48,16 +51,16 @@ func RunOf(pid int) string {
 	return ""
 }
 
-// alive says whether p is still that process, and has not ended.
-func alive(p Process) bool {
+// Alive says whether p is still that process, and has not ended.
+func Alive(p Process) bool {
 	q, err := find(p.PID)
 	return err == nil && q.Stamp == p.Stamp && !q.Zombie
 }
 
-// isTracker says whether a process is one of Python's resource trackers, which unlink the named semaphores once nobody is
+// IsTracker says whether a process is one of Python's resource trackers, which unlink the named semaphores once nobody is
 // left who could use them. Killed with the others they leak all of them. The module's name alone proves nothing: multiprocessing
 // hands a PYTHONWARNINGS that names it to every child as -W.
-func isTracker(pid int) bool {
+func IsTracker(pid int) bool {
 	argv, err := args(pid)
 	if err != nil {
 		return false
@@ -70,11 +73,11 @@ func isTracker(pid int) bool {
 	return false
 }
 
-var bootID = sync.OnceValue(boot)
+var BootID = sync.OnceValue(boot)
 
-// parseProcargs takes macOS's kern.procargs2 apart: the number of arguments, the path of the program, zeros up to the next
+// ParseProcargs takes macOS's kern.procargs2 apart: the number of arguments, the path of the program, zeros up to the next
 // word, the arguments, the environment. It is here, so that it is tested everywhere.
-func parseProcargs(b []byte) (argv, env []string, err error) {
+func ParseProcargs(b []byte) (argv, env []string, err error) {
 	if len(b) < 4 {
 		return nil, nil, errors.New("kern.procargs2 is too short")
 	}
@@ -119,7 +122,8 @@ const RunVariable = "VIVARIUM_RUN"
 // ErrGone: the process has ended, or its PID now belongs to another one.
 var ErrGone = errors.New("no such process")
 
-func ignoringEINTR(f func() (int, error)) (int, error) {
+// IgnoringEINTR repeats a system call that a signal interrupted.
+func IgnoringEINTR(f func() (int, error)) (int, error) {
 	for {
 		n, err := f()
 		if err != syscall.EINTR {

@@ -1,4 +1,4 @@
-package keeper
+package proc
 
 import (
 	"fmt"
@@ -55,7 +55,7 @@ func procargs(pid int) (argv, env []string, err error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("asking for the arguments of process %d: %w", pid, err)
 	}
-	return parseProcargs(b)
+	return ParseProcargs(b)
 }
 
 // Signal sends a signal to p if it is still that process. macOS has no pidfd; between the look and the signal there is
@@ -85,7 +85,7 @@ func boot() string {
 	return "unknown"
 }
 
-func peerOf(fd int) (uid, pid int, err error) {
+func PeerOf(fd int) (uid, pid int, err error) {
 	c, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
 		return 0, 0, err

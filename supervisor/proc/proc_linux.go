@@ -1,4 +1,4 @@
-package keeper
+package proc
 
 import (
 	"bytes"
@@ -41,7 +41,7 @@ func find(pid int) (Process, error) {
 	if err != nil {
 		return Process{}, err
 	}
-	p, err := parseStat(b)
+	p, err := ParseStat(b)
 	if err != nil {
 		return Process{}, err
 	}
@@ -53,8 +53,8 @@ func find(pid int) (Process, error) {
 	return p, nil
 }
 
-// parseStat reads /proc/PID/stat. The name stands in brackets and may itself contain brackets and spaces.
-func parseStat(b []byte) (Process, error) {
+// ParseStat reads /proc/PID/stat. The name stands in brackets and may itself contain brackets and spaces.
+func ParseStat(b []byte) (Process, error) {
 	open, closed := bytes.IndexByte(b, '('), bytes.LastIndexByte(b, ')')
 	if open < 1 || closed < open {
 		return Process{}, errors.New("unreadable process status")
@@ -63,7 +63,7 @@ func parseStat(b []byte) (Process, error) {
 	if len(f) < 20 {
 		return Process{}, errors.New("unreadable process status")
 	}
-	p := Process{Name: string(b[open+1 : closed]), Stamp: bootID() + "/" + f[19]}
+	p := Process{Name: string(b[open+1 : closed]), Stamp: BootID() + "/" + f[19]}
 	p.PID, _ = strconv.Atoi(strings.TrimSpace(string(b[:open])))
 	p.PPID, _ = strconv.Atoi(f[1])
 	p.Group, _ = strconv.Atoi(f[2])
@@ -96,7 +96,7 @@ func readProc(path string) ([]byte, error) {
 	defer syscall.Close(fd)
 	b := make([]byte, 0, 1024)
 	for {
-		n, err := ignoringEINTR(func() (int, error) { return syscall.Read(fd, b[len(b):cap(b)]) })
+		n, err := IgnoringEINTR(func() (int, error) { return syscall.Read(fd, b[len(b):cap(b)]) })
 		if err == syscall.ESRCH {
 			return nil, ErrGone
 		}
@@ -149,7 +149,7 @@ func boot() string {
 	return strings.TrimSpace(string(b))
 }
 
-func peerOf(fd int) (uid, pid int, err error) {
+func PeerOf(fd int) (uid, pid int, err error) {
 	c, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
 		return 0, 0, err

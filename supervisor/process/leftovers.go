@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // Leftovers are the paths of what dead processes of this user left in shared memory: named semaphores that nobody has open any more, and
@@ -28,8 +28,8 @@ func Leftovers() []string {
 		all = append(all, filepath.Join(sharedFolder, name))
 	}
 	all = append(all, openMPMarks(sharedFolder, os.Getuid(), func(pid int) bool {
-		_, err := keeper.Find(pid)
-		return !errors.Is(err, keeper.ErrGone) // what cannot be seen may live
+		_, err := proc.Find(pid)
+		return !errors.Is(err, proc.ErrGone) // what cannot be seen may live
 	})...)
 	slices.Sort(all)
 	return all

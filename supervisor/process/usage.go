@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
@@ -23,7 +23,7 @@ type Usage struct {
 
 // member is a process of a run's tree.
 type member struct {
-	keeper.Process
+	proc.Process
 	cpu   time.Duration // so far, with that of children it has waited for
 	depth int           // 0: the leader, 1: its children
 }
@@ -91,13 +91,13 @@ func childrenOf(tree []member) []Child {
 		return nil
 	}
 	var children []Child
-	leaderArgs, _ := keeper.Args(tree[0].PID)
+	leaderArgs, _ := proc.Args(tree[0].PID)
 	for _, m := range tree[1:] {
 		if m.depth != 1 || m.Zombie {
 			continue
 		}
 		c := Child{PID: m.PID, Stamp: m.Stamp, Name: m.Name}
-		if args, err := keeper.Args(m.PID); err == nil && python.IsProgram(executable(m.PID)) {
+		if args, err := proc.Args(m.PID); err == nil && python.IsProgram(executable(m.PID)) {
 			c.Interpreter = isWorker(args, leaderArgs, func() bool { return age(m.PID) > settled })
 		}
 		children = append(children, c)
@@ -107,8 +107,8 @@ func childrenOf(tree []member) []Child {
 }
 
 // treeOf finds the descendants of pid in a process table.
-func treeOf(pid int, all []keeper.Process) []member {
-	below := map[int][]keeper.Process{}
+func treeOf(pid int, all []proc.Process) []member {
+	below := map[int][]proc.Process{}
 	var tree []member
 	for _, p := range all {
 		below[p.PPID] = append(below[p.PPID], p)

@@ -5,18 +5,18 @@ import (
 
 	"github.com/shirou/gopsutil/v4/process"
 
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // family takes the whole process table, which is one system call on macOS.
 func family(pid int) ([]member, error) {
-	all, err := keeper.Processes()
+	all, err := proc.Processes()
 	if err != nil {
 		return nil, err
 	}
 	tree := treeOf(pid, all)
 	if len(tree) == 0 {
-		return nil, keeper.ErrGone
+		return nil, proc.ErrGone
 	}
 	for i := range tree {
 		if t, err := (&process.Process{Pid: int32(tree[i].PID)}).Times(); err == nil {

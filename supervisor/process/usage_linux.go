@@ -13,7 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 const clockTick = 10 * time.Millisecond // USER_HZ is 100 on every architecture that Go and Linux share
@@ -30,7 +30,7 @@ func family(pid int) ([]member, error) {
 		switch {
 		case errors.Is(err, errNoChildrenFiles):
 			return familyByWalk(pid)
-		case errors.Is(err, keeper.ErrGone):
+		case errors.Is(err, proc.ErrGone):
 			continue // it ended while we looked
 		case err != nil:
 			return nil, err
@@ -47,13 +47,13 @@ func family(pid int) ([]member, error) {
 
 // familyByWalk serves kernels without CONFIG_PROC_CHILDREN.
 func familyByWalk(pid int) ([]member, error) {
-	all, err := keeper.Processes()
+	all, err := proc.Processes()
 	if err != nil {
 		return nil, err
 	}
 	tree := treeOf(pid, all)
 	if len(tree) == 0 {
-		return nil, keeper.ErrGone
+		return nil, proc.ErrGone
 	}
 	for i := range tree {
 		tree[i].cpu, _ = cpuTime(tree[i].PID)
@@ -92,7 +92,7 @@ func childPIDs(pid int) (pids []int, whole bool, err error) {
 	dir := "/proc/" + strconv.Itoa(pid) + "/task"
 	d, err := os.Open(dir)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-		return nil, false, keeper.ErrGone
+		return nil, false, proc.ErrGone
 	}
 	if err != nil {
 		return nil, false, err
@@ -100,7 +100,7 @@ func childPIDs(pid int) (pids []int, whole bool, err error) {
 	defer d.Close()
 	threads, err := d.Readdirnames(-1)
 	if err != nil {
-		return nil, false, keeper.ErrGone
+		return nil, false, proc.ErrGone
 	}
 	whole = true
 	for _, thread := range threads {
@@ -122,7 +122,7 @@ func childPIDs(pid int) (pids []int, whole bool, err error) {
 }
 
 func readMember(pid int) (member, error) {
-	p, err := keeper.Find(pid)
+	p, err := proc.Find(pid)
 	if err != nil {
 		return member{}, err
 	}
@@ -133,7 +133,7 @@ func readMember(pid int) (member, error) {
 func cpuTime(pid int) (time.Duration, error) {
 	b, err := readSmallProc("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return 0, keeper.ErrGone
+		return 0, proc.ErrGone
 	}
 	return parseCPU(b)
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -36,7 +36,7 @@ func TestTheShareOfCPUIsTheTreesTimeOverTheTimeThatPassed(t *testing.T) {
 }
 
 func TestATreeIsFoundInAProcessTable(t *testing.T) {
-	all := []keeper.Process{{PID: 1}, {PID: 10, PPID: 1}, {PID: 11, PPID: 10}, {PID: 12, PPID: 11}, {PID: 13, PPID: 10}, {PID: 20, PPID: 1}}
+	all := []proc.Process{{PID: 1}, {PID: 10, PPID: 1}, {PID: 11, PPID: 10}, {PID: 12, PPID: 11}, {PID: 13, PPID: 10}, {PID: 20, PPID: 1}}
 	depths := func(tree []member) map[int]int {
 		m := map[int]int{}
 		for _, p := range tree {
@@ -46,7 +46,7 @@ func TestATreeIsFoundInAProcessTable(t *testing.T) {
 	}
 	require.Equal(t, map[int]int{10: 0, 11: 1, 13: 1, 12: 2}, depths(treeOf(10, all)))
 	require.Empty(t, treeOf(99, all))
-	circle := []keeper.Process{{PID: 8, PPID: 9}, {PID: 9, PPID: 8}}
+	circle := []proc.Process{{PID: 8, PPID: 9}, {PID: 9, PPID: 8}}
 	require.NotEmpty(t, treeOf(8, circle), "a table that is no snapshot ends, too")
 }
 
@@ -141,7 +141,7 @@ func TestWorkersAreToldFromHelpersAndPrograms(t *testing.T) {
 		return err == nil && len(children) == 5 && interpreters() == 2
 	}, testkit.Patience, 50*time.Millisecond)
 	for _, c := range children {
-		p, err := keeper.Find(c.PID)
+		p, err := proc.Find(c.PID)
 		require.NoError(t, err)
 		require.False(t, p.Zombie)
 		require.Equal(t, p.Stamp, c.Stamp)
@@ -153,9 +153,9 @@ func TestWorkersAreToldFromHelpersAndPrograms(t *testing.T) {
 			victim = c
 		}
 	}
-	p, err := keeper.Find(victim.PID)
+	p, err := proc.Find(victim.PID)
 	require.NoError(t, err)
-	require.NoError(t, keeper.Signal(p, syscall.SIGKILL))
+	require.NoError(t, proc.Signal(p, syscall.SIGKILL))
 	require.Eventually(t, func() bool {
 		_, after, err := Measure(pid, Usage{}, 0, false)
 		gone := Vanished(children, after)
@@ -169,7 +169,7 @@ func TestAProcessThatEndedCannotBeMeasured(t *testing.T) {
 	_ = cmd.Wait()
 	prev := Usage{CPU: 0.3, Total: time.Second, RSS: 7, Procs: 2}
 	u, children, err := Measure(cmd.Process.Pid, prev, time.Second, true)
-	require.ErrorIs(t, err, keeper.ErrGone)
+	require.ErrorIs(t, err, proc.ErrGone)
 	require.ErrorContains(t, err, strconv.Itoa(cmd.Process.Pid))
 	require.Equal(t, prev, u, "what was known stays")
 	require.Nil(t, children)

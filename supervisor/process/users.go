@@ -4,20 +4,20 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 // UsersOf are the processes that have one of the files open or mapped, as far as this user can see: who loaded a library keeps the file
 // that it had, whatever stands in its place now.
-func UsersOf(files []string) ([]keeper.Process, error) {
+func UsersOf(files []string) ([]proc.Process, error) {
 	pids, err := usersOf(files)
 	if err != nil {
 		return nil, fmt.Errorf("looking who uses %s: %w", files[0], err)
 	}
 	slices.Sort(pids)
-	var all []keeper.Process
+	var all []proc.Process
 	for _, pid := range slices.Compact(pids) {
-		if p, err := keeper.Find(pid); err == nil && !p.Zombie {
+		if p, err := proc.Find(pid); err == nil && !p.Zombie {
 			all = append(all, p)
 		}
 	}

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 func usersOf(files []string) ([]int, error) {
-	all, err := keeper.Processes()
+	all, err := proc.Processes()
 	if err != nil {
 		return nil, err
 	}

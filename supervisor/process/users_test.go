@@ -9,7 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 func TestWhoHasALibraryLoadedIsSeen(t *testing.T) {
@@ -31,7 +31,7 @@ func TestWhoHasALibraryLoadedIsSeen(t *testing.T) {
 		users, err = UsersOf([]string{filepath.Join(dir, "another.so"), file})
 		return err == nil && len(users) == 1
 	}, 30*time.Second, 20*time.Millisecond)
-	want, err := keeper.Find(cmd.Process.Pid)
+	want, err := proc.Find(cmd.Process.Pid)
 	require.NoError(t, err)
 	require.Equal(t, want.PID, users[0].PID)
 	require.Equal(t, want.Stamp, users[0].Stamp)

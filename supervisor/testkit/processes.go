@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 const Patience = 30 * time.Second // for a loaded machine; nothing waits that long when all is well
@@ -121,11 +121,11 @@ func PortOf(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }
 // EndCarriers ends what left its process group, by the mark that this test gave it.
 func EndCarriers(t *testing.T, id string) {
 	t.Cleanup(func() {
-		all, err := keeper.Processes()
+		all, err := proc.Processes()
 		require.NoError(t, err)
 		for _, p := range all {
-			if keeper.RunOf(p.PID) == id {
-				_ = keeper.Signal(p, syscall.SIGKILL)
+			if proc.RunOf(p.PID) == id {
+				_ = proc.Signal(p, syscall.SIGKILL)
 			}
 		}
 	})

@@ -23,6 +23,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 const (
@@ -143,15 +144,15 @@ func (b *backend) run() keeper.Run {
 }
 
 func alive(pid int) bool {
-	p, err := keeper.Find(pid)
+	p, err := proc.Find(pid)
 	return err == nil && !p.Zombie
 }
 
 // keeperPID is 0 if there is none.
 func (b *backend) keeperPID() int {
-	all, _ := keeper.Processes()
+	all, _ := proc.Processes()
 	for _, p := range all {
-		args, err := keeper.Args(p.PID)
+		args, err := proc.Args(p.PID)
 		if err == nil && !p.Zombie && len(args) == 2 && args[1] == b.folder {
 			return p.PID
 		}
@@ -176,10 +177,10 @@ func (b *backend) ledger(run string) (ledger, bool) {
 
 // mine are the processes of all runs of this backend.
 func (b *backend) mine() []string {
-	all, _ := keeper.Processes()
+	all, _ := proc.Processes()
 	var found []string
 	for _, p := range all {
-		if run := keeper.RunOf(p.PID); run != "" && !p.Zombie {
+		if run := proc.RunOf(p.PID); run != "" && !p.Zombie {
 			if _, err := os.Stat(filepath.Join(b.dir, "run."+run)); err == nil {
 				found = append(found, fmt.Sprintf("%d %s of %s", p.PID, p.Name, run))
 			}
