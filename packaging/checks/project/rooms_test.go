@@ -22,35 +22,36 @@ supervisor/crash/mask
 supervisor/crash/paste
 supervisor/crash/report
 supervisor/crash/traceback
+supervisor/proc
 supervisor/recorder
 supervisor/safefile
-supervisor/keeper          <- supervisor/safefile
+supervisor/keeper          <- supervisor/proc supervisor/safefile
 supervisor/openmp          <- supervisor/safefile
 supervisor/crash           <- supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
 supervisor/python          <- supervisor/crash supervisor/safefile
 supervisor/servers
-supervisor/config          <- supervisor/keeper supervisor/python supervisor/recorder supervisor/safefile supervisor/servers
-supervisor/port            <- supervisor/config supervisor/keeper
+supervisor/config          <- supervisor/proc supervisor/python supervisor/recorder supervisor/safefile supervisor/servers
+supervisor/port            <- supervisor/config supervisor/keeper supervisor/proc
 supervisor/probe           <- supervisor/config
-supervisor/process         <- supervisor/crash supervisor/keeper supervisor/python supervisor/servers
+supervisor/process         <- supervisor/crash supervisor/proc supervisor/python supervisor/servers
 supervisor/project         <- supervisor/servers
 supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers
 supervisor/stall           <- supervisor/crash
 supervisor/observation     <- supervisor/crash supervisor/recorder supervisor/stall
 supervisor/record          <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/safefile supervisor/stall
-supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/python supervisor/record supervisor/safefile supervisor/stall
-supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
+supervisor/postmortem      <- supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
+supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
 app/logfile
 app/page                   <- supervisor/crash supervisor/observation supervisor/openmp supervisor/record
 app/dashboard              <- app/logfile app/page supervisor/keeper
 app/wait
 app/mcp                    <- app/wait
-app/words                  <- supervisor supervisor/crash supervisor/keeper supervisor/port supervisor/process supervisor/record supervisor/stall
-app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/port supervisor/probe supervisor/process supervisor/record supervisor/safefile supervisor/stall
+app/words                  <- supervisor supervisor/crash supervisor/port supervisor/proc supervisor/process supervisor/record supervisor/stall
+app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/port supervisor/probe supervisor/proc supervisor/process supervisor/record supervisor/safefile supervisor/stall
 app/desktop                <- app/words supervisor/config supervisor/safefile
 app/login                  <- app/desktop app/words supervisor/safefile
 app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/project supervisor/python supervisor/safefile supervisor/servers
-app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/process supervisor/python supervisor/record
+app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record
 app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
