@@ -71,6 +71,10 @@ func (w Words) report(r record.Record) report {
 	deciding := find(lines, p.Line)
 	p.Tail = newTail(lines, deciding)
 	p.Stacks = stacks(masked, deciding, func(file string) bool { return crash.Own(r.Dir, file) }) // a shortened path is not absolute
+	if len(r.Stacks) > 0 {                                                                        // it hung: what its threads did before it was ended
+		hung := everyStack(crash.MaskLines(r.Stacks), func(file string) bool { return crash.Own(r.Dir, file) })
+		p.Stacks = hung[:min(len(hung), mostThreads)]
+	}
 	for i := range p.Stacks {
 		p.Stacks[i].shorten(w)
 	}

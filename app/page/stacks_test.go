@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/observation"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
@@ -51,4 +52,15 @@ func TestAPageOfManyThreadsIsBoundedAndSaysWhatItLeavesOut(t *testing.T) {
 	b.Reset()
 	require.NoError(t, Words{}.Stacks(&b, Stacks{}))
 	require.Contains(t, b.String(), "What it does is not known")
+}
+
+func TestTheReportOnARunThatHungShowsItsStacks(t *testing.T) {
+	var b bytes.Buffer
+	r := record.Record{Dir: "/b", Stacks: []string{
+		"Process 7 python", "Current thread 0x0000000000000001 [main thread] (most recent call first):", `  File "/b/main.py", line 17 in chat`,
+		"Thread 0x0000000000000002 [pool] (most recent call first):", `  File "/usr/lib/python3.12/queue.py", line 5 in get`,
+	}}
+	require.NoError(t, Words{Duration: time.Duration.String, Size: func(uint64) string { return "" }}.Crash(&b, r))
+	require.Contains(t, b.String(), "/b/main.py:17")
+	require.Contains(t, b.String(), "Another thread")
 }

@@ -51,7 +51,6 @@ func TestABlockedEventLoopIsToldWithThePersonsOwnLineWithinThreeSeconds(t *testi
 	t.Parallel()
 	for name, config := range map[string]string{
 		"one process": attentive + "busy_limit = \"3s\"\n",
-		"two workers": workers("--workers", "2") + "timeout = \"500ms\"\nbusy_limit = \"3s\"\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
