@@ -52,7 +52,7 @@ app/doctor                 <- app/control app/desktop app/login app/setup app/wo
 app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
 app/tray                   <- app app/words assets
-cmd/vivarium               <- app app/control app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile
+cmd/vivarium               <- app app/control app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile supervisor/stall
 cmd/vivarium-keeper        <- supervisor/keeper
 cmd/vivarium-menubar       <- app app/tray supervisor/keeper
 `
