@@ -57,7 +57,7 @@ func noteOf(s supervisor.Snapshot, status words.StatusText) string {
 		return words.Facts(problem, remedy, status.Note)
 	case words.Misconfigured(s), s.State == supervisor.Stopped && s.Owner != (port.Owner{}):
 		return words.Facts(status.Detail, status.Note)
-	case s.State == supervisor.GaveUp: // its remedy is shown with the cause
+	case s.State == supervisor.GaveUp, s.State == supervisor.Unhealthy && s.Stall.Summary != "": // its remedy is shown with the cause
 		return ""
 	}
 	return status.Note
@@ -69,6 +69,9 @@ func troubleOf(s supervisor.Snapshot, now time.Time) *page.Trouble {
 		since := s.Health.Good
 		if since.IsZero() {
 			since = s.Since
+		}
+		if st := s.Stall; st.Summary != "" { // why is known
+			return &page.Trouble{Stall: true, At: since, Kind: string(st.Kind), Summary: st.Summary, Remedy: st.Remedy}
 		}
 		return &page.Trouble{
 			Stall: true, At: since, Kind: string(record.PhaseHung), Summary: "it runs, and does not answer: " + words.OrElse(s.Health.Problem, "no answer"),

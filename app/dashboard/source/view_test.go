@@ -12,6 +12,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 func died(s *supervisor.Snapshot, ago time.Duration) {
@@ -47,6 +48,14 @@ func TestABackendIsShownWithWhatCanBeDoneAboutIt(t *testing.T) {
 			},
 			state: "unhealthy", word: "Unhealthy: hung", can: []string{"stop", "restart", "open", "reveal", "stacks"},
 			trouble: "it runs, and does not answer: no answer within 3 s", note: "no answer within 3 s",
+		},
+		"it does not answer, and why is known": {
+			change: func(s *supervisor.Snapshot) {
+				s.State, s.Health = supervisor.Unhealthy, record.Health{Phase: record.PhaseHung, Problem: "no answer within 3 s"}
+				s.Stall = stall.Stall{Kind: "loop-blocked", Summary: "the event loop is blocked by time.sleep", Remedy: "Make it def."}
+			},
+			state: "unhealthy", word: "Unhealthy: hung", can: []string{"stop", "restart", "open", "reveal", "stacks"},
+			trouble: "the event loop is blocked by time.sleep",
 		},
 		"it gave up an hour ago": {
 			change: func(s *supervisor.Snapshot) { s.State = supervisor.GaveUp; died(s, time.Hour) },
