@@ -37,7 +37,7 @@ func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away, 
 	}
 	away = away || exit.Known && exit.At.Before(m.came)
 	switch {
-	case asked && (!exit.Known || dead): // the keeper died in the middle of it: its climb is ours to finish
+	case asked && (!exit.Known || dead): // the keeper died in the middle of it: its stop sequence is finished from here
 		m.windUp(now, away, true)
 	case asked:
 		if m.again { // else it is forgotten with the rest

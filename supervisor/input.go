@@ -26,7 +26,7 @@ type (
 	look     struct{} // somebody looks: a fresh figure of the whole tree is worth its price
 )
 
-// What the system answers. Everything about a run carries its ID, everything about a launch its attempt: step drops the
+// The results of effects, and what happened by itself. Everything about a run carries its ID, everything about a launch its attempt: step drops the
 // stale.
 type (
 	// began is the first input: what was there when the app came.

@@ -171,7 +171,7 @@ func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
 	defer cancel()
 	conn := l.conn
 	for try := 0; ; try++ {
-		if conn != nil && !conn.Live() { // the last word of a dead keeper: what it left must be gone before that is forgotten
+		if conn != nil && !conn.Live() { // the records of a dead keeper: what it left must be gone before they are forgotten
 			if _, _, err := l.settleOld(ctx, conn); err != nil {
 				return launched{}, conn, err
 			}
@@ -212,7 +212,7 @@ func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, e
 		}
 	}
 	now, cancel := context.WithCancel(ctx)
-	cancel() // what there is to tell is told all the same
+	cancel() // an exit that is known already is returned all the same
 	exit, err := conn.Wait(now)
 	if err != nil {
 		return keeper.Run{}, false, nil

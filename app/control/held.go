@@ -22,11 +22,11 @@ const (
 	holderLock = "supervisor.lock" // flock, held as long as somebody supervises; its text is the holder's PID
 	controlAt  = "ctl"
 
-	maxClients   = 32
-	maxBacklog   = 512 // lines a slow follower may be behind before it is dropped
-	HelloTime    = 5 * time.Second
-	writeTime    = 5 * time.Second
-	farewellTime = 500 * time.Millisecond // for the last lines to clients that still read
+	maxClients    = 32
+	maxBacklog    = 512 // lines a slow follower may be behind before it is dropped
+	HelloTime     = 5 * time.Second
+	writeTime     = 5 * time.Second
+	lastWordsTime = 500 * time.Millisecond // how long Close waits for clients to read the last rows
 )
 
 // HeldError: another Vivarium program supervises the backend.

@@ -36,7 +36,7 @@ func (c *controlClient) drain() {
 	if !c.drained {
 		c.drained = true
 		close(c.out)
-		_ = c.conn.SetDeadline(time.Now().Add(farewellTime))
+		_ = c.conn.SetDeadline(time.Now().Add(lastWordsTime))
 	}
 }
 

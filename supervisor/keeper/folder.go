@@ -43,7 +43,7 @@ const recordSize = 1024
 // maxStateFile is the most that is read of run.json and exit.json, in bytes. An exit has the tail of a log in it.
 const maxStateFile = 16 << 20
 
-// records is the folder's memory: what a keeper leaves behind for whoever comes after it. Nothing is synced: it is for the
+// records are the files in which a keeper leaves results for the next one: what a keeper leaves behind for whoever comes after it. Nothing is synced: it is for the
 // death of a process, not of the machine; another boot makes it void.
 type records struct{ dir string }
 

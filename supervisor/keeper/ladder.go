@@ -50,7 +50,7 @@ func EndAll(ctx context.Context, ps []proc.Process, l Ladder) error {
 	return nil
 }
 
-// climb ends everybody in k. A close of hurry cuts the grace short.
+// climb ends every process in k, in the order of the ladder. Closing hurry skips the grace.
 func (l Ladder) climb(ctx context.Context, k *descendants, hurry <-chan struct{}) error {
 	if _, _, err := k.look(); err != nil { // before the leader goes, and the descent with it
 		return err

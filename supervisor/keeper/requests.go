@@ -54,7 +54,7 @@ func (s *server) spawn(r request) error {
 		return ErrUnforgotten
 	case r.Spec == nil:
 		return &SpawnError{Err: errors.New("there is no spec")}
-	case s.stop != nil || s.clearing: // whoever is being ended is told by being our child: a new one must wait
+	case s.stop != nil || s.clearing: // processes that are being ended are told by being our children: a new run must wait
 		s.waiting = &r
 		return nil
 	}
@@ -94,7 +94,7 @@ func (s *server) started(r spawnResult) {
 	s.inherit()
 }
 
-// halt begins to climb the ladder, or hurries on it.
+// halt starts the stop sequence, or skips the grace if it has started.
 func (s *server) halt(run string, l *Ladder) error {
 	if l == nil {
 		l = new(Ladder)

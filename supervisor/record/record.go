@@ -28,7 +28,7 @@ type Record struct {
 
 	Tail    []string `json:"tail,omitempty"`    // the last lines of output, oldest first, masked
 	Samples []Sample `json:"samples,omitempty"` // of the last 15 minutes, oldest first; earlier runs of the backend included
-	Health  Health   `json:"health,omitzero"`   // its latest word before the end
+	Health  Health   `json:"health,omitzero"`   // the last result of the probe before the end
 
 	Env      []crash.Var       `json:"env,omitempty"`       // the crash environment as applied
 	EnvNames []string          `json:"env_names,omitempty"` // of all variables, sorted
