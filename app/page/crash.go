@@ -9,11 +9,12 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
-// report is a crash as its page shows it: every text in it is safe.
-type report struct {
+// crashPage is a crash as its page shows it: every text in it is safe.
+type crashPage struct {
 	Backend, Dir, Log string
 	At, Zone          string
 	Kind              string
@@ -54,14 +55,14 @@ func (w Words) Crash(out io.Writer, r record.Record) error {
 // Markdown is the report as text, for an issue.
 func (w Words) Markdown(r record.Record) string { return w.report(r).Markdown }
 
-func (w Words) report(r record.Record) report {
-	masked := crash.MaskLines(r.Tail)
+func (w Words) report(r record.Record) crashPage {
+	masked := mask.Lines(r.Tail)
 	lines := make([]string, len(masked))
 	for i, l := range masked {
 		lines[i] = w.short(l)
 	}
 	v := r.Verdict
-	p := report{
+	p := crashPage{
 		Backend: orElse(w.Safe(r.Backend), "backend"), Dir: w.Safe(r.Dir), Log: w.Safe(r.Log), At: r.At.Format("2 January 2006, 15:04:05"), Zone: r.At.Format("-07:00"),
 		Kind: w.Safe(string(v.Kind)), Summary: orElse(w.Safe(v.Summary), "how it ended is not known"), Remedy: w.Safe(v.Remedy), Line: w.Safe(v.Line), Asked: r.Asked,
 		Confidence: w.Safe(v.Confidence), Facts: w.facts(r), Amended: r.Amended, Timeline: newTimeline(r, w), Version: w.Safe(r.Versions["Vivarium"]),
@@ -72,7 +73,7 @@ func (w Words) report(r record.Record) report {
 	p.Tail = newTail(lines, deciding)
 	p.Stacks = stacks(masked, deciding, func(file string) bool { return crash.Own(r.Dir, file) }) // a shortened path is not absolute
 	if len(r.Stacks) > 0 {                                                                        // it hung: what its threads did before it was ended
-		hung := everyStack(crash.MaskLines(r.Stacks), func(file string) bool { return crash.Own(r.Dir, file) })
+		hung := everyStack(mask.Lines(r.Stacks), func(file string) bool { return crash.Own(r.Dir, file) })
 		p.Stacks = hung[:min(len(hung), mostThreads)]
 	}
 	for i := range p.Stacks {
@@ -196,7 +197,7 @@ func orElse(s, otherwise string) string {
 }
 
 // Heading is the verdict with a capital, unless it begins with a name: "two runtimes", but not "sqlite3.OperationalError".
-func (p report) Heading() string {
+func (p crashPage) Heading() string {
 	first, _, more := strings.Cut(p.Summary, " ")
 	if !more || first == "" || strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") != "" {
 		return p.Summary
@@ -205,6 +206,6 @@ func (p report) Heading() string {
 }
 
 // Copyable is the text for an issue.
-func (p report) Copyable() copyable {
+func (p crashPage) Copyable() copyable {
 	return copyable{ID: "markdown", Label: "The report as Markdown", Text: p.Markdown}
 }

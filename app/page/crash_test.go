@@ -28,7 +28,7 @@ func TestAHeadingBeginsWithACapitalAndANameStaysAsItIs(t *testing.T) {
 	for said, want := range map[string]string{
 		"two runtimes": "Two runtimes", "sqlite3.OperationalError: locked": "sqlite3.OperationalError: locked", "Python died": "Python died", "é x": "é x", "x": "x", "": "", " x y": " x y",
 	} {
-		require.Equal(t, want, report{Summary: said}.Heading())
+		require.Equal(t, want, crashPage{Summary: said}.Heading())
 	}
 }
 

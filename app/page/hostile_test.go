@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
@@ -28,9 +29,9 @@ func hostile(text string) record.Record {
 		Env:      []crash.Var{{Name: text, Value: text, From: text, Why: text}},
 		Versions: map[string]string{text: text, "Vivarium": text},
 		OpenMP:   []openmp.Runtime{{Path: "/x/" + text, Real: text, Flavor: openmp.Flavor(text), Version: text, Package: text, PackageVersion: text, Users: []openmp.User{{Package: text}}}},
-		Report: &crash.Report{
+		Report: &report.Report{
 			Exception: text, Signal: text, Subtype: text, Namespace: text, Indicator: text, By: text, Said: []string{text}, Reasons: []string{text}, OS: text,
-			Frames: []crash.Frame{{Image: text, Symbol: text}},
+			Frames: []report.Frame{{Image: text, Symbol: text}},
 		}, ReportFile: text,
 		Loaded: []string{"/x/" + text}, Samples: samplesBefore(died, 3),
 	}

@@ -165,7 +165,7 @@ func (w Words) trouble(t *Trouble, now time.Time) *liveTrouble {
 }
 
 // sentenceCase is a text with a capital, unless it begins with a name.
-func sentenceCase(s string) string { return report{Summary: s}.Heading() }
+func sentenceCase(s string) string { return crashPage{Summary: s}.Heading() }
 
 // when is a moment as a person says it: the day is left out where it is today.
 func when(at, now time.Time) string {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 )
 
 // hidden stands for a value that is not shown.
@@ -21,7 +22,7 @@ func hideValues(lines []string) []string {
 	for i, l := range lines {
 		out[i] = h.line(strings.TrimSuffix(l, "\r"))
 	}
-	for i, l := range crash.MaskLines(out) {
+	for i, l := range mask.Lines(out) {
 		if len(out) == len(lines) && i < len(out) {
 			out[i] = l
 		}
@@ -48,17 +49,17 @@ func (h *hider) line(l string) string {
 	}
 	switch {
 	case t == "" || t[0] == '#':
-		return crash.Mask(l)
+		return mask.Line(l)
 	case t[0] == '[':
 		name, _, _ := strings.Cut(strings.TrimLeft(t, "[ \t"), "]")
 		if h.section = firstKey(name) == "environment"; h.section {
 			return upTo(l, "]")
 		}
-		return crash.Mask(l)
+		return mask.Line(l)
 	}
 	key, value, found := strings.Cut(l, "=")
 	if !h.section && firstKey(key) != "environment" {
-		return crash.Mask(l)
+		return mask.Line(l)
 	}
 	if !found || !keyForm.MatchString(key) {
 		return hidden

@@ -4,13 +4,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 )
 
-// piece of a long line that is masked at once: crash.Mask cuts what is longer than a line of a report.
+// piece of a long line that is masked at once: mask.Line cuts what is longer than a line of a report.
 const maskPiece = 300
 
-var maskMark = strings.TrimSpace(strings.TrimPrefix(crash.Mask("password=x"), "password="))
+var maskMark = strings.TrimSpace(strings.TrimPrefix(mask.Line("password=x"), "password="))
 
 // MaskLine takes secrets out of a line of any length, and leaves everything else as it is.
 func MaskLine(text string) string {
@@ -27,7 +27,7 @@ func MaskLine(text string) string {
 }
 
 func maskPart(s string) string {
-	if masked := crash.Mask(s); strings.Count(masked, maskMark) > strings.Count(s, maskMark) {
+	if masked := mask.Line(s); strings.Count(masked, maskMark) > strings.Count(s, maskMark) {
 		if strings.HasSuffix(s, " ") { // which a line of a report has not
 			masked += " "
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -84,7 +85,7 @@ type Doing struct {
 
 // StacksPart shows it below a backend's card.
 func (w Words) StacksPart(id string, s Doing) Part {
-	masked := crash.MaskLines(s.Lines)
+	masked := mask.Lines(s.Lines)
 	all := everyStack(masked, func(file string) bool { return crash.Own(s.Dir, file) })
 	all = all[:min(len(all), 4*mostStacks)]
 	for i := range all {

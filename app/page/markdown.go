@@ -6,7 +6,7 @@ import (
 )
 
 // markdown is the report as text for an issue: short enough to be pasted, with what helps another person.
-func (p report) markdown() string {
+func (p crashPage) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s: %s\n\n", plainMarkdown(p.Backend), plainMarkdown(p.Summary))
 	if p.Remedy != "" { // the commands in it stand between backticks already

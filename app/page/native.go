@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
 const mostNative = 60 // frames shown: what crashed is among the first
@@ -22,7 +22,7 @@ type nativeFrame struct {
 }
 
 // newNative is nil when the system made no report, or one that says nothing.
-func newNative(r *crash.Report, w Words) *native {
+func newNative(r *report.Report, w Words) *native {
 	if r == nil {
 		return nil
 	}
@@ -64,7 +64,7 @@ func newNative(r *crash.Report, w Words) *native {
 	return n
 }
 
-func newNativeFrame(f crash.Frame, w Words) nativeFrame {
+func newNativeFrame(f report.Frame, w Words) nativeFrame {
 	n := nativeFrame{Image: orElse(w.Safe(f.Image), "?"), Call: w.Safe(f.Symbol)}
 	switch {
 	case n.Call == "":

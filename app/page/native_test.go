@@ -6,14 +6,14 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
 func TestTheSystemsReportIsShownWithItsOpenMPFramesMarked(t *testing.T) {
-	n := newNative(&crash.Report{
+	n := newNative(&report.Report{
 		Exception: "EXC_BAD_ACCESS", Signal: "SIGSEGV", Subtype: "KERN_INVALID_ADDRESS at 0x540", Namespace: "SIGNAL", Code: 11, Indicator: "Segmentation fault: 11", By: "exc handler",
 		OS: "macOS 15.4", Arch: "ARM-64", Said: []string{"/Users/alice/x", "token=abc"},
-		Frames: []crash.Frame{{Image: "libomp.dylib", Symbol: "__kmp_suspend_initialize_thread", Offset: 4096}, {Image: "libpython3.11.dylib", Offset: 16}, {Symbol: "start"}},
+		Frames: []report.Frame{{Image: "libomp.dylib", Symbol: "__kmp_suspend_initialize_thread", Offset: 4096}, {Image: "libpython3.11.dylib", Offset: 16}, {Symbol: "start"}},
 	}, plainWords)
 	require.Equal(t, []fact{
 		{"Exception", "EXC_BAD_ACCESS, SIGSEGV, KERN_INVALID_ADDRESS at 0x540"}, {"Termination", "SIGNAL, code 11, Segmentation fault: 11"}, {"Ended by", "exc handler"},
@@ -26,15 +26,15 @@ func TestTheSystemsReportIsShownWithItsOpenMPFramesMarked(t *testing.T) {
 }
 
 func TestOfALongNativeStackTheFirstFramesAreShown(t *testing.T) {
-	n := newNative(&crash.Report{Frames: make([]crash.Frame, 500)}, plainWords)
+	n := newNative(&report.Report{Frames: make([]report.Frame, 500)}, plainWords)
 	require.Len(t, n.Frames, mostNative)
 	require.Equal(t, 500-mostNative, n.More)
 	require.Nil(t, newNative(nil, plainWords))
-	require.Nil(t, newNative(&crash.Report{PID: 1}, plainWords), "it says nothing")
+	require.Nil(t, newNative(&report.Report{PID: 1}, plainWords), "it says nothing")
 }
 
 func TestAMemoryKillNamesWhatTheSystemEnded(t *testing.T) {
-	n := newNative(&crash.Report{OS: "macOS 15.4", Jetsam: &crash.Jetsam{Largest: "python3.11", Ended: []crash.JetsamProcess{{PID: 7, Name: "python3.11", Reason: "per-process-limit"}}}}, plainWords)
+	n := newNative(&report.Report{OS: "macOS 15.4", Jetsam: &report.Jetsam{Largest: "python3.11", Ended: []report.JetsamProcess{{PID: 7, Name: "python3.11", Reason: "per-process-limit"}}}}, plainWords)
 	require.Contains(t, n.Facts, fact{"Ended for memory", "python3.11 (PID 7), per-process-limit"})
 }
 
@@ -44,7 +44,7 @@ func TestTheSystemsReportIsPartOfThePageAndOfTheTextForAnIssue(t *testing.T) {
 "asi":{"libsystem_c.dylib":["abort() called","</script><script>x"]},"faultingThread":0,
 "threads":[{"triggered":true,"frames":[{"imageIndex":0,"imageOffset":1024,"symbol":"__kmp_abort_process"},{"imageIndex":1,"imageOffset":8,"symbol":"<b>main"}]}],
 "usedImages":[{"name":"libomp.dylib","path":"/Users/USER/*/libomp.dylib"},{"name":"python3.11","path":"/opt/python3.11"}]}`
-	parsed, err := crash.ParseReport(strings.NewReader(ips))
+	parsed, err := report.Parse(strings.NewReader(ips))
 	require.NoError(t, err)
 	r := openMPDeath(t)
 	r.Report, r.ReportFile = parsed, "/Users/alice/Library/Logs/DiagnosticReports/python3.11-2026-11-26-140211.ips"

@@ -1,6 +1,6 @@
 // Package page makes the pages that Vivarium shows in a browser: the report on a crash. It is pure: values become bytes. A page is one
 // file that is whole in itself: it can be read offline, sent on and printed, needs no script, and asks nobody for anything. What it
-// is given passes crash.Mask, so that no page shows a secret.
+// is given passes mask.Line, so that no page shows a secret.
 package page
 
 import (
@@ -15,7 +15,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 )
 
 // Words are how this person's other views say figures, and what a page must not tell of them.
@@ -79,7 +79,7 @@ func write(w io.Writer, name string, s sheet) error {
 }
 
 // Safe is a text as a page may show it: one printable line without secrets, the home folder shortened.
-func (w Words) Safe(s string) string { return w.short(crash.Mask(s)) }
+func (w Words) Safe(s string) string { return w.short(mask.Line(s)) }
 
 func (w Words) short(s string) string {
 	if len(w.Home) < 2 || w.Home[0] != '/' {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
 // question is what explain is asked: where the output and the report are, and what is known of the end.
@@ -116,7 +117,7 @@ func (q *question) witnesses(in io.Reader) (w witnesses, err error) {
 }
 
 // aboutReport says which process a report is about.
-func aboutReport(r *crash.Report) string {
+func aboutReport(r *report.Report) string {
 	if r.Jetsam != nil {
 		return strings.TrimSpace("processes that were ended for want of memory, " + r.OS)
 	}
@@ -128,7 +129,7 @@ func aboutReport(r *crash.Report) string {
 }
 
 // notAmong is the verdict where a JetsamEvent does not say which process is meant.
-func notAmong(j *crash.Jetsam, pid int) crash.Verdict {
+func notAmong(j *report.Jetsam, pid int) crash.Verdict {
 	v := crash.Verdict{Kind: crash.KindUnknown, Remedy: "If it is one of the others, name it with --pid."}
 	var pythons []string
 	for _, p := range j.Ended {

@@ -9,13 +9,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
 // witnesses are what tells of an end: the last lines of an output, a crash report, or both.
 type witnesses struct {
 	tail   []string
-	report *crash.Report
+	report *report.Report
 	name   [2]string // the files they are from: of the output, of the report
 	cut    bool      // the report ends in the middle
 }
@@ -48,7 +48,7 @@ func (w *witnesses) read(in io.Reader, name string, mustReport bool) error {
 		return usage("reading %s: %w", name, reason(err))
 	}
 	switch {
-	case crash.IsReport(head):
+	case report.Is(head):
 		return w.readReport(b, name)
 	case mustReport:
 		return usage("%s is no crash report of macOS: if it is what the server printed, name it with --log", name)
@@ -72,7 +72,7 @@ func (w *witnesses) readReport(r io.Reader, name string) (err error) {
 		return usage("%s and %s are two crash reports: name one", w.name[1], name)
 	}
 	w.name[1] = name
-	w.report, err = crash.ParseReport(r)
+	w.report, err = report.Parse(r)
 	if errors.Is(err, io.ErrUnexpectedEOF) { // what stands before the cut counts all the same
 		w.cut = true
 		return nil

@@ -22,6 +22,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/wait"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/crash/traceback"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -58,7 +59,7 @@ func mcpCommand(c console) *cobra.Command {
 
 // maskText masks line by line, as every other text is masked.
 func maskText(s string) string {
-	return strings.Join(crash.MaskLines(strings.Split(s, "\n")), "\n")
+	return strings.Join(mask.Lines(strings.Split(s, "\n")), "\n")
 }
 
 // agents are the backends as coding agents see and use them.
@@ -288,7 +289,7 @@ func (a agents) Record(_ context.Context, dir string) (markdown, data string, er
 	if err != nil || !ok {
 		return "", "", err
 	}
-	r.Tail = crash.MaskLines(r.Tail)
+	r.Tail = mask.Lines(r.Tail)
 	text, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
 		return "", "", fmt.Errorf("writing the record: %w", err)

@@ -15,7 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/page"
 	"github.com/vivarium-app/vivarium/app/words"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 )
@@ -82,7 +82,7 @@ func (h home) stacks(ctx context.Context, dir string) (observation.Observation, 
 func printStacks(out io.Writer, o observation.Observation, dir string) error {
 	var b strings.Builder
 	line := func(format string, args ...any) {
-		b.WriteString(strings.TrimRight(crash.Mask(fmt.Sprintf(format, args...)), " ") + "\n")
+		b.WriteString(strings.TrimRight(mask.Line(fmt.Sprintf(format, args...)), " ") + "\n")
 	}
 	line("%s", words.Plain(o.Stall.Summary))
 	if o.Stall.Remedy != "" {

@@ -8,6 +8,7 @@ package crash
 import (
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
@@ -51,7 +52,7 @@ type Evidence struct {
 	Loaded    []string         // paths of the OpenMP images that were mapped just before the end
 	Missing   []string         // variables of the crash environment that did not arrive
 	Memory    Memory           // the system's word on memory; the zero Memory if it said nothing
-	Report    *Report          // the system's crash report; nil if there is none, or none yet
+	Report    *report.Report   // the system's crash report; nil if there is none, or none yet
 	PortOwner string           // who has the port now, for a person: "node (PID 12)"; "" unknown
 
 	told bool // the status is from the words around the output
@@ -76,4 +77,23 @@ type Verdict struct {
 	Line    string `json:"line"`    // the line of output that decided, or ""
 	// Confidence says how sure that is where it is not certain: "almost certainly", "probably". The summary has the same words.
 	Confidence string `json:"confidence,omitempty"`
+}
+
+// OfReport is what a report alone tells of an end: the signal, how long it lived, and of a JetsamEvent that memory ran out. pid is the
+// process that is asked about, 0 for the only Python that a JetsamEvent names.
+func OfReport(r *report.Report, pid int) Evidence {
+	e := Evidence{Signal: r.Ended(), OS: "darwin", Report: r}
+	e.Known = e.Signal != ""
+	if r.Captured.After(r.Launched) && !r.Launched.IsZero() {
+		e.Uptime = r.Captured.Sub(r.Launched)
+	}
+	if r.Jetsam == nil {
+		return e
+	}
+	e.Report, e.Known = nil, false
+	if p, ok := r.Jetsam.Process(pid); ok {
+		e.Known, e.Signal = true, "SIGKILL"
+		e.Memory = Memory{OOM: true, Source: "JetsamEvent", Peak: p.Peak}
+	}
+	return e
 }

@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
 // The rules that know an end by what Vivarium did, and those that put signals and exit codes into words.
@@ -144,7 +146,7 @@ func (s *scene) faultIn() string {
 		}
 		return ""
 	}
-	where := Frame{Image: path.Base(file), Symbol: symbol}.Text()
+	where := report.Frame{Image: path.Base(file), Symbol: symbol}.Text()
 	if owner := packageOf(file); owner != "" && !strings.HasPrefix(where, owner) {
 		where = owner + "'s " + where
 	}

@@ -53,18 +53,6 @@ func (r *repeated) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// counted counts what is read.
-type counted struct {
-	io.Reader
-	n int
-}
-
-func (c *counted) Read(p []byte) (int, error) {
-	n, err := c.Reader.Read(p)
-	c.n += n
-	return n, err
-}
-
 func TestNoOutputOfAServerIsTakenForAReport(t *testing.T) {
 	for _, path := range fixtures(t) {
 		e, _ := readFixture(t, path)

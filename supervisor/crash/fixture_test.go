@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
@@ -31,7 +32,7 @@ func readFixture(t *testing.T, path string) (e Evidence, want string) {
 	require.NoError(t, err)
 	text, want, ok := strings.Cut(string(raw), verdictMark)
 	require.True(t, ok, "no %q", verdictMark)
-	text, report, reported := strings.Cut(text, reportMark)
+	text, found, reported := strings.Cut(text, reportMark)
 	header, output, ok := strings.Cut(text, "\n\n")
 	require.True(t, ok, "no empty line after the header")
 	e.Known, e.OS = true, "linux"
@@ -44,7 +45,7 @@ func readFixture(t *testing.T, path string) (e Evidence, want string) {
 		e.Tail = strings.Split(strings.TrimSuffix(output, "\n"), "\n")
 	}
 	if reported {
-		e.Report, err = ParseReport(strings.NewReader(report))
+		e.Report, err = report.Parse(strings.NewReader(found))
 		require.NoError(t, err)
 	}
 	return e, want

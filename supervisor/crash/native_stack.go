@@ -16,7 +16,7 @@ import (
 type nativeStack struct {
 	line   int    // the one that names the signal; -1: there is none
 	signal string // "SIGSEGV"
-	frames []Frame
+	frames []report.Frame
 }
 
 // heads are the lines with which such a stack begins. The first group that is not empty names the signal.
@@ -82,7 +82,7 @@ func (s *scene) nativeStack() *nativeStack {
 		}
 		n := nativeStack{line: i, signal: signalOf(m[1])}
 		if len(m) > 2 && m[2] != "" {
-			n.frames = []Frame{{Image: path.Base(m[2])}}
+			n.frames = []report.Frame{{Image: path.Base(m[2])}}
 		}
 		*found = n
 	}
@@ -93,8 +93,8 @@ func (s *scene) nativeStack() *nativeStack {
 }
 
 // nativeFrames are those below line i, the handler's own left out.
-func (s *scene) nativeFrames(i int) []Frame {
-	var frames []Frame
+func (s *scene) nativeFrames(i int) []report.Frame {
+	var frames []report.Frame
 	gap := 0
 	for _, l := range s.lines[i:] {
 		f, ok := nativeFrame(l)
@@ -116,16 +116,16 @@ func (s *scene) nativeFrames(i int) []Frame {
 	return frames
 }
 
-func nativeFrame(l string) (Frame, bool) {
+func nativeFrame(l string) (report.Frame, bool) {
 	if !strings.Contains(l, "0x") && !strings.HasPrefix(l, "#") {
-		return Frame{}, false
+		return report.Frame{}, false
 	}
 	for _, form := range frameForms {
 		m := form.form().FindStringSubmatch(l)
 		if m == nil {
 			continue
 		}
-		f := Frame{Symbol: strings.TrimSpace(m[form.symbol])}
+		f := report.Frame{Symbol: strings.TrimSpace(m[form.symbol])}
 		if form.image > 0 {
 			f.Image = path.Base(m[form.image])
 		}
@@ -134,7 +134,7 @@ func nativeFrame(l string) (Frame, bool) {
 		}
 		return f, f.Symbol+f.Image != ""
 	}
-	return Frame{}, false
+	return report.Frame{}, false
 }
 
 // isHandler: the frame belongs to the way in which a signal comes to its handler.
@@ -148,7 +148,7 @@ func isHandler(symbol string) bool {
 }
 
 // culprit is the innermost frame that is neither of the system nor of the interpreter.
-func (n *nativeStack) culprit() (Frame, bool) {
+func (n *nativeStack) culprit() (report.Frame, bool) {
 	for _, f := range n.frames {
 		if f.Image != "" && !report.OfTheSystem(f.Image) && !strings.HasPrefix(f.Image, "libc.so") && !strings.HasPrefix(f.Image, "libpthread") {
 			return f, true
@@ -157,7 +157,7 @@ func (n *nativeStack) culprit() (Frame, bool) {
 			return f, true
 		}
 	}
-	return Frame{}, false
+	return report.Frame{}, false
 }
 
 // ofTheInterpreter: the function is C's or Python's own.

@@ -4,6 +4,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
 // The rules that know what Apple's graphics say when they give up: Metal, and what is built on it.
@@ -92,7 +94,7 @@ func (s *scene) mpsInThread() bool {
 	if r == nil || r.Thread == 0 {
 		return false
 	}
-	return slices.ContainsFunc(r.Frames[:min(len(r.Frames), 30)], func(f Frame) bool {
+	return slices.ContainsFunc(r.Frames[:min(len(r.Frames), 30)], func(f report.Frame) bool {
 		return strings.Contains(f.Symbol, "at::mps::") || strings.Contains(f.Symbol, "at::native::mps::") || strings.Contains(f.Symbol, "_ZN2at6native3mps") || strings.Contains(f.Symbol, "_ZN2at3mps")
 	})
 }

@@ -173,7 +173,7 @@ func (s *scene) mixed() bool {
 }
 
 // nameOf says whose copy an image is, by its UUID, because paths in reports are redacted: "torch's libomp.dylib".
-func (s *scene) nameOf(i Image) string {
+func (s *scene) nameOf(i report.Image) string {
 	for _, r := range s.OpenMP {
 		if r.Package != "" && slices.ContainsFunc(r.Slices, func(l openmp.Slice) bool { return i.UUID != "" && l.ID == i.UUID }) {
 			return r.Package + "'s " + i.Name
@@ -226,10 +226,10 @@ const imageSize = 64 << 20
 
 // openMPImages counts the runtimes in a stack: by their names and UUIDs, or where a report was copied without its list of images, by the
 // addresses of their frames.
-func openMPImages(frames []Frame) int {
+func openMPImages(frames []report.Frame) int {
 	type image struct{ name, uuid string }
 	var images []image
-	var at []Frame
+	var at []report.Frame
 	for _, f := range frames {
 		if !isOpenMPImage(f.Image) {
 			continue
@@ -240,7 +240,7 @@ func openMPImages(frames []Frame) int {
 			}
 			continue
 		}
-		near := func(o Frame) bool {
+		near := func(o report.Frame) bool {
 			return o.Image == f.Image && max(o.Address, f.Address)-min(o.Address, f.Address) < imageSize
 		}
 		if !slices.ContainsFunc(at, near) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"strings"
 
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
 
@@ -279,7 +280,7 @@ const (
 // tidy makes a verdict fit for a notice, a menu and a JSON line: valid UTF-8, printable, one line each, not too long.
 func (v Verdict) tidy() Verdict {
 	// There are words of the output or of a report in it: an exception may carry a key, and a notice is shown to whoever looks.
-	v.Summary, v.Remedy, v.Line = Mask(v.Summary), Mask(v.Remedy), Mask(v.Line)
+	v.Summary, v.Remedy, v.Line = mask.Line(v.Summary), mask.Line(v.Remedy), mask.Line(v.Line)
 	v.Summary, v.Line = oneLine(strings.Join(strings.Fields(v.Summary), " "), longestSummary), oneLine(v.Line, longestLine)
 	v.Remedy = oneLine(v.Remedy, longestLine)
 	return v

@@ -72,13 +72,6 @@ func (r *reaper) lost(pid int) {
 	}
 }
 
-// leave notes who is in the leader's group.
-func (r *reaper) leave(group []proc.Process) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.left = group
-}
-
 // signalGroup signals the leader's group, by number, if the leader is unreaped.
 func (r *reaper) signalGroup(sig syscall.Signal) {
 	r.mu.Lock()

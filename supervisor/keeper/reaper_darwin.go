@@ -103,3 +103,10 @@ const maxOpenFiles = 10240 // OPEN_MAX: setrlimit refuses more
 func exchange(a, b string) error {
 	return unix.RenameatxNp(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_SWAP)
 }
+
+// leave notes who is in the leader's group.
+func (r *reaper) leave(group []proc.Process) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.left = group
+}

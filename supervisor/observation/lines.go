@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 )
 
 const (
@@ -24,7 +24,7 @@ func (o Observation) Lines() []string {
 	for i, l := range all {
 		all[i] = tidy(l)
 	}
-	return crash.MaskLines(all)
+	return mask.Lines(all)
 }
 
 func (p Process) lines() []string {

@@ -197,10 +197,10 @@ type meter struct {
 	pid    int
 	log    string
 
-	at, began    time.Time
-	before, used map[int]recorder.ThreadUse
-	total        time.Duration
-	size         int64
+	at, began time.Time
+	before    map[int]recorder.ThreadUse
+	total     time.Duration
+	size      int64
 }
 
 func newMeter(system recorder.System, pid int, log string) *meter {

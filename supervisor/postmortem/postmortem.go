@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -81,7 +82,7 @@ func (e Examiner) Examine(ctx context.Context, c Case) {
 // begin puts together what is known already.
 func (x *examination) begin() {
 	x.record = record.Record{
-		Death: x.Death, Backend: x.Backend, Dir: x.Dir, Log: x.Case.Log, PID: x.Run.PID, Away: x.Away, Tail: crash.MaskLines(x.Tail),
+		Death: x.Death, Backend: x.Backend, Dir: x.Dir, Log: x.Case.Log, PID: x.Run.PID, Away: x.Away, Tail: mask.Lines(x.Tail),
 		Samples: x.Samples, Health: x.Health, Stall: x.Stall, Stacks: x.Stacks, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
 		Versions: map[string]string{systemName(runtime.GOOS): systemVersion(), "Vivarium": keeper.Version},
 	}
@@ -138,7 +139,7 @@ func (x *examination) lookAtException(context.Context) bool {
 	if !crash.Unsaid(x.evidence) {
 		return false
 	}
-	x.record.Raised = crash.MaskLines(raised)
+	x.record.Raised = mask.Lines(raised)
 	return true
 }
 

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -45,7 +47,7 @@ type reportSearch struct {
 // foundReport is what a search found: a crash report, or the system's word on memory.
 type foundReport struct {
 	file   string
-	report *crash.Report
+	report *report.Report
 	memory crash.Memory // of a JetsamEvent
 }
 
@@ -104,17 +106,17 @@ func (q *reportSearch) near(at time.Time) bool {
 }
 
 // readReport reads a report. io.ErrUnexpectedEOF: the system is still writing it.
-func readReport(path string) (*crash.Report, error) {
+func readReport(path string) (*report.Report, error) {
 	f, err := safefile.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	return crash.ParseReport(f)
+	return report.Parse(f)
 }
 
 // killed is the system's word that it ended the process for want of memory. The largest process mostly lives on.
-func killed(r *crash.Report, pid int) (crash.Memory, bool) {
+func killed(r *report.Report, pid int) (crash.Memory, bool) {
 	if r == nil || r.Jetsam == nil {
 		return crash.Memory{}, false
 	}
@@ -145,7 +147,7 @@ func (x *examination) lookForReport(ctx context.Context) bool {
 }
 
 // maskReport is the report without what looks like a secret: a failed assertion may hold anything.
-func maskReport(r crash.Report) *crash.Report {
-	r.Message, r.Said, r.Reasons = crash.Mask(r.Message), crash.MaskLines(r.Said), crash.MaskLines(r.Reasons)
+func maskReport(r report.Report) *report.Report {
+	r.Message, r.Said, r.Reasons = mask.Line(r.Message), mask.Lines(r.Said), mask.Lines(r.Reasons)
 	return &r
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -131,7 +132,7 @@ func TestReportsAreLookedForInTheUsersAndTheSystemsFolderOnAMacAlone(t *testing.
 
 func TestARecordedReportHoldsNoSecret(t *testing.T) {
 	const secret = "sk-abcdefgh12345678"
-	r := crash.Report{PID: 7, Message: "key " + secret, Said: []string{"abort() called", "failed with token=" + secret}, Reasons: []string{secret}}
+	r := report.Report{PID: 7, Message: "key " + secret, Said: []string{"abort() called", "failed with token=" + secret}, Reasons: []string{secret}}
 	masked := maskReport(r)
 	require.NotContains(t, fmt.Sprintf("%+v", *masked), secret)
 	require.Equal(t, 7, masked.PID)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
@@ -39,8 +40,8 @@ type Record struct {
 	Loaded []string         `json:"loaded,omitempty"` // paths of the OpenMP images that were mapped just before the end
 	Memory crash.Memory     `json:"memory,omitzero"`  // the system's word on memory
 	// ReportFile is the system's own report on this death, a crash report or a JetsamEvent; "" if none was found.
-	ReportFile string        `json:"report_file,omitempty"`
-	Report     *crash.Report `json:"report,omitempty"`
+	ReportFile string         `json:"report_file,omitempty"`
+	Report     *report.Report `json:"report,omitempty"`
 
 	Stall  *stall.Stall `json:"stall,omitempty"`  // why it did not answer, if it hung and was ended
 	Stacks []string     `json:"stacks,omitempty"` // what its threads did then, as text, masked

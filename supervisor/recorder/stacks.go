@@ -116,7 +116,7 @@ func (f *wireFrame) UnmarshalJSON(text []byte) error {
 	if err != nil || lineErr != nil {
 		return errFrame
 	}
-	if name = bytes.TrimSpace(name); len(name) >= 2 && name[0] == '"' && bytes.IndexAny(name[1:len(name)-1], "\"\\") < 0 && utf8.Valid(name) {
+	if name = bytes.TrimSpace(name); len(name) >= 2 && name[0] == '"' && !bytes.ContainsAny(name[1:len(name)-1], "\"\\") && utf8.Valid(name) {
 		f.function = string(name[1 : len(name)-1])
 		return nil
 	}

@@ -39,7 +39,7 @@ func paused(s *scene) (Stall, bool) {
 	switch {
 	case s.always(Stopped):
 		return Stall{Kind: KindPaused, Summary: "the process is stopped (SIGSTOP)",
-			Remedy: fmt.Sprint("Somebody stopped it with SIGSTOP or Ctrl-Z. `kill -CONT` with its PID lets it go on; so does a restart.")}, true
+			Remedy: "Somebody stopped it with SIGSTOP or Ctrl-Z. `kill -CONT` with its PID lets it go on; so does a restart."}, true
 	case s.always(Traced):
 		return Stall{Kind: KindPaused, Summary: "a debugger holds the process",
 			Remedy: "Continue or detach in the debugger, which has halted every thread."}, true

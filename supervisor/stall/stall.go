@@ -6,7 +6,7 @@ package stall
 import (
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 )
 
 // Frame is one call: the innermost of a thread comes first.
@@ -123,8 +123,8 @@ const (
 
 // tidy makes a stall fit for a notice. There may be words of the program in it.
 func (st Stall) tidy() Stall {
-	st.Summary, st.Remedy = short(crash.Mask(st.Summary), longestSummary), short(crash.Mask(st.Remedy), longestRemedy)
-	st.File, st.Function = short(crash.Mask(st.File), longestRemedy), short(crash.Mask(st.Function), longestSummary)
+	st.Summary, st.Remedy = short(mask.Line(st.Summary), longestSummary), short(mask.Line(st.Remedy), longestRemedy)
+	st.File, st.Function = short(mask.Line(st.File), longestRemedy), short(mask.Line(st.Function), longestSummary)
 	return st
 }
 

@@ -237,7 +237,7 @@ func prompt(t string) string {
 
 // isRun reports whether a line is a prompt at which a program was started: what was said before is of an earlier run.
 func isRun(t string) bool {
-	if strings.IndexAny(t[:min(len(t), 160)], "$%❯#>➜") < 0 {
+	if !strings.ContainsAny(t[:min(len(t), 160)], "$%❯#>➜") {
 		return false
 	}
 	c := prompt(t)
