@@ -98,6 +98,8 @@ func (t *Tray) build() *painter {
 		}
 	}
 	painter := newPainter(at, widgets, runtime.GOOS)
+	// Each call leaks the former image on a Mac: systray makes it on a thread of Go's, which has no autorelease pool. The painter calls it only
+	// when the icon changes.
 	painter.icon = func(png []byte) { systray.SetTemplateIcon(png, png) }
 	painter.tooltip = systray.SetTooltip
 	painter.closed = t.closed.Load
