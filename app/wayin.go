@@ -33,15 +33,13 @@ func (a *App) calledAgain() {
 }
 
 // reopen shows what there is to see without a menu: the dashboard, and where that cannot be shown the page of the last crash, else that of
-// the doctor. A person does this whose icon is hidden. Without a backend it is the welcome, which leads to the first one.
+// the doctor. A person does this whose icon is hidden.
 func (a *App) reopen() { a.reopenOr(a.reopenPage) }
 
 // reopenOr shows the dashboard, or does otherwise in the loop.
 func (a *App) reopenOr(otherwise func()) {
 	switch {
 	case !a.quitting.IsZero():
-	case len(a.members) == 0:
-		otherwise()
 	default:
 		go func() {
 			if err := a.openDashboard(""); err != nil {
@@ -52,7 +50,7 @@ func (a *App) reopenOr(otherwise func()) {
 	}
 }
 
-// reopenPage shows the page of the last crash, else that of the doctor.
+// reopenPage shows the page of the last crash, else that of the doctor, and without a backend the welcome, which leads to the first one.
 func (a *App) reopenPage() {
 	var last *member
 	for _, m := range a.members {
@@ -105,8 +103,15 @@ func (a *App) welcome() {
 	a.ask(func(ctx context.Context) error {
 		add, err := a.desktop.Ask(ctx, "Welcome to Vivarium",
 			words.Sentences(whereIcon(runtime.GOOS))+"\n\nAdd a backend to begin: choose the folder of your Python server. “"+wordDemo+"” in the menu shows one that crashes.", wordAdd)
-		if err != nil || !add {
-			return err
+		if err != nil { // where no dialog can be shown a notice says the same
+			a.log.Info("the welcome is no dialog", "error", err)
+			a.post(func() {
+				a.notifier.Tell(Notice{Title: "Welcome to Vivarium", Body: words.Sentences(whereIcon(runtime.GOOS), "“"+wordAdd+"” is in its menu"), Icon: IconHealthy})
+			})
+			return nil
+		}
+		if !add {
+			return nil
 		}
 		return a.chooseBackend(ctx)
 	})
