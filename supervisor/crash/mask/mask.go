@@ -24,7 +24,7 @@ var (
 	// known are the forms in which well-known services hand out their keys.
 	known = regexp.MustCompile(`\b(?:` + strings.Join([]string{
 		`sk-[A-Za-z0-9_-]{8,}`, `[sr]k_(?:live|test)_[A-Za-z0-9]{8,}`, `gh[pousr]_[A-Za-z0-9]{16,}`, `github_pat_[A-Za-z0-9_]{16,}`,
-		`glpat-[A-Za-z0-9_-]{16,}`, `hf_[A-Za-z0-9]{16,}`, `xox[abeoprs]-[A-Za-z0-9-]{8,}`, `(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{12,}`,
+		`glpat-[A-Za-z0-9_-]{16,}`, `hf_[A-Za-z0-9]{16,}`, `xox[abeoprs]-[A-Za-z0-9-]{8,}`, `(?:AKIA|ASIA|AROA|AIDA)[A-Za-z0-9]{12,}`,
 		`AIza[A-Za-z0-9_-]{20,}`, `ya29\.[A-Za-z0-9_-]+`, `eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]+)*`, `npm_[A-Za-z0-9]{16,}`,
 		`pypi-[A-Za-z0-9_-]{16,}`, `gsk_[A-Za-z0-9]{16,}`, `r8_[A-Za-z0-9]{16,}`, `pplx-[A-Za-z0-9]{16,}`, `SG\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+`,
 		`dop_v1_[a-f0-9]{16,}`, `shpat_[A-Za-z0-9]{16,}`, `lsv2_[A-Za-z0-9_]{16,}`, `tvly-[A-Za-z0-9-]{8,}`,
