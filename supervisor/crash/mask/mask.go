@@ -203,8 +203,11 @@ func random(run string) bool {
 	for _, part := range strings.FieldsFunc(run, func(r rune) bool { return strings.ContainsRune("/_-+=", r) }) {
 		numbers, kinds := changes(part)
 		share := 45 // of the places at which letters change their kind; half of them do in a random text
-		if len(part) >= 40 {
-			share = 37 // the longer, the surer; a name in camel case has 30
+		switch n := len(part); { // the longer, the surer; a name in camel case has 30
+		case n >= 60:
+			share = 33
+		case n >= 40:
+			share = 37
 		}
 		if numbers >= 4 || len(part) >= 20 && kinds*100 >= share*(len(part)-1) {
 			return true
