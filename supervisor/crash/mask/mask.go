@@ -202,7 +202,7 @@ func random(run string) bool {
 	}
 	for _, part := range strings.FieldsFunc(run, func(r rune) bool { return strings.ContainsRune("/_-+=", r) }) {
 		numbers, kinds := changes(part)
-		share := 45 // of the places at which letters change their kind; half of them do in a random text
+		share := 45              // of the places at which letters change their kind; half of them do in a random text
 		switch n := len(part); { // the longer, the surer; a name in camel case has 30
 		case n >= 60:
 			share = 33
