@@ -1,6 +1,8 @@
 package tray
 
 import (
+	"maps"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,10 +15,15 @@ func said(t *testing.T, moments map[time.Duration]bool) (told []bool) {
 	t.Helper()
 	synctest.Test(t, func(*testing.T) {
 		in := make(chan bool)
-		for after, visible := range moments {
-			time.AfterFunc(after, func() { in <- visible })
-		}
-		time.AfterFunc(time.Hour, func() { close(in) })
+		launched := time.Now()
+		go func() {
+			for _, after := range slices.Sorted(maps.Keys(moments)) {
+				time.Sleep(after - time.Since(launched))
+				in <- moments[after]
+			}
+			time.Sleep(time.Hour)
+			close(in)
+		}()
 		watch(in, func(hidden bool) { told = append(told, hidden) })
 	})
 	return told

@@ -19,7 +19,7 @@ func TestTheKeeperLinksTheStandardLibraryAndXSysAlone(t *testing.T) {
 		for line := range strings.Lines(string(out)) {
 			f := strings.Fields(line)
 			require.Len(t, f, 3)
-			ours := f[0] == "github.com/vivarium-app/vivarium/supervisor/keeper" || f[0] == "github.com/vivarium-app/vivarium/supervisor/safefile" || f[0] == "github.com/vivarium-app/vivarium/cmd/vivarium-keeper"
+			ours := f[0] == "github.com/vivarium-app/vivarium/supervisor/keeper" || f[0] == "github.com/vivarium-app/vivarium/supervisor/proc" || f[0] == "github.com/vivarium-app/vivarium/supervisor/safefile" || f[0] == "github.com/vivarium-app/vivarium/cmd/vivarium-keeper"
 			require.True(t, f[1] == "true" || ours || strings.HasPrefix(f[0], "golang.org/x/sys/"), f[0])
 			require.Equal(t, "0", f[2], "%s uses cgo", f[0])
 			require.NotContains(t, []string{"net/http", "crypto/tls"}, f[0], "what probes is the app, not the keeper")

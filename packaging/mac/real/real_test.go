@@ -293,7 +293,7 @@ func TestEachCheckFailsOnWhatIsWrong(t *testing.T) {
 		"off ends the app":            {"login", "ended the app", nil},
 		"well, but the page":          {"dashboard", "answered 403", []string{"ANSWER=403"}},
 		"stays":                       {"ends", "did not end", []string{"PATIENCE=3"}},
-		"leaves it running":           {"ends", "was left running", []string{"PATIENCE=10"}},
+		"leaves it running":           {"ends", "was left running", []string{"PATIENCE=30"}},
 	} {
 		t.Run(play, func(t *testing.T) {
 			t.Parallel()
