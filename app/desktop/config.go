@@ -13,6 +13,7 @@ const configTemplate = `# How Vivarium runs this backend. What stands as a comme
 # env_file = ".env"              # a missing default is no error, a missing named one is
 # login_shell_env = []           # names of variables to take from your login shell, as in ["PATH", "HF_TOKEN"]
 # on_port_conflict = "take_over" # end a copy that was started by hand; or "refuse"
+# after = []                     # backends that have to be healthy before this one is started, as in ["database"]
 
 [health]
 # path = "/health"               # "" = none: healthy once its port takes a connection, or without a port once it has run for a second
@@ -42,6 +43,11 @@ const configTemplate = `# How Vivarium runs this backend. What stands as a comme
 
 [recorder]
 # enabled = true                 # says what Python does when it stands still, and what it raised
+
+[on_event]
+# command = ["./tell.sh"]        # gets each event as JSON on its standard input; no shell, and no secrets of the server's environment
+# events = ["crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"]
+# timeout = "10s"
 
 [environment]                    # override or switch off ("" = leave unset) any variable of the crash environment, or add your own
 # OMP_NUM_THREADS = "4"

@@ -33,6 +33,7 @@ func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
 		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
 		Log:         Log{File: filepath.Join(dir, "logs/server.log"), MaxSize: 50_000_000, Keep: 5},
 		Recorder:    Recorder{Enabled: true},
+		OnEvent:     OnEvent{Events: []string{"crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"}, Timeout: 10 * time.Second},
 		Environment: map[string]string{},
 	}, c)
 	require.Equal(t, "http://127.0.0.1:8000", c.URL())
@@ -46,6 +47,7 @@ autostart = true
 env_file  = ".env"
 on_port_conflict = "take_over"
 login_shell_env = []
+after = []
 [health]
 path = "/health"
 interval = "5s"
@@ -68,6 +70,10 @@ max_size = "50MB"
 keep = 5
 [recorder]
 enabled = true
+[on_event]
+events = ["crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"]
+timeout = "10s"
+command = ["./tell.sh"]
 [environment]
 OMP_NUM_THREADS = "4"
 `
@@ -79,7 +85,8 @@ func TestTheDocumentedConfigurationSaysTheDefaults(t *testing.T) {
 	require.NoError(t, err)
 	want := Defaults(dir)
 	want.Name, want.EnvFileNamed, want.Environment = "backend", true, map[string]string{"OMP_NUM_THREADS": "4"}
-	c.marks = nil
+	want.OnEvent.Command = []string{"./tell.sh"} // by default there is none
+	c.marks, c.afterLine = nil, 0
 	require.Equal(t, want, c)
 }
 
@@ -108,6 +115,10 @@ restart.stable = "0s"
 restart.give_up_after = 0
 stop.signal = "term"
 stop.grace = "0s"
+after = ["database", " models "]
+on_event.command = ["~/bin/tell", "--to", "me"]
+on_event.events = ["healthy", "crashed", "healthy"]
+on_event.timeout = "1m"
 [environment]
 A = ""
 "B.C" = "1=2"
@@ -116,6 +127,8 @@ A = ""
 	c, err := Load(dir)
 	require.NoError(t, err)
 	c.marks = nil
+	require.Equal(t, Error{File: c.File, Line: 25, Key: "after", Problem: "x", Remedy: "y"}, *c.AfterError("x", "y"))
+	c.afterLine = 0
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: "Übersetzer 翻訳", Command: []string{"{python}", "server.py"},
 		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", LoginShellEnv: []string{"PATH", "_x1"},
@@ -126,6 +139,8 @@ A = ""
 		Restart:     Restart{Policy: "never"},
 		Stop:        Stop{Signal: syscall.SIGTERM},
 		Log:         Log{File: "/var/log/x.log", MaxSize: 1 << 20},
+		After:       []string{"database", "models"},
+		OnEvent:     OnEvent{Command: []string{"/home/ann/bin/tell", "--to", "me"}, Events: []string{"healthy", "crashed"}, Timeout: time.Minute},
 		Environment: map[string]string{"A": "", "B.C": "1=2"},
 	}, c)
 	require.Empty(t, c.URL())
@@ -215,6 +230,18 @@ var mistakes = []struct {
 	{"a name twice", "login_shell_env = ['A', 'B', 'A']", 1, "login_shell_env", "A is there twice", "keep one"},
 	{"the shell as a switch", "login_shell_env = true", 1, "login_shell_env", "wants a list of names, not true or false", `["PATH", "HF_TOKEN"]`},
 	{"our own mark from a shell", "login_shell_env = ['VIVARIUM_RUN']", 1, "login_shell_env", "own mark", "remove it"},
+	{"a backend that waits for itself", "name = 'shop'\nafter = ['db', 'shop']", 2, "after", "is this backend itself", "another one"},
+	{"a backend that waits twice", "after = ['db', 'db']", 1, "after", "is there twice", "keep one"},
+	{"a backend that waits for nobody", "after = ['']", 1, "after", "an empty name", `after = ["database"]`},
+	{"a backend that waits for a line break", "after = [\"a\\nb\"]", 1, "after", "is no name of a backend", `after = ["database"]`},
+	{"a backend that waits for one text", "after = 'db'", 1, "after", "wants a list of names, not a string", `after = ["database"]`},
+	{"a command of one word for events", "[on_event]\ncommand = ['notify-send hello']", 2, "on_event.command", "no shell splits it", "a text of its own"},
+	{"no command for events", "[on_event]\ncommand = []", 2, "on_event.command", "is empty", `command = ["./tell.sh"]`},
+	{"events without a command", "[on_event]\nevents = ['crashed']", 2, "on_event.events", "without a command", `command = ["./tell.sh"]`},
+	{"an event that is none", "[on_event]\ncommand = ['x']\nevents = ['exploded']", 3, "on_event.events", `"exploded" is no event`, "worker-died"},
+	{"an event with an underscore", "[on_event]\ncommand = ['x']\nevents = ['gave_up']", 3, "on_event.events", `"gave_up" is no event`, `did you mean "gave-up"?`},
+	{"no events", "[on_event]\ncommand = ['x']\nevents = []", 3, "on_event.events", "is empty", "troubles"},
+	{"a command that may take for ever", "[on_event]\ncommand = ['x']\ntimeout = '1h'", 3, "on_event.timeout", "too long", "at most 5m"},
 	{"an env_file that is not there", "port = 1\nenv_file = 'prod.env'", 2, "env_file", "is not there", "make it"},
 	{"an env_file that is a folder", "env_file = '.'", 1, "env_file", "is a folder", "name a file"},
 	{"a variable that is a number", "[environment]\n\nOMP_NUM_THREADS = 4", 3, "environment.OMP_NUM_THREADS", "wants a text in quotes, not an integer", `OMP_NUM_THREADS = "4"`},
