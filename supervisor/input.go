@@ -66,6 +66,10 @@ type (
 		problem *config.Error // the configuration of this moment is broken: config is the last good one
 		note    string        // worth a person's attention: an old configuration was used, a warning of the interpreter
 	}
+	awaiting struct { // the launch waits for another backend
+		attempt int
+		on      Awaits
+	}
 	launchFailed struct {
 		attempt  int
 		verdict  crash.Verdict

@@ -105,6 +105,12 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onBegan(now, in)
 	case launched:
 		m.onLaunched(now, in)
+	case awaiting:
+		if in.attempt != m.attempt || !m.launching || m.State != Starting {
+			m.ignore("stale: nothing waits any more")
+			return
+		}
+		m.Awaits = in.on
 	case launchFailed:
 		m.onLaunchFailed(now, in)
 	case exited:
@@ -171,7 +177,7 @@ func (m *machine) cannotReach(now time.Time, problem string) {
 }
 
 func (m *machine) enter(now time.Time, s State) {
-	m.State, m.Since, m.Retry, m.stale = s, now, time.Time{}, false
+	m.State, m.Since, m.Retry, m.stale, m.Awaits = s, now, time.Time{}, false, Awaits{}
 	switch s {
 	case Stopped, GaveUp, Restarting: // nothing runs
 		if m.Run.ID != "" {
@@ -415,7 +421,7 @@ func (m *machine) keepsWith(s *record.Saved) {
 
 func (m *machine) setConfig(c config.Config) {
 	m.config = c
-	m.Backend, m.Dir, m.Port, m.URL, m.Log = c.Name, c.Dir, c.Port, c.URL(), c.Log.File
+	m.Backend, m.Dir, m.Port, m.URL, m.Log, m.After = c.Name, c.Dir, c.Port, c.URL(), c.Log.File, c.After
 	m.ConfigProblem, m.ConfigFile, m.ConfigChanged = "", "", false
 }
 
@@ -429,7 +435,7 @@ func (m *machine) onLaunched(now time.Time, in launched) {
 	if in.problem != nil {
 		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
 	}
-	m.Run, m.Note = in.run, in.note
+	m.Run, m.Note, m.Awaits = in.run, in.note, Awaits{}
 	m.with = record.NewRanWith(in.run, in.config)
 	m.save()
 	m.watch = watch{started: now, probeAt: now.Add(firstProbe)}

@@ -48,6 +48,9 @@ type Deps struct {
 	Parent      []string     // the environment the backend inherits. If nil, this process's
 	Interactive bool         // started in a person's shell: its $VIRTUAL_ENV and $CONDA_PREFIX count
 	Log         *slog.Logger // If nil, nothing is logged
+	// Await returns once the backends that c is to be started after are healthy, and says whether it had to wait. tell hears whom it waits
+	// for; asked: a person wants this start now. A *config.Error refuses the start. If nil, nobody is waited for.
+	Await func(ctx context.Context, c config.Config, asked bool, tell func(Awaits)) (waited bool, err error)
 	// Recorded hears of each death, once soon after it and again when later evidence changed what is known. It is called on a goroutine
 	// of its own, never twice at the same time, and may write the page (see Record.Page), which is then looked for. It may be nil.
 	Recorded func(record.Record)
