@@ -40,6 +40,9 @@ func StateWord(s supervisor.Snapshot) string {
 	case supervisor.Stopped:
 		return "Stopped"
 	case supervisor.Starting:
+		if s.Awaits.Name != "" {
+			return "Waiting"
+		}
 		return "Starting"
 	case supervisor.Healthy:
 		return "Healthy"
