@@ -25,6 +25,8 @@ type member struct {
 	wishes      []func(control.Supervision) // what a person asked for before anybody was reached
 	removing    bool                        // to be taken off the list once it has stopped
 	visit       bool                        // to be opened in the browser once it is healthy
+	front       *front                      // nil while another program keeps it
+	ending      func(control.Supervision)   // the stop that waits until others have ended; nil: none does
 }
 
 // Waits between two attempts to take a backend that another program has.
@@ -97,7 +99,9 @@ func (m *member) trouble(err error) {
 // superviseHere runs a supervisor of our own until ctx ends.
 func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) {
 	s := a.supervise(m.dir)
-	a.postTo(ctx, func() { a.reached(m, s, true) })
+	shown := &front{held: held}
+	a.postTo(ctx, func() { m.front = shown; a.reached(m, s, true) })
+	held.Heard = a.heard(func(do func()) { a.postTo(ctx, do) }, m)
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { _ = held.Serve(ctx, s) })
@@ -107,7 +111,7 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) 
 			a.log.Error("supervising", "dir", m.dir, "error", err)
 		}
 	})
-	a.pump(ctx, m, s, held)
+	a.pump(ctx, m, s, held, shown)
 	work.Wait()
 	if a.ctx.Err() != nil && !a.leave { // the loop has ended, so a.leave is settled; the supervisor may have ended before it heard
 		if err := record.RememberQuit(m.folder); err != nil {
@@ -115,14 +119,16 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) 
 		}
 	}
 	_ = held.Close()
-	a.postTo(a.ctx, func() { m.super = nil })
+	a.postTo(a.ctx, func() { m.super, m.front, m.ending = nil, nil, nil })
 }
 
 func (a *App) supervise(dir string) control.Supervision {
 	if a.options.Supervise != nil {
 		return a.options.Supervise(dir)
 	}
-	return supervisor.New(dir, supervisor.Deps{State: a.state, KeeperExe: a.options.Keeper, Log: a.log, Recorded: Recorded(a.log, a.state, a.options.Pages)})
+	return supervisor.New(dir, supervisor.Deps{State: a.state, KeeperExe: a.options.Keeper, Log: a.log,
+		Recorded: Recorded(a.log, a.state, a.options.Pages),
+		Await:    Waiter(a.state).Await})
 }
 
 // watchThere shows what another program does with the backend, until that ends. false: it could not be reached.
@@ -142,21 +148,26 @@ func (a *App) watchThere(ctx context.Context, m *member) bool {
 		defer stop()
 		_ = r.Run(ctx)
 	})
-	a.pump(ctx, m, r, nil)
+	a.pump(ctx, m, r, nil, nil)
 	work.Wait()
 	a.postTo(a.ctx, func() { m.super = nil })
 	return true
 }
 
 // pump carries news to the loop, and to whoever follows over the control socket, until ctx ends.
-func (a *App) pump(ctx context.Context, m *member, s control.Supervision, held *control.Held) {
+func (a *App) pump(ctx context.Context, m *member, s control.Supervision, held *control.Held, shown *front) {
 	for {
 		select {
 		case snapshot := <-s.Changed():
-			if held != nil {
-				held.Show(snapshot)
+			if shown != nil {
+				shown.show(snapshot)
 			}
-			a.postTo(ctx, func() { a.changed(m, snapshot) })
+			a.postTo(ctx, func() {
+				if shown != nil {
+					snapshot = shown.now()
+				}
+				a.changed(m, snapshot)
+			})
 		case e := <-s.Events():
 			if held != nil {
 				held.Tell(e)

@@ -12,6 +12,24 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
+// awaits says how the stage waits for other backends; nil: not at all.
+func (s *stage) awaits(f func(context.Context, config.Config, func() bool, func(Awaits)) (bool, error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.waits = f
+}
+
+// await is what the supervisor calls.
+func (s *stage) await(ctx context.Context, c config.Config, asked func() bool, tell func(Awaits)) (bool, error) {
+	s.mu.Lock()
+	f := s.waits
+	s.mu.Unlock()
+	if f == nil {
+		return false, nil
+	}
+	return f(ctx, c, asked, tell)
+}
+
 // afterDB has the configuration say that the backend is started after db.
 func afterDB(w *system) {
 	load := w.Load
@@ -28,8 +46,8 @@ func TestAStartWaitsForTheBackendBeforeItAndSaysSo(t *testing.T) {
 		s := setStage(t, state, afterDB)
 		var loads, asks []bool
 		well := time.Now().Add(time.Minute)
-		s.deps.Await = func(ctx context.Context, c config.Config, asked bool, tell func(Awaits)) (bool, error) {
-			asks = append(asks, asked)
+		s.awaits(func(ctx context.Context, c config.Config, asked func() bool, tell func(Awaits)) (bool, error) {
+			asks = append(asks, asked())
 			loads = append(loads, len(c.After) == 1)
 			if !time.Now().Before(well) {
 				return false, nil
@@ -41,7 +59,7 @@ func TestAStartWaitsForTheBackendBeforeItAndSaysSo(t *testing.T) {
 			case <-time.After(time.Until(well)):
 				return true, nil
 			}
-		}
+		})
 		s.Start()
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
@@ -70,11 +88,11 @@ func TestAStopEndsTheWaitForAnotherBackend(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		s := setStage(t, state, afterDB)
-		s.deps.Await = func(ctx context.Context, _ config.Config, _ bool, tell func(Awaits)) (bool, error) {
+		s.awaits(func(ctx context.Context, _ config.Config, _ func() bool, tell func(Awaits)) (bool, error) {
 			tell(Awaits{Name: "db"})
 			<-ctx.Done()
 			return true, ctx.Err()
-		}
+		})
 		s.Start()
 		time.Sleep(time.Hour)
 		s.Stop()
@@ -94,7 +112,7 @@ func TestAMistakeInAfterRefusesAStartAndNotTheRestartOfWhatRan(t *testing.T) {
 		s := setStage(t, state, afterDB)
 		mistake := &config.Error{File: "/b/vivarium.toml", Line: 3, Key: "after", Problem: "there is no db", Remedy: "name another"}
 		var wrong error = mistake
-		s.deps.Await = func(context.Context, config.Config, bool, func(Awaits)) (bool, error) { return false, wrong }
+		s.awaits(func(context.Context, config.Config, func() bool, func(Awaits)) (bool, error) { return false, wrong })
 		s.Start()
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -114,6 +132,38 @@ func TestAMistakeInAfterRefusesAStartAndNotTheRestartOfWhatRan(t *testing.T) {
 		snap = <-s.Changed()
 		require.Equal(t, Healthy, snap.State)
 		require.Equal(t, mistake.Error(), snap.ConfigProblem, "it is told")
+		s.leave(t)
+	})
+}
+
+func TestAPersonsStartReachesAStartThatWaitsAlready(t *testing.T) {
+	state := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		s := setStage(t, state, func(w *system) {
+			afterDB(w)
+			load := w.Load
+			w.Load = func(dir string) (config.Config, error) {
+				time.Sleep(time.Second) // the test says meanwhile how it waits
+				c, err := load(dir)
+				c.Autostart = true
+				return c, err
+			}
+		})
+		s.awaits(func(ctx context.Context, _ config.Config, asked func() bool, tell func(Awaits)) (bool, error) {
+			tell(Awaits{Name: "db"})
+			for ctx.Err() == nil && !asked() {
+				time.Sleep(time.Second)
+			}
+			return true, ctx.Err()
+		})
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, "db", (<-s.Changed()).Awaits.Name)
+		s.awaits(nil)
+		s.Start()
+		time.Sleep(10 * time.Second)
+		synctest.Wait()
+		require.Equal(t, Healthy, (<-s.Changed()).State)
 		s.leave(t)
 	})
 }

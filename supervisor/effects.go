@@ -57,6 +57,8 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 		} else { // after the wish is written
 			s.inOrder(begin)
 		}
+	case doAsk:
+		s.wished.Store(int64(e.attempt))
 	case doCancel:
 		if s.cancel != nil {
 			s.cancel()

@@ -159,6 +159,7 @@ type (
 		tookAt    time.Time // when a copy was last ended: one that is back soon is not fought
 	}
 	doCancel struct{ attempt int }
+	doAsk    struct{ attempt int } // the launch under way is a person's wish now
 	doStop   struct {
 		runID  string
 		ladder keeper.Ladder

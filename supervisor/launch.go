@@ -126,7 +126,8 @@ func (l launch) await(ctx context.Context, c config.Config, problem **config.Err
 	if len(c.After) == 0 || l.s.deps.Await == nil {
 		return false, nil
 	}
-	waited, err = l.s.deps.Await(ctx, c, !l.automatic, func(on Awaits) { l.s.post(ctx, message{in: awaiting{l.attempt, on}}) })
+	asked := func() bool { return !l.automatic || l.s.wished.Load() == int64(l.attempt) }
+	waited, err = l.s.deps.Await(ctx, c, asked, func(on Awaits) { l.s.post(ctx, message{in: awaiting{l.attempt, on}}) })
 	var mistake *config.Error
 	switch {
 	case errors.As(err, &mistake) && l.fallback && l.good != nil:

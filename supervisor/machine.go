@@ -250,6 +250,10 @@ func (m *machine) onStart(now time.Time, takeOver bool) {
 		m.clear(now)
 		m.save()
 	case Starting, Healthy, Unhealthy:
+		if m.launching && m.automatic && len(m.After) > 0 {
+			m.do(doAsk{m.attempt}) // those before it are started, too, now that a person wants it
+			return
+		}
 		m.ignore("it runs already")
 	}
 }

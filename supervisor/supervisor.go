@@ -49,8 +49,8 @@ type Deps struct {
 	Interactive bool         // started in a person's shell: its $VIRTUAL_ENV and $CONDA_PREFIX count
 	Log         *slog.Logger // If nil, nothing is logged
 	// Await returns once the backends that c is to be started after are healthy, and says whether it had to wait. tell hears whom it waits
-	// for; asked: a person wants this start now. A *config.Error refuses the start. If nil, nobody is waited for.
-	Await func(ctx context.Context, c config.Config, asked bool, tell func(Awaits)) (waited bool, err error)
+	// for; asked: a person wants this start. A *config.Error refuses it. If nil, nobody is waited for.
+	Await func(ctx context.Context, c config.Config, asked func() bool, tell func(Awaits)) (waited bool, err error)
 	// Recorded hears of each death, once soon after it and again when later evidence changed what is known. It is called on a goroutine
 	// of its own, never twice at the same time, and may write the page (see Record.Page), which is then looked for. It may be nil.
 	Recorded func(record.Record)
@@ -115,8 +115,9 @@ type Supervisor struct {
 	known      atomic.Pointer[knowledge]              // of the present run
 	memory     atomic.Pointer[postmortem.MemoryWatch] // of the present run
 	scans      postmortem.Scans
-	noRecorder sync.Once  // why there is none is said once
-	recording  sync.Mutex // one record is written and told at a time
+	wished     atomic.Int64 // the launch that a person asked for while it waited
+	noRecorder sync.Once    // why there is none is said once
+	recording  sync.Mutex   // one record is written and told at a time
 }
 
 // New prepares a Supervisor of the backend in dir (absolute, links resolved). Run sets it going.

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/order"
 	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
@@ -155,6 +156,11 @@ func (e *examiner) fail(code, text, remedy string) { e.add(Fail, code, text, rem
 func (e *examiner) configuration() {
 	if _, err := os.Stat(e.config.File); err != nil {
 		e.warn("VIV001", "there is no "+config.FileName+": every key has its default", "`vivarium init` writes one that fits")
+		return
+	}
+	var mistake *config.Error
+	if err := (order.Waiter{State: e.state}).Check(e.config); errors.As(err, &mistake) {
+		e.warn("VIV001", mistake.Error(), "")
 		return
 	}
 	e.pass("VIV001", e.config.File)

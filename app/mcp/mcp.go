@@ -53,6 +53,8 @@ type Status struct {
 	LatencyMS     float64   `json:"latency_ms,omitempty"`
 	Crashes       int       `json:"crashes" jsonschema:"since a person last started it or a run proved stable"`
 	ConfigProblem string    `json:"config_problem,omitempty"`
+	WaitsFor      string    `json:"waits_for,omitempty" jsonschema:"the backend that has to be healthy before this one is started, and what is with it"`
+	After         []string  `json:"after,omitempty" jsonschema:"the backends that it is started after"`
 	ConfigChanged bool      `json:"config_changed,omitempty" jsonschema:"the configuration changed since the start: restart to apply it"`
 	LogFile       string    `json:"log_file,omitempty"`
 	Verdict       *Verdict  `json:"verdict,omitempty" jsonschema:"why it last ended unasked"`

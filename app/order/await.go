@@ -39,7 +39,7 @@ func (w Waiter) Check(c config.Config) error {
 
 // Await returns once the backends before c are healthy, all of them at the same time; see supervisor.Deps. Where a person asked for the start
 // of c, those before it are started, too, if they are stopped or were given up. A configuration that is changed meanwhile ends the wait.
-func (w Waiter) Await(ctx context.Context, c config.Config, asked bool, tell func(supervisor.Awaits)) (waited bool, err error) {
+func (w Waiter) Await(ctx context.Context, c config.Config, asked func() bool, tell func(supervisor.Awaits)) (waited bool, err error) {
 	s := wait{Waiter: w, asked: asked, started: map[string]bool{}, unheld: time.Now()}
 	var told supervisor.Awaits
 	for {
@@ -77,7 +77,7 @@ func (w Waiter) Await(ctx context.Context, c config.Config, asked bool, tell fun
 // wait is one Await under way.
 type wait struct {
 	Waiter
-	asked   bool
+	asked   func() bool
 	started map[string]bool // folders of those that were asked to start
 	unheld  time.Time       // since when the one that is waited for is kept by nobody, as far as we looked
 }
@@ -121,7 +121,7 @@ func (s *wait) unreached(c config.Config, err error) supervisor.Awaits {
 func (s *wait) judge(ctx context.Context, c config.Config, client *control.Client, row control.Row) supervisor.Awaits {
 	on := supervisor.Awaits{Name: row.Backend}
 	down := row.State == supervisor.Stopped.String() || row.State == supervisor.GaveUp.String()
-	if down && s.asked && !s.started[c.Dir] {
+	if down && s.asked() && !s.started[c.Dir] {
 		s.started[c.Dir] = true
 		_, _ = client.Start(ctx) // what comes of it is told by its state
 		return on

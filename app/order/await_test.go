@@ -78,7 +78,7 @@ func (g *ground) await(c config.Config, asked bool) *waits {
 	w := &waits{done: make(chan error, 1), cancel: cancel}
 	g.t.Cleanup(cancel)
 	go func() {
-		waited, err := g.waiter.Await(ctx, c, asked, func(a supervisor.Awaits) {
+		waited, err := g.waiter.Await(ctx, c, func() bool { return asked }, func(a supervisor.Awaits) {
 			w.mu.Lock()
 			defer w.mu.Unlock()
 			w.told = append(w.told, a)

@@ -115,6 +115,9 @@ func (r *run) shows(s supervisor.Snapshot) {
 	if s.State == supervisor.Unreachable && r.last.State != supervisor.Unreachable {
 		r.print.say(fmt.Sprintf("%s; trying again, Ctrl-C leaves it as it is", words.Plain(s.Note)))
 	}
+	if s.Awaits != r.last.Awaits && s.Awaits.Name != "" {
+		r.print.say("waits for " + words.AwaitsText(s.Awaits))
+	}
 	r.last = s
 }
 
@@ -204,7 +207,9 @@ func (r *run) supervision() control.Supervision {
 	if r.Supervise != nil {
 		return r.Supervise(r.Config.Dir)
 	}
-	return supervisor.New(r.Config.Dir, supervisor.Deps{State: r.State, KeeperExe: r.Keeper, Interactive: true, Log: r.Log, Recorded: app.Recorded(r.Log, r.State, nil)})
+	return supervisor.New(r.Config.Dir, supervisor.Deps{
+		State: r.State, KeeperExe: r.Keeper, Interactive: true, Log: r.Log, Recorded: app.Recorded(r.Log, r.State, nil), Await: app.Waiter(r.State).Await,
+	})
 }
 
 func (r *run) stopOnce(s control.Supervision) {

@@ -146,13 +146,15 @@ A = ""
 	require.Empty(t, c.URL())
 }
 
-// mistakes are what people get wrong, with the line, the key and the remedy that they are shown.
-var mistakes = []struct {
+// mistake is what people get wrong, with the line, the key and the remedy that they are shown.
+type mistake struct {
 	name, text  string
 	line        int
 	key         string
 	says, mends string
-}{
+}
+
+var mistakes = []mistake{
 	{"a typo in a key", "port = 8000\nprot = 8000", 2, "prot", "is not a key", "did you mean port?"},
 	{"a typo in a section", "\n[helth]\npath = '/'", 2, "helth", "is not a key", "did you mean [health]?"},
 	{"a typo in a section's key", "[health]\nintervall = '5s'", 2, "health.intervall", "is not a key", "did you mean interval in [health]?"},
@@ -230,18 +232,6 @@ var mistakes = []struct {
 	{"a name twice", "login_shell_env = ['A', 'B', 'A']", 1, "login_shell_env", "A is there twice", "keep one"},
 	{"the shell as a switch", "login_shell_env = true", 1, "login_shell_env", "wants a list of names, not true or false", `["PATH", "HF_TOKEN"]`},
 	{"our own mark from a shell", "login_shell_env = ['VIVARIUM_RUN']", 1, "login_shell_env", "own mark", "remove it"},
-	{"a backend that waits for itself", "name = 'shop'\nafter = ['db', 'shop']", 2, "after", "is this backend itself", "another one"},
-	{"a backend that waits twice", "after = ['db', 'db']", 1, "after", "is there twice", "keep one"},
-	{"a backend that waits for nobody", "after = ['']", 1, "after", "an empty name", `after = ["database"]`},
-	{"a backend that waits for a line break", "after = [\"a\\nb\"]", 1, "after", "is no name of a backend", `after = ["database"]`},
-	{"a backend that waits for one text", "after = 'db'", 1, "after", "wants a list of names, not a string", `after = ["database"]`},
-	{"a command of one word for events", "[on_event]\ncommand = ['notify-send hello']", 2, "on_event.command", "no shell splits it", "a text of its own"},
-	{"no command for events", "[on_event]\ncommand = []", 2, "on_event.command", "is empty", `command = ["./tell.sh"]`},
-	{"events without a command", "[on_event]\nevents = ['crashed']", 2, "on_event.events", "without a command", `command = ["./tell.sh"]`},
-	{"an event that is none", "[on_event]\ncommand = ['x']\nevents = ['exploded']", 3, "on_event.events", `"exploded" is no event`, "worker-died"},
-	{"an event with an underscore", "[on_event]\ncommand = ['x']\nevents = ['gave_up']", 3, "on_event.events", `"gave_up" is no event`, `did you mean "gave-up"?`},
-	{"no events", "[on_event]\ncommand = ['x']\nevents = []", 3, "on_event.events", "is empty", "troubles"},
-	{"a command that may take for ever", "[on_event]\ncommand = ['x']\ntimeout = '1h'", 3, "on_event.timeout", "too long", "at most 5m"},
 	{"an env_file that is not there", "port = 1\nenv_file = 'prod.env'", 2, "env_file", "is not there", "make it"},
 	{"an env_file that is a folder", "env_file = '.'", 1, "env_file", "is a folder", "name a file"},
 	{"a variable that is a number", "[environment]\n\nOMP_NUM_THREADS = 4", 3, "environment.OMP_NUM_THREADS", "wants a text in quotes, not an integer", `OMP_NUM_THREADS = "4"`},
@@ -269,7 +259,7 @@ var mistakes = []struct {
 }
 
 func TestEveryMistakeIsToldWithFileLineAndRemedy(t *testing.T) {
-	for _, m := range mistakes {
+	for _, m := range append(mistakes, orderMistakes...) {
 		t.Run(m.name, func(t *testing.T) {
 			dir := testkit.BackendDir(t, m.text)
 			c, err := Load(dir)
@@ -367,16 +357,6 @@ func TestAFolderNameOfAnyBytesMakesANameForPeople(t *testing.T) {
 	require.Equal(t, strings.Repeat("ü", 64), folderName("/x/"+strings.Repeat("ü", 100)))
 	require.Equal(t, "/", folderName("/"))
 	require.Equal(t, "backend", folderName("/x/ "))
-}
-
-func TestDistanceCountsLetters(t *testing.T) {
-	for _, d := range []struct {
-		a, b string
-		n    int
-	}{{"", "", 0}, {"port", "port", 0}, {"prot", "port", 1}, {"helth", "health", 1}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}} {
-		require.Equal(t, d.n, distance(d.a, d.b), d)
-	}
-	require.Equal(t, 64, distance(strings.Repeat("a", 65), "a"))
 }
 
 func TestAChangeIsSeen(t *testing.T) {
