@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/hook"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -102,6 +103,8 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) 
 	shown := &front{held: held}
 	a.postTo(ctx, func() { m.front = shown; a.reached(m, s, true) })
 	held.Heard = a.heard(func(do func()) { a.postTo(ctx, do) }, m)
+	hooks := hook.New(m.dir, a.log, func(text string) { a.postTo(a.ctx, func() { a.hookFailed(m, text) }) })
+	defer hooks.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { _ = held.Serve(ctx, s) })
@@ -111,7 +114,7 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) 
 			a.log.Error("supervising", "dir", m.dir, "error", err)
 		}
 	})
-	a.pump(ctx, m, s, held, shown)
+	a.pump(ctx, m, s, held, shown, hooks.Tell)
 	work.Wait()
 	if a.ctx.Err() != nil && !a.leave { // the loop has ended, so a.leave is settled; the supervisor may have ended before it heard
 		if err := record.RememberQuit(m.folder); err != nil {
@@ -148,14 +151,14 @@ func (a *App) watchThere(ctx context.Context, m *member) bool {
 		defer stop()
 		_ = r.Run(ctx)
 	})
-	a.pump(ctx, m, r, nil, nil)
+	a.pump(ctx, m, r, nil, nil, nil)
 	work.Wait()
 	a.postTo(a.ctx, func() { m.super = nil })
 	return true
 }
 
 // pump carries news to the loop, and to whoever follows over the control socket, until ctx ends.
-func (a *App) pump(ctx context.Context, m *member, s control.Supervision, held *control.Held, shown *front) {
+func (a *App) pump(ctx context.Context, m *member, s control.Supervision, held *control.Held, shown *front, hear func(supervisor.Event)) {
 	for {
 		select {
 		case snapshot := <-s.Changed():
@@ -171,6 +174,7 @@ func (a *App) pump(ctx context.Context, m *member, s control.Supervision, held *
 		case e := <-s.Events():
 			if held != nil {
 				held.Tell(e)
+				hear(e)
 			}
 			a.postTo(ctx, func() { a.happened(m, held != nil, e) })
 		case <-ctx.Done():

@@ -51,3 +51,11 @@ func (a *App) tellTranslocated(executable func() (string, error)) {
 		a.notifier.Tell(Notice{Title: "Move Vivarium to Applications", Body: words.Short(words.Sentences(desktop.ErrTranslocated.Error()), maxNoticeBody), Icon: IconUnhealthy})
 	}
 }
+
+// hookFailed tells that the command of on_event came to nothing. It is told once, until the command works again.
+func (a *App) hookFailed(m *member, text string) {
+	a.notifier.Tell(Notice{
+		Title: words.Short(words.NameOf(m.snapshot)+": on_event failed", maxNoticeTitle), Body: words.Short(words.Sentences(text), maxNoticeBody),
+		Icon: IconUnhealthy, Class: ClassFinal,
+	})
+}

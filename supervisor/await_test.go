@@ -111,8 +111,8 @@ func TestAMistakeInAfterRefusesAStartAndNotTheRestartOfWhatRan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := setStage(t, state, afterDB)
 		mistake := &config.Error{File: "/b/vivarium.toml", Line: 3, Key: "after", Problem: "there is no db", Remedy: "name another"}
-		var wrong error = mistake
-		s.awaits(func(context.Context, config.Config, func() bool, func(Awaits)) (bool, error) { return false, wrong })
+		wrong := func(context.Context, config.Config, func() bool, func(Awaits)) (bool, error) { return false, mistake }
+		s.awaits(wrong)
 		s.Start()
 		time.Sleep(time.Second)
 		synctest.Wait()
@@ -122,10 +122,10 @@ func TestAMistakeInAfterRefusesAStartAndNotTheRestartOfWhatRan(t *testing.T) {
 		require.Equal(t, mistake.Error(), snap.ConfigProblem)
 		require.Equal(t, "/b/vivarium.toml", snap.ConfigFile)
 
-		wrong = nil
+		s.awaits(nil)
 		s.Start()
 		time.Sleep(5 * time.Second)
-		wrong = mistake
+		s.awaits(wrong)
 		s.k.end(11, false)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/hook"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
@@ -138,9 +139,17 @@ func (r *run) here(ctx context.Context, held *control.Held) error {
 	work.Go(func() { _ = held.Serve(inner, s) })
 	ended := make(chan error, 1)
 	work.Go(func() { ended <- s.Run(inner) })
+	said := make(chan string, 16)
+	hooks := hook.New(r.Config.Dir, r.Log, func(text string) {
+		select {
+		case said <- text:
+		default:
+		}
+	})
 	defer func() {
 		cancel()
 		work.Wait()
+		hooks.Close()
 		if r.unheard { // whoever reaches the keeper next ends the run
 			_ = record.Unwant(r.folder)
 		}
@@ -167,8 +176,11 @@ func (r *run) here(ctx context.Context, held *control.Held) error {
 			}
 		case <-calm:
 			idle()
+		case text := <-said:
+			r.print.say(text)
 		case e := <-s.Events():
 			held.Tell(e)
+			hooks.Tell(e)
 			if r.print.event(e) != nil {
 				r.closed = nil
 				r.stopOnce(s)
