@@ -165,6 +165,11 @@ func (s *Supervisor) mine() port.Mine {
 	deaths, last, now := s.m.deaths, s.m.lastRun, s.m.Run.ID
 	return port.Mine{Folder: s.folder, Run: func(id string) bool {
 		return id == last || id == now || slices.ContainsFunc(deaths, func(d record.Death) bool { return d.Run == id })
+	}, Name: func(folder string) string {
+		if w, err := record.ReadWant(folder); err == nil && w != nil {
+			return w.Name
+		}
+		return ""
 	}}
 }
 

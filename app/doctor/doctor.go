@@ -168,7 +168,7 @@ func (e *examiner) configuration() {
 
 // python looks at the interpreter; false: there is none to go on with.
 func (e *examiner) python() bool {
-	_, plan, err := setup.Planned(e.x.Dir, true)
+	_, plan, differs, err := setup.PlannedLike(e.x.Dir, e.row.PID)
 	e.plan = plan
 	var python *python.Error
 	switch {
@@ -187,7 +187,11 @@ func (e *examiner) python() bool {
 	if in.Version != "" {
 		text += " (" + in.Version + ")"
 	}
-	e.pass("VIV003", text)
+	if differs != "" {
+		e.warn("VIV003", differs, fmt.Sprintf("write python = %q in vivarium.toml, so that every start takes the same one", in.Path))
+	} else {
+		e.pass("VIV003", text)
+	}
 	if in.Venv {
 		e.pass("VIV002", in.Prefix)
 	} else {

@@ -52,7 +52,7 @@ app/hook                   <- app/control supervisor supervisor/config superviso
 app/order                  <- app/control app/words supervisor supervisor/config supervisor/keeper supervisor/record
 app/desktop                <- app/words supervisor/config supervisor/safefile
 app/login                  <- app/desktop app/words supervisor/safefile
-app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/project supervisor/python supervisor/safefile supervisor/servers
+app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/proc supervisor/project supervisor/python supervisor/safefile supervisor/servers
 app/doctor                 <- app/control app/desktop app/login app/order app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record
 app                        <- app/control app/desktop app/doctor app/hook app/login app/order app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
