@@ -159,7 +159,8 @@ type writeCloser struct{ io.Writer }
 func (writeCloser) Close() error { return nil }
 
 const instructions = `Vivarium keeps local Python servers (backends) alive and explains their deaths. ` +
-	`Start and stop them here instead of running uvicorn, flask or a start script by hand: a second copy would meet a taken port. ` +
+	`Start and stop them here instead of running uvicorn, flask or a start script by hand: Vivarium keeps their ports, and a second copy would ` +
+	`meet "address already in use". A process that finds VIVARIUM_RUN in its environment is supervised already. ` +
 	`After an edit call restart, then wait_until. If wait_until says that it is not healthy, call why.`
 
 // New is a server with every tool and resource.
@@ -170,7 +171,8 @@ func New(b Backends, o Options) *mcp.Server {
 	s := mcp.NewServer(&mcp.Implementation{Name: "vivarium", Title: "Vivarium", Version: o.Version}, &mcp.ServerOptions{
 		Instructions: instructions, Capabilities: &mcp.ServerCapabilities{},
 	})
-	t := tools{b, o}
+	t := tools{b, o, map[string][]string{}}
+	s.AddReceivingMiddleware(t.explainArguments, t.listRecords)
 	t.addReading(s)
 	t.addActing(s)
 	t.addResources(s)
