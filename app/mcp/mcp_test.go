@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -393,19 +392,6 @@ func TestNothingButTheProtocolIsWritten(t *testing.T) {
 	case <-done:
 	case <-time.After(10 * time.Second):
 		t.Fatal("the server outlives its client")
-	}
-}
-
-// With MCP_SERVER set, the test program is a server over its own standard streams, for clients that are programs of their own.
-func TestMain(m *testing.M) {
-	if os.Getenv("MCP_SERVER") == "" {
-		os.Exit(m.Run())
-	}
-	b := newInMemory("shop")
-	b.crash("/p/shop")
-	if err := Serve(context.Background(), os.Stdin, os.Stdout, b, Options{Version: "test", Dir: "/p/shop", Mask: hide}); err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
-		os.Exit(1)
 	}
 }
 
