@@ -1,6 +1,8 @@
 package app
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -130,4 +132,19 @@ func TestAQuitEndsThemInTurnAndWaitsForNobodyTooLong(t *testing.T) {
 	require.True(t, !db.Has("quit") || time.Since(begin) >= quitTime/2, "the first half of the time is for the order")
 	s.ended()
 	require.True(t, db.Has("quit") && shop.Has("quit"), "nobody is left without its end")
+}
+
+func TestACommandOfOnEventThatFailsIsANotice(t *testing.T) {
+	dir := backendFolder(t, "shop")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "vivarium.toml"), []byte("[on_event]\ncommand = [\"./no-such-script\"]\n"), 0o644))
+	s := play(t, dir)
+	p := s.puppet(dir)
+	p.BecomeHealthy()
+	s.status("Healthy")
+	p.Told <- supervisor.Event{What: supervisor.EventStarted, Snapshot: p.Shown}
+	p.Told <- supervisor.Event{What: supervisor.EventCrashed, Snapshot: p.Shown, At: testkit.Noon}
+	testkit.Eventually(t, "it is told", func() bool { return s.told("./no-such-script cannot be started") })
+	require.True(t, s.told("shop: on_event failed"))
+	s.clickTail(TailQuit)
+	s.ended()
 }
