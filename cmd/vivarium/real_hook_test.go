@@ -68,8 +68,11 @@ func TestACommandThatHangsCostsTheServerNothingAndEndsWithVivarium(t *testing.T)
 	var row control.Row
 	require.NoError(t, json.Unmarshal([]byte(text), &row))
 	require.Equal(t, "healthy", row.State)
-	written, err := os.ReadFile(filepath.Join(r.dir, "hanging"))
-	require.NoError(t, err)
+	var written []byte
+	eventually(t, "the command runs", func() bool {
+		written, _ = os.ReadFile(filepath.Join(r.dir, "hanging"))
+		return strings.HasSuffix(string(written), "\n")
+	})
 	pid, err := strconv.Atoi(strings.TrimSpace(string(written)))
 	require.NoError(t, err)
 	f.signal(syscall.SIGINT)
