@@ -5,15 +5,15 @@ package tray
 import (
 	"context"
 
-	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/login"
+	"github.com/vivarium-app/vivarium/app/notice"
 )
 
 // What only a Mac has. Linux's notification service and its autostart entries are reached without cgo, by the app itself, and its dialogs are
 // zenity's.
 
 // Center is nil: Linux's notification service is reached over D-Bus, by the app itself.
-func Center() app.Center { return nil }
+func Center() notice.Center { return nil }
 
 // NoticesAllowed is nil: who may show notices on Linux is nobody's to say.
 func NoticesAllowed() func(context.Context) error { return nil }
