@@ -80,8 +80,9 @@ endif
 endif
 
 # The demo is a Python server. Apple's /usr/bin/python3 is one only where the command line tools are, and else asks to install them.
+shim := /usr/bin/python3
 python-or-line:
-	@command -v python3 >/dev/null && { test "$$(command -v python3)" != /usr/bin/python3 || xcode-select -p >/dev/null 2>&1; } || echo 'The demo needs a Python: brew install python, or https://www.python.org/downloads'
+	@command -v python3 >/dev/null && { test "$$(command -v python3)" != '$(shim)' || xcode-select -p >/dev/null 2>&1; } || echo 'The demo needs a Python: brew install python, or https://www.python.org/downloads'
 
 test: go tray-or-line
 	@$(test) $(race) -run '$(pattern)' $(packages)
