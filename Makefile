@@ -110,7 +110,7 @@ lint: go tray-or-line
 	go vet -tags e2e,soak,bench,wheels,servers ./packaging/... ./app/mcp
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,soak,bench,wheels,servers $(packages)
-	@if command -v shellcheck >/dev/null; then git ls-files .ci/run '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
+	@if command -v shellcheck >/dev/null; then git ls-files .ci/run packaging/mac/darwin/macos-cc '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
 
 clean:
 	rm -rf bin dist .cache
