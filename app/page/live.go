@@ -65,7 +65,9 @@ type Death struct {
 	Trouble
 	Uptime time.Duration
 	Asked  bool
-	Report bool // there is a report to show
+	Report bool          // there is a report to show
+	Lasted time.Duration // of a stall; 0: it lasts, or its end is not known
+	End    string        // of a stall, in words: "answered again"
 }
 
 // liveBackend is a Backend as its templates show it: every text in it is safe.
