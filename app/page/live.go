@@ -269,12 +269,19 @@ func (w Words) Deaths(b Backend, deaths []Death, now time.Time) Part {
 		*liveTrouble
 		Death Death
 		Up    string
+		End   string // of a stall
 	}
 	var rows []row
 	for _, d := range deaths {
 		r := row{liveTrouble: w.trouble(&d.Trouble, now), Death: d}
 		if d.Uptime > 0 {
 			r.Up = w.Duration(d.Uptime)
+		}
+		if d.Stall {
+			r.End = sentenceCase(d.End) + "."
+			if d.Lasted > 0 {
+				r.End = "It stood still for " + w.Duration(d.Lasted) + ", then " + d.End + "."
+			}
 		}
 		rows = append(rows, r)
 	}
