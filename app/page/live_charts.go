@@ -26,17 +26,23 @@ type chart struct {
 	Dots            []mark
 	Missed          []mark // health checks that were not answered
 	Marks           []chartMark
-	Sleeps          []span
-	Top             string // what the upper edge is
+	Lasting         []lasting // marks that lasted
+	Top             string    // what the upper edge is
 	Says            string
 	MinuteX         []float64
 	highest         float64
 }
 
 type chartMark struct {
-	X    float64
+	X          float64
+	What       string
+	When, Text string
+}
+
+// lasting is a mark with an end.
+type lasting struct {
+	span
 	What string
-	Text string
 }
 
 type charts struct {
@@ -49,11 +55,11 @@ type charts struct {
 func (w Words) newCharts(id string, h History, now time.Time) charts {
 	samples := recent(h.Samples, now)
 	c := charts{Empty: len(samples) == 0}
-	marks, sleeps := w.chartMarks(h.Marks, now)
+	marks, spans := w.chartMarks(h.Marks, now)
 	c.Events = marks
 	for _, q := range w.liveQuantities() {
 		one := newChart(q, samples, now)
-		one.ID, one.Marks, one.Sleeps = q.class+"-"+id, marks, sleeps
+		one.ID, one.Marks, one.Lasting = q.class+"-"+id, marks, spans
 		c.Charts = append(c.Charts, one)
 	}
 	return c
@@ -153,29 +159,33 @@ func (c *chart) finish(piece []mark) {
 	c.Area += fmt.Sprintf("%sL%g %gL%g %gZ", b.String(), piece[len(piece)-1].X, c.Bottom, piece[0].X, c.Bottom)
 }
 
+// markNames are what the marks with a look of their own are called. Others are called by their kind.
 var markNames = map[string]string{"start": "started", "death": "died", "stall": "stood still", "sleep": "the computer slept"}
 
 // chartMarks are what happened in the last fifteen minutes.
-func (w Words) chartMarks(all []Mark, now time.Time) (marks []chartMark, sleeps []span) {
+func (w Words) chartMarks(all []Mark, now time.Time) (marks []chartMark, spans []lasting) {
 	for _, m := range all[max(0, len(all)-mostMarks):] {
-		name, known := markNames[m.What]
-		if !known || m.At.IsZero() || now.Sub(max2(m.At, m.Until)) > sparkSpan || m.At.After(now.Add(time.Second)) {
+		name, what := markNames[m.What], m.What
+		if name == "" {
+			name, what = w.Safe(m.What), "other"
+		}
+		if m.At.IsZero() || now.Sub(max2(m.At, m.Until)) > sparkSpan || m.At.After(now.Add(time.Second)) {
 			continue
 		}
-		text := when(m.At, now) + " " + name
-		if !m.Until.IsZero() {
+		text := name
+		if m.Until.After(m.At) {
 			text += " for " + w.Duration(m.Until.Sub(m.At))
 		}
 		if said := w.Safe(m.Text); said != "" {
 			text += ": " + said
 		}
-		marks = append(marks, chartMark{X: sparkX(m.At, now), What: m.What, Text: text})
+		marks = append(marks, chartMark{X: sparkX(m.At, now), What: what, When: when(m.At, now), Text: text})
 		if m.Until.After(m.At) {
 			from, to := sparkX(m.At, now), sparkX(m.Until, now)
-			sleeps = append(sleeps, span{X: from, Width: tenth(to - from)})
+			spans = append(spans, lasting{span{X: from, Width: tenth(to - from)}, what})
 		}
 	}
-	return marks, sleeps
+	return marks, spans
 }
 
 func max2(a, b time.Time) time.Time {

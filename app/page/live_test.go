@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 var liveNow = time.Date(2026, 11, 28, 14, 30, 0, 0, time.UTC)
@@ -94,9 +96,10 @@ func TestChartsShowTheLastFifteenMinutesWithTheirMarks(t *testing.T) {
 	require.Len(t, latency.Missed, 1)
 	require.Equal(t, "40 %", cpu.Most)
 	require.Contains(t, memory.Says, "highest 1000 MB")
-	require.Len(t, c.Events, 2)
+	require.Len(t, c.Events, 3, "what a newer version marks is shown by its own name")
 	require.Equal(t, 100.0, cpu.Marks[0].X)
-	require.Equal(t, []span{{X: 0, Width: 100}}, cpu.Sleeps)
+	require.Equal(t, []lasting{{span{X: 0, Width: 100}, "sleep"}}, cpu.Lasting)
+	require.Equal(t, "of a newer version", c.Events[2].Text)
 	require.Contains(t, c.Events[1].Text, "the computer slept for 10m0s")
 	require.True(t, plainWords.newCharts("abc", History{}, liveNow).Empty)
 }
@@ -126,6 +129,10 @@ func liveParts(t testing.TB, text string) string {
 	)
 	var report strings.Builder
 	require.NoError(t, plainWords.Report(&report, hostile(text)))
+	require.NoError(t, plainWords.Stalled(&report, text, text, record.Stalled{
+		Run: text, At: liveNow, Problem: text, Stall: stall.Stall{Kind: stall.Kind(text), Summary: text, Remedy: text, File: text},
+		Stacks: []string{"Thread 0x1 (most recent call first):", `  File "` + text + `", line 1 in ` + text, text},
+	}))
 	return html(parts...) + report.String()
 }
 

@@ -126,7 +126,13 @@ export function place(part) {
   const held = document.activeElement instanceof HTMLElement && at.contains(document.activeElement) ? document.activeElement : null;
   const key = held?.dataset.key ?? held?.getAttribute("href");
   const open = [...at.querySelectorAll("details[open]")].map((d) => d.querySelector("summary")?.textContent);
+  const along = at.querySelector("nav ul")?.scrollLeft;
   at.innerHTML = ours.createHTML(part.html);
+  for (const list of at.querySelectorAll("nav ul")) { // the backends may be more than fit: the one that is shown is in sight
+    if (along !== undefined && list === at.querySelector("nav ul")) list.scrollLeft = along;
+    const here = list.querySelector("[aria-current]");
+    if (along === undefined && here instanceof HTMLElement) list.scrollLeft = Math.max(0, here.offsetLeft + here.offsetWidth - list.clientWidth);
+  }
   for (const d of at.querySelectorAll("details")) {
     if (open.includes(d.querySelector("summary")?.textContent)) d.open = true;
   }
