@@ -235,7 +235,7 @@ func (w Words) Card(b Backend, h History, now time.Time) []Part {
 	l := w.live(b, now)
 	return []Part{
 		part("state-"+b.ID, "live-state", l), part("figures-"+b.ID, "live-figures", l), part("actions-"+b.ID, "live-actions", l),
-		part("trouble-"+b.ID, "live-trouble", l), part("charts-"+b.ID, "live-charts", w.newCharts(b.ID, h, now)),
+		part("trouble-"+b.ID, "live-trouble", l), part("charts-"+b.ID, "live-charts", w.newCharts(b.ID, h, b.PID != 0, now)),
 	}
 }
 
@@ -278,7 +278,9 @@ func (w Words) Deaths(b Backend, deaths []Death, now time.Time) Part {
 			r.Up = w.Duration(d.Uptime)
 		}
 		if d.Stall {
-			r.End = sentenceCase(d.End) + "."
+			if d.End != "" {
+				r.End = sentenceCase(d.End) + "."
+			}
 			if d.Lasted > 0 {
 				r.End = "It stood still for " + w.Duration(d.Lasted) + ", then " + d.End + "."
 			}

@@ -52,13 +52,16 @@ type charts struct {
 }
 
 // newCharts draws what is known of the last fifteen minutes.
-func (w Words) newCharts(id string, h History, now time.Time) charts {
+func (w Words) newCharts(id string, h History, runs bool, now time.Time) charts {
 	samples := recent(h.Samples, now)
 	c := charts{Empty: len(samples) == 0}
 	marks, spans := w.chartMarks(h.Marks, now)
 	c.Events = marks
 	for _, q := range w.liveQuantities() {
 		one := newChart(q, samples, now)
+		if !runs { // what was measured last is of a run that is gone
+			one.Now = ""
+		}
 		one.ID, one.Marks, one.Lasting = q.class+"-"+id, marks, spans
 		c.Charts = append(c.Charts, one)
 	}

@@ -88,7 +88,7 @@ func TestChartsShowTheLastFifteenMinutesWithTheirMarks(t *testing.T) {
 	c := plainWords.newCharts("abc", History{Samples: samples, Marks: []Mark{
 		{At: liveNow.Add(-10 * time.Minute), What: "death", Text: "it died <b>"}, {At: liveNow.Add(-20 * time.Minute), Until: liveNow.Add(-10 * time.Minute), What: "sleep"},
 		{At: liveNow.Add(-20 * time.Minute), What: "start"}, {At: liveNow.Add(-time.Minute), What: "of a newer version"},
-	}}, liveNow)
+	}}, true, liveNow)
 	require.Len(t, c.Charts, 3)
 	latency, memory, cpu := c.Charts[0], c.Charts[1], c.Charts[2]
 	require.Equal(t, 2, strings.Count(cpu.Path, "M"), "two pieces, with a gap between them")
@@ -101,7 +101,10 @@ func TestChartsShowTheLastFifteenMinutesWithTheirMarks(t *testing.T) {
 	require.Equal(t, []lasting{{span{X: 0, Width: 100}, "sleep"}}, cpu.Lasting)
 	require.Equal(t, "of a newer version", c.Events[2].Text)
 	require.Contains(t, c.Events[1].Text, "the computer slept for 10m0s")
-	require.True(t, plainWords.newCharts("abc", History{}, liveNow).Empty)
+	require.True(t, plainWords.newCharts("abc", History{}, true, liveNow).Empty)
+	gone := plainWords.newCharts("abc", History{Samples: samples}, false, liveNow)
+	require.Empty(t, gone.Charts[1].Now, "what was measured last is of a run that is gone")
+	require.NotEmpty(t, gone.Charts[1].Most)
 }
 
 func TestTheTitleSaysHowManyAreNotWell(t *testing.T) {
@@ -246,4 +249,36 @@ func FuzzNoValueOfAVariableIsShown(f *testing.F) {
 			require.NotContains(t, fmt.Sprint(hideValues(strings.Split(text, "\n"))), "hunter2", text)
 		}
 	})
+}
+
+func TestAStallInTheListSaysHowLongItLastedAndHowItEnded(t *testing.T) {
+	s := record.Stalled{Run: "r1", At: liveNow.Add(-time.Hour), Problem: "no answer within 3 s", Stall: stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked", Remedy: "Make it `def`."}}
+	list := func(s record.Stalled) string { return html(plainWords.Deaths(runningBackend(), []Death{StallOf(s)}, liveNow)) }
+	require.Contains(t, list(s), "It lasts, or nobody saw its end.")
+	s.Until, s.Outcome = s.At.Add(2*time.Minute), record.Recovered
+	require.Contains(t, list(s), "It stood still for 2m0s, then it answered again.")
+	require.Contains(t, list(s), "The event loop is blocked")
+	require.Contains(t, list(s), `href="/b/abc/deaths/`+s.ID()+`"`)
+	require.NotContains(t, list(s), "In the log", "no line decided it")
+	s.Outcome = record.Ended
+	require.Contains(t, list(s), "then the run ended.")
+	s.Stall = stall.Stall{Kind: stall.KindUnknown, Summary: "what it does is not known"}
+	require.Contains(t, list(s), "No answer within 3 s", "what is known is said")
+}
+
+func TestTheReportOnAStallHasItsStacksWithTheOwnFrameMarked(t *testing.T) {
+	s := record.Stalled{
+		Run: "r1", At: liveNow, Uptime: time.Hour, Busy: true, Stall: stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked", Remedy: "Make it `def`.", File: "/b/main.py", Line: 17},
+		Stacks: []string{"Thread 0x000000000000001f [main thread] (most recent call first):", `  File "/b/main.py", line 17 in search`, `  File "/usr/lib/python3.12/asyncio/events.py", line 84 in _run`},
+	}
+	var b strings.Builder
+	require.NoError(t, plainWords.Stalled(&b, "brain", "/b", s))
+	for _, want := range []string{"The event loop is blocked", "<code>def</code>", "/b/main.py:17", "yours", "it worked all the time", "it lasts, or nobody saw its end", "loop-blocked"} {
+		require.Contains(t, b.String(), want)
+	}
+	require.Equal(t, 1, strings.Count(b.String(), `class="own"`))
+	s.Stacks = nil
+	b.Reset()
+	require.NoError(t, plainWords.Stalled(&b, "brain", "/b", s))
+	require.Contains(t, b.String(), "Its stacks are not known")
 }
