@@ -22,14 +22,23 @@ import (
 )
 
 // server is a backend of Python's standard library, which dies of a real segmentation fault when it is asked to.
-const server = `import faulthandler, http.server, os, signal, sys
+const server = `import faulthandler, http.server, os, signal, sys, time
+stand_still = 0
+class Server(http.server.ThreadingHTTPServer):
+    def service_actions(self):
+        global stand_still
+        seconds, stand_still = stand_still, 0
+        if seconds: time.sleep(seconds)
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b"ok"); self.wfile.flush()
         if self.path == "/segv": os.kill(os.getpid(), signal.SIGSEGV)
+        if self.path == "/hang":
+            global stand_still
+            stand_still = 9
     def log_message(self, form, *args): print("INFO:     asked for", self.path, flush=True)
 print("INFO:     serving; HF_TOKEN is", os.environ.get("HF_TOKEN"), flush=True)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+Server(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 `
 
 // programs are those of VIVARIUM_BIN, else built here once.
@@ -77,7 +86,7 @@ func newReal(t *testing.T) *real {
 	require.NoError(t, ln.Close())
 	require.NoError(t, os.Mkdir(r.dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "main.py"), []byte(server), 0o644))
-	config := fmt.Sprintf("name = \"search-api\"\nport = %d\ncommand = [\"{python}\", \"main.py\", \"{port}\"]\n[environment]\nHF_TOKEN = \"hf_abcdefghijklmnopqrstuvwxyz\"\n", r.port)
+	config := fmt.Sprintf("name = \"search-api\"\nport = %d\ncommand = [\"{python}\", \"main.py\", \"{port}\"]\n[health]\ninterval = \"1s\"\ntimeout = \"500ms\"\nfailures = 2\n[environment]\nHF_TOKEN = \"hf_abcdefghijklmnopqrstuvwxyz\"\n", r.port)
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "vivarium.toml"), []byte(config), 0o644))
 	t.Cleanup(func() {
 		stop := r.command("stop", r.dir)
@@ -157,6 +166,25 @@ func TestTheWholeProgram(t *testing.T) {
 	b.until("its start is marked", `document.querySelector(".events .start")`)
 	b.shot("real-1-healthy")
 	axe(t, b)
+
+	r.get("/hang") // it stands still for some seconds, and goes on
+	b.shows("Why it does not answer")
+	b.until("its own line is named", `document.querySelector(".trouble.stall .why").textContent.includes("main.py")`)
+	b.shot("real-1-stalled")
+	axe(t, b)
+	b.until("it answers again", `document.querySelector(".is.healthy")`)
+	b.until("the stall is marked, with its end", `document.querySelector(".events .stall")?.textContent.includes(" for ")`)
+	b.click(`.views a[href$="/deaths"]`)
+	b.shows("then it answered again")
+	b.shot("real-1-stall-listed")
+	axe(t, b)
+	b.click(`a[href*="-stall"]`)
+	b.shows("What it did then")
+	b.until("the own line is marked", `document.querySelector(".stack .own")?.textContent.includes("service_actions")`)
+	b.shot("real-1-stall-report")
+	axe(t, b)
+	b.click(`.views a`)
+	b.until("the overview is shown", `document.querySelector(".is.healthy")`)
 
 	r.get("/segv") // a real crash, while the page is open
 	b.shows("segmentation fault")
