@@ -221,9 +221,13 @@ func TestNoBackendOneAndTwelveAreShownWithoutAnyWordCutOff(t *testing.T) {
 					b.State, b.Word, b.PID, b.Trouble, b.Can = "gave-up", "Gave up", 0, openMP("20261126T140211.000Z-r1"), []string{"start", "reveal"}
 				})
 			case 2:
-				h.change(dir, func(b *page.Backend) { b.State, b.Word, b.PID, b.Can = "stopped", "Stopped", 0, []string{"start", "reveal"} })
+				h.change(dir, func(b *page.Backend) {
+					b.State, b.Word, b.PID, b.Can = "stopped", "Stopped", 0, []string{"start", "reveal"}
+				})
 			case 3:
-				h.change(dir, func(b *page.Backend) { b.State, b.Word, b.Note = "starting", "Starting", "downloading a model (huggingface_hub)" })
+				h.change(dir, func(b *page.Backend) {
+					b.State, b.Word, b.Note = "starting", "Starting", "downloading a model (huggingface_hub)"
+				})
 			}
 		}
 		s := serve(t, h)

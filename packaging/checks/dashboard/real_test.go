@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -274,7 +275,9 @@ func TestOpeningStartsTheDashboardOnceAndLeavesItRunning(t *testing.T) {
 // listener is the process that serves an address: ours, since it answered with the secret of our state folder.
 func listener(t *testing.T, address string) int {
 	t.Helper()
-	port := address[strings.LastIndex(address[:strings.Index(address, "/#")], ":")+1 : strings.Index(address, "/#")]
+	at, err := url.Parse(address)
+	require.NoError(t, err)
+	port := at.Port()
 	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
 	inode := ""
