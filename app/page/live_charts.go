@@ -14,6 +14,7 @@ const (
 	sparkTop    = 6.0
 	sparkSpan   = 15 * time.Minute
 	mostMarks   = 40
+	mostEvents  = 6 // told in words
 )
 
 // chart is one quantity over the last fifteen minutes.
@@ -37,6 +38,8 @@ type chartMark struct {
 	X          float64
 	What       string
 	When, Text string
+	same       string // the text, before it was folded with others
+	times      int
 }
 
 // lasting is a mark with an end.
@@ -46,9 +49,10 @@ type lasting struct {
 }
 
 type charts struct {
-	Charts []chart
-	Events []chartMark // for the list below
-	Empty  bool        // nothing was measured
+	Charts  []chart
+	Events  []chartMark // for the list below
+	Earlier int         // that are not in it
+	Empty   bool        // nothing was measured
 }
 
 // newCharts draws what is known of the last fifteen minutes.
@@ -56,16 +60,43 @@ func (w Words) newCharts(id string, h History, runs bool, now time.Time) charts 
 	samples := recent(h.Samples, now)
 	c := charts{Empty: len(samples) == 0}
 	marks, spans := w.chartMarks(h.Marks, now)
-	c.Events = marks
+	c.Events = foldMarks(marks)
+	if over := len(c.Events) - mostEvents; over > 0 {
+		c.Events, c.Earlier = c.Events[over:], over
+	}
+	drawn := false
 	for _, q := range w.liveQuantities() {
 		one := newChart(q, samples, now)
 		if !runs { // what was measured last is of a run that is gone
 			one.Now = ""
 		}
+		drawn = drawn || one.Path != ""
 		one.ID, one.Marks, one.Lasting = q.class+"-"+id, marks, spans
 		c.Charts = append(c.Charts, one)
 	}
+	c.Empty = c.Empty || !runs && !drawn // a run that ended at once leaves no picture
 	return c
+}
+
+// foldMarks tells a row of the same deaths, with the starts between them, once.
+func foldMarks(all []chartMark) []chartMark {
+	var told []chartMark
+	for _, m := range all {
+		n := len(told)
+		switch {
+		case m.What == "death" && n > 0 && told[n-1].same == m.Text:
+		case m.What == "death" && n > 1 && told[n-1].What == "start" && told[n-2].same == m.Text:
+			told = told[:n-1]
+		default:
+			m.same, m.times = m.Text, 1
+			told = append(told, m)
+			continue
+		}
+		last := &told[len(told)-1]
+		last.times++
+		last.Text = fmt.Sprintf("%s (%d times, the last at %s)", m.Text, last.times, m.When)
+	}
+	return told
 }
 
 // liveQuantity is what a chart shows of a sample.

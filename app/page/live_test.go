@@ -253,7 +253,9 @@ func FuzzNoValueOfAVariableIsShown(f *testing.F) {
 
 func TestAStallInTheListSaysHowLongItLastedAndHowItEnded(t *testing.T) {
 	s := record.Stalled{Run: "r1", At: liveNow.Add(-time.Hour), Problem: "no answer within 3 s", Stall: stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked", Remedy: "Make it `def`."}}
-	list := func(s record.Stalled) string { return html(plainWords.Deaths(runningBackend(), []Death{StallOf(s)}, liveNow)) }
+	list := func(s record.Stalled) string {
+		return html(plainWords.Deaths(runningBackend(), []Death{StallOf(s)}, liveNow))
+	}
 	require.Contains(t, list(s), "It lasts, or nobody saw its end.")
 	s.Until, s.Outcome = s.At.Add(2*time.Minute), record.Recovered
 	require.Contains(t, list(s), "It stood still for 2m0s, then it answered again.")
@@ -281,4 +283,49 @@ func TestTheReportOnAStallHasItsStacksWithTheOwnFrameMarked(t *testing.T) {
 	b.Reset()
 	require.NoError(t, plainWords.Stalled(&b, "brain", "/b", s))
 	require.Contains(t, b.String(), "Its stacks are not known")
+}
+
+func TestARowOfTheSameDeathsIsToldOnce(t *testing.T) {
+	at := func(minutes int, what, text string) Mark {
+		return Mark{At: liveNow.Add(time.Duration(minutes-14) * time.Minute), What: what, Text: text}
+	}
+	texts := func(marks ...Mark) (all []string) {
+		for _, e := range plainWords.newCharts("abc", History{Marks: marks}, true, liveNow).Events {
+			all = append(all, e.Text)
+		}
+		return all
+	}
+	require.Equal(t, []string{"started", "died: no module faiss (3 times, the last at 14:20:00)"}, texts(
+		at(0, "start", ""), at(1, "death", "no module faiss"), at(2, "start", ""), at(3, "death", "no module faiss"), at(3, "start", ""), at(4, "death", "no module faiss"),
+	))
+	require.Equal(t, []string{"died: a", "started", "died: b", "started", "died: a"}, texts(at(0, "death", "a"), at(1, "start", ""), at(2, "death", "b"), at(3, "start", ""), at(4, "death", "a")))
+	require.Equal(t, []string{"died: a", "stood still: a", "died: a"}, texts(at(0, "death", "a"), at(1, "stall", "a"), at(2, "death", "a")), "something else was in between")
+	require.Equal(t, []string{"died: a (2 times, the last at 14:17:00)", "started", "died: b (2 times, the last at 14:20:00)"}, texts(
+		at(0, "death", "a"), at(1, "death", "a"), at(2, "start", ""), at(3, "death", "b"), at(4, "death", "b"),
+	))
+	var many []Mark
+	for i := range 12 {
+		many = append(many, at(i, "death", fmt.Sprint(i)))
+	}
+	c := plainWords.newCharts("abc", History{Marks: many}, true, liveNow)
+	require.Len(t, c.Events, 6, "the latest are told")
+	require.Equal(t, 6, c.Earlier)
+	require.Equal(t, "died: 11", c.Events[5].Text)
+}
+
+func TestACommandInARemedyCanBeCopiedAsItIs(t *testing.T) {
+	w := plainWords
+	w.Home = "/Users/alice"
+	for remedy, want := range map[string][]command{
+		"Install it: /Users/alice/b/.venv/bin/python -m pip install faiss-cpu":                             {{"/Users/alice/b/.venv/bin/python -m pip install faiss-cpu", "~/b/.venv/bin/python -m pip install faiss-cpu"}},
+		"Install it: '/Users/alice/my b/.venv/bin/python3.12' -m pip install torch":                        {{"'/Users/alice/my b/.venv/bin/python3.12' -m pip install torch", "'~/my b/.venv/bin/python3.12' -m pip install torch"}},
+		"Install it: python -m pip install hnswlib (unless it is a file of your own: then check).":         {{"python -m pip install hnswlib", "python -m pip install hnswlib"}},
+		"Install it: uv pip install --python /b/.venv/bin/python torch. Then start it.":                    {{"uv pip install --python /b/.venv/bin/python torch", "uv pip install --python /b/.venv/bin/python torch"}},
+		"Run `vivarium doctor --fix`, or set `X`.":                                                         {{"vivarium doctor --fix", "vivarium doctor --fix"}},
+		"Start processes anew instead of forking: multiprocessing.set_start_method(\"spawn\") at the top.": nil,
+		"Your code was at main.py, line 12.":                                                               nil,
+		"":                                                                                                 nil,
+	} {
+		require.Equal(t, want, w.trouble(&Trouble{Remedy: remedy}, liveNow).Commands, remedy)
+	}
 }

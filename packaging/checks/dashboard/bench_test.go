@@ -238,7 +238,7 @@ func peers(t *testing.T, pattern, how, path string, count, size int64) string {
 		took := time.Since(began)
 		cancel()
 		used := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-		if strings.TrimSpace(string(out)) != strconv.FormatInt(count, 10) {
+		if said := strings.TrimSpace(string(out)); said != strconv.FormatInt(count, 10) && (said != "" || count > 0) { // ripgrep does not say 0
 			t.Logf("%s counts %s, not %d, for %s", c[0], strings.TrimSpace(string(out)), count, pattern)
 			continue
 		}
