@@ -272,6 +272,36 @@ func TestOpeningStartsTheDashboardOnceAndLeavesItRunning(t *testing.T) {
 	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
 }
 
+// TestThePageComesBackAfterItsDashboardStoodStill: a computer that sleeps stops everything, and not everything wakes at the same moment.
+func TestThePageComesBackAfterItsDashboardStoodStill(t *testing.T) {
+	r := newReal(t)
+	printed, stop := r.begin("dashboard", "--print", r.dir)
+	address := printed()
+	pid := listener(t, address)
+	b := newTab(t, 1000, "light")
+	b.open(address)
+	b.shows("No Vivarium program keeps it")
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
+	told := false
+	for range 4 { // it waits for 40 s before it gives the stream up
+		b.eval(`new Promise((done) => { let n = 0; const look = () => !document.getElementById("link").hidden || ++n > 75 ? done(true) : setTimeout(look, 200); look(); })`, nil)
+		if told = b.text(`document.getElementById("link").hidden`) == "false"; told {
+			break
+		}
+	}
+	require.True(t, told, "the page says that what it shows is how it was")
+	b.shows("The dashboard does not answer")
+	b.shot("real-9-stood-still")
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	b.until("it is back by itself", `document.getElementById("link").hidden`)
+	told2, leave := r.begin("run", "--json", r.dir)
+	require.Contains(t, told2(), `"event"`)
+	b.until("and shows what happens", `document.querySelector(".is.healthy")`)
+	require.NoError(t, stop(syscall.SIGTERM))
+	_ = leave(syscall.SIGTERM)
+}
+
 // listener is the process that serves an address: ours, since it answered with the secret of our state folder.
 func listener(t *testing.T, address string) int {
 	t.Helper()
