@@ -122,6 +122,8 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 				s.log.Error("what is wanted will not survive this app", "error", err)
 			}
 		})
+	case doKeepStall:
+		s.keepStall(e)
 	case doTell:
 		s.queue = append(s.queue, e.event)
 		logEvent(s.log, e.event)

@@ -198,5 +198,6 @@ type (
 	}
 	doLookAtPort struct{ look int }
 	doSave       struct{ saved record.Saved }
+	doKeepStall  struct{ stall record.Stalled }
 	doTell       struct{ event Event }
 )
