@@ -24,7 +24,7 @@ func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: filepath.Base(dir),
 		Command: []string{"{python}", "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"},
-		Python:  "auto", Port: 8000, Autostart: true, EnvFile: filepath.Join(dir, ".env"), OnPortConflict: "take_over",
+		Python:  "auto", Port: 8000, Autostart: true, EnvFile: filepath.Join(dir, ".env"), OnPortConflict: "take_over", KeepAwake: "never",
 		Health: Health{
 			Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute, Failures: 3, BusyLimit: 10 * time.Minute,
 			QuietStart: 30 * time.Second,
@@ -45,6 +45,7 @@ port      = 8000
 autostart = true
 env_file  = ".env"
 on_port_conflict = "take_over"
+keep_awake = "never"
 login_shell_env = []
 [health]
 path = "/health"
@@ -78,7 +79,7 @@ func TestTheDocumentedConfigurationSaysTheDefaults(t *testing.T) {
 	c, err := Load(dir)
 	require.NoError(t, err)
 	want := Defaults(dir)
-	want.Name, want.EnvFileNamed, want.Environment = "backend", true, map[string]string{"OMP_NUM_THREADS": "4"}
+	want.Name, want.EnvFileNamed, want.IntervalNamed, want.Environment = "backend", true, true, map[string]string{"OMP_NUM_THREADS": "4"}
 	c.marks = nil
 	require.Equal(t, want, c)
 }
@@ -92,6 +93,7 @@ port = 0
 autostart = false
 env_file = ""
 on_port_conflict = "refuse"
+keep_awake = "busy"
 login_shell_env = ["PATH", "_x1"]
 log = {file = "/var/log/x.log", max_size = 1048576, keep = 0}
 health.path = ""
@@ -118,7 +120,7 @@ A = ""
 	c.marks = nil
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: "Übersetzer 翻訳", Command: []string{"{python}", "server.py"},
-		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", LoginShellEnv: []string{"PATH", "_x1"},
+		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", KeepAwake: "busy", IntervalNamed: true, LoginShellEnv: []string{"PATH", "_x1"},
 		Health: Health{
 			Interval: 90 * time.Second, Timeout: 100 * time.Millisecond, Startup: 2 * time.Hour, Failures: 1, BusyLimit: time.Hour,
 			QuietStart: 10 * time.Second, RestartHung: true,
@@ -171,6 +173,8 @@ var mistakes = []struct {
 	{"a switch in words", "autostart = 'yes'", 1, "autostart", "wants true or false, not a string", "autostart = true"},
 	{"a switch as a number", "[health]\nrestart_hung = 1", 2, "health.restart_hung", "wants true or false, not an integer", "restart_hung = false"},
 	{"a choice with a hyphen", "on_port_conflict = 'take-over'", 1, "on_port_conflict", `"take-over" is not known`, `did you mean "take_over"?`},
+	{"a choice that is none", "keep_awake = 'always'", 1, "keep_awake", `"always" is not known`, "never, busy, running"},
+	{"keep_awake as a switch", "keep_awake = true", 1, "keep_awake", "wants a text, not true or false", `keep_awake = "busy"`},
 	{"a choice of our own", "on_port_conflict = 'kill'", 1, "on_port_conflict", `"kill" is not known`, "take_over, refuse"},
 	{"a policy with an underscore", "[restart]\npolicy = 'on_crash'", 2, "restart.policy", "is not known", `did you mean "on-crash"?`},
 	{"Docker's policy", "[restart]\npolicy = 'unless-stopped'", 2, "restart.policy", "is not known", "on-crash, always, never"},
@@ -484,4 +488,28 @@ func TestALogThatIsAPersonsFileIsRefused(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, c.text, string(b))
 	}
+}
+
+// A file that was read a moment after it was written is read again at the first look, and from then on looked at only.
+func TestAFreshFileIsComparedOnceAndThenLookedAt(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	write := func(text string, at time.Time) {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		require.NoError(t, os.Chtimes(path, at, at))
+	}
+	write("port = 8001\n", time.Now())
+	m := markOf(path, []byte("port = 8001\n"))
+	require.True(t, m.fresh)
+	require.False(t, m.changed())
+	require.Nil(t, m.settled.Load(), "another edit may still leave the same looks")
+	old := time.Now().Add(-time.Hour)
+	write("port = 8002\n", old)
+	require.True(t, m.changed(), "the text decides")
+	write("port = 8001\n", old)
+	require.False(t, m.changed())
+	require.NotNil(t, m.settled.Load())
+	write("port = 8003\n", old)
+	require.False(t, m.changed(), "looks decide now, and these are alike")
+	write("port = 8003\n", old.Add(time.Second))
+	require.True(t, m.changed())
 }

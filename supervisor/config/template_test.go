@@ -19,13 +19,13 @@ func loaded(t *testing.T, dir, text string) Config {
 	}
 	c, err := Load(dir)
 	require.NoError(t, err)
-	c.EnvFileNamed = false
+	c.EnvFileNamed, c.IntervalNamed = false, false
 	return c
 }
 
 func keysOf(c Config) []any {
 	return []any{
-		c.Name, c.Command, c.Python, c.Port, c.Autostart, c.EnvFile, c.OnPortConflict, c.Health, c.Restart, c.Stop, c.Log,
+		c.Name, c.Command, c.Python, c.Port, c.Autostart, c.EnvFile, c.OnPortConflict, c.KeepAwake, c.Health, c.Restart, c.Stop, c.Log,
 	}
 }
 
