@@ -1,6 +1,7 @@
 package observation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -20,6 +21,9 @@ const (
 	mostTime      = 2800 * time.Millisecond // the cause is to be known within 3 s
 	mostProcesses = 16
 )
+
+// judge is a variable for a test that looks at the evidence.
+var judge = stall.Judge
 
 // Member is a process of the run: its leader, or a worker of it.
 type Member struct {
@@ -42,6 +46,7 @@ type Subject struct {
 	Log     string   // the path of the run's log
 	Started time.Time
 	Slept   time.Duration // the machine slept a moment ago
+	Memory  string        // how memory is short on this machine, in words; "" if it is not, and then Linux is asked
 }
 
 // Take looks at all processes of the run at the same time. It takes a second, and up to three where one does not answer.
@@ -109,7 +114,7 @@ func (s Subject) look(ctx context.Context, m Member) one {
 		target.Forked = s.Members[0].PID
 	}
 	f := one{process: Process{PID: m.PID, Name: m.Name, Worker: m.Worker, Threads: []Thread{}}, asked: true}
-	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Source: stall.ReadSource(s.Started.Add(time.Second))}
+	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Memory: cmp.Or(s.Memory, stall.ShortMemory(m.PID)), Source: stall.ReadSource(s.Started.Add(time.Second))}
 	meter := newMeter(s.System, m.PID, s.Log)
 	var latest recorder.Stacks
 	for i := range samples {
@@ -132,7 +137,7 @@ func (s Subject) look(ctx context.Context, m Member) one {
 			latest = answer.Stacks
 			sample.Threads, sample.Tasks, sample.Cut = threads(latest), frameLists(latest.Tasks), latest.Cut
 		}
-		meter.read(&sample)
+		meter.read(&sample, latest)
 		sample.State, _ = stall.StateOf(m.PID) // unknown: the stacks decide
 		c.Samples = append(c.Samples, sample)
 	}
@@ -141,13 +146,13 @@ func (s Subject) look(ctx context.Context, m Member) one {
 		if state, err := stall.StateOf(m.PID); err == nil {
 			sample.State = state
 		}
-		meter.read(&sample)
+		meter.read(&sample, recorder.Stacks{})
 		c.Samples = append(c.Samples, sample)
 		f.asked = sample.State == stall.Stopped || sample.State == stall.Traced
 	}
 	c.Peers, _ = stall.Peers(m.PID) // unknown: the host is not named
 	c.Exception = exception(s.Folder, m.PID)
-	f.stall = stall.Judge(c)
+	f.stall = judge(c)
 	f.process.CPU = meter.mean()
 	f.show(latest, stall.Own(s.Dir, s.Places))
 	return f
@@ -210,7 +215,8 @@ func newMeter(system recorder.System, pid int, log string) *meter {
 	return m
 }
 
-func (m *meter) read(sample *stall.Sample) {
+// read adds to a sample what the process used since the one before, each of its threads too where the stacks tell its number.
+func (m *meter) read(sample *stall.Sample, stacks recorder.Stacks) {
 	now := time.Now()
 	use, err := m.system.Threads(m.pid)
 	if err == nil && m.before != nil && now.After(m.at) {
@@ -219,6 +225,15 @@ func (m *meter) read(sample *stall.Sample) {
 			spent += max(0, u.CPU-m.before[tid].CPU)
 		}
 		sample.CPU = spent.Seconds() / now.Sub(m.at).Seconds()
+		for i, t := range stacks.Threads {
+			tid := t.TID
+			if tid == 0 && t.Main {
+				tid = m.pid // as on Linux
+			}
+			if before, known := m.before[tid]; known && i < len(sample.Threads) {
+				sample.Threads[i].CPU = max(0, use[tid].CPU-before.CPU)
+			}
+		}
 		m.total += spent
 	}
 	m.before, m.at = use, now

@@ -119,10 +119,14 @@ func (s *scene) ownLine(f Frame, c *cause) {
 			}
 		}
 	}
-	if s.Source(f.File) != nil && len(names) == 0 {
-		c.inC = false // it calls nothing
+	if s.Source(f.File) != nil && !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(builtins, name) }) {
+		c.inC = false // it calls nothing but Python's own functions
 	}
 }
+
+// builtins are functions of Python's own that compute.
+var builtins = []string{"sum", "any", "all", "map", "filter", "reversed", "hash", "ord", "chr", "abs", "round", "pow", "divmod", "repr", "format", "iter", "next", "getattr", "setattr",
+	"hasattr", "id", "type", "bytes", "bytearray", "frozenset", "exec", "eval", "compile"}
 
 // binary: the innermost frame is that of a package with much C in it.
 func (s *scene) binary(inner []Frame) bool {

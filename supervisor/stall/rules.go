@@ -12,13 +12,24 @@ func at(f Frame) Stall {
 	return Stall{File: f.File, Line: f.Line, Function: bare(f.Function)}
 }
 
-// asleep: elapsed time that nobody lived through is no hang.
+// asleep: elapsed time that nobody lived through is no hang. What holds a server that is awake again is stronger.
 func asleep(s *scene) (Stall, bool) {
-	if s.Slept < 5*time.Second {
+	if s.Slept < leastSleep {
 		return Stall{}, false
 	}
 	return Stall{Kind: KindAsleep, Summary: "the computer slept for " + span(s.Slept) + ", and the server with it",
 		Remedy: "Nothing is wrong with the server. Requests from before the sleep may have failed; new ones are answered."}, true
+}
+
+const leastSleep = 5 * time.Second
+
+// afterSleep says of a wait for another host that connections do not survive a sleep.
+func (s *scene) afterSleep(st Stall) Stall {
+	if s.Slept >= leastSleep && (st.Kind == KindNetwork || st.Kind == KindDownload) {
+		st.Summary += "; the computer slept for " + span(s.Slept) + " just before"
+		st.Remedy = "Connections do not survive a sleep. " + st.Remedy
+	}
+	return st
 }
 
 func span(d time.Duration) string {
@@ -104,7 +115,7 @@ func unanswered(s *scene) (Stall, bool) {
 	if s.always(Disk) {
 		st := Stall{Kind: KindDisk, Summary: "it waits for a disk or a network volume, and cannot be interrupted",
 			Remedy: "Look at the volume that holds the backend or its models: a network share or an external disk that no longer answers."}
-		return withMemory(s, st), true
+		return st, true
 	}
 	if s.cpu >= 0.3 {
 		return Stall{Kind: KindNative, Summary: "native code runs in the main thread and lets no Python run",
@@ -129,17 +140,40 @@ func silentCall(s *scene) (Stall, bool) {
 	return st, true
 }
 
-func withMemory(s *scene, st Stall) Stall {
-	if s.Memory != "" {
-		st.Summary = "memory is short, and the system swaps: " + st.Summary
-		st.Remedy = "Close other programs, or use a smaller model: " + s.Memory + "."
+// withMemory says that memory is short where that may be the whole reason: what a program reads, loads or runs becomes slow by it, and
+// nothing that waits for another does.
+func (s *scene) withMemory(st Stall) Stall {
+	if s.Memory == "" {
+		return st
 	}
+	switch st.Kind {
+	case KindUnknown:
+		if s.cpu >= 0.3 || s.noStack && !s.silent {
+			return st
+		}
+		st.Kind = KindDisk
+	case KindDisk, KindImporting:
+	case KindNative:
+		if s.cpu >= 0.7 {
+			return st
+		}
+	default:
+		return st
+	}
+	st.Summary = "memory is short, and the system swaps: " + st.Summary
+	st.Remedy = "Close other programs, or use a smaller model: " + s.Memory + "."
 	return st
 }
 
-// swapping: nothing better explains a process that waits for the disk while memory is short.
+// swapping: nothing better explains a process that waits for the disk, or does so most of the time while memory is short.
 func swapping(s *scene) (Stall, bool) {
-	if !s.always(Disk) {
+	waits := 0
+	for _, one := range s.Samples {
+		if one.State == Disk {
+			waits++
+		}
+	}
+	if waits == 0 || waits < len(s.Samples) && (s.Memory == "" || 2*waits < len(s.Samples)) {
 		return Stall{}, false
 	}
 	st := Stall{Kind: KindDisk, Summary: "it waits for a disk", Remedy: "Look at the volume that holds the backend or its models."}
@@ -148,7 +182,7 @@ func swapping(s *scene) (Stall, bool) {
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary += ", " + s.where(f)
 	}
-	return withMemory(s, st), true
+	return st, true
 }
 
 // working: the thread that uses the CPU is doing something all the time.
@@ -213,18 +247,24 @@ func (s *scene) active() (*view, Frame) {
 
 // idle: the loop waits for events, no worker works, and yet nobody answers.
 func idle(s *scene) (Stall, bool) {
-	if s.noStack || s.main == nil || s.cpu > 0.3 {
+	if s.noStack || s.server == nil || s.cpu > 0.3 {
 		return Stall{}, false
 	}
-	if len(s.main.work) > 0 && s.main.kind != plain || s.main.kind == plain && s.main.why.kind != KindUnknown {
+	if len(s.server.work) > 0 && s.server.kind != plain || s.server.kind == plain && s.server.why.kind != KindUnknown {
 		return Stall{}, false
 	}
 	st := Stall{Kind: KindIdle, Summary: "nothing runs: the event loop waits for events"}
-	if s.main.kind == plain {
-		if !s.accepts(s.main) {
+	if s.server.kind == plain {
+		if !s.accepts(s.server) {
 			return Stall{}, false
 		}
 		st.Summary = "nothing runs: the server waits for connections"
+	}
+	if s.logs && s.Phase == Unhealthy { // somebody writes
+		st.Summary = "the event loop runs and the log grows, and the health check gets no answer"
+		if s.server.kind == plain {
+			st.Summary = "the server runs and its log grows, and the health check gets no answer"
+		}
 	}
 	st.Remedy = "The server looks idle. Look at [health] path and port: something else may answer there, or the requests may never reach it."
 	waiting, first := 0, Frame{}
@@ -241,7 +281,7 @@ func idle(s *scene) (Stall, bool) {
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary = fmt.Sprintf("nothing runs: %s at %s for something that does not come", tasks(waiting), s.where(first))
 		st.Remedy = "What the coroutine awaits is never set or put. Give the await a time limit (`async with asyncio.timeout(30):`) and see who should have set it."
-	} else if f, ok := s.nearest(s.main); ok {
+	} else if f, ok := s.nearest(s.server); ok {
 		where := at(f)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 	}
@@ -287,6 +327,9 @@ func unknown(s *scene) (Stall, bool) {
 		where := at(f)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary = "it is in " + s.doing(v, f)
+	}
+	if s.logs {
+		st.Summary += "; its log grows"
 	}
 	return st, true
 }

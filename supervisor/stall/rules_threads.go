@@ -9,11 +9,11 @@ import (
 
 // downloading: the thread that matters reads a file from the network.
 func downloading(s *scene) (Stall, bool) {
-	if s.Phase == Unhealthy && s.main != nil && s.main.kind == loop && len(s.main.work) > 0 && !s.atImport(s.main) {
+	if s.Phase == Unhealthy && s.server != nil && s.server.kind == loop && len(s.server.work) > 0 && !s.atImport(s.server) {
 		return Stall{}, false // the event loop is blocked by it
 	}
 	for _, v := range s.views {
-		if v.why.kind != KindDownload || v.kind == plain && v != s.main {
+		if v.why.kind != KindDownload || v.kind == plain && v != s.main && v != s.server {
 			continue
 		}
 		what, f := "downloading", Frame{}
@@ -117,7 +117,7 @@ func (s *scene) package_(v *view, mine int) string {
 
 // loopBlocked: code inside the event loop does not come back to it. All samples have the same call of the loop's in common.
 func loopBlocked(s *scene) (Stall, bool) {
-	v := s.main
+	v := s.server
 	if v == nil || v.kind != loop || len(v.work) == 0 || s.Phase == Starting && v.why.kind != KindUnknown {
 		return Stall{}, false
 	}
@@ -207,7 +207,7 @@ func exhausted(s *scene) (Stall, bool) {
 
 // mainWaits: a main thread without an event loop, or one that only starts, waits for something that has a name.
 func mainWaits(s *scene) (Stall, bool) {
-	v := s.main
+	v := s.server
 	if v == nil || len(v.work) == 0 || v.kind == loop && s.Phase != Starting && v.mine >= 0 {
 		return Stall{}, false
 	}
@@ -218,7 +218,7 @@ func mainWaits(s *scene) (Stall, bool) {
 		return s.waits(v)
 	}
 	f, ok := v.ownFrame()
-	if !ok || !v.why.sleeps {
+	if !ok || !v.why.sleeps || s.Phase != Starting && !serves(v) {
 		return Stall{}, false
 	}
 	st := at(f)
@@ -284,7 +284,6 @@ func (s *scene) waits(v *view) (Stall, bool) {
 	case KindDisk:
 		st.Summary = "it waits for a file" + inBrackets(v.why.by) + ", " + s.where(f)
 		st.Remedy = "See what kind of file it is: a FIFO waits for its other end, a network share or a file in the cloud for its server."
-		st = withMemory(s, st)
 	default:
 		return Stall{}, false
 	}

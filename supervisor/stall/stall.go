@@ -93,7 +93,7 @@ type rule func(*scene) (Stall, bool)
 
 // rules, strongest first: what the system knows for certain, what no program can mean, then what the threads that matter wait for.
 var rules = []rule{
-	asleep, paused, debugged, mainEnded, unanswered, deadlocked, downloading, importing, loopBlocked, exhausted, mainWaits, silentCall, requestWaits, swapping,
+	paused, debugged, mainEnded, unanswered, deadlocked, downloading, importing, loopBlocked, exhausted, mainWaits, silentCall, requestWaits, asleep, swapping,
 	working, idle, unknown,
 }
 
@@ -107,6 +107,7 @@ func Judge(c Case) Stall {
 			break
 		}
 	}
+	found = s.afterSleep(s.withMemory(found))
 	if c.Deep {
 		found = wedged(found)
 	}
