@@ -36,7 +36,7 @@ var patterns = []pattern{
 	{KindSubprocess, modules(`pexpect/|multiprocessing/popen_|sh\.py|plumbum/`), nil},
 	{KindNetwork, modules(`socket\.py|ssl\.py|http/client\.py|urllib/request\.py|urllib3/|requests/|httpx/|httpcore/|psycopg|pymysql/|MySQLdb/|mysql/|redis/|pymongo/|smtplib\.py|ftplib\.py|imaplib\.py|poplib\.py|telnetlib\.py|paramiko/|grpc/|openai/|anthropic/|botocore/|boto3/|elasticsearch|elastic_transport/|kafka/|pika/|ldap3/|websocket/|websockets/sync/|aiohttp/|asyncpg/|cassandra/|qdrant_client/|pymilvus/|weaviate/`), nil},
 	{KindLock, modules(`threading\.py`), functions(`acquire|wait|wait_for|join|_wait_for_tstate_lock|_acquire_restore|__enter__`)},
-	{KindLock, modules(`queue\.py|filelock/|portalocker/|fasteners/|concurrent/futures/_base\.py|concurrent/futures/thread\.py|concurrent/futures/process\.py|multiprocessing/(synchronize|queues|pool|connection|process|managers)\.py|joblib/|loky/`), nil},
+	{KindLock, modules(`queue\.py|filelock/|portalocker/|fasteners/|concurrent/futures/_base\.py|concurrent/futures/thread\.py|concurrent/futures/process\.py|multiprocessing/(synchronize|queues|pool|connection|process|managers)\.py|joblib/|loky/|torch/utils/data/dataloader\.py`), nil},
 	{KindDisk, modules(`pathlib\.py|pathlib/|shutil\.py|tempfile\.py|genericpath\.py|posixpath\.py|glob\.py|fileinput\.py|zipfile|tarfile\.py`), nil},
 }
 
@@ -154,6 +154,13 @@ func (s *scene) by(v *view) string {
 		return ""
 	}
 	callee := v.work[v.mine-1]
+	for i := v.mine - 1; i >= max(0, v.mine-4); i-- { // through decorators: model.generate first comes to torch's decorate_context
+		for _, name := range names {
+			if last(name) == last(v.work[i].Function) && s.foreign(v.work[i].File) {
+				return joined(pkg(v.work[i].File), last(name))
+			}
+		}
+	}
 	for _, name := range names {
 		if last(name) == last(callee.Function) || last(callee.Function) == "__init__" || strings.HasSuffix(last(callee.Function), "_"+last(name)) {
 			return joined(pkg(callee.File), last(name))
@@ -190,4 +197,28 @@ func (s *scene) host(v *view) string {
 		return s.Peers[0]
 	}
 	return ""
+}
+
+// commons are things that many share and that a thread waits for: what it is, and what helps when there is none left.
+var commons = []struct {
+	frames       *regexp.Regexp
+	what, remedy string
+}{
+	{modules(`sqlalchemy/pool/|psycopg_pool/|psycopg2/pool\.py|asyncpg/pool\.py|mysql/connector/pooling\.py|dbutils/|django_db_pool|redis/connection\.py|pymongo/pool\.py|pymongo/synchronous/pool\.py`),
+		"a free connection of %s's pool", "Every connection of the pool is in use. Give each back (`with engine.connect() as c:`, close the session), or make the pool larger."},
+	{modules(`torch/utils/data/dataloader\.py`), "a worker process of %s's DataLoader",
+		"A worker of the DataLoader does not deliver. Try num_workers=0, where the error shows itself, or set its timeout; see `vivarium stacks` for what the worker does."},
+	{modules(`joblib/parallel\.py`), "the worker processes of %s", "See `vivarium stacks` for what the workers do. n_jobs=1 runs the work in this process, where an error shows itself."},
+}
+
+// commonWait names what a thread waits for where it is not one lock of the program's own.
+func (s *scene) commonWait(v *view) (what, remedy string) {
+	for _, c := range commons {
+		for _, f := range v.work[:max(0, v.mine)] {
+			if c.frames.MatchString(module(f.File)) {
+				return strings.ReplaceAll(c.what, "%s", pkg(f.File)), c.remedy
+			}
+		}
+	}
+	return "", ""
 }

@@ -267,25 +267,54 @@ func idle(s *scene) (Stall, bool) {
 		}
 	}
 	st.Remedy = "The server looks idle. Look at [health] path and port: something else may answer there, or the requests may never reach it."
-	waiting, first := 0, Frame{}
-	for _, t := range s.last.Tasks {
-		if i := s.own(t); i >= 0 {
-			if waiting == 0 {
-				first = t[i]
-			}
-			waiting++
-		}
-	}
+	waiting, first, lock := s.waitingTasks()
 	if waiting > 0 {
 		where := at(first)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary = fmt.Sprintf("nothing runs: %s at %s for something that does not come", tasks(waiting), s.where(first))
+		if lock {
+			st.Kind, st.Summary = KindLock, fmt.Sprintf("%s at %s for a lock of asyncio that nobody gives back", tasks(waiting), s.where(first))
+			st.Remedy = "Take the lock with `async with`, so that it is given back whatever happens, and do not await something slow while you hold it."
+			return st, true
+		}
 		st.Remedy = "What the coroutine awaits is never set or put. Give the await a time limit (`async with asyncio.timeout(30):`) and see who should have set it."
 	} else if f, ok := s.nearest(s.server); ok {
 		where := at(f)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 	}
 	return st, true
+}
+
+// waitingTasks are the suspended coroutines that explain a loop without work: those that serve requests before all others. One that sleeps, or
+// that waits for its next job, is how a task in the background lives.
+func (s *scene) waitingTasks() (n int, first Frame, lock bool) {
+	for _, requests := range []bool{true, false} {
+		for _, t := range s.last.Tasks {
+			i := s.own(t)
+			if i < 0 || len(t) == 0 || requests != slices.ContainsFunc(t, servesRequest) {
+				continue
+			}
+			m, function := module(t[0].File), last(t[0].Function)
+			if !requests && (m == "asyncio/tasks.py" && function == "sleep" || m == "asyncio/queues.py" && function == "get" || m == "uvicorn/server.py" || m == "anyio/_backends/_asyncio.py" && function == "sleep") {
+				continue
+			}
+			if n++; n == 1 {
+				first = t[i]
+				lock = requests && m == "asyncio/locks.py" && function == "acquire"
+			}
+		}
+		if n > 0 {
+			break
+		}
+	}
+	return n, first, lock
+}
+
+// servesRequest: a coroutine that a server runs for a request.
+func servesRequest(f Frame) bool {
+	m := module(f.File)
+	return slices.ContainsFunc([]string{"fastapi/", "starlette/", "uvicorn/protocols/", "uvicorn/middleware/", "aiohttp/web", "tornado/web.py", "quart/", "hypercorn/", "sanic/", "litestar/", "websockets/", "socketio/", "robyn/"},
+		func(p string) bool { return strings.HasPrefix(m, p) })
 }
 
 func tasks(n int) string {

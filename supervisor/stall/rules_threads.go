@@ -139,23 +139,74 @@ func loopBlocked(s *scene) (Stall, bool) {
 	default:
 		st.Summary = "the event loop is blocked by a computation in " + bare(f.Function) + ", " + s.where(f)
 	}
-	st.Remedy = loopRemedy(v, last(f.Function))
+	st.Remedy = s.loopRemedy(v)
 	return st, true
 }
 
-func loopRemedy(v *view, function string) string {
-	thread := "Make `" + function + "` a plain `def`, which FastAPI runs in a thread, or `await anyio.to_thread.run_sync(…)` around the call."
-	switch {
+// loopRemedy is a way out that the server at hand really has: only FastAPI and Starlette run a plain def in a thread.
+func (s *scene) loopRemedy(v *view) string {
+	from := func(prefixes ...string) bool {
+		return slices.ContainsFunc(v.frames, func(f Frame) bool {
+			m := module(f.File)
+			return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(m, p) })
+		})
+	}
+	if from("gevent/", "eventlet/") {
+		return "Call `gevent.monkey.patch_all()` before every other import, so that the call gives way to others, or give the work to gevent's threads (`gevent.get_hub().threadpool.apply(…)`)."
+	}
+	thread, plain := "`await asyncio.to_thread(…)`", ""
+	if from("fastapi/", "starlette/") {
+		thread = "`await anyio.to_thread.run_sync(…)`"
+		if function := s.coroutine(v); function != "" {
+			plain = "ake `" + function + "` a plain `def`, which FastAPI runs in a thread"
+		}
+	}
+	or := func(first, otherwise string) string {
+		if plain == "" {
+			return first + ", or " + otherwise + "."
+		}
+		return first + ", or m" + plain + "."
+	}
+	switch f, _ := v.ownFrame(); {
+	case strings.Contains(s.text(f), "run_coroutine_threadsafe"):
+		return "The coroutine needs the very loop that waits for it. `await` it instead: run_coroutine_threadsafe is for other threads."
 	case v.why.sleeps:
-		return "Use `await asyncio.sleep(…)`, or make `" + function + "` a plain `def`, which FastAPI runs in a thread."
+		return or("Use `await asyncio.sleep(…)`", thread+" around the call")
 	case v.why.kind == KindNetwork || v.why.kind == KindDownload:
-		return "Use an async client (httpx.AsyncClient) with a timeout, or make `" + function + "` a plain `def`, which FastAPI runs in a thread."
+		return or("Use an async client (httpx.AsyncClient) with a timeout", thread+" around the call")
 	case v.why.kind == KindSubprocess:
 		return "Use `await asyncio.create_subprocess_exec(…)`, or `await anyio.run_process(…)`."
 	case v.why.kind == KindLock:
-		return "Use asyncio's own Lock, Queue or Event, or `await anyio.to_thread.run_sync(…)` around the wait."
+		return "Use asyncio's own Lock, Queue or Event, or " + thread + " around the wait."
 	}
-	return thread
+	if plain == "" {
+		return "Put " + thread + " around the call, or give it to a process (`ProcessPoolExecutor`)."
+	}
+	return "M" + plain + ", or " + thread + " around the call."
+}
+
+// coroutine is the person's async function that made the call, perhaps through plain ones: the first one outwards. "" if the source tells of
+// none; where it is not known, the outermost one is taken for it.
+func (s *scene) coroutine(v *view) string {
+	name := ""
+	for i := v.mine; i >= 0 && i < len(v.work) && !s.foreign(v.work[i].File); i++ {
+		f := v.work[i]
+		lines := s.Source(f.File)
+		if len(lines) == 0 {
+			name = last(f.Function)
+			continue
+		}
+		for n := min(f.Line, len(lines)); n > 0; n-- {
+			text := strings.TrimSpace(lines[n-1])
+			if strings.HasPrefix(text, "async def "+last(f.Function)+"(") {
+				return last(f.Function)
+			}
+			if strings.HasPrefix(text, "def "+last(f.Function)+"(") {
+				break
+			}
+		}
+	}
+	return name
 }
 
 // exhausted: every worker of a pool is in the same call, and the next request finds none.
@@ -274,6 +325,10 @@ func (s *scene) waits(v *view) (Stall, bool) {
 	case KindLock:
 		st.Summary = "it waits for " + cmp.Or(v.why.by, "a lock") + ", " + s.where(f)
 		st.Remedy = "Whoever should give the lock or put the item does not. Use `with` so that it is always given back, and a timeout."
+		if of, remedy := s.commonWait(v); of != "" {
+			st.Summary, st.Remedy = "it waits for "+of+", "+s.where(f), remedy
+			return st, true
+		}
 		if holder := s.holder(v); holder != "" {
 			st.Summary += ", which " + holder + " holds"
 			st.Remedy = "See why the thread that holds the lock does not go on, and hold a lock only for short work."
