@@ -220,18 +220,19 @@ func (m *meter) read(sample *stall.Sample, stacks recorder.Stacks) {
 	now := time.Now()
 	use, err := m.system.Threads(m.pid)
 	if err == nil && m.before != nil && now.After(m.at) {
-		var spent time.Duration
+		var spent, wanted time.Duration
 		for tid, u := range use {
 			spent += max(0, u.CPU-m.before[tid].CPU)
+			wanted += max(0, u.Waited-m.before[tid].Waited)
 		}
-		sample.CPU = spent.Seconds() / now.Sub(m.at).Seconds()
+		sample.CPU = (spent + wanted).Seconds() / now.Sub(m.at).Seconds()
 		for i, t := range stacks.Threads {
 			tid := t.TID
 			if tid == 0 && t.Main {
 				tid = m.pid // as on Linux
 			}
 			if before, known := m.before[tid]; known && i < len(sample.Threads) {
-				sample.Threads[i].CPU = max(0, use[tid].CPU-before.CPU)
+				sample.Threads[i].CPU = max(0, use[tid].CPU-before.CPU) + max(0, use[tid].Waited-before.Waited)
 			}
 		}
 		m.total += spent

@@ -30,6 +30,7 @@ type Target struct {
 // ThreadUse is what one thread has used of the CPU.
 type ThreadUse struct {
 	CPU     time.Duration
+	Waited  time.Duration // it could have run, and no CPU was free; 0 if that is not known
 	Running bool
 }
 

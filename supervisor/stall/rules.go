@@ -199,6 +199,9 @@ func working(s *scene) (Stall, bool) {
 	if v.why.inC {
 		st.Kind, st.Summary = KindNative, "busy in "+what
 		st.Remedy = "It computes: nothing hangs. Requests wait for it; call it in a worker thread, or allow it more time ([health] timeout)."
+		if v.kind == pool { // it is in one already
+			st.Remedy = "It computes: nothing hangs. If other requests wait for it, it keeps the GIL or every core: give it to a process of its own, or allow it more time ([health] timeout)."
+		}
 		return st, true
 	}
 	st.Kind, st.Summary = KindBusy, "busy in "+what

@@ -151,7 +151,10 @@ func (s *scene) loopRemedy(v *view) string {
 			return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(m, p) })
 		})
 	}
-	if from("gevent/", "eventlet/") {
+	if from("eventlet/") {
+		return "Call `eventlet.monkey_patch()` before every other import, so that the call gives way to others, or give the work to threads (`eventlet.tpool.execute(…)`)."
+	}
+	if from("gevent/") {
 		return "Call `gevent.monkey.patch_all()` before every other import, so that the call gives way to others, or give the work to gevent's threads (`gevent.get_hub().threadpool.apply(…)`)."
 	}
 	thread, plain := "`await asyncio.to_thread(…)`", ""
@@ -173,7 +176,7 @@ func (s *scene) loopRemedy(v *view) string {
 	case v.why.sleeps:
 		return or("Use `await asyncio.sleep(…)`", thread+" around the call")
 	case v.why.kind == KindNetwork || v.why.kind == KindDownload:
-		return or("Use an async client (httpx.AsyncClient) with a timeout", thread+" around the call")
+		return or("Use an async client ("+asyncClient(v)+") with a timeout", thread+" around the call")
 	case v.why.kind == KindSubprocess:
 		return "Use `await asyncio.create_subprocess_exec(…)`, or `await anyio.run_process(…)`."
 	case v.why.kind == KindLock:
@@ -183,6 +186,23 @@ func (s *scene) loopRemedy(v *view) string {
 		return "Put " + thread + " around the call, or give it to a process (`ProcessPoolExecutor`)."
 	}
 	return "M" + plain + ", or " + thread + " around the call."
+}
+
+// asyncClients are the async counterparts of clients that block, by their packages.
+var asyncClients = map[string]string{
+	"redis": "redis.asyncio", "psycopg": "psycopg.AsyncConnection", "pymongo": "pymongo.AsyncMongoClient", "openai": "openai.AsyncOpenAI", "anthropic": "anthropic.AsyncAnthropic",
+	"elasticsearch": "elasticsearch.AsyncElasticsearch", "qdrant_client": "qdrant_client.AsyncQdrantClient", "sqlalchemy": "sqlalchemy's create_async_engine", "grpc": "grpc.aio",
+	"boto3": "aioboto3", "botocore": "aioboto3", "psycopg2": "psycopg.AsyncConnection", "pymysql": "aiomysql", "smtplib": "aiosmtplib", "paramiko": "asyncssh",
+}
+
+// asyncClient is what a person would use instead of the client at hand.
+func asyncClient(v *view) string {
+	for i := v.mine - 1; i >= 0; i-- {
+		if client := asyncClients[pkg(v.work[i].File)]; client != "" {
+			return client
+		}
+	}
+	return "httpx.AsyncClient"
 }
 
 // coroutine is the person's async function that made the call, perhaps through plain ones: the first one outwards. "" if the source tells of

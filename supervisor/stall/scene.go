@@ -76,7 +76,7 @@ func (s *scene) serving() *view {
 	var best *view
 	for _, v := range s.views {
 		switch {
-		case v == s.main || v.kind == pool || v.kind == plain && !s.accepts(v):
+		case v == s.main || v.kind == pool || v.kind == plain && !(s.accepts(v) && serves(v)):
 		case best == nil, v.mine >= 0 && best.mine < 0: // one that is in the person's code says more
 			best = v
 		}

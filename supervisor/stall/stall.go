@@ -21,7 +21,7 @@ type Thread struct {
 	ID     uint64
 	Name   string
 	Main   bool
-	CPU    time.Duration // used since the sample before, 0 if that is not known
+	CPU    time.Duration // used or waited for since the sample before, 0 if that is not known
 	Frames []Frame
 }
 
@@ -43,7 +43,7 @@ type Sample struct {
 	Threads []Thread
 	Cut     int       // threads that are not shown
 	Tasks   [][]Frame // suspended coroutines
-	CPU     float64   // cores used since the sample before, by the whole run
+	CPU     float64   // cores used since the sample before, by the whole process, and those that it could have used on a machine with nothing else to do
 	State   State
 	// Silent: the main thread did not run any Python for a second. The threads then come from a raw dump, if there are any.
 	Silent bool

@@ -270,7 +270,7 @@ call = channel.unary_unary("/x/y")
 @app.get("/x")
 def chat():
     return call(b"", wait_for_ready=True)  # here
-`), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindNetwork, words: "(grpc)"},
+`), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindNetwork, words: "(grpc"},
 		{name: "no connection of the pool is free", files: endpoint("import sqlalchemy", `engine = sqlalchemy.create_engine("sqlite:///x.db", poolclass=sqlalchemy.QueuePool, pool_size=2, max_overflow=0, pool_timeout=1000)
 kept = []
 
