@@ -31,6 +31,8 @@ type Member struct {
 	Stamp  string
 	Name   string
 	Worker bool
+	// Above are the Pythons of the run above it, the nearest first: one that was forked has no file of its own until it is asked.
+	Above []int
 }
 
 // Subject is the run that is looked at. Whoever asks has made sure that its members are of the run.
@@ -59,8 +61,9 @@ func Take(ctx context.Context, s Subject) Observation {
 	members := s.Members[:min(len(s.Members), mostProcesses)]
 	found := make([]one, len(members))
 	var work sync.WaitGroup
+	var turns recorder.Turns
 	for i, m := range members {
-		work.Go(func() { found[i] = s.look(ctx, m) })
+		work.Go(func() { found[i] = s.look(ctx, m, &turns) })
 	}
 	work.Wait()
 	o := Observation{At: time.Now(), Run: s.Run}
@@ -107,11 +110,14 @@ func (f one) rank() int {
 }
 
 // look takes the samples of one process.
-func (s Subject) look(ctx context.Context, m Member) one {
-	asker := recorder.Asker{Folder: s.Folder, Signal: s.Signal, System: s.System}
+func (s Subject) look(ctx context.Context, m Member, turns *recorder.Turns) one {
+	asker := recorder.Asker{Folder: s.Folder, Signal: s.Signal, System: s.System, Turns: turns}
 	target := recorder.Target{PID: m.PID, Stamp: m.Stamp}
-	if m.Worker && len(s.Members) > 0 {
-		target.Forked = s.Members[0].PID
+	for _, pid := range m.Above {
+		if recorder.Reached(s.Folder, recorder.Target{PID: pid}, s.System) == nil {
+			target.Forked = pid
+			break
+		}
 	}
 	f := one{process: Process{PID: m.PID, Name: m.Name, Worker: m.Worker, Threads: []Thread{}}, asked: true}
 	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Memory: cmp.Or(s.Memory, stall.ShortMemory(m.PID)), Source: stall.ReadSource(s.Started.Add(time.Second))}

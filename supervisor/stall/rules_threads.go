@@ -289,12 +289,16 @@ func mainWaits(s *scene) (Stall, bool) {
 		return s.waits(v)
 	}
 	f, ok := v.ownFrame()
-	if !ok || !v.why.sleeps || s.Phase != Starting && !serves(v) {
+	if !ok || !v.why.sleeps || s.Phase != Starting && !serves(v) && !workerProcess(v) {
 		return Stall{}, false
 	}
 	st := at(f)
 	st.Kind, st.Summary = KindThreads, "the only worker is in "+s.doing(v, f)
 	st.Remedy = "A server with one sync worker answers one request at a time. Start more workers or threads (gunicorn --threads 8), or shorten the call."
+	if workerProcess(v) {
+		st.Summary = "a worker process is in " + s.doing(v, f)
+		st.Remedy = "Give the call a time limit (`get(timeout=…)`, `result(timeout=…)`), or the pool more processes: whoever waits for this one waits as long."
+	}
 	if s.Phase == Starting {
 		st.Kind, st.Summary = KindUnknown, "it is in "+s.doing(v, f)
 		st.Remedy = "The program waits before it serves. Move the wait into a thread, or raise [health] start_timeout."

@@ -104,6 +104,11 @@ func serves(v *view) bool {
 var servers = []string{"socketserver.py", "wsgiref/", "werkzeug/", "gunicorn/", "waitress/", "cheroot/", "cherrypy/", "xmlrpc/", "http/server.py", "bjoern.py", "meinheld/", "tornado/", "celery/",
 	"uwsgidecorators.py", "runpod/", "rq/", "dramatiq/", "huey/"}
 
+// workerProcess: the main thread runs the person's code for another process.
+func workerProcess(v *view) bool {
+	return v.kind == pool || slices.ContainsFunc(v.frames, func(f Frame) bool { return module(f.File) == "multiprocessing/process.py" && last(f.Function) == "run" })
+}
+
 // sleepsInside: a package's own code sleeps in the main thread, as Gradio's block_thread does.
 func (s *scene) sleepsInside(v *view) bool {
 	return len(v.frames) > 0 && v.mine != 0 && slices.Contains([]string{"block_thread", "wait_for_termination", "pause", "run_forever", "join"}, last(v.frames[0].Function))
@@ -188,6 +193,9 @@ var pools = []struct{ module, function, name string }{
 	{"waitress/task.py", "handler_thread", "waitress's"},
 	{"cheroot/workers/threadpool.py", "run", "cheroot's"},
 	{"multiprocessing/pool.py", "worker", "the pool's"},
+	{"concurrent/futures/process.py", "_process_worker", "the pool's"},
+	{"loky/process_executor.py", "_process_worker", "the pool's"},
+	{"joblib/externals/loky/process_executor.py", "_process_worker", "the pool's"},
 	{"socketserver.py", "process_request_thread", "the server's"},
 }
 
