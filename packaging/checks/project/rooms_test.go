@@ -53,7 +53,7 @@ app/desktop                <- app/words supervisor/config supervisor/proc superv
 app/login                  <- app/desktop app/words supervisor/keeper supervisor/safefile
 app/notice                 <- app/desktop app/words assets supervisor supervisor/record
 app/setup                  <- app/words supervisor/config supervisor/crash supervisor/plan supervisor/project supervisor/python supervisor/safefile supervisor/servers
-app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record
+app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/servers
 app                        <- app/control app/desktop app/doctor app/login app/notice app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
