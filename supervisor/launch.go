@@ -121,24 +121,6 @@ func (l launch) prepare() (*planned, *config.Error, string, error) {
 	return nil, nil, "", refused(err)
 }
 
-// await waits for the backends that this one is to be started after. What ran is not kept from its restart by a mistake in their names.
-func (l launch) await(ctx context.Context, c config.Config, problem **config.Error) (waited bool, err error) {
-	if len(c.After) == 0 || l.s.deps.Await == nil {
-		return false, nil
-	}
-	asked := func() bool { return !l.automatic || l.s.wished.Load() == int64(l.attempt) }
-	waited, err = l.s.deps.Await(ctx, c, asked, func(on Awaits) { l.s.post(ctx, message{in: awaiting{l.attempt, on}}) })
-	var mistake *config.Error
-	switch {
-	case errors.As(err, &mistake) && l.fallback && l.good != nil:
-		*problem = mistake
-		return false, nil
-	case mistake != nil:
-		return waited, refused(mistake)
-	}
-	return waited, err
-}
-
 // refused is a start that needs a person first.
 func refused(err error) *refusal {
 	f := launchFailed{final: true, verdict: crash.Verdict{Kind: crash.KindCannotStart, Summary: err.Error()}}

@@ -46,6 +46,7 @@ type machine struct {
 	tookAt  time.Time // when a hand-started copy was last ended
 
 	watch
+	still  standstill
 	portAt time.Time // when the port is to be looked at next
 
 	with    *record.RanWith // the configuration of the present run, as it is kept on disk
@@ -55,6 +56,7 @@ type machine struct {
 	alone   bool // stale: there is no keeper that would go on with it
 	away    bool // stale: the stop was asked of an earlier app
 
+	powered
 	saidTLS bool   // that certificates of this computer's own addresses are not checked
 	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
@@ -65,6 +67,8 @@ type machine struct {
 func (m *machine) step(now time.Time, in input) []effect {
 	m.out, m.ignored, m.dirty = nil, "", false
 	m.decide(now, in)
+	m.followStandstill(now)
+	m.keepAwake(now)
 	m.arm(now)
 	return m.ordered()
 }
@@ -106,11 +110,7 @@ func (m *machine) decide(now time.Time, in input) {
 	case launched:
 		m.onLaunched(now, in)
 	case awaiting:
-		if in.attempt != m.attempt || !m.launching || m.State != Starting {
-			m.ignore("stale: nothing waits any more")
-			return
-		}
-		m.Awaits = in.on
+		m.onAwaiting(in)
 	case launchFailed:
 		m.onLaunchFailed(now, in)
 	case exited:
@@ -141,6 +141,13 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onPort(now, in)
 	case woke:
 		m.onWoke(now, in)
+	case sleeping:
+		m.onSleeping(now, in)
+	case awake:
+		if m.KeptAwake == in.held {
+			m.ignore("it is known")
+		}
+		m.KeptAwake = in.held
 	case unreachable:
 		if !m.came.IsZero() {
 			m.ignore("it was reached already")
@@ -198,7 +205,9 @@ func (m *machine) tell(now time.Time, e Event) {
 	case EventStarted:
 		m.mark(record.Mark{At: now, What: record.MarkStart})
 	case EventUnhealthy:
-		m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
+		if m.still.At.IsZero() { // it answers, and not well
+			m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
+		}
 	}
 	m.do(doTell{e})
 }
@@ -250,11 +259,7 @@ func (m *machine) onStart(now time.Time, takeOver bool) {
 		m.clear(now)
 		m.save()
 	case Starting, Healthy, Unhealthy:
-		if m.launching && m.automatic && len(m.After) > 0 {
-			m.do(doAsk{m.attempt}) // those before it are started, too, now that a person wants it
-			return
-		}
-		m.ignore("it runs already")
+		m.onWished()
 	}
 }
 
@@ -301,10 +306,6 @@ func (m *machine) end(now time.Time, why crash.Verdict) {
 		return
 	}
 	m.do(doStop{m.Run.ID, m.ladder()})
-}
-
-func (m *machine) ladder() keeper.Ladder {
-	return keeper.Ladder{Signal: m.config.Stop.Signal, Grace: m.config.Stop.Grace}
 }
 
 func (m *machine) onRestart(now time.Time) {

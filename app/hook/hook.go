@@ -23,7 +23,7 @@ import (
 
 const (
 	maxQueued  = 32              // events that wait for the command; more are dropped, and counted
-	finishTime = 2 * time.Second // what the last events may take once the program leaves
+	finishTime = 4 * time.Second // what the last events may take once the program leaves
 )
 
 // Runner passes on the events of one backend.
@@ -65,7 +65,7 @@ func (r *Runner) Tell(e supervisor.Event) {
 	}
 }
 
-// Close lets the last events be told, for two seconds at most, ends what still runs, and returns then.
+// Close lets the last events be told, for four seconds at most, ends what still runs, and returns then.
 func (r *Runner) Close() {
 	r.once.Do(func() { close(r.done) })
 	r.work.Wait()

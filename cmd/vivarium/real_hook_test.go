@@ -38,6 +38,10 @@ func TestOnEventTellsARealScriptOfARealCrash(t *testing.T) {
 	f.row(supervisor.EventHealthy, 1)
 	r.get("/segv")
 	f.row(supervisor.EventHealthy, 2)
+	eventually(t, "it is told", func() bool {
+		text, _ := os.ReadFile(filepath.Join(r.dir, "told.jsonl"))
+		return strings.Count(string(text), "\n") == 3
+	})
 	f.signal(syscall.SIGINT)
 	f.ended(codeWell)
 	text, err := os.ReadFile(filepath.Join(r.dir, "told.jsonl"))
