@@ -128,7 +128,7 @@ A = ""
 	c, err := Load(dir)
 	require.NoError(t, err)
 	c.marks = nil
-	require.Equal(t, Error{File: c.File, Line: 25, Key: "after", Problem: "x", Remedy: "y"}, *c.AfterError("x", "y"))
+	require.Equal(t, Error{File: c.File, Line: 26, Key: "after", Problem: "x", Remedy: "y"}, *c.AfterError("x", "y"))
 	c.afterLine = 0
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: "Übersetzer 翻訳", Command: []string{"{python}", "server.py"},
