@@ -49,11 +49,11 @@ app/wait
 app/mcp                    <- app/wait
 app/words                  <- supervisor supervisor/crash supervisor/port supervisor/proc supervisor/process supervisor/record supervisor/stall
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/port supervisor/probe supervisor/proc supervisor/process supervisor/record supervisor/safefile supervisor/stall
-app/hook                   <- app/control supervisor supervisor/config supervisor/crash/mask supervisor/proc
-app/order                  <- app/control app/words supervisor supervisor/config supervisor/keeper supervisor/record
 app/desktop                <- app/words supervisor/config supervisor/proc supervisor/safefile
+app/hook                   <- app/control supervisor supervisor/config supervisor/crash/mask supervisor/proc
 app/login                  <- app/desktop app/words supervisor/keeper supervisor/safefile
 app/notice                 <- app/desktop app/words assets supervisor supervisor/record
+app/order                  <- app/control app/words supervisor supervisor/config supervisor/keeper supervisor/record
 app/setup                  <- app/words supervisor/config supervisor/crash supervisor/plan supervisor/proc supervisor/project supervisor/python supervisor/safefile supervisor/servers
 app/doctor                 <- app/control app/desktop app/login app/order app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/servers
 app                        <- app/control app/desktop app/doctor app/hook app/login app/notice app/order app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
