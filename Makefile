@@ -81,8 +81,9 @@ endif
 endif
 
 # The demo is a Python server. Apple's /usr/bin/python3 is one only where the command line tools are, and else asks to install them.
+shim := /usr/bin/python3
 python-or-line:
-	@command -v python3 >/dev/null && { test "$$(command -v python3)" != /usr/bin/python3 || xcode-select -p >/dev/null 2>&1; } || echo 'The demo needs a Python: brew install python, or https://www.python.org/downloads'
+	@command -v python3 >/dev/null && { test "$$(command -v python3)" != '$(shim)' || xcode-select -p >/dev/null 2>&1; } || echo 'The demo needs a Python: brew install python, or https://www.python.org/downloads'
 
 test: go tray-or-line
 	@$(test) $(race) -run '$(pattern)' $(packages)
@@ -114,7 +115,7 @@ lint: go tray-or-line
 	go vet -tags e2e,soak,bench,wheels,servers ./packaging/... ./app/mcp
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,soak,bench,wheels,servers $(packages)
-	@if command -v shellcheck >/dev/null; then git ls-files .ci/run '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
+	@if command -v shellcheck >/dev/null; then git ls-files .ci/run packaging/mac/darwin/macos-cc '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
 
 clean:
 	rm -rf bin dist .cache

@@ -37,7 +37,7 @@ type stalling struct {
 
 // explain tells that the run does not answer, together with what it does. Without the recorder there is nothing to wait for.
 func (m *machine) explain(now time.Time, what What) {
-	m.untold, m.tellBy = what, now.Add(explainTime)
+	m.untold, m.tellBy, m.still.failed = what, now.Add(explainTime), m.failing
 	if !m.config.Recorder.Enabled {
 		m.tellUnwell(now)
 		m.endHung(now)
@@ -130,6 +130,7 @@ func (m *machine) tellUnwell(now time.Time) {
 	}
 	what := m.untold
 	m.untold, m.tellBy = "", time.Time{}
+	m.standsStill(now)
 	m.tell(now, Event{What: what, Text: m.Health.Problem})
 }
 

@@ -26,6 +26,8 @@ type member struct {
 	proc.Process
 	cpu   time.Duration // so far, with that of children it has waited for
 	depth int           // 0: the leader, 1: its children
+
+	threads int // at the look; 0 if it is not known
 }
 
 // few processes' memory is read at every look: one short call for each, and a history of it that shows how the end came about.

@@ -1,9 +1,9 @@
-package desktop
+package config
 
-// ConfigTemplate is a vivarium.toml that changes nothing: every key stands as a comment with its default.
-func ConfigTemplate() string { return configTemplate }
+// Template is a vivarium.toml that changes nothing: every key stands as a comment with its default. `vivarium init` fills it in.
+func Template() string { return template }
 
-const configTemplate = `# How Vivarium runs this backend. What stands as a comment is the default: remove the # to change it.
+const template = `# How Vivarium runs this backend. What stands as a comment is the default: remove the # to change it.
 
 # name = "backend"               # default: the folder's name
 # command = ["{python}", "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"]
@@ -13,11 +13,12 @@ const configTemplate = `# How Vivarium runs this backend. What stands as a comme
 # env_file = ".env"              # a missing default is no error, a missing named one is
 # login_shell_env = []           # names of variables to take from your login shell, as in ["PATH", "HF_TOKEN"]
 # on_port_conflict = "take_over" # end a copy that was started by hand; or "refuse"
+# keep_awake = "never"           # busy | running: while it is at work, or as long as it runs, the computer does not fall asleep by itself
 
 [health]
 # path = "/health"               # "" = none: healthy once its port takes a connection, or without a port once it has run for a second
 #                                # or, instead of it: url = "https://127.0.0.1:8443/health", url = "unix:app.sock:/health"
-# interval = "5s"
+# interval = "5s"                # unless it is named: less often once it is healthy, and on a battery
 # timeout = "3s"
 # startup = "3m"                 # how long the models may take to load
 # failures = 3                   # in a row, before it is called unhealthy
