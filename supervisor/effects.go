@@ -101,7 +101,7 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 	case doObserve:
 		sub := s.subject(e.run, e.phase, e.slept)
 		s.background(func() {
-			o := s.observe(ctx, sub)
+			o := s.system.Observe(ctx, sub)
 			s.post(ctx, message{in: observed{e.run.ID, o.Stall}, seen: &o})
 		})
 	case doCheckArrival:

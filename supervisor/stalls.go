@@ -10,8 +10,6 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
-	"github.com/vivarium-app/vivarium/supervisor/proc"
-	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -165,23 +163,6 @@ func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Durat
 	return sub
 }
 
-// observe looks at all Pythons of the run: below a launcher the server is not the leader, and workers have workers. They are of the run if the
-// leader is still ours after the tree below it was read.
-func (s *Supervisor) observe(ctx context.Context, sub observation.Subject) observation.Observation {
-	if len(sub.Members) == 0 {
-		return s.system.Observe(ctx, sub)
-	}
-	leader := sub.Members[0]
-	all := process.Pythons(leader.PID)
-	if p, err := proc.Find(leader.PID); err == nil && p.Stamp == leader.Stamp && len(all) > 0 {
-		sub.Members = sub.Members[:0:0]
-		for _, p := range all {
-			sub.Members = append(sub.Members, observation.Member{PID: p.PID, Stamp: p.Stamp, Name: p.Name, Worker: len(p.Above) > 0, Above: p.Above})
-		}
-	}
-	return s.system.Observe(ctx, sub)
-}
-
 // ErrNothingRuns: there is no process to look at.
 var ErrNothingRuns = errors.New("nothing runs")
 
@@ -194,7 +175,7 @@ func (s *Supervisor) Stacks(ctx context.Context) (observation.Observation, error
 		if len(sub.Members) == 0 {
 			return observation.Observation{}, ErrNothingRuns
 		}
-		return s.observe(ctx, sub), nil
+		return s.system.Observe(ctx, sub), nil
 	case <-ctx.Done():
 		return observation.Observation{}, ctx.Err()
 	}

@@ -61,7 +61,7 @@ func realSystem(d Deps) system {
 		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
 			return process.Measure(r.PID, before, elapsed, whole)
 		},
-		Observe: observation.Take,
+		Observe: observation.TakeRun,
 		Power:   power.Now,
 		Asleep:  power.Asleep,
 		Sleeps:  power.Watch,

@@ -38,7 +38,7 @@ supervisor/process         <- supervisor/crash supervisor/proc supervisor/python
 supervisor/project         <- supervisor/servers
 supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers
 supervisor/stall           <- supervisor/crash/mask
-supervisor/observation     <- supervisor/crash/mask supervisor/recorder supervisor/stall
+supervisor/observation     <- supervisor/crash/mask supervisor/proc supervisor/process supervisor/recorder supervisor/stall
 supervisor/record          <- supervisor/config supervisor/crash supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/safefile supervisor/stall
 supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
 supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
