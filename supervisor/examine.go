@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // setLast is the last unasked end; the page about it is still to come.
@@ -56,7 +57,7 @@ func (s *Supervisor) examine(ctx context.Context, e doRecord) {
 		if e.exit != nil {
 			c.Tail = e.exit.Tail
 		} else {
-			c.Tail = lastLines(b.Log, logFrom) // the keeper's tail is of the run that goes on
+			c.Tail = safefile.LastLines(b.Log, logFrom) // the keeper's tail is of the run that goes on
 		}
 		x.Examine(ctx, c)
 	})

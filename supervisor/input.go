@@ -110,6 +110,10 @@ type (
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
 		openmp   []string
 	}
+	deepProbed struct { // what came of its real work
+		runID string
+		err   error
+	}
 	observed struct { // what the run does while it does not answer
 		runID string
 		stall stall.Stall // Kind "" if nothing could be seen
@@ -168,7 +172,8 @@ type (
 		run    keeper.Run
 		proven bool // its LISTEN socket was seen already
 	}
-	doExplain struct { // look why it does not answer well
+	doDeepProbe struct{ run keeper.Run } // have it do its real work
+	doExplain   struct {                 // look why it does not answer well
 		run    keeper.Run
 		proven bool
 		err    error
@@ -186,6 +191,7 @@ type (
 		run   keeper.Run
 		phase stall.Phase
 		slept time.Duration // the machine slept a moment ago
+		deep  string        // what failed of its real work, "" if that is not why
 	}
 	doCheckArrival struct{ run keeper.Run }
 	doCount        struct{ run keeper.Run } // the semaphores that the run left

@@ -115,6 +115,8 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onStaleEnded(now, in)
 	case probed:
 		m.onProbed(now, in)
+	case deepProbed:
+		m.onDeepProbed(now, in)
 	case explained:
 		m.onExplained(now, in)
 	case used:

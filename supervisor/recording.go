@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"errors"
-	"fmt"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -100,14 +99,7 @@ func (s *Supervisor) tidyRecordings(run keeper.Run) {
 
 // signalProven sends a signal to the process with that stamp, and to no other.
 func signalProven(pid int, stamp string, sig syscall.Signal) error {
-	p, err := proc.Find(pid)
-	if err != nil {
-		return fmt.Errorf("finding process %d: %w", pid, err)
-	}
-	if stamp == "" || p.Stamp != stamp {
-		return fmt.Errorf("process %d is another one by now", pid)
-	}
-	return syscall.Kill(pid, sig)
+	return proc.Signal(proc.Process{PID: pid, Stamp: stamp}, sig)
 }
 
 // raised is the exception that ended a run, as the recorder had it, in the form of a traceback; nil if there is none that decides.

@@ -60,7 +60,7 @@ func (m *machine) observe(now time.Time) {
 		slept = m.slept
 	}
 	m.observing, m.observeAt = true, now.Add(observeEvery)
-	m.do(doObserve{m.Run, phase, slept})
+	m.do(doObserve{m.Run, phase, slept, m.wedgedBy()})
 }
 
 // watchStall looks whether there is something to explain: a start that is quiet for long, or a run that still does not answer.
@@ -101,13 +101,13 @@ func (m *machine) onObserved(now time.Time, in observed) {
 		return
 	}
 	m.observing = false
-	if m.State == Healthy || m.State == Unhealthy && !m.silent() {
+	if m.State == Healthy || m.State == Unhealthy && !m.silent() && (!m.wedged() || in.stall.Kind != stall.KindWedged) {
 		m.ignore("it answers")
 		return
 	}
 	known := in.stall.Kind != "" && in.stall.Kind != stall.KindUnknown
 	news := known && in.stall.Kind != m.Stall.Kind
-	if news || m.Stall.Kind == "" || known && (in.stall.File != m.Stall.File || in.stall.Line != m.Stall.Line) {
+	if news || m.Stall.Kind == "" || m.wedged() || known && (in.stall.File != m.Stall.File || in.stall.Line != m.Stall.Line) {
 		m.Stall = in.stall
 	}
 	switch {
@@ -133,7 +133,7 @@ func (m *machine) tellUnwell(now time.Time) {
 
 // endHung ends a run that hangs, if that is wanted. Its stacks are known by now, or never will be.
 func (m *machine) endHung(now time.Time) {
-	if m.State != Unhealthy || m.Health.Phase != record.PhaseHung || !m.config.Health.RestartHung {
+	if m.State != Unhealthy || m.Health.Phase != record.PhaseHung && !m.wedged() || !m.config.Health.RestartHung {
 		return
 	}
 	v := crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: now.Sub(m.started)})
@@ -144,10 +144,10 @@ func (m *machine) endHung(now time.Time) {
 }
 
 // subject is the run for whoever looks at it. It is called by the loop.
-func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Duration) observation.Subject {
+func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Duration, deep string) observation.Subject {
 	sub := observation.Subject{
 		Run: run.ID, Folder: recorder.RunFolder(s.recordings(), run.ID), Signal: signalProven, Phase: phase,
-		Dir: s.dir, Log: s.m.Log, Started: run.Started, Slept: slept,
+		Dir: s.dir, Log: s.m.Log, Started: run.Started, Slept: slept, Deep: deep,
 	}
 	if run.ID == "" || !s.m.running() {
 		return sub

@@ -65,6 +65,7 @@ type system struct {
 	Claim     func(ctx context.Context, c config.Config, mine port.Mine) (port.Finding, error)
 	EndCopies func(ctx context.Context, c port.Finding, l keeper.Ladder) error
 	Probe     func(ctx context.Context, c config.Config, o probe.Options) (time.Duration, error)
+	Deep      func(ctx context.Context, t config.Target, d config.Deep, env []string, o probe.Options) (time.Duration, error)
 	FindPath  func(ctx context.Context, t config.Target) string
 	SpeaksTLS func(ctx context.Context, t config.Target) bool
 	Listening func(port int, r keeper.Run) (bool, error)
@@ -95,6 +96,7 @@ type Supervisor struct {
 	m       machine
 	conn    Keeper
 	cancel  context.CancelFunc // of the launch under way
+	cutDeep context.CancelFunc // of the latest deep probe
 	later   []effect           // what waits until the fork is done
 	queue   []Event
 	early   []message // what came before began
@@ -240,7 +242,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		return
 	}
 	if l.subject != nil {
-		l.subject <- s.subject(s.m.Run, stall.Asked, 0) // there is room
+		l.subject <- s.subject(s.m.Run, stall.Asked, 0, "") // there is room
 		return
 	}
 	s.catchUp(ctx)
@@ -275,6 +277,9 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		}
 	}
 	s.performAll(ctx, s.m.step(now, l.in))
+	if s.cutDeep != nil && !s.m.running() { // a server that stops waits for the requests that are under way
+		s.cutDeep()
+	}
 	if s.watched(l) {
 		conn, run := s.conn, s.m.Run
 		s.learn()

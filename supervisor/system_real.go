@@ -53,6 +53,7 @@ func realSystem(d Deps) system {
 			return keeper.EndAll(ctx, c.End, l)
 		},
 		Probe:     probe.Backend,
+		Deep:      probe.Deep,
 		FindPath:  probe.FindPath,
 		SpeaksTLS: probe.SpeaksTLS,
 		Listening: port.Listening,

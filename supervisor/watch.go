@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/deep"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -38,6 +39,7 @@ type watch struct {
 	children       []process.Child
 	childless      bool // the last look at a reloader found no child
 	stalling
+	deep    deep.Watch
 	workers workerDeaths
 }
 
@@ -72,6 +74,9 @@ func (m *machine) arm(now time.Time) {
 			sooner(m.useAt)
 		}
 		sooner(m.tellBy)
+		if m.workable() {
+			sooner(m.deep.At())
+		}
 		if m.fresh(now) && !m.looking {
 			sooner(m.portAt)
 		}
@@ -137,6 +142,9 @@ func (m *machine) tick(now time.Time) {
 	if m.running() && !now.Before(m.useAt) {
 		m.use(now, false)
 	}
+	if m.workable() && m.deep.Ask(now) {
+		m.do(doDeepProbe{m.Run})
+	}
 }
 
 // tickAlone: there is no probe and no port; what has run for a second is healthy.
@@ -174,7 +182,11 @@ func (m *machine) use(now time.Time, whole bool) {
 	if openmp {
 		m.openmpAt = now.Add(wholeEvery)
 	}
-	m.using, m.useAt = true, now.Add(m.config.Health.Interval)
+	every := m.config.Health.Interval
+	if m.config.Health.Deep.Path != "" { // was it busy within the last minute?
+		every = min(every, deep.Quiet/2)
+	}
+	m.using, m.useAt = true, now.Add(every)
 	m.do(doUse{m.Run, whole, openmp})
 }
 
@@ -212,6 +224,9 @@ func (m *machine) onProbed(now time.Time, in probed) {
 	mine := in.listens || m.proven
 	m.answers.answered = answered && mine
 	m.proven = m.proven || m.answers.answered
+	if in.err != nil || !mine {
+		m.deep.Busied(now)
+	}
 	switch {
 	case in.err == nil && mine:
 		m.Health.Good = now
@@ -232,8 +247,14 @@ func (m *machine) onProbed(now time.Time, in probed) {
 }
 
 func (m *machine) healthy(now time.Time) {
-	m.Health.Phase, m.Health.Failures, m.Health.Problem = record.PhaseOK, 0, ""
-	m.failing, m.samples, m.logGrew = time.Time{}, nil, false
+	m.Health.Failures, m.failing, m.samples, m.logGrew = 0, time.Time{}, nil, false
+	if m.Health.Problem = m.wedgedBy(); m.Health.Problem != "" {
+		return
+	}
+	m.Health.Phase = record.PhaseOK
+	if d := m.config.Health.Deep; d.Path != "" {
+		m.deep.Begin(now, d.Interval)
+	}
 	if m.Health.Good.IsZero() {
 		m.Health.Good = now
 	}
@@ -280,6 +301,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 	m.ConfigChanged = in.changed
 	m.Usage = in.usage
 	m.sampled(now)
+	m.deep.Measured(now, in.usage.Total)
 	if in.looked {
 		m.OpenMP = in.openmp
 	}
@@ -329,10 +351,7 @@ func (m *machine) unwell(now time.Time) {
 	if m.Health.Phase == phase || m.Health.Phase == record.PhaseHung && m.State == Unhealthy {
 		return
 	}
-	if m.State != Unhealthy {
-		m.enter(now, Unhealthy)
-	}
-	m.Health.Phase = phase
+	m.unhealthy(now, phase)
 	m.explain(now, what)
 }
 
@@ -363,6 +382,7 @@ func (m *machine) onWoke(now time.Time, in woke) {
 	m.freeUntil = now.Add(max(shortestGrace, time.Duration(m.config.Health.Failures)*m.config.Health.Interval))
 	m.Health.Failures, m.failing, m.samples = 0, time.Time{}, nil
 	m.probeAt = now
+	m.deep.Slept(now)
 	m.slept, m.wokeAt = in.slept, now
 }
 

@@ -214,13 +214,13 @@ func (e *UnsetError) Error() string {
 	return "[health.deep] names ${" + e.Name + "}, which the server's environment does not have"
 }
 
-// Fill puts the values of the environment in place of ${NAME} and ${NAME:-default}, and gives them too: whatever is told of the request
+// Fill puts the values of env in place of ${NAME} and ${NAME:-default}, and gives them too: whatever is told of the request
 // must not have them in it. In the path they are escaped.
-func (d Deep) Fill(lookup func(string) (string, bool)) (filled Deep, values []string, err error) {
+func (d Deep) Fill(env []string) (filled Deep, values []string, err error) {
 	fill := func(text string, escape func(string) string) string {
 		return reference.ReplaceAllStringFunc(text, func(found string) string {
 			m := reference.FindStringSubmatch(found)
-			value, ok := lookup(m[1])
+			value, ok := lookup(env, m[1])
 			switch {
 			case ok && value != "":
 				values = append(values, value)
@@ -248,6 +248,16 @@ func (d Deep) Fill(lookup func(string) (string, bool)) (filled Deep, values []st
 		err = errors.New("content_type of [health.deep] has a line break in it")
 	}
 	return filled, values, err
+}
+
+// lookup finds a variable; the last one of a name counts, as for a process.
+func lookup(env []string, name string) (value string, ok bool) {
+	for _, e := range env {
+		if v, found := strings.CutPrefix(e, name+"="); found {
+			value, ok = v, true
+		}
+	}
+	return value, ok
 }
 
 // escaped makes a value fit for a path and for a query. Its slashes stay: it may be the name of a model.

@@ -116,13 +116,12 @@ func TestNoMistakeInAHeaderTellsItsValue(t *testing.T) {
 }
 
 func TestValuesOfTheEnvironmentTakeTheirPlace(t *testing.T) {
-	env := map[string]string{"KEY": "s3cr+t &/x", "EMPTY": ""}
-	lookup := func(name string) (string, bool) { v, ok := env[name]; return v, ok }
+	env := []string{"KEY=old", "EMPTY=", "KEY=s3cr+t &/x"}
 	d := Deep{
 		Path: "/m/${KEY}?k=${KEY}&d=${NO:-a b}", Body: `{"k": "${KEY}", "e": "${EMPTY}", "d": "${EMPTY:-x}", "$KEY": 1}`, ContentType: "text/plain",
 		Headers: map[string]string{"Authorization": "Bearer ${KEY}"},
 	}
-	filled, values, err := d.Fill(lookup)
+	filled, values, err := d.Fill(env)
 	require.NoError(t, err)
 	require.Equal(t, "/m/s3cr%2Bt%20%26/x?k=s3cr%2Bt%20%26/x&d=a%20b", filled.Path)
 	require.Equal(t, `{"k": "s3cr+t &/x", "e": "", "d": "x", "$KEY": 1}`, filled.Body)
@@ -132,12 +131,11 @@ func TestValuesOfTheEnvironmentTakeTheirPlace(t *testing.T) {
 }
 
 func TestAVariableThatIsNotSetIsNamed(t *testing.T) {
-	none := func(string) (string, bool) { return "", false }
-	_, _, err := Deep{Path: "/x", Body: "${KEY}"}.Fill(none)
+	_, _, err := Deep{Path: "/x", Body: "${KEY}"}.Fill(nil)
 	var unset *UnsetError
 	require.ErrorAs(t, err, &unset)
 	require.Equal(t, "KEY", unset.Name)
-	_, _, err = Deep{Path: "/x", Headers: map[string]string{"A": "${KEY}"}}.Fill(func(string) (string, bool) { return "hunter2\nX: y", true })
+	_, _, err = Deep{Path: "/x", Headers: map[string]string{"A": "${KEY}"}}.Fill([]string{"KEY=hunter2\nX: y"})
 	require.ErrorContains(t, err, "line break")
 	require.NotContains(t, err.Error(), "hunter2")
 }

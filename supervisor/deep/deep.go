@@ -55,12 +55,15 @@ func (w *Watch) Begin(now time.Time, every time.Duration) {
 	w.every, w.nextAt, w.quietAt = every, now.Add(every), now.Add(Quiet)
 }
 
-// Busied says that the run works, or was not well, at this moment. What was told of it is told no more: the health check is what counts.
+// Busied says that the health check failed at this moment: it works, or is not well, and a probe that is under way says nothing.
 func (w *Watch) Busied(now time.Time) {
 	if w.every > 0 {
-		w.quietAt, w.void, w.failures, w.problem = now.Add(Quiet), true, 0, ""
+		w.quietAt, w.void = now.Add(Quiet), true
 	}
 }
+
+// Forget takes back what was told: the health check has found something worse.
+func (w *Watch) Forget() { w.failures, w.problem = 0, "" }
 
 // Slept says that the machine slept: a probe that was under way says nothing, and nobody knows what the run had to do.
 func (w *Watch) Slept(now time.Time) {

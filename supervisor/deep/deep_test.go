@@ -210,6 +210,8 @@ func TestWhatTheHealthCheckFindsTakesThePlaceOfWhatTheDeepProbeFound(t *testing.
 	r.sent(t, time.Minute)
 	require.Equal(t, Wedged, r.Answered(r.now, Answer{Problem: "no answer", Silent: true}))
 	r.Busied(r.now)
+	require.NotEmpty(t, r.Problem(), "one health check that failed says nothing of the work")
+	r.Forget()
 	require.Empty(t, r.Problem())
 }
 

@@ -3,13 +3,13 @@ package observation
 import (
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
@@ -42,6 +42,7 @@ type Subject struct {
 	Log     string   // the path of the run's log
 	Started time.Time
 	Slept   time.Duration // the machine slept a moment ago
+	Deep    string        // what failed of the deep probe, see stall.Case
 }
 
 // Take looks at all processes of the run at the same time. It takes a second, and up to three where one does not answer.
@@ -109,7 +110,7 @@ func (s Subject) look(ctx context.Context, m Member) one {
 		target.Forked = s.Members[0].PID
 	}
 	f := one{process: Process{PID: m.PID, Name: m.Name, Worker: m.Worker, Threads: []Thread{}}, asked: true}
-	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Source: stall.ReadSource(s.Started.Add(time.Second))}
+	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Deep: s.Deep, Source: stall.ReadSource(s.Started.Add(time.Second))}
 	meter := newMeter(s.System, m.PID, s.Log)
 	var latest recorder.Stacks
 	for i := range samples {
@@ -204,7 +205,7 @@ type meter struct {
 }
 
 func newMeter(system recorder.System, pid int, log string) *meter {
-	m := &meter{system: system, pid: pid, log: log, at: time.Now(), size: sizeOf(log)}
+	m := &meter{system: system, pid: pid, log: log, at: time.Now(), size: safefile.Size(log)}
 	m.began = m.at
 	m.before, _ = system.Threads(pid) // unknown: no use is told
 	return m
@@ -222,7 +223,7 @@ func (m *meter) read(sample *stall.Sample) {
 		m.total += spent
 	}
 	m.before, m.at = use, now
-	size := sizeOf(m.log)
+	size := safefile.Size(m.log)
 	sample.Log, m.size = max(0, size-m.size), size
 }
 
@@ -231,14 +232,6 @@ func (m *meter) mean() float64 {
 		return 0
 	}
 	return float64(int64(1000*m.total.Seconds()/m.at.Sub(m.began).Seconds())) / 1000
-}
-
-func sizeOf(path string) int64 {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return 0
-	}
-	return st.Size()
 }
 
 func threads(s recorder.Stacks) []stall.Thread {

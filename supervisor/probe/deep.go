@@ -28,10 +28,10 @@ type DeepError struct {
 
 func (e *DeepError) Error() string { return e.Request + " " + e.Problem }
 
-// Deep has the server do its real work once: with the values of the environment, within the timeout of d, over a connection of its own.
+// Deep has the server do its real work once: with the values of env, within the timeout of d, over a connection of its own.
 // The error is a *DeepError, or a *config.UnsetError if a variable is missing and nothing was asked, or that of ctx.
-func Deep(ctx context.Context, t config.Target, d config.Deep, lookup func(string) (string, bool), o Options) (time.Duration, error) {
-	filled, secrets, err := d.Fill(lookup)
+func Deep(ctx context.Context, t config.Target, d config.Deep, env []string, o Options) (time.Duration, error) {
+	filled, secrets, err := d.Fill(env)
 	if err != nil {
 		return 0, err
 	}

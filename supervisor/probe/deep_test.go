@@ -17,10 +17,8 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
-func noVariable(string) (string, bool) { return "", false }
-
 // deepWork asks the handler for what d says.
-func deepWork(t *testing.T, d config.Deep, lookup func(string) (string, bool), h http.HandlerFunc) error {
+func deepWork(t *testing.T, d config.Deep, env []string, h http.HandlerFunc) error {
 	t.Helper()
 	s := httptest.NewServer(h)
 	t.Cleanup(s.Close)
@@ -30,17 +28,16 @@ func deepWork(t *testing.T, d config.Deep, lookup func(string) (string, bool), h
 	if d.Timeout == 0 {
 		d.Timeout = testkit.Patience
 	}
-	_, err := Deep(t.Context(), config.Target{URL: s.URL + "/health"}, d, lookup, Options{Run: "4d9193a356ae6e0b"})
+	_, err := Deep(t.Context(), config.Target{URL: s.URL + "/health"}, d, env, Options{Run: "4d9193a356ae6e0b"})
 	return err
 }
 
 func TestADeepProbeSendsWhatIsWritten(t *testing.T) {
 	var r *http.Request
 	var body []byte
-	lookup := func(name string) (string, bool) { return map[string]string{"KEY": "sk-1 2"}[name], name == "KEY" }
 	err := deepWork(t, config.Deep{
 		Path: "/v1/chat?k=${KEY}", Method: "POST", Body: `{"key": "${KEY}"}`, ContentType: "application/json", Headers: map[string]string{"Authorization": "Bearer ${KEY}"},
-	}, lookup, func(w http.ResponseWriter, got *http.Request) {
+	}, []string{"KEY=sk-1 2"}, func(w http.ResponseWriter, got *http.Request) {
 		r = got
 		body, _ = io.ReadAll(got.Body)
 	})
@@ -85,7 +82,7 @@ func TestTheWorkIsDoneOrWhatFailedIsTold(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			c.deep.Path = "/w"
-			err := deepWork(t, c.deep, noVariable, c.handler)
+			err := deepWork(t, c.deep, nil, c.handler)
 			if c.problem == "" {
 				require.NoError(t, err)
 				return
@@ -115,7 +112,7 @@ func TestAServerThatDoesNotComeToAnEndIsSilent(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := deepWork(t, config.Deep{Path: "/w", Timeout: 200 * time.Millisecond}, noVariable, handler)
+			err := deepWork(t, config.Deep{Path: "/w", Timeout: 200 * time.Millisecond}, nil, handler)
 			require.EqualError(t, err, "GET /w gave no answer within 200 ms")
 			var e *DeepError
 			require.ErrorAs(t, err, &e)
@@ -125,7 +122,7 @@ func TestAServerThatDoesNotComeToAnEndIsSilent(t *testing.T) {
 }
 
 func TestAStreamIsReadUntilTheTextHasCome(t *testing.T) {
-	require.NoError(t, deepWork(t, config.Deep{Path: "/w", Text: "data: {"}, noVariable, func(w http.ResponseWriter, r *http.Request) {
+	require.NoError(t, deepWork(t, config.Deep{Path: "/w", Text: "data: {"}, nil, func(w http.ResponseWriter, r *http.Request) {
 		for _, part := range []string{"da", "ta: ", "{"} {
 			_, _ = io.WriteString(w, part)
 			w.(http.Flusher).Flush()
@@ -136,7 +133,6 @@ func TestAStreamIsReadUntilTheTextHasCome(t *testing.T) {
 
 func TestNoErrorOfADeepProbeHasAValueOfTheEnvironmentInIt(t *testing.T) {
 	const secret = "hunter2-hunter2"
-	lookup := func(string) (string, bool) { return secret, true }
 	for name, h := range map[string]http.HandlerFunc{
 		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/"+secret, 301) },
 		"an error":   func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, 500) },
@@ -148,19 +144,19 @@ func TestNoErrorOfADeepProbeHasAValueOfTheEnvironmentInIt(t *testing.T) {
 			}
 		},
 	} {
-		err := deepWork(t, config.Deep{Path: "/${K}", Headers: map[string]string{"X-Key": "${K}"}}, lookup, h)
+		err := deepWork(t, config.Deep{Path: "/${K}", Headers: map[string]string{"X-Key": "${K}"}}, []string{"K=" + secret}, h)
 		require.Error(t, err, name)
 		require.NotContains(t, err.Error(), secret, name)
 		require.Contains(t, err.Error(), "GET /${K} ", name)
 	}
 	_, err := Deep(t.Context(), config.Target{URL: "http://127.0.0.1:1/"}, config.Deep{Path: "/x", Method: "GET", Text: "${K}", Timeout: time.Second, ContentType: "${K}"},
-		func(string) (string, bool) { return "a\nb" + secret, true }, Options{})
+		[]string{"K=a\nb" + secret}, Options{})
 	require.Error(t, err)
 	require.NotContains(t, err.Error(), secret)
 }
 
 func TestWithoutAVariableNothingIsAsked(t *testing.T) {
-	err := deepWork(t, config.Deep{Path: "/w", Body: "${KEY}", Method: "POST"}, noVariable, func(http.ResponseWriter, *http.Request) {
+	err := deepWork(t, config.Deep{Path: "/w", Body: "${KEY}", Method: "POST"}, nil, func(http.ResponseWriter, *http.Request) {
 		t.Error("it was asked")
 	})
 	var unset *config.UnsetError
@@ -171,7 +167,7 @@ func TestADeepProbeThatIsCalledOffIsNoFailure(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() }))
 	defer s.Close()
-	_, err := Deep(ctx, config.Target{URL: s.URL}, config.Deep{Path: "/w", Method: "GET", Timeout: testkit.Patience}, noVariable, Options{})
+	_, err := Deep(ctx, config.Target{URL: s.URL}, config.Deep{Path: "/w", Method: "GET", Timeout: testkit.Patience}, nil, Options{})
 	require.ErrorIs(t, err, context.Canceled)
 	var e *DeepError
 	require.False(t, errors.As(err, &e))
@@ -184,6 +180,6 @@ func TestADeepProbeReachesAUnixSocket(t *testing.T) {
 	go func() { _ = s.Serve(l) }()
 	defer s.Close()
 	_, err := Deep(t.Context(), config.Target{URL: "http://localhost/health", Socket: socket},
-		config.Deep{Path: "/work", Method: "GET", Text: "/work", Timeout: testkit.Patience}, noVariable, Options{})
+		config.Deep{Path: "/work", Method: "GET", Text: "/work", Timeout: testkit.Patience}, nil, Options{})
 	require.NoError(t, err)
 }

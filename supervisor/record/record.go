@@ -69,6 +69,8 @@ const (
 	PhaseMisconfigured Phase = "misconfigured"
 	// PhaseWrongAnswer: it answered well before, and now says that something is wrong with it.
 	PhaseWrongAnswer Phase = "wrong-answer"
+	// PhaseWedged: its health check is good, and its real work fails.
+	PhaseWedged Phase = "wedged"
 )
 
 // Health is the latest word of the health probe.

@@ -124,7 +124,7 @@ func setHeader(c *Case, base *Sample, line string) (err error) {
 	case "memory":
 		c.Memory = value
 	case "deep":
-		c.Deep, err = strconv.ParseBool(value)
+		c.Deep = value
 	default:
 		return fmt.Errorf("unknown header %q", key)
 	}

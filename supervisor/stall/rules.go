@@ -263,16 +263,24 @@ func (s *scene) accepts(v *view) bool {
 	}) && v.mine < 0
 }
 
-func wedged(st Stall) Stall {
+// Wedged is the stall of a run whose work failed at once, by what it answered: there is nothing to see in its stacks.
+func Wedged(problem string, at time.Time) Stall {
+	st := wedged(Stall{Kind: KindIdle}, problem)
+	st.Remedy, st.Taken = "The log's last lines say what went wrong in it. If they do not help, a restart may.", at
+	return st.tidy()
+}
+
+// wedged: what the server does not do comes first, then why, as far as its stacks say that.
+func wedged(st Stall, problem string) Stall {
 	because := ""
-	if st.Kind != KindUnknown && st.Kind != KindIdle {
+	if st.Kind != KindUnknown && st.Kind != KindIdle && st.Kind != "" {
 		because = ": " + st.Summary
 	}
 	remedy := st.Remedy
 	if because == "" || remedy == "" {
 		remedy = "Only the deep probe sees it. A restart helps for now; `vivarium stacks` shows what each thread does."
 	}
-	st.Kind, st.Summary, st.Remedy = KindWedged, "the health check answers, and the real work does not"+because, remedy
+	st.Kind, st.Summary, st.Remedy = KindWedged, problem+", while the health check is good"+because, remedy
 	return st
 }
 
