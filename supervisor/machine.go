@@ -296,7 +296,7 @@ func (m *machine) end(now time.Time, why crash.Verdict) {
 }
 
 func (m *machine) ladder() keeper.Ladder {
-	return keeper.Ladder{Signal: m.config.Stop.Signal, Grace: m.config.Stop.Grace}
+	return keeper.Ladder{Signal: m.config.Stop.Signal, Grace: m.config.Stop.Grace, Abort: true}
 }
 
 func (m *machine) onRestart(now time.Time) {

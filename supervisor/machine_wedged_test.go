@@ -259,7 +259,9 @@ func TestTheLoopHasTheWorkDoneWithTheEnvironmentOfTheRunAndCutsItAtTheStop(t *te
 				c.Health.Deep = deepWork
 				return c, err
 			}
-			w.Plan = func(config.Config) (plan.Plan, error) { return plan.Plan{Spec: keeper.Spec{Env: []string{"KEY=k"}}}, nil }
+			w.Plan = func(config.Config) (plan.Plan, error) {
+				return plan.Plan{Spec: keeper.Spec{Env: []string{"KEY=k"}}}, nil
+			}
 			w.Observe = func(context.Context, observation.Subject) observation.Observation { return observation.Observation{} }
 			w.Deep = func(ctx context.Context, _ config.Target, d config.Deep, env []string, o probe.Options) (time.Duration, error) {
 				asked <- env
