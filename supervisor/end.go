@@ -34,6 +34,7 @@ func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away, 
 	}
 	if asked {
 		m.asked = exit.Run.ID
+		m.keepStall(exit, away)
 	}
 	away = away || exit.Known && exit.At.Before(m.came)
 	switch {

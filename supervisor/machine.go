@@ -284,7 +284,7 @@ func (m *machine) onStop(now time.Time) {
 
 // end begins the stop of what runs or is being launched. why is the verdict of that end if no person asked for it.
 func (m *machine) end(now time.Time, why crash.Verdict) {
-	m.why = why
+	m.why, m.hungAtStop = why, why.Kind == "" && m.State == Unhealthy && (m.wedged() || m.Health.Phase == record.PhaseHung)
 	m.tellUnwell(now)
 	m.enter(now, Stopping)
 	m.tell(now, Event{What: EventStopping, Asked: why.Kind == ""})

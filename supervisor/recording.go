@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -8,8 +9,12 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
+	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // recordings is where the processes of a backend's runs write, below its state folder.
@@ -120,4 +125,30 @@ func (s *Supervisor) raised(exit keeper.Exit) []string {
 		return nil
 	}
 	return e.Error.Traceback()
+}
+
+// addStacks adds to the evidence what a run did that hung and was ended: as it was seen while it lived, or as its last words tell it, where it had
+// no recorder.
+func (s *Supervisor) addStacks(ctx context.Context, e doRecord, c *postmortem.Case) {
+	b, seen := e.before, s.seen
+	if seen != nil && seen.Run != b.Run.ID {
+		seen = nil
+	}
+	if x := e.exit; x != nil && (seen == nil || !seen.Stacks()) {
+		deep := ""
+		if b.Health.Phase == record.PhaseWedged {
+			deep = b.Health.Problem
+		}
+		last := observation.Last{PID: x.Run.PID, Signal: x.Signal, At: x.At, Tail: x.Tail}
+		if told, ok := observation.LastWords(s.subject(b.Run, stall.Unhealthy, 0, deep), last); ok {
+			seen, c.Death.Verdict = &told, hungVerdict(e.death.Uptime, "it hung", told.Stall)
+			s.post(ctx, message{in: amended{e.death, x, c.Death.Verdict}})
+		}
+	}
+	if seen == nil {
+		return
+	}
+	st := seen.Stall
+	c.Stall, c.Stacks = &st, seen.Lines()
+	s.log.Warn("a run that hung was ended", "backend", b.Backend, "run", b.Run.ID, "stall", st.Summary, "stacks", c.Stacks)
 }

@@ -31,6 +31,8 @@ type stalling struct {
 	logAt     time.Time // when the log grew last, as far as it was looked at
 	slept     time.Duration
 	wokeAt    time.Time
+	// hungAtStop: a person had it stopped while it hung.
+	hungAtStop bool
 }
 
 // explain tells that the run does not answer, together with what it does. Without the recorder there is nothing to wait for.
@@ -136,11 +138,26 @@ func (m *machine) endHung(now time.Time) {
 	if m.State != Unhealthy || m.Health.Phase != record.PhaseHung && !m.wedged() || !m.config.Health.RestartHung {
 		return
 	}
-	v := crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: now.Sub(m.started)})
-	if m.Stall.Kind != "" && m.Stall.Kind != stall.KindUnknown {
-		v.Summary, v.Remedy = "it hung: "+m.Stall.Summary, m.Stall.Remedy
+	m.end(now, hungVerdict(now.Sub(m.started), "it hung", m.Stall))
+}
+
+// hungVerdict is the verdict on a run that was ended while it hung.
+func hungVerdict(uptime time.Duration, words string, st stall.Stall) crash.Verdict {
+	v := crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: uptime})
+	if st.Kind != "" && st.Kind != stall.KindUnknown {
+		v.Summary, v.Remedy = words+": "+st.Summary, st.Remedy
 	}
-	m.end(now, v)
+	return v
+}
+
+// keepStall has kept what a run did that a person stopped because it hung: the stop destroys what it could have said. It is no death.
+func (m *machine) keepStall(exit keeper.Exit, away bool) {
+	if !m.hungAtStop || !exit.Known {
+		return
+	}
+	m.hungAtStop = false
+	d := m.death(exit, hungVerdict(exit.At.Sub(exit.Run.Started), "it hung when it was stopped", m.Stall), away)
+	m.doRecord(d, &exit, m.Snapshot, away)
 }
 
 // subject is the run for whoever looks at it. It is called by the loop.
@@ -149,6 +166,12 @@ func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Durat
 		Run: run.ID, Folder: recorder.RunFolder(s.recordings(), run.ID), Signal: signalProven, Phase: phase,
 		Dir: s.dir, Log: s.m.Log, Started: run.Started, Slept: slept, Deep: deep,
 	}
+	if s.good != nil {
+		p := s.good.plan.Python
+		if sub.Places = slices.Clone(p.Site); p.Venv && !strings.HasPrefix(s.dir+"/", p.Prefix+"/") {
+			sub.Places = append(sub.Places, p.Prefix)
+		}
+	}
 	if run.ID == "" || !s.m.running() {
 		return sub
 	}
@@ -156,12 +179,6 @@ func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Durat
 	for _, c := range s.m.children {
 		if c.Interpreter {
 			sub.Members = append(sub.Members, observation.Member{PID: c.PID, Stamp: c.Stamp, Name: c.Name, Worker: true})
-		}
-	}
-	if s.good != nil {
-		p := s.good.plan.Python
-		if sub.Places = slices.Clone(p.Site); p.Venv && !strings.HasPrefix(s.dir+"/", p.Prefix+"/") {
-			sub.Places = append(sub.Places, p.Prefix)
 		}
 	}
 	return sub
