@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -99,7 +100,8 @@ func TestAServerWhoseWorkFailsWhileItsHealthIsGoodIsWedgedUntilItWorksAgain(t *t
 		r.get("/does/well")
 		f.awaitFor(time.Minute, "healthy")
 	}
-	require.Len(t, r.lives(), 1, "restart_hung is off")
+	require.Empty(t, f.seen("crashed"), "restart_hung is off")
+	require.Equal(t, told.PID, r.status().PID)
 	f.stop()
 	require.NotContains(t, f.dump(), "sk-e2e", "no value of the environment is told")
 	require.NoError(t, filepath.WalkDir(r.keeperFolder(), func(path string, d os.DirEntry, err error) error {
@@ -129,5 +131,72 @@ func TestAWedgedServerIsStartedAnewIfThatIsWantedAndItsStacksAreKept(t *testing.
 	require.Contains(t, string(text), fmt.Sprintf(`main.py\", line %d in work`, waitsAt))
 	require.Contains(t, string(text), `"kind":"wedged"`)
 	f.await("healthy")
+	f.stop()
+}
+
+// hungRecord is the record of the only end that is on record.
+func (r *rig) hungRecord() (record struct {
+	Asked   bool
+	Signal  string
+	Verdict struct{ Kind, Summary string }
+	Stall   struct{ Kind, Summary string }
+	Stacks  []string
+}) {
+	r.t.Helper()
+	files, err := filepath.Glob(filepath.Join(r.keeperFolder(), "crashes", "*.json"))
+	require.NoError(r.t, err)
+	require.Len(r.t, files, 1)
+	text, err := os.ReadFile(files[0])
+	require.NoError(r.t, err)
+	require.NoError(r.t, json.Unmarshal(text, &record))
+	return record
+}
+
+func TestAHungPythonWithoutTheRecorderTellsItsStacksByItsLastWords(t *testing.T) {
+	t.Parallel()
+	r := stillApp(t, sleeper, attentive+"busy_limit = \"1s\"\nrestart_hung = true\n[stop]\ngrace = \"500ms\"\n[recorder]\nenabled = false\n")
+	f := r.run()
+	f.await("healthy")
+	r.behind("/chat")
+	crashed := f.await("crashed")
+	require.Equal(t, "hung", crashed.Verdict.Kind, "it is our stop, and no crash")
+	f.await("healthy")
+	eventually(t, "the death is on record", func() bool { return len(r.deaths()) == 1 && r.deaths()[0].Report != "" })
+	kept := r.hungRecord()
+	require.Equal(t, "hung", kept.Verdict.Kind)
+	require.Contains(t, kept.Verdict.Summary, fmt.Sprintf("main.py line %d", sleepsAt))
+	require.Equal(t, "SIGABRT", kept.Signal)
+	require.Equal(t, "loop-blocked", kept.Stall.Kind, kept.Stall.Summary)
+	require.Contains(t, strings.Join(kept.Stacks, "\n"), fmt.Sprintf("main.py\", line %d in chat", sleepsAt))
+	require.Contains(t, r.log(), "Fatal Python error: Aborted")
+	f.stop()
+}
+
+func TestAHungServerThatAPersonStopsLeavesWhatItDidOnRecord(t *testing.T) {
+	t.Parallel()
+	r := stillApp(t, sleeper, attentive+"busy_limit = \"1s\"\n[stop]\ngrace = \"500ms\"\n")
+	f := r.run()
+	f.await("healthy")
+	r.behind("/chat")
+	f.await("unhealthy")
+	eventually(t, "its cause is known", func() bool { return r.status().Stall.Kind == "loop-blocked" })
+	out, code := r.do("restart", r.dir)
+	require.Zero(t, code, out)
+	f.await("healthy")
+	require.Empty(t, f.seen("crashed"), "it was asked for")
+	eventually(t, "it is on record", func() bool {
+		files, _ := filepath.Glob(filepath.Join(r.keeperFolder(), "crashes", "*.html"))
+		return len(files) == 1
+	})
+	kept := r.hungRecord()
+	require.True(t, kept.Asked)
+	require.Equal(t, "SIGKILL", kept.Signal, "with the recorder nobody is aborted")
+	require.Contains(t, kept.Verdict.Summary, "it hung when it was stopped: the event loop is blocked by time.sleep")
+	require.Contains(t, strings.Join(kept.Stacks, "\n"), fmt.Sprintf("main.py\", line %d in chat", sleepsAt))
+	require.NotContains(t, r.log(), "Fatal Python error")
+	require.Zero(t, r.status().Crashes)
+	out, code = r.do("crashes", r.dir)
+	require.Zero(t, code, out)
+	require.Contains(t, out, "it hung when it was stopped")
 	f.stop()
 }
