@@ -105,6 +105,8 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 			o := s.system.Observe(ctx, sub)
 			s.post(ctx, message{in: observed{e.run.ID, o.Stall}, seen: &o})
 		})
+	case doSample:
+		s.background(func() { s.post(ctx, s.sample(ctx, e.run)) })
 	case doCheckArrival:
 		s.sweepRecordings()
 		if s.good != nil {

@@ -114,6 +114,10 @@ type (
 		runID string
 		err   error
 	}
+	sampled struct { // where the native code of its main thread was
+		runID string
+		where string // "" if that is not known
+	}
 	observed struct { // what the run does while it does not answer
 		runID string
 		stall stall.Stall // Kind "" if nothing could be seen
@@ -193,6 +197,7 @@ type (
 		slept time.Duration // the machine slept a moment ago
 		deep  string        // what failed of its real work, "" if that is not why
 	}
+	doSample       struct{ run keeper.Run } // see where its native code is
 	doCheckArrival struct{ run keeper.Run }
 	doCount        struct{ run keeper.Run } // the semaphores that the run left
 	doRecord       struct {                 // gather what is known of a death, and keep it

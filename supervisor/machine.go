@@ -56,6 +56,7 @@ type machine struct {
 	away    bool // stale: the stop was asked of an earlier app
 
 	saidTLS bool   // that certificates of this computer's own addresses are not checked
+	sampler bool   // native code can be looked at here
 	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
 	out     []effect
@@ -123,6 +124,8 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onUsed(now, in)
 	case workerDied:
 		m.onWorkerDied(now, in)
+	case sampled:
+		m.onSampled(now, in)
 	case observed:
 		m.onObserved(now, in)
 	case arrived:

@@ -131,6 +131,7 @@ func (s *Supervisor) raised(exit keeper.Exit) []string {
 // no recorder.
 func (s *Supervisor) addStacks(ctx context.Context, e doRecord, c *postmortem.Case) {
 	b, seen := e.before, s.seen
+	c.Native = s.native
 	if seen != nil && seen.Run != b.Run.ID {
 		seen = nil
 	}
@@ -150,5 +151,14 @@ func (s *Supervisor) addStacks(ctx context.Context, e doRecord, c *postmortem.Ca
 	}
 	st := seen.Stall
 	c.Stall, c.Stacks = &st, seen.Lines()
-	s.log.Warn("a run that hung was ended", "backend", b.Backend, "run", b.Run.ID, "stall", st.Summary, "stacks", c.Stacks)
+	s.log.Warn("a run that hung was ended", "backend", b.Backend, "run", b.Run.ID, "stall", st.Summary, "stacks", c.Stacks, "native", c.Native)
+}
+
+// sample looks where the native code of a run is.
+func (s *Supervisor) sample(ctx context.Context, run keeper.Run) message {
+	found, err := s.system.Sample(ctx, run.PID, run.Stamp)
+	if err != nil {
+		s.log.Info("no sample of a hung run", "run", run.ID, "error", err)
+	}
+	return message{in: sampled{run.ID, found.Where()}, native: found.Lines()}
 }

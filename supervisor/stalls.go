@@ -31,6 +31,8 @@ type stalling struct {
 	logAt     time.Time // when the log grew last, as far as it was looked at
 	slept     time.Duration
 	wokeAt    time.Time
+	sampling  bool   // its native code is being looked at; it is not ended before that
+	native    string // where it is, "" not known
 	// hungAtStop: a person had it stopped while it hung.
 	hungAtStop bool
 }
@@ -38,6 +40,10 @@ type stalling struct {
 // explain tells that the run does not answer, together with what it does. Without the recorder there is nothing to wait for.
 func (m *machine) explain(now time.Time, what What) {
 	m.untold, m.tellBy = what, now.Add(explainTime)
+	if m.native = ""; m.sampler && m.Health.Phase == record.PhaseHung && !m.sampling {
+		m.sampling = true
+		m.do(doSample{m.Run})
+	}
 	if !m.config.Recorder.Enabled {
 		m.tellUnwell(now)
 		m.endHung(now)
@@ -107,6 +113,7 @@ func (m *machine) onObserved(now time.Time, in observed) {
 		m.ignore("it answers")
 		return
 	}
+	in.stall = in.stall.InNative(m.native)
 	known := in.stall.Kind != "" && in.stall.Kind != stall.KindUnknown
 	news := known && in.stall.Kind != m.Stall.Kind
 	if news || m.Stall.Kind == "" || m.wedged() || known && (in.stall.File != m.Stall.File || in.stall.Line != m.Stall.Line) {
@@ -130,12 +137,34 @@ func (m *machine) tellUnwell(now time.Time) {
 	}
 	what := m.untold
 	m.untold, m.tellBy = "", time.Time{}
+	if m.native != "" && m.Stall.Kind == "" {
+		m.Stall = m.Stall.InNative(m.native)
+		m.Stall.Taken = now
+	}
 	m.tell(now, Event{What: what, Text: m.Health.Problem})
+}
+
+// onSampled adds where native code is to what is known, or keeps it for what will be.
+func (m *machine) onSampled(now time.Time, in sampled) {
+	if !m.present(in.runID) {
+		return
+	}
+	m.sampling, m.native = false, in.where
+	if m.untold != "" || m.State != Unhealthy || m.Health.Phase != record.PhaseHung {
+		m.ignore("it waits for what Python does, or is well again")
+		return
+	}
+	was := m.Stall.Kind
+	if m.Stall = m.Stall.InNative(in.where); m.Stall.Kind != was {
+		m.Stall.Taken = now
+		m.tell(now, Event{What: EventStalled})
+	}
+	m.endHung(now)
 }
 
 // endHung ends a run that hangs, if that is wanted. Its stacks are known by now, or never will be.
 func (m *machine) endHung(now time.Time) {
-	if m.State != Unhealthy || m.Health.Phase != record.PhaseHung && !m.wedged() || !m.config.Health.RestartHung {
+	if m.State != Unhealthy || m.Health.Phase != record.PhaseHung && !m.wedged() || !m.config.Health.RestartHung || m.sampling {
 		return
 	}
 	m.end(now, hungVerdict(now.Sub(m.started), "it hung", m.Stall))

@@ -21,6 +21,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/sampler"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
@@ -72,6 +73,7 @@ type system struct {
 	Ports     func(r keeper.Run) ([]int, error)
 	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
 	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
+	Sample    func(ctx context.Context, pid int, stamp string) (sampler.Stack, error) // nil where nothing looks at native code
 	Loaded    func(pid int) ([]string, error)
 	Environ   func(pid int) ([]string, error)
 	Memory    func(pid int) *postmortem.MemoryWatch
@@ -107,6 +109,7 @@ type Supervisor struct {
 	logFrom int64                // size of the log when the present run began
 	measure measure
 	seen    *observation.Observation // the latest of the present run, or of the one before
+	native  []string                 // where the native code of the present run was, or of the one before
 	good    *planned                 // the last that worked
 	running sync.WaitGroup
 
@@ -123,8 +126,10 @@ func New(dir string, d Deps) *Supervisor {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
+	real := realSystem(d)
 	return &Supervisor{
-		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: realSystem(d), log: d.Log,
+		m:   machine{sampler: real.Sample != nil},
+		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: real, log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
 		changed: make(chan Snapshot, 1), events: make(chan Event), asked: make(chan chan<- record.History), ordered: make(chan func(), 256),
 	}
@@ -259,7 +264,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		s.learn()
 	case launched:
 		s.before, s.good, s.logFrom = l.before, l.good, l.logFrom
-		s.measure = measure{}
+		s.measure, s.native = measure{}, nil
 	case used:
 		s.measure = l.measure
 		if in.looked {
@@ -270,6 +275,10 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 	case observed:
 		if in.runID == s.m.Run.ID {
 			s.seen = l.seen
+		}
+	case sampled:
+		if in.runID == s.m.Run.ID {
+			s.native = l.native
 		}
 	case semaphores:
 		if in.left > 0 {
@@ -337,6 +346,7 @@ type message struct {
 	good    *planned
 	measure measure
 	seen    *observation.Observation
+	native  []string
 	subject chan<- observation.Subject // no input: somebody wants to look at the run
 }
 

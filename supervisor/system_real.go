@@ -18,6 +18,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/sampler"
 )
 
 // realSystem is the system of everybody but the tests.
@@ -62,6 +63,7 @@ func realSystem(d Deps) system {
 			return process.Measure(r.PID, before, elapsed, whole)
 		},
 		Observe: observation.Take,
+		Sample:  sampler.On(runtime.GOOS),
 		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ: proc.Environ,
 		Memory:  postmortem.WatchMemory,

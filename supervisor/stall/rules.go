@@ -129,6 +129,21 @@ func silentCall(s *scene) (Stall, bool) {
 	return st, true
 }
 
+// InNative adds where native code was all the time, as the system's own sampler saw it: "libomp's __kmp_suspend_64". What the stacks of Python
+// explain better stays as it is.
+func (st Stall) InNative(where string) Stall {
+	switch {
+	case where == "" || strings.Contains(st.Summary, where):
+		return st
+	case st.Kind == KindNative:
+		st.Summary = strings.TrimSuffix(st.Summary, ".") + " (in " + where + ")"
+	case st.Kind == KindUnknown || st.Kind == "":
+		st.Kind, st.Summary = KindNative, "native code does not come back: it is in "+where
+		st.Remedy = "A C extension waits there or keeps the GIL. Call it in a process of its own, with a time limit; a restart ends it."
+	}
+	return st.tidy()
+}
+
 func withMemory(s *scene, st Stall) Stall {
 	if s.Memory != "" {
 		st.Summary = "memory is short, and the system swaps: " + st.Summary

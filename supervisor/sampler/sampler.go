@@ -1,7 +1,7 @@
-// Package sample asks macOS's own `sample` what native code a process's main thread is in, and reads its answer: Python's stacks end where C
-// begins. It is pure but for Run, which starts that one program, bounded in time and bytes. It knows nothing of stalls and of supervision. Begin
+// Package sampler asks macOS's own `sample` what native code a process's main thread is in, and reads its answer: Python's stacks end where C
+// begins. It is pure but for Run, which starts that one program, bounded in time and bytes, and it knows nothing of stalls and of supervision. Begin
 // with Take and Parse.
-package sample
+package sampler
 
 import (
 	"bytes"
@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"strconv"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 )
 
 const (
@@ -52,6 +54,16 @@ func Take(ctx context.Context, run Runner, p Process) (Stack, error) {
 		return Stack{}, fmt.Errorf("sampling process %d: %w", p.PID, err)
 	}
 	return Stack{}, fmt.Errorf("sampling process %d: its answer has no main thread", p.PID)
+}
+
+// On is what samples a process of that PID and stamp on a system; nil where nothing does.
+func On(goos string) func(ctx context.Context, pid int, stamp string) (Stack, error) {
+	if goos != "darwin" {
+		return nil
+	}
+	return func(ctx context.Context, pid int, stamp string) (Stack, error) {
+		return Take(ctx, Run, Process{PID: pid, Proven: func() bool { return stamp != "" && proc.Alive(proc.Process{PID: pid, Stamp: stamp}) }})
+	}
 }
 
 // Run is the Runner of everybody but the tests. A program that does not end in time is killed; what it writes beyond 4 MB is dropped.

@@ -1,4 +1,4 @@
-package sample
+package sampler
 
 import (
 	"context"
@@ -82,6 +82,14 @@ func FuzzParse(f *testing.F) {
 		}
 		s.Where()
 	})
+}
+
+func TestOnlyAMacHasTheProgram(t *testing.T) {
+	require.Nil(t, On("linux"))
+	_, err := On("darwin")(t.Context(), os.Getpid(), "another stamp")
+	require.ErrorIs(t, err, ErrAnother)
+	_, err = On("darwin")(t.Context(), os.Getpid(), "")
+	require.ErrorIs(t, err, ErrAnother)
 }
 
 const answer = "Analysis of sampling python3 (pid 42) every 1 millisecond\nCall graph:\n    9 Thread_1\n    + 9 work  (in libx.dylib) + 4  [0x1]\n"

@@ -1,4 +1,4 @@
-package sample
+package sampler
 
 import (
 	"bytes"
@@ -6,6 +6,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 )
 
 // bounds of what is read
@@ -142,7 +144,7 @@ func (p *path) stack(s Stack) (Stack, bool) {
 	return s, len(s.Frames) > 0
 }
 
-// Lines are the frames as text: "__kmp_suspend_64 (libomp.dylib)".
+// Lines are the frames as text, masked: "__kmp_suspend_64 (libomp.dylib)".
 func (s Stack) Lines() []string {
 	var all []string
 	for _, f := range s.Frames {
@@ -152,7 +154,7 @@ func (s Stack) Lines() []string {
 		}
 		all = append(all, strings.TrimSpace(name+" ("+f.Image+")"))
 	}
-	return all
+	return mask.Lines(all)
 }
 
 // Where says in whose code the thread is: "libomp's __kmp_suspend_64". The system's own waits and Python itself explain nothing, so that the
