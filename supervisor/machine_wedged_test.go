@@ -35,7 +35,6 @@ type daily struct {
 	cpu  time.Duration
 	uses float64
 	ill  bool
-	seen []effect
 }
 
 func working(situation string) *daily {

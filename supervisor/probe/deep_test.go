@@ -62,15 +62,17 @@ func TestTheWorkIsDoneOrWhatFailedIsTold(t *testing.T) {
 		handler http.HandlerFunc
 		problem string
 	}{
-		"any 2xx":                    {config.Deep{}, answer(204, ""), ""},
-		"the status":                 {config.Deep{Status: 422}, answer(422, "no"), ""},
-		"another good status":        {config.Deep{Status: 201}, answer(200, "ok"), "GET /w answered 200"},
-		"an error":                   {config.Deep{}, answer(500, "ok"), "GET /w answered 500"},
-		"the text":                   {config.Deep{Text: "ok"}, answer(200, "it is ok."), ""},
-		"the text with an error":     {config.Deep{Text: "ok"}, answer(500, "ok"), "GET /w answered 500"},
-		"another text":               {config.Deep{Text: "choices"}, answer(200, "{}"), `GET /w answered without "choices"`},
-		"a text of two lines":        {config.Deep{Text: "a\nb"}, answer(200, "a b"), `GET /w answered without "a\nb"`},
-		"a redirect":                 {config.Deep{}, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/login?next=secret", 302) }, "GET /w answered 302"},
+		"any 2xx":                {config.Deep{}, answer(204, ""), ""},
+		"the status":             {config.Deep{Status: 422}, answer(422, "no"), ""},
+		"another good status":    {config.Deep{Status: 201}, answer(200, "ok"), "GET /w answered 200"},
+		"an error":               {config.Deep{}, answer(500, "ok"), "GET /w answered 500"},
+		"the text":               {config.Deep{Text: "ok"}, answer(200, "it is ok."), ""},
+		"the text with an error": {config.Deep{Text: "ok"}, answer(500, "ok"), "GET /w answered 500"},
+		"another text":           {config.Deep{Text: "choices"}, answer(200, "{}"), `GET /w answered without "choices"`},
+		"a text of two lines":    {config.Deep{Text: "a\nb"}, answer(200, "a b"), `GET /w answered without "a\nb"`},
+		"a redirect": {config.Deep{}, func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/login?next=secret", http.StatusFound)
+		}, "GET /w answered 302"},
 		"the text far behind":        {config.Deep{Text: "ok"}, answer(200, strings.Repeat("x", maxWork-10)+"ok"), ""},
 		"the text too far behind":    {config.Deep{Text: "ok"}, answer(200, strings.Repeat("x", maxWork+100_000)+"ok"), `GET /w answered without "ok"`},
 		"the text cut by the buffer": {config.Deep{Text: "needle"}, answer(200, strings.Repeat("x", 16<<10-3)+"needle"), ""},
@@ -134,8 +136,10 @@ func TestAStreamIsReadUntilTheTextHasCome(t *testing.T) {
 func TestNoErrorOfADeepProbeHasAValueOfTheEnvironmentInIt(t *testing.T) {
 	const secret = "hunter2-hunter2"
 	for name, h := range map[string]http.HandlerFunc{
-		"a redirect": func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/"+secret, 301) },
-		"an error":   func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, 500) },
+		"a redirect": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/"+secret, http.StatusMovedPermanently)
+		},
+		"an error": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, secret, 500) },
 		"garbage": func(w http.ResponseWriter, r *http.Request) {
 			c, _, err := http.NewResponseController(w).Hijack()
 			if err == nil {
