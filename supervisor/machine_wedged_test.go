@@ -122,7 +122,7 @@ func TestOneHealthCheckThatFailedPutsTheDeepProbeOff(t *testing.T) {
 // asked lives until the deep probe is sent.
 func (l *daily) asked(t *testing.T) {
 	t.Helper()
-	for range 600 {
+	for range 1000 {
 		if len(wants[doDeepProbe](l.live(time.Second))) > 0 {
 			return
 		}
@@ -186,6 +186,7 @@ func TestWithoutTheRecorderAWedgedRunIsToldAtOnce(t *testing.T) {
 
 func TestARunThatHangsForGoodIsNoLongerWedged(t *testing.T) {
 	l := working("healthy")
+	l.config.Health.Deep.Interval = 10 * time.Minute // none is under way
 	l.asked(t)
 	l.give(deepProbed{"r1", noAnswer})
 	l.ill = true
@@ -200,14 +201,25 @@ func TestARunThatHangsForGoodIsNoLongerWedged(t *testing.T) {
 	require.Len(t, told(l.give(deepProbed{"r1", noAnswer})), 1)
 }
 
-func TestAFailureOfTheWorkOfARunThatIsNotWellSaysNothing(t *testing.T) {
-	l := working("healthy")
-	l.asked(t)
-	l.ill = true
-	l.live(8 * time.Second)
-	require.Equal(t, Healthy, l.State)
-	require.Empty(t, told(l.give(deepProbed{"r1", noAnswer})))
-	require.Equal(t, Healthy, l.State)
+func TestAServerThatDoesOneThingAtATimeIsNotHungWhileItDoesOurWork(t *testing.T) {
+	for name, err := range map[string]error{"it comes to an end": nil, "it does not": noAnswer} {
+		l := working("healthy")
+		l.config.Health.RestartHung = true
+		l.asked(t)
+		l.ill = true
+		out := l.live(50 * time.Second)
+		require.Empty(t, told(out), name)
+		require.Equal(t, Healthy, l.State, name)
+		require.Empty(t, told(l.give(deepProbed{"r1", err})), name+": a health check that fails is no good one")
+		require.Equal(t, Healthy, l.State, name)
+		if err == nil {
+			l.ill = false
+			require.Empty(t, told(l.live(time.Minute)))
+			continue
+		}
+		require.Equal(t, EventUnhealthy, told(l.live(30 * time.Second))[0].What, "now it counts")
+		require.Equal(t, crash.KindHung, l.why.Kind)
+	}
 }
 
 func TestTheAnswerForAnotherRunIsDropped(t *testing.T) {

@@ -132,25 +132,30 @@ func (s *Supervisor) raised(exit keeper.Exit) []string {
 func (s *Supervisor) addStacks(ctx context.Context, e doRecord, c *postmortem.Case) {
 	b, seen := e.before, s.seen
 	c.Native = s.native
-	if seen != nil && seen.Run != b.Run.ID {
+	deep := ""
+	if b.Health.Phase == record.PhaseWedged {
+		deep = b.Health.Problem
+	}
+	if seen != nil && (seen.Run != b.Run.ID || deep != "" && seen.Stall.Kind != stall.KindWedged) { // of another run, or of an earlier hang
 		seen = nil
 	}
+	st := b.Stall
 	if x := e.exit; x != nil && (seen == nil || !seen.Stacks()) {
-		deep := ""
-		if b.Health.Phase == record.PhaseWedged {
-			deep = b.Health.Problem
-		}
 		last := observation.Last{PID: x.Run.PID, Signal: x.Signal, At: x.At, Tail: x.Tail}
 		if told, ok := observation.LastWords(s.subject(b.Run, stall.Unhealthy, 0, deep), last); ok {
-			seen, c.Death.Verdict = &told, hungVerdict(e.death.Uptime, "it hung", told.Stall)
+			seen, st, c.Death.Verdict = &told, told.Stall, hungVerdict(e.death.Uptime, "it hung", told.Stall)
 			s.post(ctx, message{in: amended{e.death, x, c.Death.Verdict}})
 		}
 	}
-	if seen == nil {
-		return
+	if seen != nil {
+		c.Stacks = seen.Lines()
+		if st.Kind == "" {
+			st = seen.Stall
+		}
 	}
-	st := seen.Stall
-	c.Stall, c.Stacks = &st, seen.Lines()
+	if st.Kind != "" {
+		c.Stall = &st
+	}
 	s.log.Warn("a run that hung was ended", "backend", b.Backend, "run", b.Run.ID, "stall", st.Summary, "stacks", c.Stacks, "native", c.Native)
 }
 

@@ -174,6 +174,9 @@ func (m *machine) endHung(now time.Time) {
 func hungVerdict(uptime time.Duration, words string, st stall.Stall) crash.Verdict {
 	v := crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: uptime})
 	if st.Kind != "" && st.Kind != stall.KindUnknown {
+		if st.Kind == stall.KindWedged {
+			words = strings.Replace(words, "it hung", "it was wedged", 1)
+		}
 		v.Summary, v.Remedy = words+": "+st.Summary, st.Remedy
 	}
 	return v

@@ -238,6 +238,8 @@ func (m *machine) onProbed(now time.Time, in probed) {
 		m.stable(now)
 	case now.Before(m.freeUntil):
 		m.ignore("the computer has just woken up")
+	case !answered && m.workable() && m.deep.Asking():
+		m.ignore("it does the work that the deep probe asks for; its timeout bounds that")
 	case answered && !mine:
 		m.Health.Problem = "another process answers on the port"
 		m.failed(now)
