@@ -16,6 +16,7 @@ func (m *machine) unhealthy(now time.Time, phase record.Phase) {
 	if m.wedged() {
 		m.deep.Forget()
 		m.Stall = stall.Stall{}
+		m.overStandstill(now)
 	}
 	if m.State != Unhealthy {
 		m.enter(now, Unhealthy)
@@ -69,12 +70,14 @@ func (m *machine) onDeepProbed(now time.Time, in deepProbed) {
 // wedge tells that the real work fails. What the server does instead is looked at only where it does not answer.
 func (m *machine) wedge(now time.Time, a deep.Answer) {
 	m.unhealthy(now, record.PhaseWedged)
-	m.Health.Problem, m.Stall = a.Problem, stall.Wedged(a.Problem, now)
+	m.Health.Problem, m.Stall, m.failing = a.Problem, stall.Wedged(a.Problem, now), time.Time{}
+	m.still.failed = now
 	if a.Silent {
 		m.explain(now, EventUnhealthy)
 		return
 	}
-	m.tell(now, Event{What: EventUnhealthy, Text: a.Problem})
+	m.untold = EventUnhealthy
+	m.tellUnwell(now)
 	m.endHung(now)
 }
 

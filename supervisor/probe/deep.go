@@ -3,9 +3,11 @@ package probe
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -18,6 +20,24 @@ const (
 	DeepAgent = "Vivarium-Deep-Probe"
 	maxWork   = 1 << 20 // bytes of the answer of a deep probe in which a text is looked for
 )
+
+// transport has what a whole answer needs, unlike that of the health probes: bodies of any length and framing, which are read to their end. A
+// deep probe is rare, so that what its goroutines cost does not matter. As there, no connection is kept and no certificate checked.
+var transport = &http.Transport{
+	DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader, DialContext: dialWork,
+	TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
+}
+
+type socketKey struct{}
+
+// dialWork connects to the Unix socket that the context names, if it does.
+func dialWork(ctx context.Context, network, address string) (net.Conn, error) {
+	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: false}, KeepAlive: -1}
+	if socket, _ := ctx.Value(socketKey{}).(string); socket != "" {
+		return d.DialContext(ctx, "unix", socket)
+	}
+	return d.DialContext(ctx, network, address)
+}
 
 // DeepError is why the server's real work failed, as the end of a sentence for a person. No value of the environment is in it.
 type DeepError struct {
@@ -38,7 +58,7 @@ func Deep(ctx context.Context, t config.Target, d config.Deep, env []string, o O
 	started := time.Now()
 	limited, cancel := context.WithTimeout(ctx, d.Timeout)
 	defer cancel()
-	err = work(context.WithValue(limited, wayKey{}, way{t.Socket, o.Connected}), t.At(filled.Path).URL, filled, o.Run)
+	err = work(context.WithValue(limited, socketKey{}, t.Socket), t.At(filled.Path).URL, filled, o.Run)
 	took := time.Since(started)
 	if err == nil || ctx.Err() != nil {
 		return took, ctx.Err()
