@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // trackerTime is how long multiprocessing's resource tracker may take to unlink what a dead run left; see the ladder.
@@ -81,6 +82,8 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 	case doProbe:
 		c := s.m.config
 		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, conn, e)}) })
+	case doDeepProbe:
+		s.deepProbe(ctx, e)
 	case doExplain:
 		c := s.m.config
 		s.background(func() { s.post(ctx, message{in: s.explain(ctx, c, e)}) })
@@ -91,7 +94,7 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 	case doJudgeWorker:
 		log, from, known := s.m.Log, s.logFrom, s.knownNow()
 		s.background(func() {
-			known.Tail = lastLines(log, from)
+			known.Tail = safefile.LastLines(log, from)
 			if process.LeftInOrder(known.Tail, e.child.PID) {
 				return
 			}
@@ -99,11 +102,13 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 			s.post(ctx, message{in: workerDied{e.run.ID, e.child.PID, v}})
 		})
 	case doObserve:
-		sub := s.subject(e.run, e.phase, e.slept)
+		sub := s.subject(e.run, e.phase, e.slept, e.deep)
 		s.background(func() {
 			o := s.system.Observe(ctx, sub)
 			s.post(ctx, message{in: observed{e.run.ID, o.Stall}, seen: &o})
 		})
+	case doSample:
+		s.background(func() { s.post(ctx, s.sample(ctx, e.run)) })
 	case doCheckArrival:
 		s.sweepRecordings()
 		if s.good != nil {

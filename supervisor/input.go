@@ -116,6 +116,14 @@ type (
 		openmp   []string
 		power    *power.State // nil: not looked at
 	}
+	deepProbed struct { // what came of its real work
+		runID string
+		err   error
+	}
+	sampled struct { // where the native code of its main thread was
+		runID string
+		where string // "" if that is not known
+	}
 	observed struct { // what the run does while it does not answer
 		runID string
 		stall stall.Stall // Kind "" if nothing could be seen
@@ -177,7 +185,8 @@ type (
 		run    keeper.Run
 		proven bool // its LISTEN socket was seen already
 	}
-	doExplain struct { // look why it does not answer well
+	doDeepProbe struct{ run keeper.Run } // have it do its real work
+	doExplain   struct {                 // look why it does not answer well
 		run    keeper.Run
 		proven bool
 		err    error
@@ -195,7 +204,9 @@ type (
 		run   keeper.Run
 		phase stall.Phase
 		slept time.Duration // the machine slept a moment ago
+		deep  string        // what failed of its real work, "" if that is not why
 	}
+	doSample       struct{ run keeper.Run } // see where its native code is
 	doCheckArrival struct{ run keeper.Run }
 	doCount        struct{ run keeper.Run } // the semaphores that the run left
 	doRecord       struct {                 // gather what is known of a death, and keep it

@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // planned is a configuration that led to a run, kept for the automatic restart that finds a broken one.
@@ -79,7 +80,7 @@ func (l launch) try(ctx context.Context) (message, error) {
 	if err := ctx.Err(); err != nil {
 		return out, err
 	}
-	out.logFrom = sizeOf(good.config.Log.File)
+	out.logFrom = safefile.Size(good.config.Log.File)
 	spec, trouble := l.s.withRecorder(good.config, good.plan.Spec)
 	got, conn, err := l.spawn(spec)
 	out.conn = conn

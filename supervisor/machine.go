@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/backoff"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -58,6 +59,7 @@ type machine struct {
 
 	powered
 	saidTLS bool   // that certificates of this computer's own addresses are not checked
+	sampler bool   // native code can be looked at here
 	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
 	out     []effect
@@ -121,12 +123,16 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onStaleEnded(now, in)
 	case probed:
 		m.onProbed(now, in)
+	case deepProbed:
+		m.onDeepProbed(now, in)
 	case explained:
 		m.onExplained(now, in)
 	case used:
 		m.onUsed(now, in)
 	case workerDied:
 		m.onWorkerDied(now, in)
+	case sampled:
+		m.onSampled(now, in)
 	case observed:
 		m.onObserved(now, in)
 	case arrived:
@@ -215,20 +221,6 @@ func (m *machine) tell(now time.Time, e Event) {
 // save has what is wanted remembered; see ordered.
 func (m *machine) save() { m.dirty = true }
 
-func (m *machine) saved() record.Saved {
-	return record.Saved{
-		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared, Ended: m.asked,
-		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)], With: m.with,
-		Dir: m.Dir, Name: m.Backend,
-	}
-}
-
-// clear is what a person's start does to the past: what was wrong is told no more, and stays among the recorded crashes.
-func (m *machine) clear(now time.Time) {
-	m.cleared, m.Crashes = now, 0
-	m.setLast(crash.Verdict{}, time.Time{})
-}
-
 // launch asks for a new run. The last one, if any, is forgotten and its remains are ended by whoever carries this out.
 func (m *machine) launch(now time.Time, o doLaunch) {
 	if m.Run.ID != "" {
@@ -297,7 +289,7 @@ func (m *machine) onStop(now time.Time) {
 
 // end begins the stop of what runs or is being launched. why is the verdict of that end if no person asked for it.
 func (m *machine) end(now time.Time, why crash.Verdict) {
-	m.why = why
+	m.why, m.hungAtStop = why, why.Kind == "" && m.State == Unhealthy && (m.wedged() || m.Health.Phase == record.PhaseHung)
 	m.tellUnwell(now)
 	m.enter(now, Stopping)
 	m.tell(now, Event{What: EventStopping, Asked: why.Kind == ""})
@@ -359,10 +351,10 @@ func (m *machine) onBegan(now time.Time, in began) {
 	m.Want = s != nil && s.Want && !s.Quit
 	if s != nil {
 		m.deaths, m.cleared, m.asked = s.Deaths, s.Cleared, s.Ended
-		if old := now.Add(-memory); m.cleared.Before(old) {
+		if old := now.Add(-backoff.Memory); m.cleared.Before(old) {
 			m.cleared = old // what died last week is no reason to give up today
 		}
-		m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
+		m.Crashes, _ = backoff.InARow(m.deaths, m.since(), m.config.Restart.Stable)
 		m.Last, m.LastAt, m.LastReport = s.Last, s.LastAt, in.report
 		m.Tally = record.TallyOf(m.deaths, now)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/sampler"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
@@ -73,12 +74,14 @@ type system struct {
 	Claim     func(ctx context.Context, c config.Config, mine port.Mine) (port.Finding, error)
 	EndCopies func(ctx context.Context, c port.Finding, l keeper.Ladder) error
 	Probe     func(ctx context.Context, c config.Config, o probe.Options) (time.Duration, error)
+	Deep      func(ctx context.Context, t config.Target, d config.Deep, env []string, o probe.Options) (time.Duration, error)
 	FindPath  func(ctx context.Context, t config.Target) string
 	SpeaksTLS func(ctx context.Context, t config.Target) bool
 	Listening func(port int, r keeper.Run) (bool, error)
 	Ports     func(r keeper.Run) ([]int, error)
 	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
 	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
+	Sample    func(ctx context.Context, pid int, stamp string) (sampler.Stack, error) // nil where nothing looks at native code
 	Loaded    func(pid int) ([]string, error)
 	Power     func() power.State
 	Asleep    func() (time.Duration, bool)               // how long the computer has slept so far, see power.Asleep
@@ -108,6 +111,7 @@ type Supervisor struct {
 	m       machine
 	conn    Keeper
 	cancel  context.CancelFunc // of the launch under way
+	cutDeep context.CancelFunc // of the latest deep probe
 	later   []effect           // what waits until the fork is done
 	queue   []Event
 	early   []message // what came before began
@@ -118,6 +122,7 @@ type Supervisor struct {
 	logFrom int64                // size of the log when the present run began
 	measure measure
 	seen    *observation.Observation // the latest of the present run, or of the one before
+	native  []string                 // where the native code of the present run was, or of the one before
 	good    *planned                 // the last that worked
 	running sync.WaitGroup
 
@@ -138,8 +143,10 @@ func New(dir string, d Deps) *Supervisor {
 	if d.KeepAwake == nil {
 		d.KeepAwake = power.Take
 	}
+	real := realSystem(d)
 	s := &Supervisor{
-		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: realSystem(d), log: d.Log,
+		m:   machine{sampler: real.Sample != nil},
+		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: real, log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
 		changed: make(chan Snapshot, 1), events: make(chan Event), asked: make(chan chan<- record.History), ordered: make(chan func(), 256),
 	}
@@ -269,7 +276,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		return
 	}
 	if l.subject != nil {
-		l.subject <- s.subject(s.m.Run, stall.Asked, 0) // there is room
+		l.subject <- s.subject(s.m.Run, stall.Asked, 0, "") // there is room
 		return
 	}
 	s.catchUp(ctx)
@@ -286,7 +293,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		s.learn()
 	case launched:
 		s.before, s.good, s.logFrom = l.before, l.good, l.logFrom
-		s.measure = measure{}
+		s.measure, s.native = measure{}, nil
 	case used:
 		s.measure = l.measure
 		if in.looked {
@@ -298,12 +305,19 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		if in.runID == s.m.Run.ID {
 			s.seen = l.seen
 		}
+	case sampled:
+		if in.runID == s.m.Run.ID {
+			s.native = l.native
+		}
 	case semaphores:
 		if in.left > 0 {
 			s.log.Warn("the ended run left named semaphores behind", "backend", s.m.Backend, "count", in.left)
 		}
 	}
 	s.performAll(ctx, s.m.step(now, l.in))
+	if s.cutDeep != nil && !s.m.running() { // a server that stops waits for the requests that are under way
+		s.cutDeep()
+	}
 	if s.watched(l) {
 		conn, run := s.conn, s.m.Run
 		s.learn()
@@ -361,6 +375,7 @@ type message struct {
 	good    *planned
 	measure measure
 	seen    *observation.Observation
+	native  []string
 	subject chan<- observation.Subject // no input: somebody wants to look at the run
 }
 

@@ -213,7 +213,7 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 		change(&w)
 	}
 	s.Supervisor = New("/b", Deps{State: state, Recorded: s.recorded, Await: s.await})
-	s.system = w
+	s.system, s.m.sampler = w, w.Sample != nil
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go func() { s.done <- s.Run(ctx) }()

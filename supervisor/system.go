@@ -3,9 +3,7 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -40,7 +38,7 @@ func (s *Supervisor) begin(ctx context.Context) {
 	if in.saved != nil {
 		in.report = record.PageOf(s.folder, in.saved.LastAt)
 	}
-	out := message{logFrom: sizeOf(c.Log.File)}
+	out := message{logFrom: safefile.Size(c.Log.File)}
 	if p, err := s.system.Plan(c); err == nil && in.problem == nil {
 		out.good = &planned{c, p} // for a run that is there already
 	}
@@ -229,9 +227,9 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 		now := s.system.Power()
 		in.power = &now
 	}
-	in.logSize = sizeOf(c.Log.File)
+	in.logSize = safefile.Size(c.Log.File)
 	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
-		in.dead = slices.DeleteFunc(process.DeadWorkers(lastLines(c.Log.File, from)), func(pid int) bool {
+		in.dead = slices.DeleteFunc(process.DeadWorkers(safefile.LastLines(c.Log.File, from)), func(pid int) bool {
 			_, err := proc.Find(pid)
 			return err == nil // some other line: it lives
 		})
@@ -287,36 +285,6 @@ func (s *Supervisor) lookAtPort(ctx context.Context, c config.Config, mine port.
 		return portSeen{look: look, failed: true}
 	}
 	return portSeen{look: look, owner: claim.Owner}
-}
-
-// lastLines reads the end of a log file, not before the byte from, where the present run began; nil if it cannot. A rotated file is
-// shorter than that: then all of it is the present run's.
-func lastLines(path string, from int64) []string {
-	const size = 64 << 10
-	f, err := safefile.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	end := sizeOf(path)
-	if from > end {
-		from = 0
-	}
-	from = max(from, end-size)
-	text, err := io.ReadAll(io.NewSectionReader(f, from, end-from))
-	if err != nil {
-		return nil
-	}
-	return strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-}
-
-// sizeOf is a regular file's size, 0 if there is none.
-func sizeOf(path string) int64 {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return 0
-	}
-	return st.Size()
 }
 
 func logEvent(log *slog.Logger, e Event) {

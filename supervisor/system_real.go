@@ -19,6 +19,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/sampler"
 )
 
 // realSystem is the system of everybody but the tests.
@@ -54,6 +55,7 @@ func realSystem(d Deps) system {
 			return keeper.EndAll(ctx, c.End, l)
 		},
 		Probe:     probe.Backend,
+		Deep:      probe.Deep,
 		FindPath:  probe.FindPath,
 		SpeaksTLS: probe.SpeaksTLS,
 		Listening: port.Listening,
@@ -62,6 +64,7 @@ func realSystem(d Deps) system {
 			return process.Measure(r.PID, before, elapsed, whole)
 		},
 		Observe: observation.TakeRun,
+		Sample:  sampler.On(runtime.GOOS),
 		Power:   power.Now,
 		Asleep:  power.Asleep,
 		Sleeps:  power.Watch,

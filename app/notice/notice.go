@@ -160,6 +160,11 @@ func (n *Notice) body(parts ...string) {
 // unhealthy says what the server does instead of answering, as far as that is known.
 func (n *Notice) unhealthy(e supervisor.Event) {
 	if text := words.StallText(e.Snapshot); text != "" {
+		if words.Wedged(e.Snapshot) { // what failed begins its summary
+			n.title("wedged: "+text, "")
+			n.body(e.Snapshot.Stall.Remedy)
+			return
+		}
 		n.title("hung: "+text, "")
 		n.body(e.Snapshot.Stall.Remedy, e.Text)
 		return

@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
@@ -54,6 +55,9 @@ func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
 		{"it answers errors", supervisor.Event{What: supervisor.EventUnhealthy, Text: "/health answers 500", Snapshot: testkit.In(supervisor.Unhealthy, 0, testkit.With(func(s *supervisor.Snapshot) {
 			s.Health.Phase = record.PhaseWrongAnswer
 		}))}, Notice{Title: "backend: the server answers errors", Body: "Restart it from the menu, or set restart_hung = true in vivarium.toml. /health answers 500.", Icon: assets.Unhealthy}},
+		{"its real work fails", supervisor.Event{What: supervisor.EventUnhealthy, Text: "POST /w answered 500", Snapshot: testkit.In(supervisor.Unhealthy, 0, testkit.With(func(s *supervisor.Snapshot) {
+			s.Health.Phase, s.Stall = record.PhaseWedged, stall.Stall{Kind: stall.KindWedged, Summary: "POST /w answered 500, while the health check is good", Remedy: "Read the log."}
+		}))}, Notice{Title: "backend: wedged: POST /w answered 500, while the health check is good", Body: "Read the log.", Icon: assets.Unhealthy}},
 		{"it is asked the wrong thing", supervisor.Event{What: supervisor.EventMisconfigured, Text: "/health answers 404: name the right path under [health] (found: /api/health)", Snapshot: testkit.In(supervisor.Unhealthy, 0)},
 			Notice{Title: "backend: /health answers 404", Body: "Name the right path under [health] (found: /api/health). The server itself runs, and is left alone.", Icon: assets.Unhealthy}},
 		{"it served, and leaves", supervisor.Event{What: supervisor.EventEnded, Verdict: crash.Verdict{Kind: crash.KindCleanExit, Summary: "the server ended by itself", Remedy: "policy = \"never\" leaves it."}, Snapshot: testkit.In(supervisor.Starting, 0)},

@@ -117,6 +117,9 @@ func (w Words) facts(r record.Record) []fact {
 	if r.Worker == 0 {
 		add("It had been", map[bool]string{true: "healthy", false: "never healthy"}[r.Healthy])
 	}
+	if n := len(r.Native); n > 0 { // it hung
+		add("In native code", strings.Join(r.Native[:min(n, 8)], " ← "))
+	}
 	add("Last health check", w.health(r.Health, r.At))
 	if r.PID != 0 {
 		add("Process", fmt.Sprint(r.PID))

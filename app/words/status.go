@@ -76,6 +76,9 @@ func stateLine(s supervisor.Snapshot, now time.Time) string {
 			problem, _, _ := strings.Cut(s.Health.Problem, ": ") // the remedy is in the note
 			return Facts(word, problem)
 		}
+		if Wedged(s) {
+			return Facts("Wedged: "+OrElse(StallText(s), s.Health.Problem), lasting(s.Since, now))
+		}
 		quiet := s.Health.Good
 		if quiet.IsZero() {
 			quiet = s.Since
@@ -299,6 +302,8 @@ func briefOf(s supervisor.Snapshot) string {
 		return "without the crash environment"
 	case s.State == supervisor.Unhealthy && s.Health.Phase == record.PhaseWrongAnswer:
 		return "unhealthy"
+	case Wedged(s):
+		return "wedged"
 	case s.State == supervisor.Unhealthy && s.Health.Phase != record.PhaseBusy && !Answers(s):
 		return "hung"
 	}

@@ -65,6 +65,8 @@ func StateWord(s supervisor.Snapshot) string {
 			return "Misconfigured"
 		case record.PhaseWrongAnswer:
 			return "Unhealthy: wrong answer"
+		case record.PhaseWedged:
+			return "Unhealthy: wedged"
 		}
 		return "Unhealthy: hung"
 	case supervisor.Stopping:

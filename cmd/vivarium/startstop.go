@@ -168,7 +168,7 @@ func ladderOf(dir string) keeper.Ladder {
 	if err != nil {
 		return defaultLadder
 	}
-	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}
+	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace, Abort: true}
 }
 
 var defaultLadder = keeper.Ladder{Signal: syscall.SIGINT, Grace: 10 * time.Second}

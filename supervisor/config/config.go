@@ -74,6 +74,8 @@ type Health struct {
 	BusyLimit   time.Duration
 	QuietStart  time.Duration // a start without a line of log for so long is explained
 	RestartHung bool
+	// Deep is what the file says now, also for a run that was started before: there may be a key in it, which is not kept on disk.
+	Deep Deep `json:"-"`
 }
 
 // Restart is the section [restart].

@@ -290,8 +290,11 @@ func TestTheErrorIsOneLineWithFileLineKeyProblemAndRemedy(t *testing.T) {
 func TestEveryKeyHasAnExampleThatIsRight(t *testing.T) {
 	for key, rule := range keyRules {
 		text := rule.example
-		if section, _, inside := strings.Cut(key, "."); inside {
-			text = "[" + section + "]\n" + text
+		if dot := strings.LastIndexByte(key, '.'); dot >= 0 && rule.wants != "a section" || key == "health.deep.headers" {
+			text = "[" + key[:dot] + "]\n" + text
+		}
+		if strings.HasPrefix(key, "health.deep") && key != "health.deep.path" { // without a path there is no deep probe
+			text += "\npath = '/x'"
 		}
 		_, err := parseConfig(Defaults("/b"), []byte(text))
 		require.NoError(t, err, key)

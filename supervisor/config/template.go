@@ -26,6 +26,8 @@ const template = `# How Vivarium runs this backend. What stands as a comment is 
 # busy_limit = "10m"             # how long it may be too busy to answer
 # quiet_start = "30s"            # a start without a line of log for so long is explained
 # restart_hung = false
+#                                # [health.deep] with path, method, body and expect asks for the real work once in a while (interval "5m"),
+#                                # because a server may be wedged while its health check answers; see README
 
 [restart]
 # policy = "on-crash"            # always | on-crash | never; a server that was healthy and leaves by itself counts, too

@@ -42,6 +42,8 @@ type healthText struct {
 	BusyLimit   string `toml:"busy_limit"`
 	QuietStart  string `toml:"quiet_start"`
 	RestartHung bool   `toml:"restart_hung"`
+
+	Deep deepText `toml:"deep"`
 }
 
 type restartText struct {
@@ -128,6 +130,9 @@ var variableRule = keyRule{"a text in quotes", `OMP_NUM_THREADS = "4"`}
 func ruleOf(key string) (keyRule, bool) {
 	if strings.HasPrefix(key, "environment.") {
 		return variableRule, true
+	}
+	if strings.HasPrefix(key, deepHeaders) {
+		return headerRule, true
 	}
 	r, ok := keyRules[key]
 	return r, ok

@@ -223,8 +223,10 @@ func (r *reading) takeHealth(raw configText) (err error) {
 			return err
 		}
 	}
-	r.Health.Failures, err = r.count("health.failures", h.Failures, 1, 1000)
-	return err
+	if r.Health.Failures, err = r.count("health.failures", h.Failures, 1, 1000); err != nil {
+		return err
+	}
+	return r.takeDeep(raw)
 }
 
 // takeHealthURL: an address stands for the path, too, so that a configuration which has both has to say which it means.

@@ -40,6 +40,7 @@ type Case struct {
 	Plan    *plan.Plan      // what the run was started with; nil if unknown
 	Stall   *stall.Stall    // why it hung; nil if it did not, or nobody knows
 	Stacks  []string        // of a hung run, masked
+	Native  []string        // the native frames of its main thread, masked
 	// Raised gives the exception that ended the run, as the recorder had it, in the form of a traceback; it may be nil.
 	Raised func() []string
 	Tail   []string // the last lines of output, oldest first
@@ -83,7 +84,7 @@ func (e Examiner) Examine(ctx context.Context, c Case) {
 func (x *examination) begin() {
 	x.record = record.Record{
 		Death: x.Death, Backend: x.Backend, Dir: x.Dir, Log: x.Case.Log, PID: x.Run.PID, Away: x.Away, Tail: mask.Lines(x.Tail),
-		Samples: x.Samples, Health: x.Health, Stall: x.Stall, Stacks: x.Stacks, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
+		Samples: x.Samples, Health: x.Health, Stall: x.Stall, Stacks: x.Stacks, Native: x.Native, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
 		Versions: map[string]string{systemName(runtime.GOOS): systemVersion(), "Vivarium": keeper.Version},
 	}
 	x.evidence = x.Known

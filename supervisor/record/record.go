@@ -45,6 +45,8 @@ type Record struct {
 
 	Stall  *stall.Stall `json:"stall,omitempty"`  // why it did not answer, if it hung and was ended
 	Stacks []string     `json:"stacks,omitempty"` // what its threads did then, as text, masked
+	// Native is where the native code of its main thread was then, on a Mac, the innermost call first: "__kmp_suspend_64 (libomp.dylib)".
+	Native []string `json:"native,omitempty"`
 	// Raised is the exception that nobody caught, as the recorder had it, in the form of a traceback, masked; empty if there was none, or if the
 	// output has it.
 	Raised []string `json:"raised,omitempty"`
@@ -69,6 +71,8 @@ const (
 	PhaseMisconfigured Phase = "misconfigured"
 	// PhaseWrongAnswer: it answered well before, and now says that something is wrong with it.
 	PhaseWrongAnswer Phase = "wrong-answer"
+	// PhaseWedged: its health check is good, and its real work fails.
+	PhaseWedged Phase = "wedged"
 )
 
 // Health is the latest word of the health probe.

@@ -72,7 +72,9 @@ func NewRanWith(run keeper.Run, c config.Config) *RanWith {
 }
 
 func (w *RanWith) Apply(c config.Config) config.Config {
+	deep := c.Health.Deep
 	c.Command, c.Port, c.Health, c.Stop, c.Log = w.Command, w.Port, w.Health, w.Stop, w.Log
+	c.Health.Deep = deep
 	return c
 }
 

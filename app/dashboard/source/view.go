@@ -65,9 +65,9 @@ func noteOf(s supervisor.Snapshot, status words.StatusText) string {
 
 // troubleOf is what to do something about: a server that does not answer, or the last end while it matters.
 func troubleOf(s supervisor.Snapshot, now time.Time) *page.Trouble {
-	if s.State == supervisor.Unhealthy && s.Health.Phase == record.PhaseHung {
+	if words.Wedged(s) || s.State == supervisor.Unhealthy && s.Health.Phase == record.PhaseHung {
 		since := s.Health.Good
-		if since.IsZero() {
+		if since.IsZero() || words.Wedged(s) {
 			since = s.Since
 		}
 		if st := s.Stall; st.Summary != "" { // why is known

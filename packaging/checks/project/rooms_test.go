@@ -22,6 +22,7 @@ supervisor/crash/mask
 supervisor/crash/paste
 supervisor/crash/report
 supervisor/crash/traceback
+supervisor/deep
 supervisor/power
 supervisor/proc
 supervisor/recorder
@@ -30,6 +31,7 @@ supervisor/keeper          <- supervisor/proc supervisor/safefile
 supervisor/openmp          <- supervisor/safefile
 supervisor/crash           <- supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
 supervisor/python          <- supervisor/crash supervisor/safefile
+supervisor/sampler         <- supervisor/crash/mask supervisor/proc
 supervisor/servers
 supervisor/config          <- supervisor/proc supervisor/python supervisor/recorder supervisor/safefile supervisor/servers
 supervisor/port            <- supervisor/config supervisor/keeper supervisor/proc
@@ -38,10 +40,11 @@ supervisor/process         <- supervisor/crash supervisor/proc supervisor/python
 supervisor/project         <- supervisor/servers
 supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers
 supervisor/stall           <- supervisor/crash/mask
-supervisor/observation     <- supervisor/crash/mask supervisor/proc supervisor/process supervisor/recorder supervisor/stall
+supervisor/observation     <- supervisor/crash/mask supervisor/proc supervisor/process supervisor/recorder supervisor/safefile supervisor/stall
 supervisor/record          <- supervisor/config supervisor/crash supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/safefile supervisor/stall
+supervisor/backoff         <- supervisor/record
 supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
-supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
+supervisor                 <- supervisor/backoff supervisor/config supervisor/crash supervisor/deep supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/sampler supervisor/stall
 app/logfile
 app/page                   <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/observation supervisor/openmp supervisor/record
 app/dashboard              <- app/logfile app/page supervisor/keeper
