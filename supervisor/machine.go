@@ -6,6 +6,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -31,6 +32,7 @@ type machine struct {
 	launching bool          // its answer is still to come; there is never a second one
 	wasUp     bool          // Stopping for a restart: what ran is not to be lost to a mistake in the configuration
 	again     bool          // Stopping: start again afterwards
+	guarded   string        // ID of the run that is being stopped for the memory that it holds
 	quitting  bool          // a Quit: not to be remembered as a Stop
 	why       crash.Verdict // Stopping without a person having asked (it hung): the verdict of its end
 	automatic bool          // the launch under way was nobody's wish of this moment
@@ -39,7 +41,7 @@ type machine struct {
 	cleared time.Time // a person started it then: earlier deaths do not count
 	proved  time.Time // a run proved stable then: earlier deaths are no row with later ones
 	deaths  []record.Death
-	history history
+	history record.Samples
 	marks   []record.Mark
 	lastRun string    // ID of the run before the launch under way; it has ended
 	asked   string    // ID of the last run that ended because it was asked to
@@ -179,7 +181,7 @@ func (m *machine) enter(now time.Time, s State) {
 		}
 		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, record.Health{}, process.Usage{}, nil, nil, false, nil
 		m.Stall = stall.Stall{}
-		m.WorkerDeaths = 0
+		m.WorkerDeaths, m.Memory.High = 0, false
 		m.portAt = now
 	default:
 		m.Owner = port.Owner{}
@@ -193,6 +195,8 @@ func (m *machine) tell(now time.Time, e Event) {
 		m.mark(record.Mark{At: now, What: record.MarkStart})
 	case EventUnhealthy:
 		m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
+	case EventMemoryHigh:
+		m.mark(record.Mark{At: now, What: record.MarkMemory, Text: e.Text})
 	}
 	m.do(doTell{e})
 }
@@ -204,13 +208,14 @@ func (m *machine) saved() record.Saved {
 	return record.Saved{
 		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared, Ended: m.asked,
 		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)], With: m.with,
-		Dir: m.Dir, Name: m.Backend,
+		Dir: m.Dir, Name: m.Backend, Memory: m.Memory.Past,
 	}
 }
 
 // clear is what a person's start does to the past: what was wrong is told no more, and stays among the recorded crashes.
 func (m *machine) clear(now time.Time) {
 	m.cleared, m.Crashes = now, 0
+	m.guarded, m.Memory.Past = "", guard.Past{}
 	m.setLast(crash.Verdict{}, time.Time{})
 }
 
@@ -227,7 +232,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.looking = false
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, record.Health{Phase: record.PhaseStarting}, process.Usage{}, nil, nil, ""
-	m.watch, m.WorkerDeaths, m.Stall = watch{}, 0, stall.Stall{}
+	m.watch, m.WorkerDeaths, m.Stall, m.Memory.High = watch{}, 0, stall.Stall{}, false
 	m.do(o)
 }
 
@@ -258,7 +263,7 @@ func (m *machine) onTakeOver(now time.Time) {
 }
 
 func (m *machine) onStop(now time.Time) {
-	m.again = false
+	m.again, m.guarded = false, ""
 	switch m.State {
 	case Starting, Healthy, Unhealthy:
 		m.Want = false
@@ -347,8 +352,8 @@ func (m *machine) onBegan(now time.Time, in began) {
 	s := in.saved
 	m.Want = s != nil && s.Want && !s.Quit
 	if s != nil {
-		m.deaths, m.cleared, m.asked = s.Deaths, s.Cleared, s.Ended
-		if old := now.Add(-memory); m.cleared.Before(old) {
+		m.deaths, m.cleared, m.asked, m.Memory.Past = s.Deaths, s.Cleared, s.Ended, s.Memory
+		if old := now.Add(-sameWithin); m.cleared.Before(old) {
 			m.cleared = old // what died last week is no reason to give up today
 		}
 		m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)

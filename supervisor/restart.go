@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	memory     = 10 * time.Minute // how far back the same verdict counts
+	sameWithin = 10 * time.Minute // how far back the same verdict counts
 	maxBackOff = 30 * time.Second
 )
 
@@ -41,7 +41,7 @@ func sameVerdict(deaths []record.Death, cleared time.Time) int {
 	}
 	last, n := deaths[len(deaths)-1], 0
 	for _, d := range deaths {
-		if d.FirstKind() == last.FirstKind() && !d.At.Before(cleared) && last.At.Sub(d.At) < memory {
+		if d.FirstKind() == last.FirstKind() && !d.At.Before(cleared) && last.At.Sub(d.At) < sameWithin {
 			n++
 		}
 	}

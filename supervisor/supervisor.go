@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -69,7 +70,9 @@ type system struct {
 	SpeaksTLS func(ctx context.Context, t config.Target) bool
 	Listening func(port int, r keeper.Run) (bool, error)
 	Ports     func(r keeper.Run) ([]int, error)
-	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
+	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool, meter *memory.Meter) (process.Usage, []process.Child, error)
+	Machine   func(pid int) uint64 // how much memory there is for the process
+	Pressure  func() memory.Pressure
 	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
 	Loaded    func(pid int) ([]string, error)
 	Environ   func(pid int) ([]string, error)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -39,6 +40,7 @@ type watch struct {
 	childless      bool // the last look at a reloader found no child
 	stalling
 	workers workerDeaths
+	guard   guard.Guard
 }
 
 type sample struct {
@@ -174,7 +176,7 @@ func (m *machine) use(now time.Time, whole bool) {
 	if openmp {
 		m.openmpAt = now.Add(wholeEvery)
 	}
-	m.using, m.useAt = true, now.Add(m.config.Health.Interval)
+	m.using, m.useAt = true, now.Add(m.config.Memory.Every(m.config.Health.Interval))
 	m.do(doUse{m.Run, whole, openmp})
 }
 
@@ -278,7 +280,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 		return
 	}
 	m.ConfigChanged = in.changed
-	m.Usage = in.usage
+	m.Usage, m.Memory.Machine, m.Memory.Pressure = in.usage, in.machine, in.pressure
 	m.sampled(now)
 	if in.looked {
 		m.OpenMP = in.openmp
@@ -289,6 +291,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 		m.workerGone(process.Child{PID: pid})
 	}
 	m.countWorkers(now)
+	m.guardMemory(now)
 	if m.failing.IsZero() || m.State == Stopping || m.answers.answered {
 		return
 	}

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 )
 
 // FileName is the configuration's name in a backend's folder.
@@ -50,6 +52,7 @@ type Config struct {
 	Stop        Stop
 	Log         Log
 	Recorder    Recorder
+	Memory      guard.Policy      // the section [memory]
 	Environment map[string]string // overrides; "" leaves the variable unset
 
 	marks []mark // what the files were when they were read

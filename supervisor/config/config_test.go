@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -33,6 +34,7 @@ func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
 		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
 		Log:         Log{File: filepath.Join(dir, "logs/server.log"), MaxSize: 50_000_000, Keep: 5},
 		Recorder:    Recorder{Enabled: true},
+		Memory:      guard.Policy{Warn: guard.Limit{Percent: 85}, For: 30 * time.Second},
 		Environment: map[string]string{},
 	}, c)
 	require.Equal(t, "http://127.0.0.1:8000", c.URL())
@@ -68,6 +70,10 @@ max_size = "50MB"
 keep = 5
 [recorder]
 enabled = true
+[memory]
+warn = "85%"
+restart = ""
+for = "30s"
 [environment]
 OMP_NUM_THREADS = "4"
 `
@@ -108,6 +114,9 @@ restart.stable = "0s"
 restart.give_up_after = 0
 stop.signal = "term"
 stop.grace = "0s"
+memory.warn = 12000000000
+memory.restart = " 92.5 % "
+memory.for = "2m"
 [environment]
 A = ""
 "B.C" = "1=2"
@@ -126,6 +135,7 @@ A = ""
 		Restart:     Restart{Policy: "never"},
 		Stop:        Stop{Signal: syscall.SIGTERM},
 		Log:         Log{File: "/var/log/x.log", MaxSize: 1 << 20},
+		Memory:      guard.Policy{Warn: guard.Limit{Bytes: 12_000_000_000}, Restart: guard.Limit{Percent: 92.5}, For: 2 * time.Minute},
 		Environment: map[string]string{"A": "", "B.C": "1=2"},
 	}, c)
 	require.Empty(t, c.URL())
@@ -200,6 +210,19 @@ var mistakes = []struct {
 	{"a size that is a switch", "[log]\nmax_size = true", 2, "log.max_size", "wants a size", `max_size = "50MB"`},
 	{"a size of nothing", "[log]\nmax_size = '0'", 2, "log.max_size", "too small", `max_size = "50MB"`},
 	{"a size of everything", "[log]\nmax_size = '2TiB'", 2, "log.max_size", "too large", `max_size = "50MB"`},
+	{"a share without its sign", "[memory]\nwarn = 85", 2, "memory.warn", "too small", `warn = "85%"`},
+	{"a share beyond all", "[memory]\nwarn = '120%'", 2, "memory.warn", "out of range", "from 1% to 100%"},
+	{"a share of nothing", "[memory]\nrestart = '0%'", 2, "memory.restart", "out of range", "from 1% to 100%"},
+	{"a share without sense", "[memory]\nrestart = 'most%'", 2, "memory.restart", "is no share", `restart = "90%"`},
+	{"a share that is no number", "[memory]\nrestart = 'NaN%'", 2, "memory.restart", "out of range", "from 1% to 100%"},
+	{"a limit without sense", "[memory]\nrestart = 'lots'", 2, "memory.restart", "is no size and no share", `"12GB"`},
+	{"a limit of everything", "[memory]\nrestart = '9999TiB'", 2, "memory.restart", "too large", `"12GB"`},
+	{"a limit that is a switch", "[memory]\nwarn = false", 2, "memory.warn", "wants a share or a size", `"" switches it off`},
+	{"a limit that is a list", "[memory]\nwarn = ['85%']", 2, "memory.warn", "wants a share or a size", `"" switches it off`},
+	{"a restart before the warning", "[memory]\nwarn = '90%'\nrestart = '80%'", 3, "memory.restart", "less than warn", `warn = ""`},
+	{"a restart before the warning, in bytes", "[memory]\nwarn = '9GB'\nrestart = '8GB'", 3, "memory.restart", "less than warn", `warn = ""`},
+	{"a time without a unit", "[memory]\nfor = '30'", 2, "memory.for", "has no unit", `for = "30s"`},
+	{"a time of days", "[memory]\nfor = '48h'", 2, "memory.for", "too long", "at most 1h"},
 	{"too many old logs", "[log]\nkeep = 100000", 2, "log.keep", "out of range", "from 0 to 1000"},
 	{"no log file", "[log]\nfile = ''", 2, "log.file", "is empty", `file = "logs/server.log"`},
 	{"a log that is a folder by name", "[log]\nfile = 'logs/'", 2, "log.file", "is a folder", `file = "logs/server.log"`},

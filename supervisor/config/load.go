@@ -13,6 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
@@ -69,6 +70,7 @@ func Defaults(dir string) Config {
 		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
 		Log:         Log{File: filepath.Join(dir, "logs", "server.log"), MaxSize: 50_000_000, Keep: 5},
 		Recorder:    Recorder{Enabled: true},
+		Memory:      guard.Policy{Warn: guard.Limit{Percent: 85}, For: 30 * time.Second},
 		Environment: map[string]string{},
 	}
 }

@@ -26,6 +26,7 @@ type configText struct {
 	Stop           stopText          `toml:"stop"`
 	Log            logText           `toml:"log"`
 	Recorder       recorderText      `toml:"recorder"`
+	Memory         memoryText        `toml:"memory"`
 	Environment    map[string]string `toml:"environment"`
 }
 
@@ -61,6 +62,12 @@ type logText struct {
 
 type recorderText struct {
 	Enabled bool `toml:"enabled"`
+}
+
+type memoryText struct {
+	Warn    any    `toml:"warn"` // "85%", "12GB", bytes, or "" for none
+	Restart any    `toml:"restart"`
+	For     string `toml:"for"`
 }
 
 // keyRule is what a key wants, in words, with a line that is right.
@@ -103,8 +110,12 @@ var keyRules = map[string]keyRule{
 	"recorder.enabled": {
 		"true or false", `enabled = true`,
 	},
-	"log.probes":  {"true or false", `probes = true`},
-	"environment": {"a section", `[environment]`},
+	"log.probes":     {"true or false", `probes = true`},
+	"memory":         {"a section", `[memory]`},
+	"memory.warn":    {"a share or a size in quotes", `warn = "85%"`},
+	"memory.restart": {"a share or a size in quotes", `restart = "90%"`},
+	"memory.for":     {"a duration in quotes", `for = "30s"`},
+	"environment":    {"a section", `[environment]`},
 }
 
 // variableRule is the rule of every key below [environment].

@@ -70,17 +70,20 @@ type Guard struct {
 	warned        bool
 }
 
+// mostGap is how far apart two measurements may be, on a computer that is so short of memory that everything is slow.
+const mostGap = 15 * time.Second
+
 // window is a time above a limit.
 type window struct{ since, last time.Time }
 
-// lasts takes a measurement, and says whether there was none below the limit for so long. After a gap in which nothing was measured, as when
-// the computer slept, it begins anew.
+// lasts takes a measurement, and says whether there was none below the limit for so long. After a long gap in which
+// nothing was measured it begins anew.
 func (w *window) lasts(at time.Time, above bool, long, every time.Duration) bool {
 	if !above {
 		*w = window{}
 		return false
 	}
-	if w.since.IsZero() || at.Sub(w.last) > 3*max(every, time.Second) {
+	if w.since.IsZero() || at.Sub(w.last) > max(3*every, mostGap) {
 		w.since = at
 	}
 	w.last = at
