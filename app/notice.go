@@ -85,6 +85,20 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		n.Class, n.Icon = ClassFinal, IconCrashed
 		n.title(gaveUpTitle(e), "gave up")
 		n.body(remedy, gaveUpNext(e), words.Away(e))
+	case supervisor.EventMemoryHigh:
+		if e.Snapshot.State == supervisor.Stopping { // what is done about it is told in a moment
+			return Notice{}, false
+		}
+		n.Icon = IconUnhealthy
+		n.title("memory is high: "+e.Text, "")
+		n.body(words.MemoryRemedy(e))
+	case supervisor.EventRestarting:
+		if e.Text == "" { // the crash before it was told
+			return Notice{}, false
+		}
+		n.Icon = IconUnhealthy
+		n.title(e.Text, "")
+		n.body("It held too much memory, and was stopped in good order", next(e))
 	case supervisor.EventPortTaken:
 		n.Icon = IconUnhealthy
 		n.portTaken(e)

@@ -73,6 +73,7 @@ type system struct {
 	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool, meter *memory.Meter) (process.Usage, []process.Child, error)
 	Machine   func(pid int) uint64 // how much memory there is for the process
 	Pressure  func() memory.Pressure
+	Programs  func(skip func(pid int) bool) []memory.Program
 	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
 	Loaded    func(pid int) ([]string, error)
 	Environ   func(pid int) ([]string, error)

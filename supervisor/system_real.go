@@ -63,6 +63,7 @@ func realSystem(d Deps) system {
 		},
 		Machine:  memory.Machine,
 		Pressure: memory.Now,
+		Programs: memory.Largest,
 		Observe:  observation.Take,
 		Loaded:   func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ:  proc.Environ,

@@ -27,7 +27,8 @@ type chart struct {
 	Missed          []mark // health checks that were not answered
 	Marks           []chartMark
 	Sleeps          []span
-	Top             string // what the upper edge is
+	Pressure        []pressed // when the system was short of memory
+	Top             string    // what the upper edge is
 	Says            string
 	MinuteX         []float64
 	highest         float64
@@ -54,6 +55,9 @@ func (w Words) newCharts(id string, h History, now time.Time) charts {
 	for _, q := range w.liveQuantities() {
 		one := newChart(q, samples, now)
 		one.ID, one.Marks, one.Sleeps = q.class+"-"+id, marks, sleeps
+		if q.class == "memory" {
+			one.pressure(samples, now)
+		}
 		c.Charts = append(c.Charts, one)
 	}
 	return c
@@ -70,7 +74,7 @@ type liveQuantity struct {
 func (w Words) liveQuantities() []liveQuantity {
 	return []liveQuantity{
 		{"Latency", "health", secondsUnits, func(s Sample) (float64, bool) { return s.Latency.Seconds(), s.OK && s.Latency > 0 }, answerTime},
-		{"Memory", "memory", bytesUnits, func(s Sample) (float64, bool) { return float64(s.RSS), s.RSS > 0 }, func(v float64) string { return w.Size(uint64(v)) }},
+		{"Memory", "memory", bytesUnits, func(s Sample) (float64, bool) { return float64(s.Memory), s.Memory > 0 }, func(v float64) string { return w.Size(uint64(v)) }},
 		{"CPU", "cpu", percentUnits, func(s Sample) (float64, bool) { return s.CPU, true }, func(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }},
 	}
 }
@@ -80,7 +84,7 @@ func recent(samples []Sample, now time.Time) []Sample {
 	var all []Sample
 	for _, s := range samples[max(0, len(samples)-mostSamples):] {
 		age := now.Sub(s.At)
-		if age < -time.Second || age > sparkSpan || bounded(s.CPU) != s.CPU || s.RSS > 1<<50 || s.Latency < 0 || s.Latency > time.Hour {
+		if age < -time.Second || age > sparkSpan || bounded(s.CPU) != s.CPU || s.Memory > 1<<50 || s.Latency < 0 || s.Latency > time.Hour {
 			continue
 		}
 		all = append(all, s)
@@ -153,7 +157,7 @@ func (c *chart) finish(piece []mark) {
 	c.Area += fmt.Sprintf("%sL%g %gL%g %gZ", b.String(), piece[len(piece)-1].X, c.Bottom, piece[0].X, c.Bottom)
 }
 
-var markNames = map[string]string{"start": "started", "death": "died", "stall": "stood still", "sleep": "the computer slept"}
+var markNames = map[string]string{"start": "started", "death": "died", "stall": "stood still", "sleep": "the computer slept", "memory": "memory"}
 
 // chartMarks are what happened in the last fifteen minutes.
 func (w Words) chartMarks(all []Mark, now time.Time) (marks []chartMark, sleeps []span) {
@@ -176,6 +180,18 @@ func (w Words) chartMarks(all []Mark, now time.Time) (marks []chartMark, sleeps 
 		}
 	}
 	return marks, sleeps
+}
+
+// pressure shades the times in which the system was short of memory.
+func (c *chart) pressure(samples []Sample, now time.Time) {
+	all := make([]levelAt, len(samples))
+	for i, s := range samples {
+		all[i] = levelAt{s.At, s.Pressure}
+	}
+	c.Pressure = pressures(all, func(at time.Time) float64 { return sparkX(at, now) })
+	if len(c.Pressure) > 0 {
+		c.Says += "; the system was short of memory"
+	}
 }
 
 func max2(a, b time.Time) time.Time {

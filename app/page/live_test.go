@@ -18,7 +18,7 @@ var liveNow = time.Date(2026, 11, 28, 14, 30, 0, 0, time.UTC)
 func runningBackend() Backend {
 	return Backend{
 		ID: "abc", Name: "search-api", Dir: "/Users/alice/backend", State: "healthy", Word: "Healthy", Line: "Healthy · 12 ms", URL: "http://127.0.0.1:8000", PID: 4711,
-		Started: liveNow.Add(-time.Hour), Latency: 12 * time.Millisecond, RSS: 1.2e9, CPU: 0.5, Can: []string{"stop", "restart", "nonsense"},
+		Started: liveNow.Add(-time.Hour), Latency: 12 * time.Millisecond, Memory: 1.2e9, CPU: 0.5, Can: []string{"stop", "restart", "nonsense"},
 	}
 }
 
@@ -33,7 +33,7 @@ func html(parts ...Part) string {
 func liveSamples(n int) []Sample {
 	var all []Sample
 	for i := range n {
-		all = append(all, Sample{At: liveNow.Add(time.Duration(i-n) * 5 * time.Second), CPU: 0.1 * float64(i%5), RSS: 1e9, Latency: 10 * time.Millisecond, OK: true})
+		all = append(all, Sample{At: liveNow.Add(time.Duration(i-n) * 5 * time.Second), CPU: 0.1 * float64(i%5), Memory: 1e9, Latency: 10 * time.Millisecond, OK: true})
 	}
 	return all
 }
@@ -82,7 +82,7 @@ func TestChartsShowTheLastFifteenMinutesWithTheirMarks(t *testing.T) {
 	samples := liveSamples(100)
 	samples = append(samples[:40], samples[60:]...) // nothing was measured for a while
 	samples[10].OK = false
-	samples = append(samples, Sample{At: liveNow.Add(-time.Hour), CPU: 99, RSS: 1}, Sample{At: liveNow.Add(time.Hour), CPU: 99, RSS: 1}, Sample{At: liveNow, CPU: math.NaN()})
+	samples = append(samples, Sample{At: liveNow.Add(-time.Hour), CPU: 99, Memory: 1}, Sample{At: liveNow.Add(time.Hour), CPU: 99, Memory: 1}, Sample{At: liveNow, CPU: math.NaN()})
 	c := plainWords.newCharts("abc", History{Samples: samples, Marks: []Mark{
 		{At: liveNow.Add(-10 * time.Minute), What: "death", Text: "it died <b>"}, {At: liveNow.Add(-20 * time.Minute), Until: liveNow.Add(-10 * time.Minute), What: "sleep"},
 		{At: liveNow.Add(-20 * time.Minute), What: "start"}, {At: liveNow.Add(-time.Minute), What: "of a newer version"},

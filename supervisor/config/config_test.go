@@ -142,12 +142,7 @@ A = ""
 }
 
 // mistakes are what people get wrong, with the line, the key and the remedy that they are shown.
-var mistakes = []struct {
-	name, text  string
-	line        int
-	key         string
-	says, mends string
-}{
+var mistakes = append([]mistake{
 	{"a typo in a key", "port = 8000\nprot = 8000", 2, "prot", "is not a key", "did you mean port?"},
 	{"a typo in a section", "\n[helth]\npath = '/'", 2, "helth", "is not a key", "did you mean [health]?"},
 	{"a typo in a section's key", "[health]\nintervall = '5s'", 2, "health.intervall", "is not a key", "did you mean interval in [health]?"},
@@ -210,19 +205,6 @@ var mistakes = []struct {
 	{"a size that is a switch", "[log]\nmax_size = true", 2, "log.max_size", "wants a size", `max_size = "50MB"`},
 	{"a size of nothing", "[log]\nmax_size = '0'", 2, "log.max_size", "too small", `max_size = "50MB"`},
 	{"a size of everything", "[log]\nmax_size = '2TiB'", 2, "log.max_size", "too large", `max_size = "50MB"`},
-	{"a share without its sign", "[memory]\nwarn = 85", 2, "memory.warn", "too small", `warn = "85%"`},
-	{"a share beyond all", "[memory]\nwarn = '120%'", 2, "memory.warn", "out of range", "from 1% to 100%"},
-	{"a share of nothing", "[memory]\nrestart = '0%'", 2, "memory.restart", "out of range", "from 1% to 100%"},
-	{"a share without sense", "[memory]\nrestart = 'most%'", 2, "memory.restart", "is no share", `restart = "90%"`},
-	{"a share that is no number", "[memory]\nrestart = 'NaN%'", 2, "memory.restart", "out of range", "from 1% to 100%"},
-	{"a limit without sense", "[memory]\nrestart = 'lots'", 2, "memory.restart", "is no size and no share", `"12GB"`},
-	{"a limit of everything", "[memory]\nrestart = '9999TiB'", 2, "memory.restart", "too large", `"12GB"`},
-	{"a limit that is a switch", "[memory]\nwarn = false", 2, "memory.warn", "wants a share or a size", `"" switches it off`},
-	{"a limit that is a list", "[memory]\nwarn = ['85%']", 2, "memory.warn", "wants a share or a size", `"" switches it off`},
-	{"a restart before the warning", "[memory]\nwarn = '90%'\nrestart = '80%'", 3, "memory.restart", "less than warn", `warn = ""`},
-	{"a restart before the warning, in bytes", "[memory]\nwarn = '9GB'\nrestart = '8GB'", 3, "memory.restart", "less than warn", `warn = ""`},
-	{"a time without a unit", "[memory]\nfor = '30'", 2, "memory.for", "has no unit", `for = "30s"`},
-	{"a time of days", "[memory]\nfor = '48h'", 2, "memory.for", "too long", "at most 1h"},
 	{"too many old logs", "[log]\nkeep = 100000", 2, "log.keep", "out of range", "from 0 to 1000"},
 	{"no log file", "[log]\nfile = ''", 2, "log.file", "is empty", `file = "logs/server.log"`},
 	{"a log that is a folder by name", "[log]\nfile = 'logs/'", 2, "log.file", "is a folder", `file = "logs/server.log"`},
@@ -262,7 +244,7 @@ var mistakes = []struct {
 	{"a shell's assignment", "[environment]\nexport A=1", 2, "", "is not TOML, at column", "check"},
 	{"bytes that are no text", "port = 1\nname = '\xff'", 2, "", "no UTF-8", "save it as UTF-8"},
 	{"UTF-16", "\xff\xfep\x00", 1, "", "UTF-16", "save it as UTF-8"},
-}
+}, memoryMistakes...)
 
 func TestEveryMistakeIsToldWithFileLineAndRemedy(t *testing.T) {
 	for _, m := range mistakes {

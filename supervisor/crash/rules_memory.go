@@ -194,6 +194,9 @@ func outOfMemory(s *scene) (Verdict, bool) {
 		v.Confidence = almostCertainly
 	}
 	v.Summary = ran + limit + ", and the system ended Python (SIGKILL)"
+	if m.Limit == 0 && m.Last > 0 {
+		v.Summary = ran + ": Python used " + bytesText(m.Last) + ", and the system ended it (SIGKILL)"
+	}
 	return v, true
 }
 

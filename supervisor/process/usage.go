@@ -24,6 +24,14 @@ type Usage struct {
 	Procs  int           // processes in the tree
 }
 
+// Used is the memory that is shown to a person, also of a program that tells of nothing but what is resident.
+func (u Usage) Used() uint64 {
+	if u.Memory == 0 {
+		return u.RSS
+	}
+	return u.Memory
+}
+
 // member is a process of a run's tree.
 type member struct {
 	proc.Process
