@@ -12,6 +12,7 @@ import (
 // guardMemory has the guard look at what was just measured. What a run needs while it starts is no leak.
 func (m *machine) guardMemory(now time.Time) {
 	p, held := m.config.Memory, m.Usage.Held
+	m.Memory.Warn, m.Memory.Restart = p.Warn.Of(m.Memory.Machine), p.Restart.Of(m.Memory.Machine)
 	if m.State == Starting || !m.running() || !p.Set() {
 		return
 	}

@@ -115,7 +115,9 @@ type RowUsage struct {
 
 // RowMemory is what is known of memory beside what the run uses.
 type RowMemory struct {
-	Machine   uint64       `json:"machine,omitempty"`  // bytes that there are for the run
+	Machine   uint64       `json:"machine,omitempty"` // bytes that there are for the run
+	Warn      uint64       `json:"warn,omitempty"`    // the limits of [memory] in bytes
+	Restart   uint64       `json:"restart,omitempty"`
 	Pressure  memory.Level `json:"pressure,omitempty"` // "normal", "warning", "critical"
 	Free      float64      `json:"free,omitempty"`     // macOS: the share that can still be had
 	Some      float64      `json:"some,omitempty"`     // Linux: the share of the last 10 s in which some program waited for memory
@@ -198,7 +200,7 @@ func memoryRow(m guard.Status) *RowMemory {
 		return nil
 	}
 	return &RowMemory{
-		Machine: m.Machine, Pressure: m.Pressure.Level, Free: m.Pressure.Free, Some: m.Pressure.Some, Full: m.Pressure.Full, High: m.High,
+		Machine: m.Machine, Warn: m.Warn, Restart: m.Restart, Pressure: m.Pressure.Level, Free: m.Pressure.Free, Some: m.Pressure.Some, Full: m.Pressure.Full, High: m.High,
 		Restarts: m.Past.Restarts, Restarted: m.Past.At, At: m.Past.Bytes,
 	}
 }
@@ -208,7 +210,7 @@ func (r *RowMemory) status() guard.Status {
 		return guard.Status{}
 	}
 	return guard.Status{
-		Machine: r.Machine, Pressure: memory.Pressure{Level: r.Pressure, Free: r.Free, Some: r.Some, Full: r.Full}, High: r.High,
+		Machine: r.Machine, Warn: r.Warn, Restart: r.Restart, Pressure: memory.Pressure{Level: r.Pressure, Free: r.Free, Some: r.Some, Full: r.Full}, High: r.High,
 		Past: guard.Past{Restarts: r.Restarts, At: r.Restarted, Bytes: r.At},
 	}
 }

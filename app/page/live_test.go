@@ -10,6 +10,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/memory"
+
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
 
@@ -82,19 +84,25 @@ func TestChartsShowTheLastFifteenMinutesWithTheirMarks(t *testing.T) {
 	samples := liveSamples(100)
 	samples = append(samples[:40], samples[60:]...) // nothing was measured for a while
 	samples[10].OK = false
+	samples[70].Pressure = memory.Warning
 	samples = append(samples, Sample{At: liveNow.Add(-time.Hour), CPU: 99, Memory: 1}, Sample{At: liveNow.Add(time.Hour), CPU: 99, Memory: 1}, Sample{At: liveNow, CPU: math.NaN()})
 	c := plainWords.newCharts("abc", History{Samples: samples, Marks: []Mark{
 		{At: liveNow.Add(-10 * time.Minute), What: "death", Text: "it died <b>"}, {At: liveNow.Add(-20 * time.Minute), Until: liveNow.Add(-10 * time.Minute), What: "sleep"},
 		{At: liveNow.Add(-20 * time.Minute), What: "start"}, {At: liveNow.Add(-time.Minute), What: "of a newer version"},
+		{At: liveNow.Add(-time.Minute), What: "memory", Text: "restarted at 13.6 GB, before macOS would have ended it"},
 	}}, liveNow)
 	require.Len(t, c.Charts, 3)
-	latency, memory, cpu := c.Charts[0], c.Charts[1], c.Charts[2]
+	latency, used, cpu := c.Charts[0], c.Charts[1], c.Charts[2]
 	require.Equal(t, 2, strings.Count(cpu.Path, "M"), "two pieces, with a gap between them")
 	require.Equal(t, 3, strings.Count(latency.Path, "M"), "and one where nothing answered")
 	require.Len(t, latency.Missed, 1)
 	require.Equal(t, "40 %", cpu.Most)
-	require.Contains(t, memory.Says, "highest 1000 MB")
-	require.Len(t, c.Events, 2)
+	require.Contains(t, used.Says, "highest 1000 MB")
+	require.Contains(t, used.Says, "the system was short of memory")
+	require.Len(t, used.Pressure, 1)
+	require.Empty(t, cpu.Pressure)
+	require.Contains(t, c.Events[2].Text, "memory: restarted at 13.6 GB, before macOS would have ended it")
+	require.Len(t, c.Events, 3)
 	require.Equal(t, 100.0, cpu.Marks[0].X)
 	require.Equal(t, []span{{X: 0, Width: 100}}, cpu.Sleeps)
 	require.Contains(t, c.Events[1].Text, "the computer slept for 10m0s")

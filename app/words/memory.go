@@ -39,5 +39,8 @@ func MemoryRemedy(e supervisor.Event) string {
 	if e.Snapshot.State == supervisor.Stopping {
 		return ""
 	}
+	if limit := e.Snapshot.Memory.Restart; limit > 0 {
+		return "Above " + Size(limit) + " it is stopped in good order and started anew"
+	}
 	return `Use a smaller model, batch or context, or fewer workers; restart = "90%" under [memory] in vivarium.toml starts it anew in time`
 }

@@ -161,6 +161,8 @@ func (p Past) Told(goos string) string {
 // Status is what a person sees of a run's memory beside what it uses.
 type Status struct {
 	Machine  uint64 // what there is for it, in bytes: the computer's memory, or the limit of its cgroup
+	Warn     uint64 // the limits in bytes; 0 for none
+	Restart  uint64
 	Pressure memory.Pressure
 	High     bool // it has been above the limit for a warning for so long, and still is above it
 	Past     Past

@@ -56,8 +56,8 @@ type Examiner struct {
 	PortOwner     func(ctx context.Context) (port.Owner, error) // who has the backend's port now
 	// Programs are the largest programs at this moment, without the processes that skip says belong to the run. It may be nil.
 	Programs func(skip func(pid int) bool) []memory.Program
-	Log           *slog.Logger
-	Keep          func(record.Record) // hears of the record each time more is known
+	Log      *slog.Logger
+	Keep     func(record.Record) // hears of the record each time more is known
 	// Amend hears that later evidence changed what was said of the death.
 	Amend func(before record.Death, exit *keeper.Exit, v crash.Verdict)
 }
