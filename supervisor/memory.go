@@ -16,7 +16,7 @@ func (m *machine) guardMemory(now time.Time) {
 	if m.State == Starting || !m.running() || !p.Set() {
 		return
 	}
-	act := m.guard.Sample(now, held, m.Memory.Machine, p, p.Every(m.config.Health.Interval))
+	act := m.guard.Sample(now, held, m.Memory.Machine, p, p.Every(m.every(now)))
 	m.Memory.High = m.guard.Above()
 	switch act {
 	case guard.Warn:

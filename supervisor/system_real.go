@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -65,6 +66,9 @@ func realSystem(d Deps) system {
 		Pressure: memory.Now,
 		Programs: memory.Largest,
 		Observe:  observation.Take,
+		Power:    power.Now,
+		Asleep:   power.Asleep,
+		Sleeps:   power.Watch,
 		Loaded:   func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ:  proc.Environ,
 		Memory:   postmortem.WatchMemory,

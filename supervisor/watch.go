@@ -129,7 +129,10 @@ func (m *machine) tick(now time.Time) {
 		m.probeAt = time.Time{}
 		m.stable(now)
 	case !m.probing && !now.Before(m.probeAt):
-		m.probing, m.probeAt = true, now.Add(m.nextProbe())
+		m.probing, m.probeAt = true, now.Add(m.nextProbe(now))
+		if m.State == Healthy && m.Health.Failures == 0 {
+			m.useAt = now // one waking instead of two, from now on
+		}
 		m.do(doProbe{m.Run, m.proven})
 	}
 	if m.untold != "" && !now.Before(m.tellBy) {
@@ -146,15 +149,15 @@ func (m *machine) tickAlone(now time.Time) {
 	if m.State == Starting && now.Sub(m.started) >= aloneHealthy {
 		m.healthy(now)
 	}
-	m.probeAt = now.Add(m.config.Health.Interval)
+	m.probeAt = now.Add(m.every(now))
 	if m.State == Starting {
 		m.probeAt = m.started.Add(aloneHealthy)
 	}
 	m.stable(now)
 }
 
-func (m *machine) nextProbe() time.Duration {
-	every := m.config.Health.Interval
+func (m *machine) nextProbe(now time.Time) time.Duration {
+	every := m.every(now)
 	if m.State != Starting {
 		return every
 	}
@@ -176,7 +179,7 @@ func (m *machine) use(now time.Time, whole bool) {
 	if openmp {
 		m.openmpAt = now.Add(wholeEvery)
 	}
-	m.using, m.useAt = true, now.Add(m.config.Memory.Every(m.config.Health.Interval))
+	m.using, m.useAt = true, now.Add(m.config.Memory.Every(m.every(now)))
 	m.do(doUse{m.Run, whole, openmp})
 }
 
@@ -231,6 +234,9 @@ func (m *machine) onProbed(now time.Time, in probed) {
 	default:
 		m.notWell(now, in.err)
 	}
+	if again := now.Add(m.config.Health.Interval); m.Health.Failures > 0 && again.Before(m.probeAt) {
+		m.probeAt = again // it was to be looked at less often
+	}
 }
 
 func (m *machine) healthy(now time.Time) {
@@ -281,6 +287,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 	}
 	m.ConfigChanged = in.changed
 	m.Usage, m.Memory.Machine, m.Memory.Pressure = in.usage, in.machine, in.pressure
+	m.looked(now, in)
 	m.sampled(now)
 	if in.looked {
 		m.OpenMP = in.openmp

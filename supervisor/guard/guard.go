@@ -71,7 +71,7 @@ type Guard struct {
 }
 
 // mostGap is how far apart two measurements may be, on a computer that is so short of memory that everything is slow.
-const mostGap = 15 * time.Second
+const mostGap = 45 * time.Second
 
 // window is a time above a limit.
 type window struct{ since, last time.Time }
