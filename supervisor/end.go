@@ -207,7 +207,7 @@ func (m *machine) record(now time.Time, d record.Death) bool {
 	m.mark(record.Mark{At: d.At, What: record.MarkDeath, Text: d.Verdict.Summary})
 	m.setLast(d.Verdict, d.At)
 	m.Tally = record.TallyOf(m.deaths, now)
-	m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
+	m.Crashes, _ = record.InARow(m.deaths, m.since(), m.config.Restart.Stable)
 	return true
 }
 
@@ -224,8 +224,8 @@ func (m *machine) hopeless() bool {
 	if c.GiveUpAfter == 0 {
 		return false
 	}
-	_, neverHealthy := inARow(m.deaths, m.since(), c.Stable)
-	return neverHealthy >= c.GiveUpAfter || sameVerdict(m.deaths, m.cleared) >= c.GiveUpAfter
+	_, neverHealthy := record.InARow(m.deaths, m.since(), c.Stable)
+	return neverHealthy >= c.GiveUpAfter || record.SameVerdict(m.deaths, m.cleared) >= c.GiveUpAfter
 }
 
 // die decides what follows an end that nobody asked for. exit is nil if nothing ran: a launch failed.

@@ -366,10 +366,10 @@ func (m *machine) onBegan(now time.Time, in began) {
 	m.Want = s != nil && s.Want && !s.Quit
 	if s != nil {
 		m.deaths, m.cleared, m.asked, m.Memory.Past = s.Deaths, s.Cleared, s.Ended, s.Memory
-		if old := now.Add(-sameWithin); m.cleared.Before(old) {
+		if old := now.Add(-record.SameWithin); m.cleared.Before(old) {
 			m.cleared = old // what died last week is no reason to give up today
 		}
-		m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
+		m.Crashes, _ = record.InARow(m.deaths, m.since(), m.config.Restart.Stable)
 		m.Last, m.LastAt, m.LastReport = s.Last, s.LastAt, in.report
 		m.Tally = record.TallyOf(m.deaths, now)
 	}
