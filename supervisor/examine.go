@@ -36,7 +36,7 @@ func (s *Supervisor) examine(ctx context.Context, e doRecord) {
 		c.Raised = func() []string { return s.raised(*e.exit) }
 	}
 	x := postmortem.Examiner{
-		ReportFolders: s.system.ReportFolders, Scans: &s.scans, Scan: s.system.Scan, Log: s.log,
+		ReportFolders: s.system.ReportFolders, Scans: &s.scans, Scan: s.system.Scan, Programs: s.system.Programs, Log: s.log,
 		Keep: func(r record.Record) { s.keep(ctx, e.death, r) },
 		Amend: func(before record.Death, exit *keeper.Exit, v crash.Verdict) {
 			s.post(ctx, message{in: amended{before, exit, v}})

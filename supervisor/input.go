@@ -6,6 +6,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -111,6 +112,8 @@ type (
 		children []process.Child
 		dead     []int // PIDs of workers whose death the log tells of, since the last look
 		logSize  int64
+		machine  uint64 // how much memory there is for the run
+		pressure memory.Pressure
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
 		openmp   []string

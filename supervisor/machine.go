@@ -32,6 +32,7 @@ type machine struct {
 	launching bool          // its answer is still to come; there is never a second one
 	wasUp     bool          // Stopping for a restart: what ran is not to be lost to a mistake in the configuration
 	again     bool          // Stopping: start again afterwards
+	guarded   string        // ID of the run that is being stopped for the memory that it holds
 	quitting  bool          // a Quit: not to be remembered as a Stop
 	why       crash.Verdict // Stopping without a person having asked (it hung): the verdict of its end
 	automatic bool          // the launch under way was nobody's wish of this moment
@@ -40,7 +41,7 @@ type machine struct {
 	cleared time.Time // a person started it then: earlier deaths do not count
 	proved  time.Time // a run proved stable then: earlier deaths are no row with later ones
 	deaths  []record.Death
-	history history
+	history record.Samples
 	marks   []record.Mark
 	lastRun string    // ID of the run before the launch under way; it has ended
 	asked   string    // ID of the last run that ended because it was asked to
@@ -198,7 +199,7 @@ func (m *machine) enter(now time.Time, s State) {
 		}
 		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, record.Health{}, process.Usage{}, nil, nil, false, nil
 		m.Stall = stall.Stall{}
-		m.WorkerDeaths = 0
+		m.WorkerDeaths, m.Memory.High = 0, false
 		m.portAt = now
 	default:
 		m.Owner = port.Owner{}
@@ -214,6 +215,8 @@ func (m *machine) tell(now time.Time, e Event) {
 		if m.still.At.IsZero() { // it answers, and not well
 			m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
 		}
+	case EventMemoryHigh:
+		m.mark(record.Mark{At: now, What: record.MarkMemory, Text: e.Text})
 	}
 	m.do(doTell{e})
 }
@@ -234,7 +237,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.looking = false
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, record.Health{Phase: record.PhaseStarting}, process.Usage{}, nil, nil, ""
-	m.watch, m.WorkerDeaths, m.Stall = watch{}, 0, stall.Stall{}
+	m.watch, m.WorkerDeaths, m.Stall, m.Memory.High = watch{}, 0, stall.Stall{}, false
 	m.do(o)
 }
 
@@ -265,7 +268,7 @@ func (m *machine) onTakeOver(now time.Time) {
 }
 
 func (m *machine) onStop(now time.Time) {
-	m.again = false
+	m.again, m.guarded = false, ""
 	switch m.State {
 	case Starting, Healthy, Unhealthy:
 		m.Want = false
@@ -350,7 +353,7 @@ func (m *machine) onBegan(now time.Time, in began) {
 	s := in.saved
 	m.Want = s != nil && s.Want && !s.Quit
 	if s != nil {
-		m.deaths, m.cleared, m.asked = s.Deaths, s.Cleared, s.Ended
+		m.deaths, m.cleared, m.asked, m.Memory.Past = s.Deaths, s.Cleared, s.Ended, s.Memory
 		if old := now.Add(-backoff.Memory); m.cleared.Before(old) {
 			m.cleared = old // what died last week is no reason to give up today
 		}
@@ -381,39 +384,6 @@ func (m *machine) onBegan(now time.Time, in began) {
 	default:
 		m.enter(now, Stopped)
 	}
-}
-
-// adopt takes over a run that outlived its app. One that was told to stop is let go, and started again only if it is wanted.
-func (m *machine) adopt(now time.Time, in began, autostart bool) {
-	s := in.saved
-	m.Run = in.found.run
-	if s != nil && (s.Quit || !s.Want) || in.found.ending {
-		m.enter(now, Stopping)
-		m.Want = m.Want || autostart
-		m.again = m.Want
-		m.do(doStop{m.Run.ID, m.ladder()}) // a climb that is under way only goes on
-		return
-	}
-	m.Want = true
-	m.enter(now, Starting)
-	m.Health = record.Health{Phase: record.PhaseStarting}
-	m.watch = watch{started: now, probeAt: now}
-	m.keepsWith(s)
-	m.save()
-	m.tell(now, Event{What: EventAttached})
-}
-
-// keepsWith goes on with the configuration that the adopted run was started with, as far as it matters to a run: what the
-// file says now is for the next one. Whether the environment arrived was looked at when it was started.
-func (m *machine) keepsWith(s *record.Saved) {
-	if s == nil || s.With == nil || s.With.Run != m.Run.ID {
-		return
-	}
-	c := s.With.Apply(m.config)
-	changed := s.With.Sum != c.Sum()
-	m.setConfig(c)
-	m.with, m.ConfigChanged = s.With, changed
-	m.answers.well = s.With.Answered
 }
 
 func (m *machine) setConfig(c config.Config) {

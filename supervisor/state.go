@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -42,6 +43,7 @@ type Snapshot struct {
 	Run    keeper.Run // zero when nothing runs
 	Health record.Health
 	Usage  process.Usage
+	Memory guard.Status
 	Stall  stall.Stall // what a run does that does not answer, or starts without a word; Kind "": not known, or no question
 
 	// WorkerDeaths is how many workers of the present run died in the last ten minutes.
@@ -100,6 +102,8 @@ const (
 	EventAmended    What = "amended" // evidence that came later changed the verdict on a death; no news of its own
 	EventWorkerDied What = "worker-died"
 	EventRestarting What = "restarting"
+	// EventMemoryHigh: the run has been above a limit of [memory] for so long. It is told once in the life of a run.
+	EventMemoryHigh What = "memory-high"
 	EventGaveUp     What = "gave-up"
 	EventStopping   What = "stopping"
 	EventStopped    What = "stopped"

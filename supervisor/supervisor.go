@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -79,7 +80,10 @@ type system struct {
 	SpeaksTLS func(ctx context.Context, t config.Target) bool
 	Listening func(port int, r keeper.Run) (bool, error)
 	Ports     func(r keeper.Run) ([]int, error)
-	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
+	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool, meter *memory.Meter) (process.Usage, []process.Child, error)
+	Machine   func(pid int) uint64 // how much memory there is for the process
+	Pressure  func() memory.Pressure
+	Programs  func(skip func(pid int) bool) []memory.Program
 	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
 	Sample    func(ctx context.Context, pid int, stamp string) (sampler.Stack, error) // nil where nothing looks at native code
 	Loaded    func(pid int) ([]string, error)

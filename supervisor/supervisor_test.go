@@ -16,6 +16,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -198,7 +199,9 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 			return 2 * time.Millisecond, nil
 		},
 		Listening: func(int, keeper.Run) (bool, error) { return true, nil },
-		Use: func(keeper.Run, process.Usage, time.Duration, bool) (process.Usage, []process.Child, error) {
+		Machine:   func(int) uint64 { return 16_000_000_000 },
+		Pressure:  func() memory.Pressure { return memory.Pressure{Level: memory.Normal} },
+		Use: func(keeper.Run, process.Usage, time.Duration, bool, *memory.Meter) (process.Usage, []process.Child, error) {
 			return process.Usage{Procs: 1}, nil, nil
 		},
 		Observe: func(context.Context, observation.Subject) observation.Observation { return observation.Observation{} },

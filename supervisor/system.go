@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
@@ -208,12 +209,21 @@ type measure struct {
 	at    time.Time
 	usage process.Usage
 	log   int64 // the size of the log up to which it was read
+
+	meter   *memory.Meter
+	machine uint64 // how much memory there is for the run, as of the last look at the whole tree
 }
 
 // use measures the run. The log is read from the byte from on, for what it says of workers that lived and died between two looks.
 func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) message {
 	now := time.Now()
-	u, children, err := s.system.Use(e.run, before.usage, now.Sub(before.at), e.whole)
+	if before.meter == nil {
+		before.meter = new(memory.Meter)
+	}
+	if e.whole || before.machine == 0 {
+		before.machine = s.system.Machine(e.run.PID)
+	}
+	u, children, err := s.system.Use(e.run, before.usage, now.Sub(before.at), e.whole || c.Memory.Set(), before.meter)
 	if err != nil {
 		s.log.Debug("measuring the run", "error", err)
 		return message{in: used{runID: e.run.ID, failed: true}, measure: before}
@@ -222,7 +232,7 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 		s.memory.Load().Look()
 		s.tidyRecordings(e.run)
 	}
-	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c)}
+	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c), machine: before.machine, pressure: s.system.Pressure()}
 	if e.openmp && s.system.Power != nil { // once a minute
 		now := s.system.Power()
 		in.power = &now
@@ -240,7 +250,7 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 			s.log.Debug("looking for OpenMP runtimes", "error", err)
 		}
 	}
-	return message{in: in, measure: measure{now, u, in.logSize}}
+	return message{in: in, measure: measure{now, u, in.logSize, before.meter, before.machine}}
 }
 
 // mayHaveWorkers: the command speaks of workers, which may be gone at each look where none of them lives for long.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -60,17 +61,20 @@ func realSystem(d Deps) system {
 		SpeaksTLS: probe.SpeaksTLS,
 		Listening: port.Listening,
 		Ports:     port.Of,
-		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
-			return process.Measure(r.PID, before, elapsed, whole)
+		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool, meter *memory.Meter) (process.Usage, []process.Child, error) {
+			return process.Measure(r.PID, before, elapsed, whole, meter)
 		},
-		Observe: observation.TakeRun,
-		Sample:  sampler.On(runtime.GOOS),
-		Power:   power.Now,
-		Asleep:  power.Asleep,
-		Sleeps:  power.Watch,
-		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
-		Environ: proc.Environ,
-		Memory:  postmortem.WatchMemory,
+		Machine:  memory.Machine,
+		Pressure: memory.Now,
+		Programs: memory.Largest,
+		Observe:  observation.TakeRun,
+		Sample:   sampler.On(runtime.GOOS),
+		Power:    power.Now,
+		Asleep:   power.Asleep,
+		Sleeps:   power.Watch,
+		Loaded:   func(pid int) ([]string, error) { return process.Loaded(pid) },
+		Environ:  proc.Environ,
+		Memory:   postmortem.WatchMemory,
 		Scan: func(ctx context.Context, in python.Interpreter) (openmp.Environment, error) {
 			return openmp.Scan(ctx, in.Prefix, in.Site, nil)
 		},

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/deep"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -41,6 +42,7 @@ type watch struct {
 	stalling
 	deep    deep.Watch
 	workers workerDeaths
+	guard   guard.Guard
 }
 
 type sample struct {
@@ -185,7 +187,7 @@ func (m *machine) use(now time.Time, whole bool) {
 	if openmp {
 		m.openmpAt = now.Add(wholeEvery)
 	}
-	every := m.every(now)
+	every := m.config.Memory.Every(m.every(now))
 	if m.config.Health.Deep.Path != "" { // was it busy within the last minute?
 		every = min(every, deep.Quiet/2)
 	}
@@ -307,7 +309,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 		return
 	}
 	m.ConfigChanged = in.changed
-	m.Usage = in.usage
+	m.Usage, m.Memory.Machine, m.Memory.Pressure = in.usage, in.machine, in.pressure
 	m.looked(now, in)
 	m.sampled(now)
 	m.deep.Measured(now, in.usage.Total)
@@ -320,6 +322,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 		m.workerGone(process.Child{PID: pid})
 	}
 	m.countWorkers(now)
+	m.guardMemory(now)
 	if m.failing.IsZero() || m.State == Stopping || m.answers.answered {
 		return
 	}

@@ -96,6 +96,20 @@ func Of(e supervisor.Event) (Notice, bool) {
 		n.Class, n.Icon = ClassFinal, assets.Crashed
 		n.title(gaveUpTitle(e), "gave up")
 		n.body(remedy, gaveUpNext(e), words.Away(e))
+	case supervisor.EventMemoryHigh:
+		if e.Snapshot.State == supervisor.Stopping { // what is done about it is told in a moment
+			return Notice{}, false
+		}
+		n.Icon = assets.Unhealthy
+		n.title("memory is high: "+e.Text, "")
+		n.body(words.MemoryRemedy(e))
+	case supervisor.EventRestarting:
+		if e.Text == "" { // the crash before it was told
+			return Notice{}, false
+		}
+		n.Icon = assets.Unhealthy
+		n.title(e.Text, "")
+		n.body("It held too much memory, and was stopped in good order", next(e))
 	case supervisor.EventPortTaken:
 		n.Icon = assets.Unhealthy
 		n.portTaken(e)

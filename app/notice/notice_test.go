@@ -64,6 +64,11 @@ func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
 			Notice{Title: "backend: the server ended by itself", Body: "policy = \"never\" leaves it. It is starting again.", Icon: assets.Unhealthy}},
 		{"its workers die", supervisor.Event{What: supervisor.EventWorkerLoop, Text: "5 workers died within 10 min", Verdict: testkit.OpenMP, Snapshot: testkit.In(supervisor.Healthy, 0)},
 			Notice{Title: "backend: its workers die again and again", Body: testkit.OpenMP.Remedy + " two OpenMP runtimes in one process. 5 workers died within 10 min.", Icon: assets.Crashed, Class: ClassFinal}},
+		{"memory is high", supervisor.Event{What: supervisor.EventMemoryHigh, Text: "13.6 GB for 30 s, more than 85 % of the 16.0 GB that there are", Snapshot: testkit.In(supervisor.Healthy, 0)},
+			Notice{Title: "backend: memory is high: 13.6 GB for 30 s, more than 85 % of the 16.0 GB that there are", Icon: assets.Unhealthy,
+				Body: `Use a smaller model, batch or context, or fewer workers; restart = "90%" under [memory] in vivarium.toml starts it anew in time.`}},
+		{"it was restarted for its memory", supervisor.Event{What: supervisor.EventRestarting, Text: "restarted at 13.6 GB, before macOS would have ended it", Snapshot: testkit.In(supervisor.Restarting, 0)},
+			Notice{Title: "backend: restarted at 13.6 GB, before macOS would have ended it", Body: "It held too much memory, and was stopped in good order. It is starting again.", Icon: assets.Unhealthy}},
 		{"healthy again", supervisor.Event{What: supervisor.EventHealthy, Recovery: true, Snapshot: testkit.In(supervisor.Healthy, 0)},
 			Notice{Title: "backend: healthy again", Body: "Process 4711.", Icon: assets.Healthy, Class: ClassRecovered}},
 		{"it ended by itself", supervisor.Event{What: supervisor.EventStopped, Snapshot: testkit.In(supervisor.Stopped, 0), Verdict: crash.Verdict{Kind: crash.KindCleanExit}},
@@ -83,6 +88,7 @@ func TestWhatAPersonAskedForOrExpectsIsNoNews(t *testing.T) {
 	for _, e := range []supervisor.Event{
 		{What: supervisor.EventStopped, Asked: true}, {What: supervisor.EventStopping}, {What: supervisor.EventStopping, Asked: true},
 		{What: supervisor.EventStarted}, {What: supervisor.EventHealthy}, {What: supervisor.EventBusy}, {What: supervisor.EventRestarting},
+		{What: supervisor.EventMemoryHigh, Text: "13.6 GB", Snapshot: testkit.In(supervisor.Stopping, 0)},
 		{What: supervisor.EventAmended, Verdict: testkit.OpenMP}, {What: supervisor.EventAttached}, {What: supervisor.EventTookOver}, {What: "of-a-newer-version"},
 	} {
 		_, ok := Of(e)

@@ -44,11 +44,13 @@ func Sentence(e supervisor.Event) string {
 	case supervisor.EventEnded:
 		line = Facts("ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventRestarting:
-		line = Facts("restarting", nextStart(e))
+		line = Facts(OrElse(e.Text, "restarting"), nextStart(e))
+	case supervisor.EventMemoryHigh:
+		line = Facts("memory is high: "+OrElse(e.Text, "above its limit"), MemoryRemedy(e))
 	case supervisor.EventGaveUp:
 		line = Facts("gave up"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventStopping:
-		line = Chosen(e.Asked, "stopping", stoppingFor(s))
+		line = Chosen(e.Asked || e.Text != "", "stopping"+Prefixed(": ", e.Text), stoppingFor(s))
 	case supervisor.EventStopped:
 		line = Chosen(e.Asked, "stopped", Facts("ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy))
 	case supervisor.EventAttached:

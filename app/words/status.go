@@ -120,8 +120,8 @@ func DetailOf(s supervisor.Snapshot, now time.Time) string {
 		return ""
 	}
 	memory, cpu := "", ""
-	if s.Usage.RSS > 0 {
-		memory, cpu = Size(s.Usage.RSS), Percent(s.Usage.CPU)+" CPU"
+	if s.Usage.Used() > 0 {
+		memory, cpu = Size(s.Usage.Used()), Percent(s.Usage.CPU)+" CPU"
 	}
 	up := lasting(s.Run.Started, now)
 	if s.State == supervisor.Starting { // its age is in the status already
@@ -175,7 +175,7 @@ func noteOf(s supervisor.Snapshot, now time.Time) string {
 	if s.Semaphores > 0 {
 		semaphores = Count(s.Semaphores, "named semaphore", "named semaphores") + " left behind by ended runs"
 	}
-	return Facts(missing, problem, WorkerDeaths(s), changed, s.Note, semaphores, TallyLine(s.Tally, now))
+	return Facts(missing, problem, MemoryNote(s, now), WorkerDeaths(s), changed, s.Note, semaphores, TallyLine(s.Tally, now))
 }
 
 func heldStatus(s supervisor.Snapshot, now time.Time) StatusText {

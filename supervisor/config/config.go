@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 )
 
 // FileName is the configuration's name in a backend's folder.
@@ -57,6 +59,7 @@ type Config struct {
 	Log         Log
 	Recorder    Recorder
 	OnEvent     OnEvent
+	Memory      guard.Policy      // the section [memory]
 	Environment map[string]string // overrides; "" leaves the variable unset
 
 	afterLine int    // where After is written

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -33,6 +35,7 @@ func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
 		Log:         Log{File: filepath.Join(dir, "logs/server.log"), MaxSize: 50_000_000, Keep: 5},
 		Recorder:    Recorder{Enabled: true},
 		OnEvent:     OnEvent{Events: []string{"crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"}, Timeout: 10 * time.Second},
+		Memory:      guard.Policy{Warn: guard.Limit{Percent: 85}, For: 30 * time.Second},
 		Environment: map[string]string{},
 	}, c)
 	require.Equal(t, "http://127.0.0.1:8000", c.URL())
@@ -74,6 +77,10 @@ enabled = true
 events = ["crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"]
 timeout = "10s"
 command = ["./tell.sh"]
+[memory]
+warn = "85%"
+restart = ""
+for = "30s"
 [environment]
 OMP_NUM_THREADS = "4"
 `
@@ -120,6 +127,9 @@ after = ["database", " models "]
 on_event.command = ["~/bin/tell", "--to", "me"]
 on_event.events = ["healthy", "crashed", "healthy"]
 on_event.timeout = "1m"
+memory.warn = 12000000000
+memory.restart = " 92.5 % "
+memory.for = "2m"
 [environment]
 A = ""
 "B.C" = "1=2"
@@ -142,6 +152,7 @@ A = ""
 		Log:         Log{File: "/var/log/x.log", MaxSize: 1 << 20},
 		After:       []string{"database", "models"},
 		OnEvent:     OnEvent{Command: []string{"/home/ann/bin/tell", "--to", "me"}, Events: []string{"healthy", "crashed"}, Timeout: time.Minute},
+		Memory:      guard.Policy{Warn: guard.Limit{Bytes: 12_000_000_000}, Restart: guard.Limit{Percent: 92.5}, For: 2 * time.Minute},
 		Environment: map[string]string{"A": "", "B.C": "1=2"},
 	}, c)
 	require.Empty(t, c.URL())
@@ -262,7 +273,7 @@ var mistakes = []mistake{
 }
 
 func TestEveryMistakeIsToldWithFileLineAndRemedy(t *testing.T) {
-	for _, m := range append(mistakes, orderMistakes...) {
+	for _, m := range slices.Concat(mistakes, orderMistakes, memoryMistakes) {
 		t.Run(m.name, func(t *testing.T) {
 			dir := testkit.BackendDir(t, m.text)
 			c, err := Load(dir)

@@ -52,6 +52,11 @@ const template = `# How Vivarium runs this backend. What stands as a comment is 
 # events = ["crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"]
 # timeout = "10s"
 
+[memory]                         # of all processes of the server together; sizes, as in "12GB", or shares of what the computer has; "" = off
+# warn = "85%"                   # a warning, once
+# restart = ""                   # it is stopped in good order and started anew, before the system ends it
+# for = "30s"                    # so long above it; a shorter peak does not count
+
 [environment]                    # override or switch off ("" = leave unset) any variable of the crash environment, or add your own
 # OMP_NUM_THREADS = "4"
 `

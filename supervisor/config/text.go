@@ -29,6 +29,7 @@ type configText struct {
 	Log            logText           `toml:"log"`
 	Recorder       recorderText      `toml:"recorder"`
 	OnEvent        onEventText       `toml:"on_event"`
+	Memory         memoryText        `toml:"memory"`
 	Environment    map[string]string `toml:"environment"`
 }
 
@@ -72,6 +73,12 @@ type onEventText struct {
 	Command []string `toml:"command"`
 	Events  []string `toml:"events"`
 	Timeout string   `toml:"timeout"`
+}
+
+type memoryText struct {
+	Warn    any    `toml:"warn"` // "85%", "12GB", bytes, or "" for none
+	Restart any    `toml:"restart"`
+	For     string `toml:"for"`
 }
 
 // keyRule is what a key wants, in words, with a line that is right.
@@ -121,6 +128,10 @@ var keyRules = map[string]keyRule{
 	"on_event.command": {"a list of words", `command = ["./tell.sh"]`},
 	"on_event.events":  {"a list of names", `events = ["crashed", "gave-up"]`},
 	"on_event.timeout": {"a duration in quotes", `timeout = "10s"`},
+	"memory":           {"a section", `[memory]`},
+	"memory.warn":      {"a share or a size in quotes", `warn = "85%"`},
+	"memory.restart":   {"a share or a size in quotes", `restart = "90%"`},
+	"memory.for":       {"a duration in quotes", `for = "30s"`},
 	"environment":      {"a section", `[environment]`},
 }
 

@@ -75,7 +75,7 @@ func stallMarks(stalls []record.Stalled, known []record.Mark) (marks []record.Ma
 func shown(h record.History) page.History {
 	var p page.History
 	for _, one := range h.Samples {
-		p.Samples = append(p.Samples, page.Sample{At: one.At, CPU: one.CPU, RSS: one.RSS, Latency: one.Latency, OK: one.OK})
+		p.Samples = append(p.Samples, page.Sample{At: one.At, CPU: one.CPU, Memory: one.Used(), Latency: one.Latency, OK: one.OK, Pressure: one.Pressure})
 	}
 	for _, k := range h.Marks {
 		p.Marks = append(p.Marks, page.Mark{At: k.At, Until: k.Until, What: string(k.What), Text: k.Text})
