@@ -57,6 +57,8 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 		} else { // after the wish is written
 			s.inOrder(begin)
 		}
+	case doAsk:
+		s.wished.Store(int64(e.attempt))
 	case doCancel:
 		if s.cancel != nil {
 			s.cancel()
@@ -167,6 +169,11 @@ func (s *Supervisor) mine() port.Mine {
 	deaths, last, now := s.m.deaths, s.m.lastRun, s.m.Run.ID
 	return port.Mine{Folder: s.folder, Run: func(id string) bool {
 		return id == last || id == now || slices.ContainsFunc(deaths, func(d record.Death) bool { return d.Run == id })
+	}, Name: func(folder string) string {
+		if w, err := record.ReadWant(folder); err == nil && w != nil {
+			return w.Name
+		}
+		return ""
 	}}
 }
 

@@ -307,3 +307,7 @@ func (m *machine) startAgain(now time.Time, wait time.Duration, crashed *Event) 
 	}
 	m.do(doTell{Event{What: EventRestarting, At: now, Snapshot: snapshot}})
 }
+
+func (m *machine) ladder() keeper.Ladder {
+	return keeper.Ladder{Signal: m.config.Stop.Signal, Grace: m.config.Stop.Grace}
+}

@@ -67,6 +67,10 @@ type (
 		problem *config.Error // the configuration of this moment is broken: config is the last good one
 		note    string        // worth a person's attention: an old configuration was used, a warning of the interpreter
 	}
+	awaiting struct { // the launch waits for another backend
+		attempt int
+		on      Awaits
+	}
 	launchFailed struct {
 		attempt  int
 		verdict  crash.Verdict
@@ -159,6 +163,7 @@ type (
 		tookAt    time.Time // when a copy was last ended: one that is back soon is not fought
 	}
 	doCancel struct{ attempt int }
+	doAsk    struct{ attempt int } // the launch under way is a person's wish now
 	doStop   struct {
 		runID  string
 		ladder keeper.Ladder

@@ -61,10 +61,17 @@ func (l launch) run(ctx context.Context) message {
 func (l launch) try(ctx context.Context) (message, error) {
 	out := message{conn: l.conn}
 	good, problem, note, err := l.prepare()
+	for err == nil {
+		out.good = good
+		var waited bool
+		if waited, err = l.await(ctx, good.config, &problem); !waited || err != nil {
+			break
+		}
+		good, problem, note, err = l.prepare() // minutes may have passed
+	}
 	if err != nil {
 		return out, err
 	}
-	out.good = good
 	ended, err := l.freePort(ctx, good.config)
 	if err != nil {
 		return out, err
@@ -111,6 +118,11 @@ func (l launch) prepare() (*planned, *config.Error, string, error) {
 		}
 		return l.good, nil, "started with the last good configuration: " + err.Error(), nil
 	}
+	return nil, nil, "", refused(err)
+}
+
+// refused is a start that needs a person first.
+func refused(err error) *refusal {
 	f := launchFailed{final: true, verdict: crash.Verdict{Kind: crash.KindCannotStart, Summary: err.Error()}}
 	if errors.As(err, &f.problem) {
 		f.verdict = crash.Verdict{Kind: crash.KindConfig, Summary: strings.TrimSuffix(err.Error(), "; "+f.problem.Remedy), Remedy: f.problem.Remedy}
@@ -119,7 +131,7 @@ func (l launch) prepare() (*planned, *config.Error, string, error) {
 	if errors.As(err, &python) {
 		f.verdict.Summary, f.verdict.Remedy = python.Problem, python.Remedy
 	}
-	return nil, nil, "", &refusal{f}
+	return &refusal{f}
 }
 
 // config is the configuration of this moment. After a crash a look at its files is enough to know that they are what they were.

@@ -110,6 +110,8 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onBegan(now, in)
 	case launched:
 		m.onLaunched(now, in)
+	case awaiting:
+		m.onAwaiting(in)
 	case launchFailed:
 		m.onLaunchFailed(now, in)
 	case exited:
@@ -183,7 +185,7 @@ func (m *machine) cannotReach(now time.Time, problem string) {
 }
 
 func (m *machine) enter(now time.Time, s State) {
-	m.State, m.Since, m.Retry, m.stale = s, now, time.Time{}, false
+	m.State, m.Since, m.Retry, m.stale, m.Awaits = s, now, time.Time{}, false, Awaits{}
 	switch s {
 	case Stopped, GaveUp, Restarting: // nothing runs
 		if m.Run.ID != "" {
@@ -251,7 +253,7 @@ func (m *machine) onStart(now time.Time, takeOver bool) {
 		m.clear(now)
 		m.save()
 	case Starting, Healthy, Unhealthy:
-		m.ignore("it runs already")
+		m.onWished()
 	}
 }
 
@@ -298,10 +300,6 @@ func (m *machine) end(now time.Time, why crash.Verdict) {
 		return
 	}
 	m.do(doStop{m.Run.ID, m.ladder()})
-}
-
-func (m *machine) ladder() keeper.Ladder {
-	return keeper.Ladder{Signal: m.config.Stop.Signal, Grace: m.config.Stop.Grace}
 }
 
 func (m *machine) onRestart(now time.Time) {
@@ -422,7 +420,7 @@ func (m *machine) keepsWith(s *record.Saved) {
 
 func (m *machine) setConfig(c config.Config) {
 	m.config = c
-	m.Backend, m.Dir, m.Port, m.URL, m.Log = c.Name, c.Dir, c.Port, c.URL(), c.Log.File
+	m.Backend, m.Dir, m.Port, m.URL, m.Log, m.After = c.Name, c.Dir, c.Port, c.URL(), c.Log.File, c.After
 	m.ConfigProblem, m.ConfigFile, m.ConfigChanged = "", "", false
 }
 
@@ -436,7 +434,7 @@ func (m *machine) onLaunched(now time.Time, in launched) {
 	if in.problem != nil {
 		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
 	}
-	m.Run, m.Note = in.run, in.note
+	m.Run, m.Note, m.Awaits = in.run, in.note, Awaits{}
 	m.with = record.NewRanWith(in.run, in.config)
 	m.save()
 	m.watch = watch{started: now, probeAt: now.Add(firstProbe)}

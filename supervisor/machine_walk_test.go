@@ -119,6 +119,7 @@ func happenings() map[string]input {
 	return map[string]input{
 		"start": start{}, "stop": stop{}, "restart": restart{}, "takeOver": takeOver{}, "hurry": hurry{}, "quit": quit{}, "look": look{},
 		"launched": launched{attempt: 1, run: keeper.Run{ID: "r2", PID: 4712}, config: testConfig()}, "launched, stale": launched{attempt: 7},
+		"awaiting": awaiting{1, Awaits{Name: "db"}}, "awaiting, stale": awaiting{7, Awaits{Name: "db"}},
 		"launchFailed": launchFailed{attempt: 1, verdict: crash.Verdict{Kind: crash.KindCannotStart}}, "launchFailed, port": launchFailed{attempt: 1, final: true, owner: copyOwner, verdict: crash.Verdict{Kind: crash.KindPortTaken}},
 		"launchFailed, canceled": launchFailed{attempt: 1, canceled: true},
 		"crashed":                died(true), "exited cleanly": clean, "exited, stale": stale, "exit unknown": lost,

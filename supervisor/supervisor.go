@@ -51,6 +51,9 @@ type Deps struct {
 	Parent      []string     // the environment the backend inherits. If nil, this process's
 	Interactive bool         // started in a person's shell: its $VIRTUAL_ENV and $CONDA_PREFIX count
 	Log         *slog.Logger // If nil, nothing is logged
+	// Await returns once the backends that c is to be started after are healthy, and says whether it had to wait. tell hears whom it waits
+	// for; asked: a person wants this start. A *config.Error refuses it. If nil, nobody is waited for.
+	Await func(ctx context.Context, c config.Config, asked func() bool, tell func(Awaits)) (waited bool, err error)
 	// KeepAwake keeps the computer from idle sleep until it is closed; why is for a person. If nil, power.Take.
 	KeepAwake func(why string) (io.Closer, error)
 	// Recorded hears of each death, once soon after it and again when later evidence changed what is known. It is called on a goroutine
@@ -122,8 +125,9 @@ type Supervisor struct {
 	known      atomic.Pointer[knowledge]              // of the present run
 	memory     atomic.Pointer[postmortem.MemoryWatch] // of the present run
 	scans      postmortem.Scans
-	noRecorder sync.Once  // why there is none is said once
-	recording  sync.Mutex // one record is written and told at a time
+	wished     atomic.Int64 // the launch that a person asked for while it waited
+	noRecorder sync.Once    // why there is none is said once
+	recording  sync.Mutex   // one record is written and told at a time
 }
 
 // New prepares a Supervisor of the backend in dir (absolute, links resolved). Run sets it going.

@@ -138,6 +138,7 @@ type stage struct {
 	records []record.Record // as they were told
 	mu      sync.Mutex
 	ill     bool
+	waits   func(context.Context, config.Config, func() bool, func(Awaits)) (bool, error) // see await
 	cancel  context.CancelFunc
 	done    chan error
 }
@@ -211,7 +212,7 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 	if change != nil {
 		change(&w)
 	}
-	s.Supervisor = New("/b", Deps{State: state, Recorded: s.recorded})
+	s.Supervisor = New("/b", Deps{State: state, Recorded: s.recorded, Await: s.await})
 	s.system = w
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel

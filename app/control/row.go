@@ -62,6 +62,9 @@ type Row struct {
 	Report     string       `json:"report,omitempty"`        // the page about the last unasked end
 	Tally      *RowTally    `json:"tally,omitempty"`         // the crashes of the day of the latest one
 	Workers    int          `json:"worker_deaths,omitempty"` // of the present run, within ten minutes
+
+	After  []string           `json:"after,omitempty"`  // names of the backends that have to be healthy before it is started
+	Awaits *supervisor.Awaits `json:"awaits,omitempty"` // starting: which of them is not
 }
 
 // RowTally is how often the backend crashed on one day.
@@ -151,7 +154,10 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		Crashes: s.Crashes, Log: s.Log, Run: s.Run.ID, Started: s.Run.Started, Retry: s.Retry, Port: s.Port, URL: s.URL,
 		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, OpenMP: s.OpenMP, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
 		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
-		Workers: s.WorkerDeaths,
+		Workers: s.WorkerDeaths, After: s.After,
+	}
+	if s.Awaits.Name != "" {
+		r.Awaits = &s.Awaits
 	}
 	if s.Stall.Kind != "" {
 		r.Stall = &s.Stall
@@ -208,7 +214,10 @@ func (r Row) Snapshot() supervisor.Snapshot {
 		Crashes: r.Crashes, Last: r.Last.verdict(), LastAt: r.LastAt, Port: r.Port, URL: r.URL, Log: r.Log,
 		ConfigProblem: r.Problem, ConfigFile: r.ConfigFile, ConfigChanged: r.Changed, Missing: r.Missing, OpenMP: r.OpenMP,
 		Semaphores: r.Semaphores, Note: r.Note, HeldBy: r.HeldBy, LastReport: r.Report, Tally: r.Tally.tally(),
-		WorkerDeaths: r.Workers,
+		WorkerDeaths: r.Workers, After: r.After,
+	}
+	if r.Awaits != nil {
+		s.Awaits = *r.Awaits
 	}
 	if r.Last == nil {
 		s.Last = r.Verdict.verdict()

@@ -53,7 +53,12 @@ func rows() []Row {
 	misled := whole
 	misled.State, misled.WorkerDeaths = supervisor.Unhealthy, 3
 	misled.Health = record.Health{Phase: record.PhaseMisconfigured, Problem: "/health answers 404: name the right path"}
+	waiting := supervisor.Snapshot{
+		Backend: "shop", Dir: "/srv/shop", State: supervisor.Starting, Want: true, Since: testkit.Midday, Log: "/l",
+		After: []string{"brain"}, Awaits: supervisor.Awaits{Name: "brain", Why: "which gave up", Stuck: true},
+	}
 	return []Row{
+		StatusRow(waiting, testkit.Midday),
 		StatusRow(whole, testkit.Midday),
 		StatusRow(crashed, testkit.Midday),
 		StatusRow(taken, testkit.Midday),

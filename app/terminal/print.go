@@ -71,6 +71,9 @@ func (p *printer) kept(s supervisor.Snapshot) error {
 		if s.Run.PID != 0 {
 			line += fmt.Sprintf("; process %d", s.Run.PID)
 		}
+		if s.Run.PID != 0 && s.Port != 0 {
+			line += "; " + words.KeptPort(s.Port, s.Backend)
+		}
 		return p.line(p.now(), faint, line)
 	}
 	if s.Run.PID == 0 {

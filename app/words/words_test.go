@@ -165,6 +165,18 @@ func TestTheStatusOfAServerThatAnswersOtherwiseSaysWhat(t *testing.T) {
 	require.Empty(t, WorkerDeaths(s), "the last end tells of one")
 }
 
+func TestAStartThatWaitsSaysForWhom(t *testing.T) {
+	s := testkit.In(supervisor.Starting, 5*time.Second)
+	s.Awaits = supervisor.Awaits{Name: "database", Why: "which gave up: no module\nnamed x", Stuck: true}
+	require.Equal(t, "Waits for database, which gave up: no module named x · 5 s", StatusLine(s, testkit.Noon))
+	require.Equal(t, "Waiting", StateWord(s))
+	require.Equal(t, "1 backend: 1 waiting", SummaryOf([]supervisor.Snapshot{s}))
+	s.HeldBy = 17
+	require.Contains(t, StatusLine(s, testkit.Noon), "Waits for database, which gave up")
+	s.HeldBy, s.Awaits = 0, supervisor.Awaits{Name: "database"}
+	require.Equal(t, "Waits for database · 5 s", StatusLine(s, testkit.Noon))
+}
+
 func TestWordsForPeopleAreWhole(t *testing.T) {
 	require.Equal(t, "1 crash", Count(1, "crash", "crashes"))
 	require.Equal(t, "0 crashes", Count(0, "crash", "crashes"))

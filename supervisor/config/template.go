@@ -13,6 +13,7 @@ const template = `# How Vivarium runs this backend. What stands as a comment is 
 # env_file = ".env"              # a missing default is no error, a missing named one is
 # login_shell_env = []           # names of variables to take from your login shell, as in ["PATH", "HF_TOKEN"]
 # on_port_conflict = "take_over" # end a copy that was started by hand; or "refuse"
+# after = []                     # backends that have to be healthy before this one is started, as in ["database"]
 # keep_awake = "never"           # busy | running: while it is at work, or as long as it runs, the computer does not fall asleep by itself
 
 [health]
@@ -43,6 +44,11 @@ const template = `# How Vivarium runs this backend. What stands as a comment is 
 
 [recorder]
 # enabled = true                 # says what Python does when it stands still, and what it raised
+
+[on_event]
+# command = ["./tell.sh"]        # gets each event as JSON on its standard input; no shell, and no secrets of the server's environment
+# events = ["crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"]
+# timeout = "10s"
 
 [environment]                    # override or switch off ("" = leave unset) any variable of the crash environment, or add your own
 # OMP_NUM_THREADS = "4"

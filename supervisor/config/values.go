@@ -20,7 +20,7 @@ import (
 // take checks what was written and puts it into the Config. The first mistake ends it.
 func (r *reading) take(raw configText) error {
 	for _, step := range []func(configText) error{
-		r.takeName, r.takeCommand, r.takePython, r.takePort, r.takeFiles, r.takeShell, r.takeChoices, r.takeHealth, r.takeRestart, r.takeStop, r.takeServer, r.takeEnvironment,
+		r.takeName, r.takeCommand, r.takePython, r.takePort, r.takeFiles, r.takeShell, r.takeChoices, r.takeHealth, r.takeRestart, r.takeStop, r.takeServer, r.takeAfter, r.takeOnEvent, r.takeEnvironment,
 	} {
 		if err := step(raw); err != nil {
 			return err
