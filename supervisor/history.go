@@ -16,8 +16,22 @@ func (m *machine) sampled(now time.Time) {
 	}, m.started)
 }
 
-// mark keeps what happened, for the time that samples are kept.
-func (m *machine) mark(k record.Mark) { m.marks = record.WithMark(m.marks, k) }
+// mark keeps what happened.
+func (m *machine) mark(k record.Mark) { m.marks = m.marks.With(k) }
+
+// markEvent marks what is told, where it is of a kind that is marked.
+func (m *machine) markEvent(e Event) {
+	switch e.What {
+	case EventStarted:
+		m.mark(record.Mark{At: e.At, What: record.MarkStart})
+	case EventUnhealthy:
+		if !m.still.Lasts() { // it answers, and not well
+			m.mark(record.Mark{At: e.At, What: record.MarkStall, Text: e.Text})
+		}
+	case EventMemoryHigh:
+		m.mark(record.Mark{At: e.At, What: record.MarkMemory, Text: e.Text})
+	}
+}
 
 // History is what is known of the last fifteen minutes, as long as Run lasts.
 func (s *Supervisor) History(ctx context.Context) (record.History, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/history"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
@@ -17,7 +18,7 @@ func TestTheMachineSamplesWhatItMeasuresAnyway(t *testing.T) {
 	p := newPlay(t, in("healthy"))
 	p.feed(probed{runID: "r1", latency: 7 * time.Millisecond, listens: true})
 	p.feed(used{runID: "r1", usage: process.Usage{CPU: 0.5, RSS: 300, Procs: 1}})
-	require.Equal(t, record.Samples{{At: testkit.Noon, CPU: 0.5, RSS: 300, Latency: 7 * time.Millisecond, OK: true}}, p.m.history)
+	require.Equal(t, history.Samples{{At: testkit.Noon, CPU: 0.5, RSS: 300, Latency: 7 * time.Millisecond, OK: true}}, p.m.history)
 	p.after(5*time.Second).bad(1, 0, quiet)
 	require.False(t, p.m.history[1].OK, "a probe failed")
 	p.feed(used{runID: "r0", usage: process.Usage{RSS: 1}}).feed(used{runID: "r1", failed: true})
@@ -46,9 +47,24 @@ func TestStartsDeathsStallsAndSleepAreMarked(t *testing.T) {
 	require.Equal(t, record.Mark{At: p.now.Add(-4 * time.Minute), Until: p.now, What: record.MarkSleep}, slept)
 	p.feed(stop{})
 	require.Len(t, p.m.marks, 4, "what a person asked for is no death")
-	p.m.mark(record.Mark{At: p.now.Add(record.Remembered), What: record.MarkStart})
+	p.m.mark(record.Mark{At: p.now.Add(history.Remembered), What: record.MarkStart})
 	require.Equal(t, record.MarkStart, p.m.marks[len(p.m.marks)-1].What)
 	require.NotContains(t, marksOf(p.m), record.MarkDeath, "what is older than a history goes")
+}
+
+func TestMarksAreBoundedAndAHistoryThatWasGivenIsNotChanged(t *testing.T) {
+	m := &machine{}
+	for i := range 3 * history.MostMarks {
+		m.mark(record.Mark{At: testkit.At(float64(i) / 10), What: record.MarkStart})
+		require.LessOrEqual(t, len(m.marks), history.MostMarks)
+	}
+	before := m.past()
+	first := before.Marks[0]
+	m.mark(record.Mark{At: testkit.At(100), What: record.MarkDeath})
+	require.Equal(t, first, before.Marks[0])
+	require.Len(t, before.Marks, history.MostMarks)
+	m.mark(record.Mark{At: testkit.Noon.Add(-time.Hour), What: record.MarkStart})
+	require.Len(t, m.marks, 1, "the clock was set back")
 }
 
 func TestTheHistoryCanBeAskedForWhileTheLoopRunsAndNotAfterwards(t *testing.T) {

@@ -7,6 +7,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/backoff"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/history"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -41,14 +42,14 @@ type machine struct {
 	cleared time.Time // a person started it then: earlier deaths do not count
 	proved  time.Time // a run proved stable then: earlier deaths are no row with later ones
 	deaths  []record.Death
-	history record.Samples
-	marks   []record.Mark
+	history history.Samples
+	marks   history.Marks
 	lastRun string    // ID of the run before the launch under way; it has ended
 	asked   string    // ID of the last run that ended because it was asked to
 	tookAt  time.Time // when a hand-started copy was last ended
 
 	watch
-	still  standstill
+	still  history.Standstill
 	portAt time.Time // when the port is to be looked at next
 
 	with    *record.RanWith // the configuration of the present run, as it is kept on disk
@@ -208,16 +209,7 @@ func (m *machine) enter(now time.Time, s State) {
 
 func (m *machine) tell(now time.Time, e Event) {
 	e.At, e.Snapshot = now, m.Snapshot
-	switch e.What {
-	case EventStarted:
-		m.mark(record.Mark{At: now, What: record.MarkStart})
-	case EventUnhealthy:
-		if m.still.At.IsZero() { // it answers, and not well
-			m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
-		}
-	case EventMemoryHigh:
-		m.mark(record.Mark{At: now, What: record.MarkMemory, Text: e.Text})
-	}
+	m.markEvent(e)
 	m.do(doTell{e})
 }
 

@@ -39,7 +39,8 @@ type stalling struct {
 
 // explain tells that the run does not answer, together with what it does. Without the recorder there is nothing to wait for.
 func (m *machine) explain(now time.Time, what What) {
-	m.untold, m.tellBy, m.still.failed = what, now.Add(explainTime), m.failing
+	m.untold, m.tellBy = what, now.Add(explainTime)
+	m.still.Failed(m.failing)
 	if m.native = ""; m.sampler && m.Health.Phase == record.PhaseHung && !m.sampling {
 		m.sampling = true
 		m.do(doSample{m.Run})

@@ -71,7 +71,7 @@ func (m *machine) onDeepProbed(now time.Time, in deepProbed) {
 func (m *machine) wedge(now time.Time, a deep.Answer) {
 	m.unhealthy(now, record.PhaseWedged)
 	m.Health.Problem, m.Stall, m.failing = a.Problem, stall.Wedged(a.Problem, now), time.Time{}
-	m.still.failed = now
+	m.still.Failed(now)
 	if a.Silent {
 		m.explain(now, EventUnhealthy)
 		return

@@ -58,6 +58,9 @@ func (s Stalled) Why() string {
 	return s.Stall.Summary
 }
 
+// Mark is the stall in a history.
+func (s Stalled) Mark() Mark { return Mark{At: s.At, Until: s.Until, What: MarkStall, Text: s.Why()} }
+
 // Write keeps the stall in the backend's state folder, in place of what was known of it before; the oldest beyond the last fifty go.
 func (s Stalled) Write(folder string) error {
 	dir := filepath.Join(folder, stallsFolder)

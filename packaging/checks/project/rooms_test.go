@@ -45,8 +45,9 @@ supervisor/stall           <- supervisor/crash/mask
 supervisor/observation     <- supervisor/crash/mask supervisor/proc supervisor/process supervisor/recorder supervisor/safefile supervisor/stall
 supervisor/record          <- supervisor/config supervisor/crash supervisor/crash/report supervisor/guard supervisor/keeper supervisor/memory supervisor/openmp supervisor/safefile supervisor/stall
 supervisor/backoff         <- supervisor/record
+supervisor/history         <- supervisor/memory supervisor/record supervisor/stall
 supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/memory supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
-supervisor                 <- supervisor/backoff supervisor/config supervisor/crash supervisor/deep supervisor/guard supervisor/keeper supervisor/memory supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/sampler supervisor/stall
+supervisor                 <- supervisor/backoff supervisor/config supervisor/crash supervisor/deep supervisor/guard supervisor/history supervisor/keeper supervisor/memory supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/sampler supervisor/stall
 app/logfile
 app/page                   <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/memory supervisor/observation supervisor/openmp supervisor/record
 app/dashboard              <- app/logfile app/page supervisor/keeper
