@@ -360,7 +360,7 @@ while True:
 @app.get("/x")
 def start():
     threading.Thread(target=crunch, daemon=True).start()
-`), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindBusy, words: "busy in crunch"},
+`), command: uvicorn(), pokes: []string{"/x"}, apart: 2 * time.Second, kind: stall.KindBusy, words: "busy in crunch"},
 	}
 }
 
