@@ -156,7 +156,7 @@ func (l launch) freePort(ctx context.Context, c config.Config) ([]port.Owner, er
 	mine := o.Ours || o.Copy && (l.takeOver || c.OnPortConflict == config.TakeOver)
 	back := o.Copy && !l.tookAt.IsZero() && time.Since(l.tookAt) < 2*backWithin
 	if !mine || back {
-		return nil, &refusal{launchFailed{final: true, owner: o, verdict: portTaken(o, c.Port, back)}}
+		return nil, &refusal{launchFailed{final: true, owner: o, verdict: port.Taken(o, c.Port, back)}}
 	}
 	if err := l.s.system.EndCopies(ctx, claim, keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}); err != nil {
 		return nil, fmt.Errorf("ending %s on port %d: %w", port.Names([]port.Owner{o}), c.Port, err)
@@ -166,7 +166,7 @@ func (l launch) freePort(ctx context.Context, c config.Config) ([]port.Owner, er
 		return nil, fmt.Errorf("looking at port %d: %w", c.Port, err)
 	}
 	if !after.Free {
-		return nil, &refusal{launchFailed{final: true, owner: after.Owner, verdict: portTaken(after.Owner, c.Port, after.Owner.Copy)}}
+		return nil, &refusal{launchFailed{final: true, owner: after.Owner, verdict: port.Taken(after.Owner, c.Port, after.Owner.Copy)}}
 	}
 	if o.Ours {
 		return nil, nil // our own remains, no news

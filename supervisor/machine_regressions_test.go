@@ -96,7 +96,7 @@ func TestARefusedStartShowsTheConfigurationItWasTriedWith(t *testing.T) {
 	c := testConfig()
 	c.Port = 9000
 	o := port.Owner{PID: 5, Name: "node"}
-	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, config: &c, owner: o, verdict: portTaken(o, 9000, false)})
+	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, config: &c, owner: o, verdict: port.Taken(o, 9000, false)})
 	require.Equal(t, 9000, p.m.Port)
 	require.Equal(t, o, p.told[0].Snapshot.Owner)
 }

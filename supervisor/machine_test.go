@@ -371,7 +371,7 @@ func TestALostKeeperIsFollowedByTheEndOfWhatItLeftAndThenByAStart(t *testing.T) 
 
 func TestAPortOfSomebodyElseIsGivenUpAtOnce(t *testing.T) {
 	o := port.Owner{PID: 5, Name: "node", Why: "It is not this backend."}
-	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, owner: o, verdict: portTaken(o, 8000, false)})
+	p := newPlay(t, in("launching")).feed(launchFailed{attempt: 1, final: true, owner: o, verdict: port.Taken(o, 8000, false)})
 	require.Equal(t, GaveUp, p.m.State)
 	require.Equal(t, crash.KindPortTaken, p.m.Last.Kind)
 	require.Equal(t, o, p.m.Owner)

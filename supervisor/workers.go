@@ -158,24 +158,9 @@ func (m *machine) onPort(now time.Time, in portSeen) {
 			m.ignore("nobody came back")
 			return
 		}
-		m.end(now, portTaken(in.owner, m.Port, true))
+		m.end(now, port.Taken(in.owner, m.Port, true))
 		m.Owner = in.owner
 	case Healthy, Unhealthy, Stopping, Restarting:
 		m.ignore("the port is this run's own affair")
 	}
-}
-
-// portTaken is the verdict on a port that belongs to somebody else.
-func portTaken(o port.Owner, number int, back bool) crash.Verdict {
-	v := crash.Verdict{Kind: crash.KindPortTaken, Summary: fmt.Sprintf("port %d is taken by %s", number, port.Names([]port.Owner{o}))}
-	switch {
-	case back:
-		v.Summary = fmt.Sprintf("%s was ended and is back on port %d", port.Names([]port.Owner{o}), number)
-		v.Remedy = "Something starts it again: " + o.Why + ". Stop that first, then try again."
-	case o.Copy:
-		v.Remedy = "It is this backend, started without the crash environment. Take Over ends it and starts it properly."
-	default:
-		v.Remedy = o.Why + " End it yourself, or set another port in vivarium.toml."
-	}
-	return v
 }

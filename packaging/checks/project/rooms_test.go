@@ -36,7 +36,7 @@ supervisor/python          <- supervisor/crash supervisor/safefile
 supervisor/sampler         <- supervisor/crash/mask supervisor/proc
 supervisor/servers
 supervisor/config          <- supervisor/guard supervisor/proc supervisor/python supervisor/recorder supervisor/safefile supervisor/servers
-supervisor/port            <- supervisor/config supervisor/keeper supervisor/proc
+supervisor/port            <- supervisor/config supervisor/crash supervisor/keeper supervisor/proc
 supervisor/probe           <- supervisor/config
 supervisor/process         <- supervisor/crash supervisor/memory supervisor/proc supervisor/python supervisor/servers
 supervisor/project         <- supervisor/servers
