@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Placeholders of a command, as in vivarium.toml.
@@ -45,6 +46,9 @@ type Server struct {
 	Health string         // the path that answers while it is well, "" if only the application knows
 	Port   int            // where it listens if nobody says so, 0 for a worker without a port
 	Stop   syscall.Signal // what ends it in order
+	// StopTakes is how long an orderly stop may take where that is more than two seconds, and Slow says why.
+	StopTakes time.Duration
+	Slow      string
 	// Interface is how its applications are called: "asgi", "wsgi", "rsgi" or "".
 	Interface string
 
