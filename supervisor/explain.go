@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 )
 
@@ -136,3 +138,6 @@ func unixSocketOf(command []string) string {
 	}
 	return ""
 }
+
+// PortTaken is what is said of a port that belongs to somebody else.
+func PortTaken(o port.Owner, number int) crash.Verdict { return portTaken(o, number, false) }

@@ -2,6 +2,7 @@ package setup
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -85,12 +86,32 @@ func TestAServerThatIsNotInstalledIsSaidWithTheCommandThatMendsIt(t *testing.T) 
 	require.Equal(t, []string{"uvicorn"}, f.Missing)
 	require.Contains(t, f.Mend, ".venv/bin/python")
 	require.Contains(t, f.Mend, "uvicorn")
-	require.Contains(t, strings.Join(f.Lines(), "\n"), "uvicorn is not installed")
+	require.Contains(t, strings.Join(f.Lines(), "\n"), "It would not start: Python module uvicorn is missing. Install it: ")
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "requirements.txt"), []byte("fastapi\nuvicorn\n"), 0o644))
 	f, err = Inspect(dir, false)
 	require.NoError(t, err)
 	require.Contains(t, f.Mend, "requirements.txt", "everything at once")
+}
+
+func TestWhatWouldEndItsStartIsSaidInItsWords(t *testing.T) {
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI + "app = (\n"})
+	environment(t, filepath.Join(dir, ".venv"), "fastapi-0.120", "uvicorn-0.38")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, ".venv/lib/python3.12/site-packages/uvicorn"), 0o755))
+	out, err := exec.Command("python3", "-c", "import os, sys; print(os.path.realpath(sys.executable))").Output()
+	require.NoError(t, err)
+	python := strings.TrimSpace(string(out))
+	bin := filepath.Join(dir, ".venv/bin/python")
+	require.NoError(t, os.Remove(bin))
+	require.NoError(t, os.Symlink(python, bin))
+	f, err := Inspect(dir, false)
+	require.NoError(t, err)
+	require.Len(t, f.Stops, 1)
+	require.Contains(t, f.Stops[0], "SyntaxError")
+	require.Contains(t, f.Question(), f.Stops[0], "Add Backend says what init says")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.py"), []byte("app = 1\n"), 0o644))
+	require.NoError(t, f.Choose("main:app"))
+	require.Empty(t, f.Stops)
 }
 
 func TestAProjectWithoutItsEnvironmentIsToldTheCommandThatMakesIt(t *testing.T) {

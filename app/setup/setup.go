@@ -5,6 +5,7 @@ package setup
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,11 +13,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/project"
+	"github.com/vivarium-app/vivarium/supervisor/ready"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -55,10 +59,12 @@ type Found struct {
 	Start     bool     // ./start is there
 	StartOurs bool     // and it starts Vivarium already
 	Advice    []string // sentences for a person
+	Stops     []string // what would keep it from starting, in the words that a start has for it
 
-	project project.Project
-	has     func(string) bool // which distributions are installed; nil if that is not known
-	install string            // the command that installs a package
+	terminal bool
+	project  project.Project
+	has      func(string) bool // which distributions are installed; nil if that is not known
+	install  string            // the command that installs a package
 }
 
 // Export is an `export NAME=value` of a start script.
@@ -92,7 +98,7 @@ func Inspect(dir string, terminal bool) (Found, error) {
 		return Found{}, fmt.Errorf("adding a backend: %w", err)
 	}
 	defer folder.Close()
-	f := Found{Dir: real, Name: filepath.Base(real), project: project.Read(folder)}
+	f := Found{Dir: real, Name: filepath.Base(real), project: project.Read(folder), terminal: terminal}
 	_, err = os.Lstat(filepath.Join(real, config.FileName))
 	f.Configured = err == nil
 	f.lookAtStart()
@@ -102,7 +108,43 @@ func Inspect(dir string, terminal bool) (Found, error) {
 	}
 	f.takeExports()
 	f.advise()
+	f.tryOut()
+	if len(f.Missing) > 0 && len(f.Stops) == 0 { // an environment that cannot be looked into, or one that is still to be made
+		f.Advice = append(f.Advice, fmt.Sprintf("%s is not installed: the server cannot start before it is%s.", strings.Join(f.Missing, ", "), words.Prefixed(". Run ", f.Mend)))
+	}
 	return f, nil
+}
+
+// tryOut looks for what would keep it from starting as it stands in vivarium.toml, or as it would be written there.
+func (f *Found) tryOut() {
+	f.Stops = nil
+	if f.Command == nil && !f.Configured {
+		return
+	}
+	var c config.Config
+	var err error
+	if f.Configured {
+		c, err = config.Load(f.Dir)
+	} else {
+		text, _ := f.Config(false)
+		c, err = config.Parse(f.Dir, text)
+	}
+	if err != nil {
+		return // whoever loads it tells
+	}
+	home, _ := os.UserHomeDir()
+	p, err := plan.Make(c, plan.Options{Parent: os.Environ(), Home: home, Interactive: f.terminal})
+	if err != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, v := range ready.Look(ctx, c, p) {
+		f.Stops = append(f.Stops, ready.Line(v))
+	}
+	if v, taken := ready.Port(ctx, c); taken && !f.Configured {
+		f.Stops = append(f.Stops, ready.Line(v))
+	}
 }
 
 func (f *Found) lookAtStart() {
@@ -191,7 +233,17 @@ func (f *Found) Choose(named string) error {
 	f.take(p)
 	f.takeExports()
 	f.advise()
+	f.tryOut()
+	if len(f.Missing) > 0 && len(f.Stops) == 0 { // an environment that cannot be looked into, or one that is still to be made
+		f.Advice = append(f.Advice, fmt.Sprintf("%s is not installed: the server cannot start before it is%s.", strings.Join(f.Missing, ", "), words.Prefixed(". Run ", f.Mend)))
+	}
 	return nil
+}
+
+// ListenOn is a person's own choice of the port.
+func (f *Found) ListenOn(port int) {
+	f.Port, f.PortFrom = port, ""
+	f.tryOut()
 }
 
 // takeExports takes what start scripts export, as far as Vivarium does not set it by itself.
@@ -231,9 +283,6 @@ func (f *Found) advise() {
 	}
 	if f.Port == 0 && f.Command != nil {
 		f.Advice = append(f.Advice, "Nothing says where it listens: if it does, set port and [health] path in vivarium.toml, or say --port.")
-	}
-	if len(f.Missing) > 0 {
-		f.Advice = append(f.Advice, fmt.Sprintf("%s is not installed: the server cannot start before it is%s.", strings.Join(f.Missing, ", "), words.Prefixed(". Run ", f.Mend)))
 	}
 }
 
@@ -294,6 +343,9 @@ func (f Found) Lines() []string {
 	}
 	for _, o := range f.Others {
 		lines = append(lines, "Or: "+words.Plain(o))
+	}
+	for _, s := range f.Stops {
+		lines = append(lines, words.Plain(s))
 	}
 	return append(lines, f.Advice...)
 }

@@ -39,6 +39,16 @@ func gone(dir, env, named string) error {
 	return e
 }
 
+// needsEnvironment: the project says how its environment is made, and a Python outside of every environment was all that was found. What would
+// mend a missing package is then the command that makes the environment, not one that puts everything into the system's Python.
+func (p *Plan) needsEnvironment(c config.Config, e project.Environment) {
+	if p.Python.Venv || e.Make == "" || c.Python != python.Auto && c.Python != "" {
+		return
+	}
+	p.InstallAll = "cd " + crash.Quote(c.Dir) + " && " + e.Make
+	p.noEnvironment = project.NoEnvironment + ": make it with `" + p.InstallAll + "`"
+}
+
 // environmentBehind is the environment's folder that a value of python in the configuration names, "" if it names something else.
 func environmentBehind(dir, value string) string {
 	path := value

@@ -55,6 +55,8 @@ type Server struct {
 	Workers  Children // how its workers come to be
 	Reloader Children // how the process below its reloader comes to be
 	Reloads  bool     // it reloads unless it is told not to
+	// EndsWithWorker: when one of its workers dies it ends itself, in good order and without a word.
+	EndsWithWorker bool
 
 	Listens []string // patterns of its log; the first group is where it listens
 	Fails   []Saying // patterns of its log when it cannot serve
