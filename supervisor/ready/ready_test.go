@@ -63,7 +63,7 @@ func TestWhatWouldKeepABackendFromStartingIsSeenWithoutRunningIt(t *testing.T) {
 		"a model of the command":     {"{python} -m llama_cpp.server --model ./m.gguf", nil, crash.KindException, []string{"./m.gguf"}},
 		"a model that is fetched":    {"{python} -m mlx_lm.server --model org/model", nil, "", nil},
 		"an application elsewhere":   {uvicorn, map[string]string{"backend/main.py": "app = 1\n"}, crash.KindAppNotFound, []string{`"main"`, "folder"}},
-		"a script that is not there": {"{python} server.py", nil, crash.KindExitCode, []string{"server.py", "No such file"}},
+		"a script that is not there": {"{python} server.py", nil, crash.KindExitCode, []string{"server.py", "Check the command"}},
 		"an installed application":   {"{python} -m chromadb.cli.cli run", nil, "", nil},
 		"nothing of it is run":       {uvicorn, map[string]string{"main.py": trap + "app = (\n", "json.py": trap, "sitecustomize.py": trap, installed + "usercustomize.py": trap}, crash.KindException, []string{"SyntaxError"}},
 	} {

@@ -57,7 +57,7 @@ app                        <- app/control app/desktop app/doctor app/login app/s
 app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
 app/tray                   <- app app/login app/words assets supervisor/openmp
-cmd/vivarium               <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/process supervisor/python supervisor/ready supervisor/record supervisor/safefile supervisor/stall
+cmd/vivarium               <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/process supervisor/python supervisor/ready supervisor/record supervisor/safefile supervisor/stall
 cmd/vivarium-keeper        <- supervisor/keeper
 cmd/vivarium-menubar       <- app app/login app/tray supervisor/keeper
 `
