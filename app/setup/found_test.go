@@ -1,6 +1,7 @@
 package setup
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -106,11 +107,17 @@ func TestWhatWouldEndItsStartIsSaidInItsWords(t *testing.T) {
 	require.NoError(t, os.Symlink(python, bin))
 	f, err := Inspect(dir, false)
 	require.NoError(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	free := l.Addr().(*net.TCPAddr).Port
+	require.NoError(t, l.Close())
+	f.ListenOn(free) // the default may be taken
 	require.Len(t, f.Stops, 1)
 	require.Contains(t, f.Stops[0], "SyntaxError")
 	require.Contains(t, f.Question(), f.Stops[0], "Add Backend says what init says")
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.py"), []byte("app = 1\n"), 0o644))
 	require.NoError(t, f.Choose("main:app"))
+	f.ListenOn(free)
 	require.Empty(t, f.Stops)
 }
 

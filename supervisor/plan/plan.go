@@ -82,7 +82,11 @@ func Make(c config.Config, o Options) (Plan, error) {
 		return Plan{}, err
 	}
 	if p.Python.Path != "" {
-		if e := environmentOf(c.Dir); e.Add != "" {
+		e := environmentOf(c.Dir)
+		if unfit := e.Unfit(p.Python.Version); unfit != "" {
+			p.warn("%s", unfit)
+		}
+		if e.Add != "" {
 			p.InstallAll, p.Declares = "cd "+crash.Quote(c.Dir)+" && "+e.Add, e.Names
 			p.needsEnvironment(c, e)
 		}

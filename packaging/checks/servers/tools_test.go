@@ -100,11 +100,11 @@ func comesUp(t *testing.T, programs, dir string, c tooled) {
 	r.dir = dir
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, ".venv"))) // pdm's own, without packages
 	require.NoError(t, os.Symlink(r.env, filepath.Join(dir, ".venv")))
-	said := r.do("init", "--dry-run")
-	require.Contains(t, said, "Server: "+c.app)
-	require.Contains(t, said, "Port: "+c.port)
-	require.NotContains(t, said, "would not start")
 	r.port = freePort(t)
+	require.Contains(t, r.do("init", "--dry-run"), "Port: "+c.port)
+	said := r.do("init", "--dry-run", "--port", strconv.Itoa(r.port))
+	require.Contains(t, said, "Server: "+c.app)
+	require.NotContains(t, said, "would not start")
 	r.do("init", "--port", strconv.Itoa(r.port))
 	f := r.run()
 	f.healthy()
