@@ -207,6 +207,12 @@ func (s *script) run(c command, texts []string) {
 				name, value, _ := strings.Cut(set, "=")
 				s.vars = append(s.vars, Var{st.Place, name, value, false})
 			}
+			if v.Project != "" && s.env == "" && s.dir != "" {
+				s.env = path.Join(s.dir, v.Project, ".venv")
+				if path.IsAbs(v.Project) {
+					s.env = path.Join(v.Project, ".venv")
+				}
+			}
 			if v.Tool == "conda" && s.conda == "" {
 				s.conda = v.Name + v.Prefix
 			}

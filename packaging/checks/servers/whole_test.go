@@ -220,7 +220,7 @@ func (r *rig) killWorker(f *follower, row table.Server) string {
 	}
 	require.Equal(t, leader, told.PID)
 	time.Sleep(2 * time.Second) // some servers end a moment after their worker
-	var now row
+	now := f.status()
 	require.Eventually(t, func() bool { now = f.status(); return now.PID != 0 && now.State == "healthy" }, patience, 200*time.Millisecond)
 	f.skip()
 	if now.PID != leader {
