@@ -153,11 +153,45 @@ func TestAServerWithACertificateIsAskedByTLS(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "start.sh": "#!/bin/sh\nuvicorn main:app --ssl-keyfile k.pem --ssl-certfile c.pem --port 8443\n"})
 	f, err := Inspect(dir, false)
 	require.NoError(t, err)
+	require.Contains(t, f.Lines(), "Health: https://127.0.0.1:8443/health")
 	_, err = f.Write(WriteOptions{})
 	require.NoError(t, err)
 	c, err := config.Load(dir)
 	require.NoError(t, err)
 	require.Equal(t, "https://127.0.0.1:8443/health", c.Health.URL)
+}
+
+func TestAServerOnAUnixSocketIsAskedThere(t *testing.T) {
+	for script, url := range map[string]string{
+		"uvicorn main:app --uds ./run/app.sock":    "unix:./run/app.sock:/health",
+		"gunicorn -b unix:app.sock main:app":       "unix:app.sock:/health",
+		"hypercorn --bind unix:/x/a.sock main:app": "unix:/x/a.sock:/health",
+		"granian --uds a.sock main:app":            "unix:a.sock:/health",
+	} {
+		f := inspect(t, map[string]string{"main.py": testkit.FastAPI, "start.sh": "#!/bin/sh\n" + script + "\n"})
+		require.Zero(t, f.Port)
+		require.NotContains(t, f.Command, "{port}")
+		require.Contains(t, strings.Join(f.Lines(), "\n"), "Socket: ")
+		text, _ := f.Config(false)
+		c, err := config.Parse(f.Dir, text)
+		require.NoError(t, err)
+		require.Equal(t, url, c.Health.URL)
+		require.Zero(t, c.Port)
+	}
+}
+
+func TestADescriptorThatNobodyHandsDownBecomesAPort(t *testing.T) {
+	for script, command := range map[string]string{
+		"uvicorn main:app --fd 3":           "{python} -m uvicorn main:app --port {port}",
+		"gunicorn -b fd://3 main:app":       "{python} -m gunicorn -b 127.0.0.1:{port} main:app",
+		"daphne --fd 3 main:app":            "{python} -m daphne main:app --port {port}",
+		"hypercorn main:app --bind fd://12": "{python} -m hypercorn main:app --bind 127.0.0.1:{port}",
+	} {
+		f := inspect(t, map[string]string{"main.py": testkit.FastAPI, "start.sh": "#!/bin/sh\n" + script + "\n"})
+		require.Equal(t, command, strings.Join(f.Command, " "))
+		require.Equal(t, 8000, f.Port)
+		require.Empty(t, f.Socket)
+	}
 }
 
 func TestAPortIsNotInventedForAScriptThatNamesNone(t *testing.T) {

@@ -43,6 +43,7 @@ type Found struct {
 
 	Port     int    // 0: it listens nowhere, or nothing says where
 	PortFrom string // the file that says so, relative to Dir; "" for the default
+	Socket   string // the Unix socket that it listens on instead, "" for none
 
 	Environment []Export // what start scripts export, and Vivarium would not set by itself
 	Covered     []string // names they export that the crash environment sets
@@ -171,8 +172,8 @@ func (f *Found) take(p project.Proposal) {
 	if p.Server.Title != p.Of.Title {
 		f.Framework += " on " + p.Server.Title
 	}
-	f.Port, f.PortFrom = p.Port, p.PortFrom.File
-	if f.Port == 0 {
+	f.Port, f.PortFrom, f.Socket = p.Port, p.PortFrom.File, p.Socket
+	if f.Port == 0 && f.Socket == "" {
 		f.Health, f.PortFrom = "", ""
 	}
 	f.Taken, f.LeftOut, f.Others = nil, nil, nil
@@ -278,10 +279,10 @@ func (f *Found) advise() {
 	for _, name := range f.Skipped {
 		f.Advice = append(f.Advice, fmt.Sprintf("%s is worked out by the script that exports it: set it in [environment] yourself if the server needs it.", name))
 	}
-	if f.Health == "" && f.App != "" && f.Port != 0 {
+	if f.Health == "" && f.App != "" && (f.Port != 0 || f.Socket != "") {
 		f.Advice = append(f.Advice, "No /health route was found: add one, and Vivarium sees when the server hangs.")
 	}
-	if f.Port == 0 && f.Command != nil {
+	if f.Port == 0 && f.Socket == "" && f.Command != nil {
 		f.Advice = append(f.Advice, "Nothing says where it listens: if it does, set port and [health] path in vivarium.toml, or say --port.")
 	}
 }
@@ -326,7 +327,13 @@ func (f Found) Lines() []string {
 	if f.Port != 0 {
 		lines = append(lines, fmt.Sprintf("Port: %d%s", f.Port, words.Prefixed(", from ", f.PortFrom)))
 	}
-	if f.Health != "" {
+	if f.Socket != "" {
+		lines = append(lines, "Socket: "+f.Socket+", where its health is asked; it has no port to be taken or freed")
+	}
+	switch {
+	case f.secure():
+		lines = append(lines, fmt.Sprintf("Health: https://127.0.0.1:%d%s", f.Port, f.Health))
+	case f.Health != "":
 		lines = append(lines, "Health: "+f.Health)
 	}
 	for _, e := range f.Environment {

@@ -132,6 +132,9 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 		key, _, isKey := strings.Cut(strings.TrimPrefix(line, "# "), " = ")
 		if value, ok := set[section+key]; ok && isKey && strings.HasPrefix(line, "# ") {
 			line = key + " = " + value + "\n"
+			if section == "health." && f.Socket != "" && f.Health != "" {
+				line = "url = " + tomlString("unix:"+f.Socket+":"+f.Health) + "\n"
+			}
 			if section == "health." && f.secure() {
 				line = "url = " + tomlString(fmt.Sprintf("https://127.0.0.1:%d%s", f.Port, f.Health)) + "\n"
 			}

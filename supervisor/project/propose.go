@@ -21,6 +21,7 @@ type Proposal struct {
 	Command     []string
 	Port        int // 0: it listens nowhere, or nothing says where
 	PortFrom    Place
+	Socket      string            // the Unix socket that it listens on instead of a port, as the command has it; "" for none
 	Health      string            // "" if none was found
 	Needs       []string          // packages that the command needs, and that are not there
 	Environment map[string]string // variables without which it would listen elsewhere
@@ -99,6 +100,9 @@ func startRank(st Start) int {
 
 func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 	out := Proposal{Server: st.Server, Of: st.Server, From: st.Place, Kind: st.Kind, App: st.Match.App, Command: slices.Clone(st.Command), LeftOut: st.Left, Port: st.Match.Port, PortFrom: st.Place}
+	if s := st.Match.Socket; s != "" && !strings.HasPrefix(s, "fd://") {
+		out.Socket = s
+	}
 	dir := cmp.Or(st.Dir, ".")
 	file, name := p.appFile(st, dir)
 	if file == "" && st.Match.App != "" && namesCode(st) {
@@ -274,6 +278,10 @@ func (p Project) healthOf(file, name string) string {
 
 // port is what the command says, else the code, else .env, else the server's default. For a script of which nothing is known, none.
 func (out *Proposal) port(p Project, a App) {
+	if out.Socket != "" {
+		out.Port, out.PortFrom = 0, Place{}
+		return
+	}
 	if out.Kind == "Dockerfile" && out.Port < 1024 {
 		out.Port, out.PortFrom = 0, Place{} // the container's, not this computer's
 	}

@@ -259,6 +259,8 @@ func dropWhy(name string) string {
 	switch name {
 	case "--daemon", "-D", "--detach", "--background", "--daemonize", "-M":
 		return "a server that detaches itself cannot be watched"
+	case "--fd", "-F":
+		return "Vivarium hands down no socket: it listens on its port"
 	case "--pid", "--pid-file", "--pidfile", "-p":
 		return "Vivarium knows the process; a PID file only goes stale"
 	}
@@ -268,8 +270,11 @@ func dropWhy(name string) string {
 	return "it is for a person at a terminal"
 }
 
-// bindTo is host:port with the port as the placeholder; a socket or a descriptor stays.
+// bindTo is host:port with the port as the placeholder; a socket stays, and of a descriptor that nobody hands down a port is made.
 func bindTo(value string) (to string, isPort bool) {
+	if strings.HasPrefix(value, "fd://") {
+		return "127.0.0.1:" + Port, true
+	}
 	m := bind(Match{PortAt: -1}, value, 0)
 	if m.Socket != "" {
 		return value, true

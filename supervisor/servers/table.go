@@ -11,11 +11,11 @@ var (
 		Port: []string{"--port"}, Host: []string{"--host"}, UDS: []string{"--uds"}, Workers: []string{"--workers"},
 		AppDir: []string{"--app-dir"}, Root: []string{"--root-path"}, TLS: []string{"--ssl-keyfile", "--ssl-certfile"},
 		Factory: []string{"--factory"}, Reload: []string{"--reload"}, Values: []string{
-			"--fd", "--loop", "--http", "--ws", "--lifespan", "--interface", "--env-file", "--log-config", "--log-level", "--forwarded-allow-ips", "--header",
+			"--loop", "--http", "--ws", "--lifespan", "--interface", "--env-file", "--log-config", "--log-level", "--forwarded-allow-ips", "--header",
 			"--limit-concurrency", "--backlog", "--limit-max-requests", "--timeout-keep-alive", "--timeout-graceful-shutdown", "--ssl-keyfile-password",
 			"--ssl-version", "--ssl-cert-reqs", "--ssl-ca-certs", "--ssl-ciphers", "--ws-max-size", "--ws-max-queue", "--ws-ping-interval", "--ws-ping-timeout", "--h11-max-incomplete-event-size", "--timeout-worker-healthcheck",
 		},
-		DropValue: []string{"--reload-dir", "--reload-include", "--reload-exclude", "--reload-delay"},
+		DropValue: []string{"--reload-dir", "--reload-include", "--reload-exclude", "--reload-delay", "--fd"},
 		Variables: map[string]string{"UVICORN_PORT": "port", "UVICORN_HOST": "host"},
 	}
 	gunicornFlags = Flags{
@@ -92,7 +92,7 @@ var table = []Server{
 	{
 		Name: "daphne", Title: "Daphne", Package: "daphne", Programs: []string{"daphne"}, Modules: []string{"daphne"},
 		App: Object, Start: []string{Python, "-m", "daphne", "-b", hostHole, "-p", Port, appHole}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM,
-		Flags:   Flags{Port: []string{"--port", "-p"}, Host: []string{"--bind", "-b"}, UDS: []string{"--unix-socket", "-u"}, Root: []string{"--root-path"}, Values: []string{"--endpoint", "-e", "--fd", "--verbosity", "-v", "--http-timeout", "-t", "--access-log", "--log-fmt", "--ping-interval", "--ping-timeout", "--application-close-timeout", "--websocket_timeout", "--server-name"}},
+		Flags:   Flags{Port: []string{"--port", "-p"}, Host: []string{"--bind", "-b"}, UDS: []string{"--unix-socket", "-u"}, Root: []string{"--root-path"}, DropValue: []string{"--fd"}, Values: []string{"--endpoint", "-e", "--verbosity", "-v", "--http-timeout", "-t", "--access-log", "--log-fmt", "--ping-interval", "--ping-timeout", "--application-close-timeout", "--websocket_timeout", "--server-name"}},
 		Listens: []string{`Listening on TCP address (\S+)`}, Fails: []Saying{{`Listen failure: .*(?:in use|Couldn't listen)`, PortTaken}, addressInUse, noModule, {`ImproperlyConfigured`, NotReady}},
 	},
 	{
@@ -110,7 +110,7 @@ var table = []Server{
 		Name: "litestar", Title: "Litestar", Package: "litestar[standard]", Programs: []string{"litestar"}, Modules: []string{"litestar"}, Serves: []string{"run"}, Makes: []string{"litestar.Litestar"},
 		App: NoApp, Start: []string{Python, "-m", "litestar", "--app", appHole, "run", "--host", hostHole, "--port", Port}, Via: []string{"uvicorn", "litestar", "hypercorn", "granian"}, Interface: "asgi", Port: 8000, Stop: syscall.SIGINT, Workers: Spawned, Reloader: Spawned,
 		Flags: Flags{Port: []string{"--port", "-p"}, Host: []string{"--host", "-H"}, UDS: []string{"--uds", "-U"}, Workers: []string{"--wc", "--web-concurrency", "-W"}, App: []string{"--app"}, AppDir: []string{"--app-dir"}, Reload: []string{"--reload", "-r"}, TLS: []string{"--ssl-certfile", "--ssl-keyfile"},
-			Drop: []string{"--debug", "-d", "--pdb", "-P"}, DropValue: []string{"--reload-dir", "-R", "--reload-include", "-I", "--reload-exclude", "-E"}, Values: []string{"--fd", "-F"}, Variables: map[string]string{"LITESTAR_PORT": "port", "LITESTAR_HOST": "host"}},
+			Drop: []string{"--debug", "-d", "--pdb", "-P"}, DropValue: []string{"--reload-dir", "-R", "--reload-include", "-I", "--reload-exclude", "-E", "--fd", "-F"}, Variables: map[string]string{"LITESTAR_PORT": "port", "LITESTAR_HOST": "host"}},
 		Listens: []string{uvicornListens}, Fails: append([]Saying{{`Could not find (?:a )?Litestar|LitestarCLIException`, AppMissing}}, uvicornFails...),
 	},
 	{
