@@ -161,6 +161,23 @@ func TestAServerWithACertificateIsAskedByTLS(t *testing.T) {
 	require.Equal(t, "https://127.0.0.1:8443/health", c.Health.URL)
 }
 
+func TestWhatAServerCannotDoWithoutIsWrittenUnasked(t *testing.T) {
+	files := map[string]string{
+		"pyproject.toml":       "[project]\nname = \"acme\"\nversion = \"0\"\ndependencies = [\"uvicorn\"]\n[project.scripts]\nserve = \"acme.__main__:main\"\n",
+		"src/acme/__init__.py": "",
+		"src/acme/__main__.py": "import uvicorn\n\ndef main():\n    uvicorn.run('acme.web:app', port=8123)\n\nif __name__ == '__main__':\n    main()\n",
+		"src/acme/web.py":      testkit.FastAPI,
+	}
+	f := inspect(t, files)
+	require.Equal(t, []string{"{python}", "-m", "acme"}, f.Command)
+	require.Equal(t, 8123, f.Port)
+	require.Zero(t, f.Offered())
+	text, _ := f.Config(false)
+	c, err := config.Parse(f.Dir, text)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"PYTHONPATH": "src"}, c.Environment)
+}
+
 func TestAServerOnAUnixSocketIsAskedThere(t *testing.T) {
 	for script, url := range map[string]string{
 		"uvicorn main:app --uds ./run/app.sock":    "unix:./run/app.sock:/health",

@@ -72,6 +72,7 @@ type Found struct {
 type Export struct {
 	Name, Value string
 	From        string // the script, relative to the backend's folder
+	Needed      bool   // the server does not start, or listens elsewhere, without it: it is written without being asked for
 }
 
 // Shown is the export as it may be printed: a value that looks like a secret stays out.
@@ -80,6 +81,17 @@ func (e Export) Shown() string {
 		return e.Name + "=(not shown)"
 	}
 	return e.Name + "=" + words.Short(e.Value, 60)
+}
+
+// Offered is how many variables a person may take over or leave.
+func (f Found) Offered() int {
+	n := 0
+	for _, e := range f.Environment {
+		if !e.Needed {
+			n++
+		}
+	}
+	return n
 }
 
 // lazily compiles a pattern when it is first needed: every command of the command line pays for what is compiled at its start.
@@ -192,7 +204,7 @@ func (f *Found) take(p project.Proposal) {
 	f.Ask, f.Missing = p.Ask, p.Needs
 	f.Environment = nil
 	for name, value := range p.Environment {
-		f.Environment = append(f.Environment, Export{name, value, cmp.Or(p.PortFrom.File, "the server's default port")})
+		f.Environment = append(f.Environment, Export{name, value, cmp.Or(p.From.File, p.PortFrom.File), true})
 	}
 	if len(f.Missing) > 0 {
 		f.Mend = f.installs()
@@ -262,7 +274,7 @@ func (f *Found) takeExports() {
 			f.Skipped = append(f.Skipped, e.Name)
 		case e.Name == "PORT" || e.Name == "PATH" || e.Name == "VIRTUAL_ENV" || e.Name == "CONDA_PREFIX":
 		default:
-			f.Environment = append(f.Environment, Export{e.Name, e.Value, e.File})
+			f.Environment = append(f.Environment, Export{e.Name, e.Value, e.File, false})
 		}
 	}
 }

@@ -144,10 +144,10 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 			b.WriteString(f.remarks())
 		}
 	}
-	if !environment {
-		return b.String(), mode
-	}
 	for _, e := range f.Environment {
+		if !environment && !e.Needed {
+			continue
+		}
 		fmt.Fprintf(&b, "%s = %s\n", e.Name, tomlString(e.Value))
 		if project.Secret(e.Name) {
 			mode = 0o600

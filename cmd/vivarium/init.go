@@ -141,8 +141,8 @@ func agree(c console, f setup.Found, force bool) (setup.WriteOptions, error) {
 		}
 		w.Force = true
 	}
-	if asks && len(f.Environment) > 0 && !f.Configured {
-		w.Environment = yes(c, in, fmt.Sprintf("Take over %s into [environment]?", words.Count(len(f.Environment), "export line", "export lines")))
+	if offered := f.Offered(); asks && offered > 0 && !f.Configured {
+		w.Environment = yes(c, in, fmt.Sprintf("Take over %s into [environment]?", words.Count(offered, "export line", "export lines")))
 	}
 	return w, nil
 }

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pelletier/go-toml/v2"
+
 	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
 
@@ -72,7 +74,7 @@ func (p Project) entry(app string) Start {
 	return st
 }
 
-var kindRank = map[string]int{"script": 60, "Procfile": 50, "[tool.fastapi]": 48, "Makefile": 30, "Dockerfile": 20}
+var kindRank = map[string]int{"script": 60, "Procfile": 50, "[tool.fastapi]": 48, "Makefile": 30, "package.json": 25, "Dockerfile": 20, "compose": 18}
 
 func startRank(st Start) int {
 	n, ok := kindRank[st.Kind]
@@ -106,7 +108,12 @@ func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 	dir := cmp.Or(st.Dir, ".")
 	file, name := p.appFile(st, dir)
 	if file == "" && st.Match.App != "" && namesCode(st) {
-		return out, false // it names what is not there
+		below := p.below(st)
+		if below == "" {
+			return out, false // it names what is not there
+		}
+		dir = below
+		file, name = p.appFile(st, dir)
 	}
 	out.File = file
 	out.inFolder(st, dir)
@@ -128,7 +135,28 @@ func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 	out.port(p, a)
 	out.needs(st.Server, has)
 	out.variables(a)
+	if st.Path != "" && !has(name503(p.Environment.Name)) {
+		out.Environment = map[string]string{"PYTHONPATH": st.Path}
+	}
 	return out, true
+}
+
+// below is the folder in which a command of a container is meant, which is no folder of this computer: the only one that has its application.
+func (p Project) below(st Start) string {
+	if st.Kind != "Dockerfile" && st.Kind != "compose" {
+		return ""
+	}
+	found := ""
+	for _, dir := range belowFolders {
+		if file, _ := p.appFile(st, dir); file == "" {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = dir
+	}
+	return found
 }
 
 // inFolder: the script went into another folder first. Vivarium starts in the backend's own.
@@ -187,6 +215,9 @@ func (p Project) appFile(st Start, dir string) (file, name string) {
 		return "", name
 	}
 	for _, root := range []string{dir, path.Join(dir, "src")} {
+		if f := path.Join(root, strings.ReplaceAll(module, ".", "/"), "__main__.py"); st.Server.Name == "module" && p.r.has(f) {
+			return f, name
+		}
 		if f := p.tree.inDir(root, module); f != "" {
 			return f, name
 		}
@@ -296,12 +327,29 @@ func (out *Proposal) port(p Project, a App) {
 	if out.Port == 0 && p.Port != 0 && (!script || a.Serves) && out.Server.Name != "celery" {
 		out.Port, out.PortFrom = p.Port, p.PortFile
 	}
+	if out.Port == 0 && out.Server.Name == "streamlit" {
+		out.Port, out.PortFrom = p.streamlitPort()
+	}
 	if out.Port == 0 && out.Server.HasPort() {
 		out.Port, out.PortFrom = out.Server.Port, Place{}
 	}
 	if out.Port == 0 && script && a.Serves {
 		out.Port, out.PortFrom = p.servedPort(a), Place{}
 	}
+}
+
+// streamlitPort is what Streamlit's own file says.
+func (p Project) streamlitPort() (int, Place) {
+	const file = ".streamlit/config.toml"
+	var c struct {
+		Server struct {
+			Port int `toml:"port"`
+		} `toml:"server"`
+	}
+	if toml.Unmarshal([]byte(p.r.text(file)), &c) != nil || c.Server.Port < 1 || c.Server.Port > 65535 {
+		return 0, Place{}
+	}
+	return c.Server.Port, Place{File: file}
 }
 
 // servedPort is the default of what a script calls to serve: Flask's app.run() listens on 5000.

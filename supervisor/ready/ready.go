@@ -114,7 +114,7 @@ func parse(ctx context.Context, c config.Config, p plan.Plan, file string) []fin
 	if dir != c.Dir {
 		path = append(path, c.Dir)
 	}
-	path = append(path, pythonPath(p)...)
+	path = append(path, pythonPath(c, p)...)
 	sites, whole := packages(p.Python.Site)
 	job, err := json.Marshal(map[string]any{"folder": c.Dir, "files": []string{file}, "path": append(path, sites...)})
 	if err != nil {
@@ -150,13 +150,13 @@ func rank(f finding) int {
 	return 0
 }
 
-func pythonPath(p plan.Plan) []string {
+func pythonPath(c config.Config, p plan.Plan) []string {
 	var all []string
 	for _, e := range p.Spec.Env {
 		if value, ok := strings.CutPrefix(e, "PYTHONPATH="); ok {
 			for _, dir := range filepath.SplitList(value) {
-				if filepath.IsAbs(dir) {
-					all = append(all, dir)
+				if dir != "" {
+					all = append(all, absolute(c.Dir, dir))
 				}
 			}
 		}
