@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -25,7 +26,8 @@ type outcome struct {
 	Row, Title, Version, By, Command string
 	Up, Server, Worker, Stop, Hand   string
 	Slow                             string // why it may take longer to stop
-	Says                             bool   // where it listens, in words that the table knows
+	Limit                            time.Duration
+	Says                             bool // where it listens, in words that the table knows
 	Green                            bool
 }
 
@@ -53,12 +55,18 @@ func (o *outcome) line() string {
 	if !o.Green {
 		mark = "**no**"
 	}
-	stop := o.Stop
+	stop, up := "", ""
+	if o.Up != "" {
+		up = "yes"
+	}
+	if o.Stop != "" { // how many seconds depends on the computer; that it was in time does not
+		stop = fmt.Sprintf("within %.0f s", o.Limit.Seconds())
+	}
 	if o.Slow != "" {
 		stop += ": " + o.Slow
 	}
 	none := func(s string) string { return cmp.Or(s, "–") }
-	return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s | %s | %s |", o.Row, none(o.Version), none(o.Up), none(o.Server), none(o.Worker), none(stop), none(o.Hand), mark)
+	return fmt.Sprintf("| `%s` | %s | %s | %s | %s | %s | %s | %s |", o.Row, none(o.Version), none(up), none(o.Server), none(o.Worker), none(stop), none(o.Hand), mark)
 }
 
 const head = `# Real servers, tried
@@ -98,7 +106,7 @@ func tell(t *testing.T, all []*outcome) {
 		}
 	}
 	text := head + "Python " + pythonVersion(t) + ", " + runtime.GOOS + "/" + runtime.GOARCH + ".\n\n" +
-		"| server | versions | healthy after | server killed | worker killed | stop | started by hand | whole |\n|---|---|---|---|---|---|---|---|\n"
+		"| server | versions | healthy | server killed | worker killed | stop | started by hand | whole |\n|---|---|---|---|---|---|---|---|\n"
 	var known []string
 	for _, b := range readBackends(t) {
 		known = append(known, b.row)

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -59,10 +60,13 @@ func readBackends(t *testing.T) []backend {
 	return all
 }
 
+// userCache is looked for once: some tests change the home folder.
+var userCache = sync.OnceValues(os.UserCacheDir)
+
 // cache is where environments are kept between runs.
 func cache(t *testing.T) string {
 	t.Helper()
-	dir, err := os.UserCacheDir()
+	dir, err := userCache()
 	require.NoError(t, err)
 	dir = filepath.Join(dir, "vivarium", "servers")
 	require.NoError(t, os.MkdirAll(dir, 0o755))

@@ -53,6 +53,7 @@ func TestFoldersOfToolsAreUnderstood(t *testing.T) {
 		t.Skip("the tools are many, and not small")
 	}
 	programs := built(t)
+	cache(t) // before the home folder is another one
 	for name, c := range tools {
 		t.Run(name, func(t *testing.T) {
 			top := t.TempDir()

@@ -278,17 +278,19 @@ func (r *rig) stop(f *follower, row table.Server, o *outcome) {
 	if o.Slow = row.Slow; row.Slow != "" {
 		allowed = row.StopTakes
 	}
-	allowed = allowed * loaded(t, r.env) / 100
+	o.Limit = allowed
+	slow := loaded(t, r.env)
 	r.do("stop")
 	select {
 	case <-f.done:
 	case <-time.After(patience):
 		t.Fatal("run has not ended")
 	}
+	allowed = allowed * max(slow, loaded(t, r.env)) / 100
 	stopping, stopped := f.last("stopping"), f.last("stopped")
 	took := stopped.At.Sub(stopping.At)
-	o.Stop = seconds(took)
 	require.LessOrEqual(t, took, allowed, "it ends too late\n%s", tail(r.log()))
+	o.Stop = seconds(took)
 	r.nothing()
 }
 
