@@ -148,6 +148,9 @@ func (f *Found) tryOut() {
 	home, _ := os.UserHomeDir()
 	p, err := plan.Make(c, plan.Options{Parent: os.Environ(), Home: home, Interactive: f.terminal})
 	if err != nil {
+		if v, ok := ready.Unplanned(err); ok {
+			f.PythonProblem, f.Stops = "", []string{ready.Line(v)}
+		}
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -319,7 +322,7 @@ func (f Found) Lines() []string {
 	lines := []string{"Folder: " + f.Dir}
 	switch {
 	case f.Python == "":
-		lines = append(lines, "Interpreter: none found. "+words.Plain(f.PythonProblem))
+		lines = append(lines, "Interpreter: none found."+words.Prefixed(" ", words.Plain(f.PythonProblem)))
 	default:
 		lines = append(lines, "Interpreter: "+f.Python+words.Prefixed(" · ", words.Plain(f.PythonProblem)))
 	}

@@ -23,14 +23,15 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
 
 //go:embed look.py
 var look string
 
-// patience is how long Python may take to parse the backend's files: a start that is explained late is not explained.
-const patience = 800 * time.Millisecond
+// patience is how long Python may take to parse the backend's files: a start that is explained late is not explained. Tests have more.
+var patience = 800 * time.Millisecond
 
 // Port says who has the backend's port, if it is anybody whom a start could not end.
 func Port(ctx context.Context, c config.Config) (crash.Verdict, bool) {
@@ -49,8 +50,17 @@ func Line(v crash.Verdict) string {
 	return "It would not start: " + v.Summary + ". " + v.Remedy
 }
 
+// Unplanned is why no plan could be made: the interpreter or its environment is not there. ok is false for what is no matter of Python.
+func Unplanned(err error) (v crash.Verdict, ok bool) {
+	var problem *python.Error
+	if !errors.As(err, &problem) {
+		return crash.Verdict{}, false
+	}
+	return crash.Verdict{Kind: crash.KindCannotStart, Summary: problem.Problem, Remedy: problem.Remedy}, true
+}
+
 // Look says why the backend would not start as planned, the likeliest cause first; nothing if no cause is seen. It takes about a tenth
-// of a second, and never more than one.
+// of a second, and never much more than patience.
 func Look(ctx context.Context, c config.Config, p plan.Plan) []crash.Verdict {
 	known := crash.Evidence{
 		Known: true, Code: 1, Uptime: 100 * time.Millisecond, Port: c.Port, Python: p.Python.Path, Install: p.Python.Install, All: p.InstallAll,

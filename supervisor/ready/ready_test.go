@@ -36,9 +36,18 @@ func backend(t *testing.T, command string, files map[string]string) (config.Conf
 	return c, plan.Plan{Python: in}
 }
 
+// onBusy waits for Python as long as a busy computer needs for it.
+func onBusy(t *testing.T) {
+	t.Helper()
+	before := patience
+	patience = time.Minute
+	t.Cleanup(func() { patience = before })
+}
+
 const uvicorn = "{python} -m uvicorn main:app --port {port}"
 
 func TestWhatWouldKeepABackendFromStartingIsSeenWithoutRunningIt(t *testing.T) {
+	onBusy(t)
 	const trap = "import os\nopen(os.path.join(os.path.dirname(__file__), 'ran'), 'w')\n"
 	installed := ".venv/lib/python3/site-packages/"
 	for name, c := range map[string]struct {
@@ -97,6 +106,7 @@ func TestThePackageOfTheServerIsMissedByItsPlan(t *testing.T) {
 }
 
 func TestTheWordsAreThoseOfTheEndItself(t *testing.T) {
+	onBusy(t)
 	c, p := backend(t, "{python} main.py", map[string]string{"main.py": "import nowhere_at_all\n"})
 	before := Look(t.Context(), c, p)
 	require.Len(t, before, 1)

@@ -41,7 +41,7 @@ supervisor/observation     <- supervisor/crash/mask supervisor/recorder supervis
 supervisor/record          <- supervisor/config supervisor/crash supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/safefile supervisor/stall
 supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
 supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
-supervisor/ready           <- supervisor supervisor/config supervisor/crash supervisor/plan supervisor/port supervisor/servers
+supervisor/ready           <- supervisor supervisor/config supervisor/crash supervisor/plan supervisor/port supervisor/python supervisor/servers
 app/logfile
 app/page                   <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/observation supervisor/openmp supervisor/record
 app/dashboard              <- app/logfile app/page supervisor/keeper

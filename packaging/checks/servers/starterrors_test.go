@@ -15,6 +15,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app/setup"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/ready"
 )
 
 const fastapi = "from fastapi import FastAPI\n\napp = FastAPI()\n\n@app.get(\"/health\")\ndef health():\n    return {}\n"
@@ -30,14 +32,15 @@ func TestAStartThatFailsIsExplainedInTheSameWordsEverywhere(t *testing.T) {
 		empty       bool   // with one in which nothing is installed
 		says, mends string
 	}{
-		"no environment":    {files: map[string]string{"main.py": fastapi, "requirements.txt": "fastapi\nuvicorn\n"}, bare: true, says: "Python module uvicorn is missing", mends: "python3 -m venv .venv && .venv/bin/python -m pip install -r requirements.txt"},
-		"no server":         {files: map[string]string{"main.py": fastapi, "requirements.txt": "fastapi\nuvicorn\n"}, empty: true, says: "Python module uvicorn is missing", mends: ".venv/bin/python -m pip install -r requirements.txt"},
-		"a package missing": {files: map[string]string{"main.py": "import not_there_at_all\n" + fastapi}, says: "Python module not_there_at_all is missing", mends: "not_there_at_all (unless it is a file of your own"},
-		"a syntax error":    {files: map[string]string{"main.py": fastapi + "def broken(:\n"}, says: "SyntaxError", mends: "main.py, line 8"},
-		"one in a module":   {files: map[string]string{"main.py": "import lib.models\n" + fastapi, "lib/models.py": "x = [\n"}, says: "SyntaxError", mends: "lib/models.py, line 1"},
-		"the wrong folder":  {files: map[string]string{"backend/main.py": fastapi}, config: "command = [\"{python}\", \"-m\", \"uvicorn\", \"main:app\", \"--port\", \"{port}\"]\n", says: "the application was not found", mends: "main:app"},
-		"a model file":      {files: map[string]string{"main.py": fastapi + "weights = open(\"models/small.gguf\", \"rb\")\n"}, says: "models/small.gguf", mends: "main.py, line 8"},
-		"a missing script":  {files: map[string]string{"other.py": fastapi}, config: "command = [\"{python}\", \"serve.py\"]\n", says: "serve.py", mends: "command in vivarium.toml"},
+		"no environment":       {files: map[string]string{"main.py": fastapi, "requirements.txt": "fastapi\nuvicorn\n"}, bare: true, says: "Python module uvicorn is missing", mends: "python3 -m venv .venv && .venv/bin/python -m pip install -r requirements.txt"},
+		"the environment gone": {files: map[string]string{"main.py": fastapi, "requirements.txt": "fastapi\nuvicorn\n"}, bare: true, config: "python = \".venv\"\n", says: "the environment is gone", mends: "python3 -m venv .venv && .venv/bin/python -m pip install -r requirements.txt"},
+		"no server":            {files: map[string]string{"main.py": fastapi, "requirements.txt": "fastapi\nuvicorn\n"}, empty: true, says: "Python module uvicorn is missing", mends: ".venv/bin/python -m pip install -r requirements.txt"},
+		"a package missing":    {files: map[string]string{"main.py": "import not_there_at_all\n" + fastapi}, says: "Python module not_there_at_all is missing", mends: "not_there_at_all (unless it is a file of your own"},
+		"a syntax error":       {files: map[string]string{"main.py": fastapi + "def broken(:\n"}, says: "SyntaxError", mends: "main.py, line 8"},
+		"one in a module":      {files: map[string]string{"main.py": "import lib.models\n" + fastapi, "lib/models.py": "x = [\n"}, says: "SyntaxError", mends: "lib/models.py, line 1"},
+		"the wrong folder":     {files: map[string]string{"backend/main.py": fastapi}, config: "command = [\"{python}\", \"-m\", \"uvicorn\", \"main:app\", \"--port\", \"{port}\"]\n", says: "the application was not found", mends: "main:app"},
+		"a model file":         {files: map[string]string{"main.py": fastapi + "weights = open(\"models/small.gguf\", \"rb\")\n"}, says: "models/small.gguf", mends: "main.py, line 8"},
+		"a missing script":     {files: map[string]string{"other.py": fastapi}, config: "command = [\"{python}\", \"serve.py\"]\n", says: "can't open file", mends: "command in vivarium.toml"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := backend{row: "fastapi", packages: []string{"fastapi[standard]"}, files: c.files}
@@ -57,13 +60,18 @@ func TestAStartThatFailsIsExplainedInTheSameWordsEverywhere(t *testing.T) {
 
 			began := time.Now()
 			f := r.run()
+			if c.bare && c.config != "" { // there is nothing to start, and nothing else to be said
+				gave := f.await(30*time.Second, "gave-up")
+				require.Less(t, gave.At.UnixNano()-began.UnixNano(), int64(time.Second*loaded(t, r.env)/100), "within a second")
+				require.Equal(t, said, ready.Line(crash.Verdict{Summary: gave.Verdict.Summary, Remedy: gave.Verdict.Remedy}))
+				return
+			}
 			require.Eventually(t, func() bool { return strings.Contains(f.said(), said) }, 30*time.Second, 5*time.Millisecond, "run says %q, not %q", f.said(), said)
 			if f.ready != 0 {
 				require.Less(t, f.ready-began.UnixNano(), int64(time.Second*loaded(t, r.env)/100), "within a second")
 			}
 			crashed := f.await(30*time.Second, "crashed")
-			told := "It would not start: " + crashed.Verdict.Summary + ". " + crashed.Verdict.Remedy
-			require.Equal(t, said, told)
+			require.Equal(t, said, ready.Line(crash.Verdict{Summary: crashed.Verdict.Summary, Remedy: crashed.Verdict.Remedy}))
 			r.do("stop")
 		})
 	}
