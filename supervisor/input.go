@@ -7,6 +7,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -109,6 +110,7 @@ type (
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
 		openmp   []string
+		power    *power.State // nil: not looked at
 	}
 	observed struct { // what the run does while it does not answer
 		runID string
@@ -138,8 +140,10 @@ type (
 		owner  port.Owner // PID 0 and no Why: nobody
 		failed bool
 	}
-	woke struct{ slept time.Duration }
-	due  struct{} // the deadline has passed
+	woke     struct{ slept time.Duration }
+	sleeping struct{ about bool } // the computer is about to sleep, or back
+	awake    struct{ held bool }  // it is kept from idle sleep, or no more
+	due      struct{}             // the deadline has passed
 )
 
 // effect is what the machine wants done: one of the types below. None of them blocks the loop.
@@ -197,6 +201,8 @@ type (
 		away    bool
 	}
 	doLookAtPort struct{ look int }
+	doKeepAwake  struct{ wanted bool }
 	doSave       struct{ saved record.Saved }
+	doKeepStall  struct{ stall record.Stalled }
 	doTell       struct{ event Event }
 )

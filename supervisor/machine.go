@@ -46,6 +46,7 @@ type machine struct {
 	tookAt  time.Time // when a hand-started copy was last ended
 
 	watch
+	still  standstill
 	portAt time.Time // when the port is to be looked at next
 
 	with    *record.RanWith // the configuration of the present run, as it is kept on disk
@@ -55,6 +56,7 @@ type machine struct {
 	alone   bool // stale: there is no keeper that would go on with it
 	away    bool // stale: the stop was asked of an earlier app
 
+	powered
 	saidTLS bool   // that certificates of this computer's own addresses are not checked
 	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
@@ -65,6 +67,8 @@ type machine struct {
 func (m *machine) step(now time.Time, in input) []effect {
 	m.out, m.ignored, m.dirty = nil, "", false
 	m.decide(now, in)
+	m.followStandstill(now)
+	m.keepAwake(now)
 	m.arm(now)
 	return m.ordered()
 }
@@ -135,6 +139,13 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onPort(now, in)
 	case woke:
 		m.onWoke(now, in)
+	case sleeping:
+		m.onSleeping(now, in)
+	case awake:
+		if m.KeptAwake == in.held {
+			m.ignore("it is known")
+		}
+		m.KeptAwake = in.held
 	case unreachable:
 		if !m.came.IsZero() {
 			m.ignore("it was reached already")
@@ -192,7 +203,9 @@ func (m *machine) tell(now time.Time, e Event) {
 	case EventStarted:
 		m.mark(record.Mark{At: now, What: record.MarkStart})
 	case EventUnhealthy:
-		m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
+		if m.still.At.IsZero() { // it answers, and not well
+			m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
+		}
 	}
 	m.do(doTell{e})
 }

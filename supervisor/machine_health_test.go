@@ -84,12 +84,6 @@ func TestAfterAWakeFailuresAreForgivenForAWhile(t *testing.T) {
 	require.Equal(t, Unhealthy, p.m.State)
 }
 
-func TestSleepIsToldFromAStepOfTheClock(t *testing.T) {
-	require.Equal(t, time.Hour, slept(time.Hour+5*time.Second, 5*time.Second))
-	require.Zero(t, slept(8*time.Second, 5*time.Second))
-	require.Zero(t, slept(-time.Hour, 5*time.Second))
-}
-
 func TestWithoutAHealthPathHealthyNeedsAConnectionToThePort(t *testing.T) {
 	m := in("launching")
 	m.config.Health.Path = ""

@@ -138,7 +138,7 @@ func happenings() map[string]input {
 		"amended":       amended{death: record.Death{Run: "r0", At: testkit.Noon, Verdict: crash.Verdict{Kind: "segfault"}}, verdict: crash.Verdict{Kind: crash.KindOpenMP}},
 		"amended, same": amended{death: record.Death{Run: "r0", At: testkit.Noon, Verdict: crash.Verdict{Kind: "segfault"}}, verdict: crash.Verdict{Kind: "segfault"}},
 		"semaphores":    semaphores{3}, "semaphores, none": semaphores{0},
-		"port, copy": portSeen{look: 1, owner: copyOwner}, "port, free": portSeen{look: 1}, "port, failed": portSeen{look: 1, failed: true}, "port, stale": portSeen{look: 7}, "unreachable": unreachable{}, "woke": woke{time.Hour}, "due": due{},
+		"port, copy": portSeen{look: 1, owner: copyOwner}, "port, free": portSeen{look: 1}, "port, failed": portSeen{look: 1, failed: true}, "port, stale": portSeen{look: 7}, "unreachable": unreachable{}, "woke": woke{time.Hour}, "sleeping": sleeping{true}, "sleeping, back": sleeping{}, "awake": awake{true}, "asleep again": awake{}, "due": due{},
 	}
 }
 

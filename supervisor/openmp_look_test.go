@@ -36,7 +36,7 @@ func TestRuntimesAreLookedAtAfterTheStartAndOnceAMinute(t *testing.T) {
 	require.Equal(t, 1, looks(), "also while it starts: it may die of it then")
 	p.feed(used{runID: "r1", usage: process.Usage{Procs: 1}}).healthy()
 	require.Equal(t, 1, use(5*time.Second, 1), "what it needs is imported once it is healthy")
-	require.Equal(t, 5, use(5*time.Second, 60), "five minutes")
+	require.Equal(t, 5, use(5*time.Second, 61), "five minutes, at whose end it is looked at less often")
 	p.after(time.Second).feed(look{})
 	require.Zero(t, looks(), "somebody who looks at the menu costs no look into every process")
 }

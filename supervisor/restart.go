@@ -63,13 +63,3 @@ func backOff(n int, runID string) time.Duration {
 	_, _ = h.Write([]byte(runID))
 	return d - d*time.Duration(h.Sum32()%200)/1000
 }
-
-// slept is how long the computer slept between two looks at the clock, from the two durations that Go gives for it: the
-// monotonic clock stands still during sleep on macOS and Linux, the wall clock does not. A step of the wall clock by a few
-// seconds is no sleep.
-func slept(wall, mono time.Duration) time.Duration {
-	if d := wall - mono; d >= 10*time.Second {
-		return d
-	}
-	return 0
-}

@@ -66,6 +66,7 @@ type Snapshot struct {
 	OpenMP        []string // paths of the OpenMP runtimes that were mapped in the run at the last look, see Loaded
 	Semaphores    int      // named semaphores that ended runs left behind since the app started
 	Note          string   // one more line for a person: an adopted run, an unstable interpreter, an unanswering keeper
+	KeptAwake     bool     // the computer is kept from idle sleep for it, see keep_awake
 	HeldBy        int      // PID of another Vivarium program that supervises this backend, 0 if it is this one
 }
 

@@ -4,7 +4,9 @@ package supervisor
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"path/filepath"
 	"reflect"
 	"sync"
 	"sync/atomic"
@@ -17,6 +19,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
@@ -48,6 +51,8 @@ type Deps struct {
 	Parent      []string     // the environment the backend inherits. If nil, this process's
 	Interactive bool         // started in a person's shell: its $VIRTUAL_ENV and $CONDA_PREFIX count
 	Log         *slog.Logger // If nil, nothing is logged
+	// KeepAwake keeps the computer from idle sleep until it is closed; why is for a person. If nil, power.Take.
+	KeepAwake func(why string) (io.Closer, error)
 	// Recorded hears of each death, once soon after it and again when later evidence changed what is known. It is called on a goroutine
 	// of its own, never twice at the same time, and may write the page (see Record.Page), which is then looked for. It may be nil.
 	Recorded func(record.Record)
@@ -72,6 +77,9 @@ type system struct {
 	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
 	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
 	Loaded    func(pid int) ([]string, error)
+	Power     func() power.State
+	Asleep    func() (time.Duration, bool)               // how long the computer has slept so far, see power.Asleep
+	Sleeps    func(ctx context.Context, told func(bool)) // tells when it is about to, and when it is back
 	Environ   func(pid int) ([]string, error)
 	Memory    func(pid int) *postmortem.MemoryWatch
 	Scan      func(ctx context.Context, in python.Interpreter) (openmp.Environment, error)
@@ -90,6 +98,8 @@ type Supervisor struct {
 	events      chan Event
 	asked       chan chan<- record.History
 	ordered     chan func() // what is to be written and what the keeper is to be told, in order
+
+	awake *power.Hold
 
 	// Owned by the loop.
 	m       machine
@@ -121,11 +131,21 @@ func New(dir string, d Deps) *Supervisor {
 	if d.Log == nil {
 		d.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Supervisor{
+	if d.KeepAwake == nil {
+		d.KeepAwake = power.Take
+	}
+	s := &Supervisor{
 		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: realSystem(d), log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
 		changed: make(chan Snapshot, 1), events: make(chan Event), asked: make(chan chan<- record.History), ordered: make(chan func(), 256),
 	}
+	s.awake = power.NewHold(d.KeepAwake, "The backend in "+filepath.Base(dir)+" is not to be put to sleep", func(held bool, problem error) {
+		if problem != nil {
+			s.log.Warn("keep_awake has no effect", "backend", s.dir, "error", problem)
+		}
+		s.box.post(message{in: awake{held}})
+	})
+	return s
 }
 
 // Start and its sisters tell what a person wants. They never block and never fail; what comes of it is told by Changed and
@@ -162,7 +182,12 @@ func (s *Supervisor) Run(ctx context.Context) error {
 	s.background(func() { s.runInOrder(ctx) })
 	s.background(func() { s.begin(ctx) })
 	timer := time.NewTimer(time.Hour)
-	last := time.Now()
+	sleep := power.NewSleep(s.system.Asleep, time.Now())
+	if s.system.Sleeps != nil {
+		s.background(func() {
+			s.system.Sleeps(ctx, func(about bool) { s.post(ctx, message{in: sleeping{about}}) })
+		})
+	}
 	defer func() {
 		timer.Stop()
 		cancel()
@@ -195,10 +220,9 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			}
 		}
 		now := time.Now()
-		if d := slept(now.Round(0).Sub(last.Round(0)), now.Sub(last)); d > 0 {
+		if d := sleep.Since(now); d > 0 {
 			messages = append([]message{{in: woke{d}}}, messages...)
 		}
-		last = now
 		for _, l := range messages {
 			s.receive(ctx, now, l)
 		}
@@ -215,6 +239,7 @@ func (s *Supervisor) Run(ctx context.Context) error {
 // finish lets what is under way end, within reason: the last requests are to be sent, but an app that is told to quit does not wait
 // for a keeper or a system call that does not answer.
 func (s *Supervisor) finish() {
+	s.awake.Close()
 	done := make(chan struct{})
 	go func() { s.running.Wait(); close(done) }()
 	t := time.NewTimer(finishTime)

@@ -225,6 +225,10 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 		s.tidyRecordings(e.run)
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c)}
+	if e.openmp && s.system.Power != nil { // once a minute
+		now := s.system.Power()
+		in.power = &now
+	}
 	in.logSize = sizeOf(c.Log.File)
 	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
 		in.dead = slices.DeleteFunc(process.DeadWorkers(lastLines(c.Log.File, from)), func(pid int) bool {

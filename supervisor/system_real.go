@@ -13,6 +13,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
+	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -61,6 +62,9 @@ func realSystem(d Deps) system {
 			return process.Measure(r.PID, before, elapsed, whole)
 		},
 		Observe: observation.Take,
+		Power:   power.Now,
+		Asleep:  power.Asleep,
+		Sleeps:  power.Watch,
 		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ: proc.Environ,
 		Memory:  postmortem.WatchMemory,

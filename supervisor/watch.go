@@ -127,7 +127,10 @@ func (m *machine) tick(now time.Time) {
 		m.probeAt = time.Time{}
 		m.stable(now)
 	case !m.probing && !now.Before(m.probeAt):
-		m.probing, m.probeAt = true, now.Add(m.nextProbe())
+		m.probing, m.probeAt = true, now.Add(m.nextProbe(now))
+		if m.State == Healthy && m.Health.Failures == 0 {
+			m.useAt = now // one waking instead of two, from now on
+		}
 		m.do(doProbe{m.Run, m.proven})
 	}
 	if m.untold != "" && !now.Before(m.tellBy) {
@@ -144,15 +147,15 @@ func (m *machine) tickAlone(now time.Time) {
 	if m.State == Starting && now.Sub(m.started) >= aloneHealthy {
 		m.healthy(now)
 	}
-	m.probeAt = now.Add(m.config.Health.Interval)
+	m.probeAt = now.Add(m.every(now))
 	if m.State == Starting {
 		m.probeAt = m.started.Add(aloneHealthy)
 	}
 	m.stable(now)
 }
 
-func (m *machine) nextProbe() time.Duration {
-	every := m.config.Health.Interval
+func (m *machine) nextProbe(now time.Time) time.Duration {
+	every := m.every(now)
 	if m.State != Starting {
 		return every
 	}
@@ -174,7 +177,7 @@ func (m *machine) use(now time.Time, whole bool) {
 	if openmp {
 		m.openmpAt = now.Add(wholeEvery)
 	}
-	m.using, m.useAt = true, now.Add(m.config.Health.Interval)
+	m.using, m.useAt = true, now.Add(m.every(now))
 	m.do(doUse{m.Run, whole, openmp})
 }
 
@@ -229,6 +232,9 @@ func (m *machine) onProbed(now time.Time, in probed) {
 	default:
 		m.notWell(now, in.err)
 	}
+	if again := now.Add(m.config.Health.Interval); m.Health.Failures > 0 && again.Before(m.probeAt) {
+		m.probeAt = again // it was to be looked at less often
+	}
 }
 
 func (m *machine) healthy(now time.Time) {
@@ -279,6 +285,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 	}
 	m.ConfigChanged = in.changed
 	m.Usage = in.usage
+	m.looked(now, in)
 	m.sampled(now)
 	if in.looked {
 		m.OpenMP = in.openmp

@@ -94,6 +94,8 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	if f := fileOf(c.out); f != nil {
 		o.Closed = terminal.Closed(f)
 	}
+	// What it does is little, and done in turn; a fixed number also keeps Go from looking at the cgroup every few seconds.
+	runtime.GOMAXPROCS(2)
 	// It idles for days beside a server that needs the memory: a small heap collected often costs nothing at one probe in 5 s.
 	debug.SetGCPercent(25)
 	return terminal.Run(context.Background(), o)

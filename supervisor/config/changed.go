@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"os"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,12 +16,16 @@ type mark struct {
 	// fresh: it had been written just before. A second edit within the clock's grain leaves size and time alike, so
 	// that looks decide nothing.
 	fresh bool
+	// settled is how it looked when its text was compared later, and was the same: from then on looks decide.
+	settled *atomic.Pointer[os.FileInfo]
 }
 
 func markOf(path string, text []byte) mark {
 	info, _ := os.Stat(path)
-	return mark{path, info, sha256.Sum256(text), info != nil && time.Since(info.ModTime()) < 2*time.Second}
+	return mark{path, info, sha256.Sum256(text), recent(info), new(atomic.Pointer[os.FileInfo])}
 }
+
+func recent(info os.FileInfo) bool { return info != nil && time.Since(info.ModTime()) < 2*time.Second }
 
 // Changed says whether vivarium.toml or the env_file say something else than when the configuration was loaded. It is
 // cheap: the text is read only when time or size differ. Saving a file unchanged is no change.
@@ -49,9 +54,22 @@ func (m mark) changed() bool {
 		return m.info != nil
 	case m.info == nil:
 		return true
-	case !m.fresh && now.Size() == m.info.Size() && now.ModTime().Equal(m.info.ModTime()) && os.SameFile(now, m.info):
+	case !m.fresh && alike(now, m.info):
+		return false
+	}
+	if settled := m.settled.Load(); settled != nil && alike(now, *settled) {
 		return false
 	}
 	text, err := readSmall(m.path)
-	return err != nil || sha256.Sum256(text) != m.sum
+	if err != nil || sha256.Sum256(text) != m.sum {
+		return true
+	}
+	if !recent(now) {
+		m.settled.Store(&now)
+	}
+	return false
+}
+
+func alike(a, b os.FileInfo) bool {
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }

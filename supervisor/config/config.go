@@ -3,7 +3,7 @@
 // what a supervisor makes of a value.
 //
 // A new key needs its field in config.go, its default in load.go, its toml tag and the words of its rule in text.go, its check in
-// values.go, and its line in the template of `vivarium init` and in the README.
+// values.go, and its line in template.go, which `vivarium init` fills in, and in the README.
 package config
 
 import (
@@ -17,7 +17,7 @@ import (
 // FileName is the configuration's name in a backend's folder.
 const FileName = "vivarium.toml"
 
-// Values of Config.OnPortConflict and Restart.Policy.
+// Values of Config.OnPortConflict, Restart.Policy and Config.KeepAwake.
 const (
 	TakeOver = "take_over" // end a copy of this backend that was started by hand
 	Refuse   = "refuse"    // touch nothing that was not started by Vivarium
@@ -25,6 +25,9 @@ const (
 	RestartAlways     = "always"
 	RestartOnCrash    = "on-crash"
 	RestartNever      = "never"
+	AwakeNever        = "never" // the computer sleeps when it likes
+	AwakeBusy         = "busy"  // not while the server is at work
+	AwakeRunning      = "running"
 	defaultEnvFile    = ".env"
 	PlaceholderPort   = "{port}"
 	PlaceholderPython = "{python}"
@@ -44,6 +47,8 @@ type Config struct {
 	EnvFileNamed   bool     // the configuration names it: then it must exist
 	LoginShellEnv  []string // variables that are taken from the person's login shell; none by default
 	OnPortConflict string   // TakeOver or Refuse
+	KeepAwake      string   // AwakeNever, AwakeBusy or AwakeRunning: when the computer is kept from idle sleep
+	IntervalNamed  bool     // the configuration names [health] interval: then it is kept to
 
 	Health      Health
 	Restart     Restart

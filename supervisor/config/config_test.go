@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -24,7 +23,7 @@ func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: filepath.Base(dir),
 		Command: []string{"{python}", "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"},
-		Python:  "auto", Port: 8000, Autostart: true, EnvFile: filepath.Join(dir, ".env"), OnPortConflict: "take_over",
+		Python:  "auto", Port: 8000, Autostart: true, EnvFile: filepath.Join(dir, ".env"), OnPortConflict: "take_over", KeepAwake: "never",
 		Health: Health{
 			Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute, Failures: 3, BusyLimit: 10 * time.Minute,
 			QuietStart: 30 * time.Second,
@@ -45,6 +44,7 @@ port      = 8000
 autostart = true
 env_file  = ".env"
 on_port_conflict = "take_over"
+keep_awake = "never"
 login_shell_env = []
 [health]
 path = "/health"
@@ -78,7 +78,7 @@ func TestTheDocumentedConfigurationSaysTheDefaults(t *testing.T) {
 	c, err := Load(dir)
 	require.NoError(t, err)
 	want := Defaults(dir)
-	want.Name, want.EnvFileNamed, want.Environment = "backend", true, map[string]string{"OMP_NUM_THREADS": "4"}
+	want.Name, want.EnvFileNamed, want.IntervalNamed, want.Environment = "backend", true, true, map[string]string{"OMP_NUM_THREADS": "4"}
 	c.marks = nil
 	require.Equal(t, want, c)
 }
@@ -92,6 +92,7 @@ port = 0
 autostart = false
 env_file = ""
 on_port_conflict = "refuse"
+keep_awake = "busy"
 login_shell_env = ["PATH", "_x1"]
 log = {file = "/var/log/x.log", max_size = 1048576, keep = 0}
 health.path = ""
@@ -118,7 +119,7 @@ A = ""
 	c.marks = nil
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: "Übersetzer 翻訳", Command: []string{"{python}", "server.py"},
-		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", LoginShellEnv: []string{"PATH", "_x1"},
+		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", KeepAwake: "busy", IntervalNamed: true, LoginShellEnv: []string{"PATH", "_x1"},
 		Health: Health{
 			Interval: 90 * time.Second, Timeout: 100 * time.Millisecond, Startup: 2 * time.Hour, Failures: 1, BusyLimit: time.Hour,
 			QuietStart: 10 * time.Second, RestartHung: true,
@@ -171,6 +172,8 @@ var mistakes = []struct {
 	{"a switch in words", "autostart = 'yes'", 1, "autostart", "wants true or false, not a string", "autostart = true"},
 	{"a switch as a number", "[health]\nrestart_hung = 1", 2, "health.restart_hung", "wants true or false, not an integer", "restart_hung = false"},
 	{"a choice with a hyphen", "on_port_conflict = 'take-over'", 1, "on_port_conflict", `"take-over" is not known`, `did you mean "take_over"?`},
+	{"a choice that is none", "keep_awake = 'always'", 1, "keep_awake", `"always" is not known`, "never, busy, running"},
+	{"keep_awake as a switch", "keep_awake = true", 1, "keep_awake", "wants a text, not true or false", `keep_awake = "busy"`},
 	{"a choice of our own", "on_port_conflict = 'kill'", 1, "on_port_conflict", `"kill" is not known`, "take_over, refuse"},
 	{"a policy with an underscore", "[restart]\npolicy = 'on_crash'", 2, "restart.policy", "is not known", `did you mean "on-crash"?`},
 	{"Docker's policy", "[restart]\npolicy = 'unless-stopped'", 2, "restart.policy", "is not known", "on-crash, always, never"},
@@ -454,34 +457,4 @@ func soundConfig(t *testing.T, c Config) {
 		require.NotContains(t, name, "=")
 	}
 	_, _, _ = c.App(), c.Host(), c.URL()
-}
-
-func TestALogThatIsAPersonsFileIsRefused(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		mode os.FileMode
-		text string
-		fine bool
-	}{
-		{"main.py", 0o644, "import os\n", false}, {"main.py", 0o600, "import os\n", false}, {".env", 0o600, "KEY=1\n", false},
-		{"notes.v2", 0o644, "mine\n", false}, {"data.sqlite", 0o600, "x", false},
-		{"output.v2", 0o600, "what a keeper has made\n", true}, {"server.log", 0o644, "x\n", true}, {"nohup.out", 0o644, "x\n", true},
-		{"main.py", 0o644, "", true}, {"logs.2026", 0o644, "x\n", true},
-	} {
-		dir := testkit.BackendDir(t, fmt.Sprintf("[log]\nfile = %q\n", c.name))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, c.name), []byte(c.text), 0o644))
-		require.NoError(t, os.Chmod(filepath.Join(dir, c.name), c.mode))
-		_, err := Load(dir)
-		if c.fine {
-			require.NoError(t, err, c.name)
-			continue
-		}
-		var e *Error
-		require.ErrorAs(t, err, &e, c.name)
-		require.Equal(t, "log.file", e.Key)
-		require.NotEmpty(t, e.Remedy)
-		b, err := os.ReadFile(filepath.Join(dir, c.name))
-		require.NoError(t, err)
-		require.Equal(t, c.text, string(b))
-	}
 }

@@ -75,6 +75,7 @@ func Defaults(dir string) Config {
 		Autostart:      true,
 		EnvFile:        filepath.Join(dir, defaultEnvFile),
 		OnPortConflict: TakeOver,
+		KeepAwake:      AwakeNever,
 		Health: Health{
 			Path: "/health", Interval: 5 * time.Second, Timeout: 3 * time.Second, Startup: 3 * time.Minute,
 			Failures: 3, BusyLimit: 10 * time.Minute, QuietStart: 30 * time.Second,

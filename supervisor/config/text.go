@@ -21,6 +21,7 @@ type configText struct {
 	EnvFile        string            `toml:"env_file"`
 	LoginShellEnv  []string          `toml:"login_shell_env"`
 	OnPortConflict string            `toml:"on_port_conflict"`
+	KeepAwake      string            `toml:"keep_awake"`
 	Health         healthText        `toml:"health"`
 	Restart        restartText       `toml:"restart"`
 	Stop           stopText          `toml:"stop"`
@@ -76,6 +77,7 @@ var keyRules = map[string]keyRule{
 	"env_file":            {"a text", `env_file = ".env"`},
 	"login_shell_env":     {"a list of names", `login_shell_env = ["PATH", "HF_TOKEN"]`},
 	"on_port_conflict":    {"a text", `on_port_conflict = "take_over"`},
+	"keep_awake":          {"a text", `keep_awake = "busy"`},
 	"health":              {"a section", `[health]`},
 	"health.path":         {"a text", `path = "/health"`},
 	"health.url":          {"a text", `url = "https://127.0.0.1:8443/health"`},
@@ -159,6 +161,7 @@ func textOf(c Config) configText {
 	return configText{
 		Name: c.Name, Python: c.Python, Port: int64(c.Port), Autostart: c.Autostart, EnvFile: defaultEnvFile,
 		OnPortConflict: c.OnPortConflict,
+		KeepAwake:      c.KeepAwake,
 		Health:         healthText{Path: c.Health.Path, Failures: int64(c.Health.Failures), RestartHung: c.Health.RestartHung},
 		Restart:        restartText{Policy: c.Restart.Policy, GiveUpAfter: int64(c.Restart.GiveUpAfter)},
 		Log:            logText{Keep: int64(c.Log.Keep)},

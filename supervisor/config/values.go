@@ -190,6 +190,10 @@ func (r *reading) takeChoices(raw configText) (err error) {
 	if r.OnPortConflict, err = r.choice("on_port_conflict", raw.OnPortConflict, TakeOver, Refuse); err != nil {
 		return err
 	}
+	if r.KeepAwake, err = r.choice("keep_awake", raw.KeepAwake, AwakeNever, AwakeBusy, AwakeRunning); err != nil {
+		return err
+	}
+	r.IntervalNamed = r.has("health.interval")
 	r.Autostart, r.Recorder.Enabled = raw.Autostart, raw.Recorder.Enabled
 	r.Restart.Policy, err = r.choice("restart.policy", raw.Restart.Policy, RestartOnCrash, RestartAlways, RestartNever)
 	return err

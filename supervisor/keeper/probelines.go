@@ -20,7 +20,7 @@ type probeLines struct {
 	rest   []byte // of the request, where it is longer than a needle
 	mark   []byte // ` 4d9193a356ae6e0b"`: how the User-Agent ends in an access log
 	ports  [recentProbes]atomic.Int32
-	next   int // owned by the keeper's loop
+	next   atomic.Uint32
 	inLine bool
 }
 
@@ -39,8 +39,7 @@ func (q *probeLines) expect(port int) {
 	if q == nil || port <= 0 || port > 65535 {
 		return
 	}
-	q.ports[q.next%recentProbes].Store(int32(port))
-	q.next++
+	q.ports[(q.next.Add(1)-1)%recentProbes].Store(int32(port))
 }
 
 // leaveOut gives out what is to be written of b, which is output as it comes, in pieces that know nothing of lines. A line that is not

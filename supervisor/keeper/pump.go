@@ -1,10 +1,12 @@
 package keeper
 
 import (
+	"os"
 	"runtime"
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 	"unicode/utf8"
 
 	"golang.org/x/sys/unix"
@@ -19,8 +21,8 @@ const (
 	oldBuffer   = 16 << 10  // of a pump whose run has ended
 )
 
-// pump carries the output of one run from its pipe to the log. It reads on a thread of its own, straight into the ring that
-// also is the tail: blocking calls on a locked thread cost as much as cat, the netpoller up to 1.7 times that.
+// pump carries the output of one run from its pipe to the log, straight into the ring that also is the tail. What comes now and then it
+// awaits in the netpoller; what comes fast, on a thread of its own. See rest and flow.
 type pump struct {
 	fd     int // our end of the pipe, non-blocking
 	log    *rotated
@@ -45,14 +47,65 @@ func newPump(fd int, log *rotated, tail int) *pump {
 
 // run reads until everybody has closed the pipe.
 func (p *pump) run() {
-	runtime.LockOSThread() // never unlocked: the thread ends with it
+	file := os.NewFile(uintptr(p.fd), "output") // makes it known to the netpoller
+	defer file.Close()
+	raw, err := file.SyscallConn()
+	if err != nil {
+		p.flow(-1)
+		return
+	}
+	for p.rest(raw) {
+		p.flow(quiet)
+	}
+}
+
+// A pipe that had so many writes within so short a time flows, and does so until it was quiet for as long.
+const (
+	burst = 16
+	quiet = 100 * time.Millisecond
+)
+
+// rest reads as long as there is little to read, and says whether there is more to come. A server that idles writes the line of a health
+// probe each few seconds. Whoever waits for that in a blocking call keeps Go's monitor awake for 10 ms each time, and the processor with it:
+// sixty wake-ups for one line. The netpoller costs two.
+func (p *pump) rest(raw syscall.RawConn) (more bool) {
+	var since time.Time
+	for wakes := 0; ; wakes++ {
+		done := false
+		err := raw.Read(func(uintptr) bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			some := p.readAll(-1)
+			done = p.done
+			return some || done
+		})
+		if err != nil { // it cannot be awaited there
+			p.flow(-1)
+			return false
+		}
+		if done {
+			return false
+		}
+		if now := time.Now(); now.Sub(since) >= quiet {
+			since, wakes = now, 0
+		} else if wakes >= burst {
+			return true
+		}
+	}
+}
+
+// flow reads on a locked thread until nothing came for so long, or for ever: blocking calls cost as much as cat, the netpoller up to 1.7
+// times that.
+func (p *pump) flow(until time.Duration) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	for {
-		some, err := awaitInput(p.fd)
-		if err != nil {
+		ready, err := awaitInput(p.fd, until)
+		if err != nil || ready == 0 {
 			return
 		}
 		p.mu.Lock()
-		if some {
+		if ready&unix.POLLIN != 0 {
 			p.readAll(-1)
 		} else {
 			p.end()
@@ -77,8 +130,8 @@ func (p *pump) drain() {
 }
 
 // readAll reads until the pipe is empty, or a negative or used-up limit stops it. A read that was not filled has emptied the
-// pipe, so that most rounds cost one read, one write and one poll. It holds mu.
-func (p *pump) readAll(limit int) {
+// pipe, so that most rounds cost one read, one write and one poll. It says whether there was something, and holds mu.
+func (p *pump) readAll(limit int) (some bool) {
 	for !p.done {
 		if p.ring == nil { // not before there is something to read: to clear so much memory would delay the fork
 			p.ring = make([]byte, p.size())
@@ -86,26 +139,28 @@ func (p *pump) readAll(limit int) {
 		buf := p.ring[p.at:min(len(p.ring), p.at+chunk)]
 		n, err := proc.IgnoringEINTR(func() (int, error) { return syscall.Read(p.fd, buf) })
 		if err == syscall.EAGAIN {
-			return
+			return some
 		}
 		if err != nil || n == 0 {
 			p.end()
-			return
+			return some
 		}
 		p.took(buf[:n])
+		some = true
 		if limit >= 0 {
 			if limit -= n; limit <= 0 {
-				return
+				return some
 			}
 			continue
 		}
 		if n < len(buf) {
-			return
+			return some
 		}
 		// Let a drain or a tail in between: a flood must not hold the lock for ever.
 		p.mu.Unlock()
 		p.mu.Lock()
 	}
+	return some
 }
 
 func (p *pump) took(b []byte) {
@@ -119,8 +174,7 @@ func (p *pump) took(b []byte) {
 }
 
 func (p *pump) end() {
-	p.done = true
-	syscall.Close(p.fd)
+	p.done = true // run closes it
 	p.log.settle()
 	if p.old {
 		p.ring = nil
@@ -188,9 +242,13 @@ func tailLines(s string, whole bool) []string {
 	return lines
 }
 
-// awaitInput waits until there is something to read, or, false, nobody left to write.
-func awaitInput(fd int) (some bool, err error) {
+// awaitInput waits until there is something to read (POLLIN), nobody is left to write (POLLHUP), or, 0, the time is over. Negative is for ever.
+func awaitInput(fd int, most time.Duration) (ready int16, err error) {
+	timeout := -1
+	if most >= 0 {
+		timeout = int(most.Milliseconds())
+	}
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-	_, err = proc.IgnoringEINTR(func() (int, error) { return unix.Poll(fds, -1) })
-	return fds[0].Revents&unix.POLLIN != 0, err
+	_, err = proc.IgnoringEINTR(func() (int, error) { return unix.Poll(fds, timeout) })
+	return fds[0].Revents, err
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
@@ -219,4 +220,66 @@ func TestAFloodWithoutANewlineNeedsNoMemory(t *testing.T) {
 	require.Len(t, parts(t, s.Log), 3)
 	require.True(t, utf8.ValidString(e.Tail[0]))
 	require.FileExists(t, filepath.Join(dir, "server.log.2"))
+}
+
+func TestNothingIsLostBetweenAQuietPipeAndOneThatFlows(t *testing.T) {
+	t.Parallel()
+	p, out, path := pumped(t, 0)
+	go p.run()
+	var all strings.Builder
+	say := func(lines int) {
+		for i := range lines {
+			line := fmt.Sprintf("%d of %d\n", i, lines)
+			all.WriteString(line)
+			_, err := out.WriteString(line)
+			require.NoError(t, err)
+		}
+	}
+	arrived := func() bool {
+		b, err := os.ReadFile(path)
+		return err == nil && string(b) == all.String()
+	}
+	for _, lines := range []int{1, 3 * burst, 1, 1, 5000, 1} { // the last writes of each are in the log without anything that follows them
+		say(lines)
+		eventually(t, arrived)
+		time.Sleep(quiet + quiet/2) // long enough for a pump that flows to rest again
+	}
+	require.NoError(t, out.Close())
+	eventually(t, p.finished)
+	require.True(t, arrived())
+}
+
+func TestAPumpEndsWithItsPipeWhetherItRestsOrFlows(t *testing.T) {
+	t.Parallel()
+	for name, read := range map[string]func(p *pump){
+		"it rests": func(p *pump) { p.run() },
+		"it flows": func(p *pump) { p.flow(-1) },
+	} {
+		p, out, _ := pumped(t, 0)
+		ended := make(chan struct{})
+		go func() { read(p); close(ended) }()
+		_, err := out.WriteString("last words\n")
+		require.NoError(t, err, name)
+		require.NoError(t, out.Close())
+		select {
+		case <-ended:
+		case <-time.After(patience):
+			require.Fail(t, name)
+		}
+		require.Equal(t, []string{"last words"}, p.lines(), name)
+	}
+}
+
+func TestADrainThatMeetsTheEndEndsAPumpThatRests(t *testing.T) {
+	t.Parallel()
+	p, out, _ := pumped(t, 0)
+	ended := make(chan struct{})
+	go func() { p.run(); close(ended) }()
+	require.NoError(t, out.Close())
+	p.drain()
+	select {
+	case <-ended:
+	case <-time.After(patience):
+		require.Fail(t, "it waits for a pipe that nobody holds")
+	}
 }

@@ -17,11 +17,8 @@ func (s *server) handle(r request) {
 		s.detach()
 		return
 	}
-	if r.ID == 0 { // no request: hello, goodbye, probing, or what a newer app has to say
+	if r.ID == 0 { // no request: hello, goodbye, or what a newer app has to say
 		r.from.parting = r.from.parting || r.Type == typeGoodbye
-		if r.Type == typeProbing && s.run != nil && s.run.run.ID == r.RunID {
-			s.run.pump.probes.expect(r.Port)
-		}
 		return
 	}
 	answer := message{Type: typeOK, ID: r.ID}
@@ -85,6 +82,7 @@ func (s *server) started(r spawnResult) {
 		answer.Type, answer.Error = typeError, toWire(r.err)
 	} else {
 		s.run = r.child
+		s.probed.Store(r.child)
 		answer.Run = &r.child.run
 		s.stopToLeave()
 	}

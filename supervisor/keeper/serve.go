@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,8 +24,9 @@ type server struct {
 	spawner  *spawner
 	idle     time.Duration
 
-	run        *child       // under way, nil if none
-	exit       *pendingExit // of the last run, until it is forgotten
+	run        *child                // under way, nil if none
+	probed     atomic.Pointer[child] // the latest, for whoever hears of its probes
+	exit       *pendingExit          // of the last run, until it is forgotten
 	spawning   bool
 	waiting    *request  // a spawn that waits for the end of a ladder
 	stop       *stopping // a ladder that is being climbed
@@ -252,5 +254,12 @@ func (s *server) greet(c *client) {
 	}
 	c.send(hello)
 	go c.write()
-	go c.read(s.requests)
+	go c.read(s.requests, s.probing)
+}
+
+// probing is told of a health probe by the reader of a connection.
+func (s *server) probing(run string, port int) {
+	if c := s.probed.Load(); c != nil && c.run.ID == run {
+		c.pump.probes.expect(port)
+	}
 }

@@ -99,8 +99,9 @@ func (c *client) flush(within time.Duration) {
 	}
 }
 
-// read hands every message to the loop; the last one carries the error that ended the connection.
-func (c *client) read(to chan<- request) {
+// read hands every message to the loop; the last one carries the error that ended the connection. What it is told of health probes, which is
+// most of what is said while a server idles, is not worth the loop's waking.
+func (c *client) read(to chan<- request, probing func(run string, port int)) {
 	_ = c.conn.SetReadDeadline(time.Now().Add(helloTime))
 	for d, first := newDecoder(c.conn), true; ; first = false {
 		m, err := d.next()
@@ -112,6 +113,10 @@ func (c *client) read(to chan<- request) {
 		}
 		if err == io.EOF || errors.Is(err, net.ErrClosed) {
 			err = errors.New("has left")
+		}
+		if err == nil && m.ID == 0 && m.Type == typeProbing {
+			probing(m.RunID, m.Port)
+			continue
 		}
 		to <- request{from: c, message: m, err: err}
 		if err != nil {

@@ -3,6 +3,7 @@
 package probe
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -61,43 +62,57 @@ var (
 	ErrNoTLS     = errors.New("speaks http, not https")
 )
 
-// transport makes one connection for each probe. A connection that is kept open would take one of a small server's few (a server that
+// way is how a request gets to its server.
+type way struct {
+	socket    string
+	connected func(port int)
+}
+
+// connect makes one connection for each probe. A connection that is kept open would take one of a small server's few (a server that
 // handles one connection at a time would serve nobody else), and would not show whether the server still accepts. It would save little:
 // uvicorn and hypercorn close a connection after 5 s of silence, gunicorn after 2 s, which is the usual interval or less, and each such end
 // wakes this program once more between two probes.
 //
 // Certificates are not checked, because only addresses of this computer are probed: see config. Whoever could answer there instead of the
 // server can do so without a certificate, too.
-var transport = &http.Transport{
-	DisableKeepAlives: true, DisableCompression: true, MaxResponseHeaderBytes: maxHeader, DialContext: dial,
-	TLSClientConfig: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS12},
-}
-
-// way is how a request gets to its server, carried by its context.
-type way struct {
-	socket    string
-	connected func(port int)
-}
-
-type wayKey struct{}
-
-func dial(ctx context.Context, network, address string) (net.Conn, error) {
-	w, _ := ctx.Value(wayKey{}).(way)
+func connect(ctx context.Context, u *url.URL, w way) (net.Conn, error) {
 	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: false}, KeepAlive: -1}
+	var conn net.Conn
+	var err error
 	if w.socket != "" {
-		return d.DialContext(ctx, "unix", w.socket)
+		conn, err = d.DialContext(ctx, "unix", w.socket)
+	} else {
+		conn, err = d.DialContext(ctx, "tcp", hostPort(u))
 	}
-	conn, err := d.DialContext(ctx, network, address)
-	if local, ok := localPort(conn, err); ok && w.connected != nil {
+	if err != nil {
+		return nil, err
+	}
+	if local, ok := localPort(conn); ok && w.connected != nil {
 		w.connected(local)
 	}
-	return conn, err
+	if end, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(end)
+	}
+	if u.Scheme != "https" {
+		return conn, nil
+	}
+	secured := tls.Client(conn, &tls.Config{ServerName: u.Hostname(), InsecureSkipVerify: true, MinVersion: tls.VersionTLS12})
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close()
+		return nil, err
+	}
+	return secured, nil
 }
 
-func localPort(conn net.Conn, err error) (int, bool) {
-	if err != nil {
-		return 0, false
+func hostPort(u *url.URL) string {
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
+	return net.JoinHostPort(u.Hostname(), port)
+}
+
+func localPort(conn net.Conn) (int, bool) {
 	a, ok := conn.LocalAddr().(*net.TCPAddr)
 	if !ok {
 		return 0, false
@@ -114,7 +129,7 @@ func Get(ctx context.Context, t config.Target, o Options) (latency time.Duration
 		limited, cancel = context.WithDeadline(ctx, started.Add(o.Timeout))
 	}
 	defer cancel()
-	err = exchange(context.WithValue(limited, wayKey{}, way{t.Socket, o.Connected}), t.URL, o.Run)
+	err = exchange(limited, t.URL, o.Run, way{t.Socket, o.Connected})
 	latency = time.Since(started)
 	var answer *AnswerError
 	switch {
@@ -158,20 +173,34 @@ func Backend(ctx context.Context, c config.Config, o Options) (time.Duration, er
 	return Get(ctx, c.Target(), o)
 }
 
-func exchange(ctx context.Context, address, run string) error {
+// exchange sends the request and takes the answer on this goroutine alone. http.Transport does that with four, for connections that live on
+// and requests that share them: at a probe each few seconds, for days, its hand-offs are most of what this program does.
+func exchange(ctx context.Context, address, run string, w way) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil || request.URL.Scheme != "http" && request.URL.Scheme != "https" {
+	if err != nil || request.URL.Scheme != "http" && request.URL.Scheme != "https" || request.URL.Host == "" {
 		return fmt.Errorf("%s is not an http address", config.Quoted(address))
 	}
 	request.Header.Set("User-Agent", strings.TrimSpace(Agent+" "+run))
 	request.Header.Set("Accept", "*/*")
-	// The Transport alone, without a Client: no redirect is followed and no cookie kept.
-	answer, err := transport.RoundTrip(request)
+	request.Close = true
+	conn, err := connect(ctx, request.URL, w)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })()
+	// A server may answer, and go, before it has read the request: its answer counts.
+	sent := request.Write(conn)
+	answer, body, err := receive(conn, request)
+	if err != nil && sent != nil {
+		return sent
+	}
 	if err != nil {
 		return err
 	}
 	defer answer.Body.Close()
-	if answer.StatusCode != http.StatusSwitchingProtocols { // whose body is a connection
+	if answer.StatusCode != http.StatusSwitchingProtocols { // whose body is a connection; none is closed, which would read it to its end
+		body.N = maxBody + slack
 		if _, err := io.Copy(io.Discard, io.LimitReader(answer.Body, maxBody)); err != nil {
 			return err
 		}
@@ -180,6 +209,29 @@ func exchange(ctx context.Context, address, run string) error {
 		return nil
 	}
 	return &AnswerError{answer.StatusCode, redirection(request.URL, answer)}
+}
+
+// slack is what the framing of a body may take besides it, and what is read ahead.
+const slack = 1 << 20
+
+// receive takes the header of the final answer. What is read for it is limited, also over all the answers that come before it, as 103 Early
+// Hints; more says how much may be read for the body.
+func receive(conn net.Conn, request *http.Request) (answer *http.Response, more *io.LimitedReader, err error) {
+	limited := &io.LimitedReader{R: conn, N: maxHeader}
+	r := bufio.NewReader(limited)
+	for {
+		if _, err = r.Peek(1); err == nil { // which tells nothing from half an answer
+			answer, err = http.ReadResponse(r, request)
+		}
+		switch {
+		case err != nil && limited.N <= 0:
+			return nil, nil, ErrHeader
+		case err != nil:
+			return nil, nil, err
+		case answer.StatusCode >= 200 || answer.StatusCode == http.StatusSwitchingProtocols:
+			return answer, limited, nil
+		}
+	}
 }
 
 // redirection is where a redirect leads, without user, password and query: those may be secrets, and a health path needs none.
@@ -198,7 +250,7 @@ func redirection(from *url.URL, answer *http.Response) string {
 	return shorten(to, 120)
 }
 
-// inWords puts what the network and the Transport say into words. The Transport's errors for what is no HTTP have no types, only texts.
+// inWords puts what the network and net/http say into words. The errors of net/http for what is no HTTP have no types, only texts.
 func inWords(err error) error {
 	var dns *net.DNSError
 	var record tls.RecordHeaderError
@@ -212,13 +264,13 @@ func inWords(err error) error {
 		return ErrNoSocket
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return ErrBroken
-	case errors.As(err, &record), says("server gave HTTP response to HTTPS client"):
+	case errors.As(err, &record):
 		return ErrNoTLS
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrCut
 	case errors.Is(err, io.EOF):
 		return ErrClosed
-	case says("response headers exceeded"):
+	case errors.Is(err, ErrHeader):
 		return ErrHeader
 	case says(`malformed HTTP response "\x15\x03`):
 		return ErrSpeaksTLS

@@ -331,9 +331,21 @@ func BenchmarkProbe(b *testing.B) {
 			}
 		}
 	})
+	b.Run("a connection each, of http.Transport", func(b *testing.B) {
+		fresh := &http.Transport{DisableKeepAlives: true, DisableCompression: true}
+		b.ReportAllocs()
+		for b.Loop() {
+			request, _ := http.NewRequest(http.MethodGet, s.URL, nil)
+			resp, err := fresh.RoundTrip(request)
+			if err != nil {
+				b.Fatal(err)
+			}
+			_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, maxBody))
+			_ = resp.Body.Close()
+		}
+	})
 	b.Run("one connection", func(b *testing.B) {
-		kept := transport.Clone()
-		kept.DisableKeepAlives = false
+		kept := &http.Transport{DisableCompression: true}
 		b.ReportAllocs()
 		for b.Loop() {
 			request, _ := http.NewRequest(http.MethodGet, s.URL, nil)

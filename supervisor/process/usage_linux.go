@@ -26,7 +26,7 @@ func family(pid int) ([]member, error) {
 	}
 	tree := []member{leader}
 	for i := 0; i < len(tree) && len(tree) < 10_000; i++ {
-		children, err := childMembers(tree[i].PID)
+		children, err := childMembers(tree[i])
 		switch {
 		case errors.Is(err, errNoChildrenFiles):
 			return familyByWalk(pid)
@@ -63,16 +63,16 @@ func familyByWalk(pid int) ([]member, error) {
 
 // childMembers looks again when a child or a thread ended during the look: the kernel's list then skips children that live, and a worker
 // that was skipped would be taken for dead.
-func childMembers(pid int) ([]member, error) {
+func childMembers(parent member) ([]member, error) {
 	for range 5 {
-		pids, whole, err := childPIDs(pid)
+		pids, whole, err := childPIDs(parent)
 		if err != nil {
 			return nil, err
 		}
 		members := make([]member, 0, len(pids))
 		for _, child := range pids {
 			m, err := readMember(child)
-			if err != nil || m.PPID != pid {
+			if err != nil || m.PPID != parent.PID {
 				whole = false
 				continue
 			}
@@ -87,19 +87,16 @@ func childMembers(pid int) ([]member, error) {
 
 var errNoChildrenFiles = errors.New("this kernel lists no children")
 
-// childPIDs gives the children that each thread of the process has; whole is false if a thread ended meanwhile.
-func childPIDs(pid int) (pids []int, whole bool, err error) {
-	dir := "/proc/" + strconv.Itoa(pid) + "/task"
-	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-		return nil, false, proc.ErrGone
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	defer d.Close()
-	threads, err := d.Readdirnames(-1)
-	if err != nil {
+// childPIDs gives the children that each thread of the process has; whole is false if a thread ended meanwhile. Of a process that had one
+// thread when its status was read no other thread can have children that were there before.
+func childPIDs(parent member) (pids []int, whole bool, err error) {
+	dir := "/proc/" + strconv.Itoa(parent.PID) + "/task"
+	threads := []string{strconv.Itoa(parent.PID)}
+	if parent.threads != 1 {
+		if threads, err = entries(dir); err != nil {
+			return nil, false, err
+		}
+	} else if _, err := os.Lstat(dir); err != nil {
 		return nil, false, proc.ErrGone
 	}
 	whole = true
@@ -121,13 +118,51 @@ func childPIDs(pid int) (pids []int, whole bool, err error) {
 	return pids, whole, nil
 }
 
+// entries are the names in a folder of /proc. os.ReadDir would try the netpoller first.
+func entries(dir string) ([]string, error) {
+	fd, err := unix.Open(dir, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return nil, proc.ErrGone
+	}
+	if err != nil {
+		return nil, &fs.PathError{Op: "open", Path: dir, Err: err}
+	}
+	defer unix.Close(fd)
+	var names []string
+	for buf := make([]byte, 4096); ; {
+		n, err := proc.IgnoringEINTR(func() (int, error) { return unix.ReadDirent(fd, buf) })
+		if err != nil {
+			return nil, proc.ErrGone
+		}
+		if n == 0 {
+			return names, nil
+		}
+		_, _, names = unix.ParseDirent(buf[:n], -1, names)
+	}
+}
+
+// readMember reads everything from one look at the status: this is done for every process of the tree at each look.
 func readMember(pid int) (member, error) {
-	p, err := proc.Find(pid)
+	b, err := readSmallProc("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return member{}, proc.ErrGone
+	}
+	p, err := proc.ParseStat(b)
 	if err != nil {
 		return member{}, err
 	}
-	cpu, err := cpuTime(pid)
-	return member{Process: p, cpu: cpu}, err
+	cpu, err := parseCPU(b)
+	return member{Process: p, cpu: cpu, threads: threadsIn(b)}, err
+}
+
+// threadsIn is field 20 of /proc/PID/stat, 0 if it cannot be read.
+func threadsIn(stat []byte) int {
+	f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // f[0] is field 3
+	if len(f) < 18 {
+		return 0
+	}
+	n, _ := strconv.Atoi(f[17])
+	return n
 }
 
 func cpuTime(pid int) (time.Duration, error) {
