@@ -127,7 +127,7 @@ func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 	if known {
 		out.Of = a.Server
 		out.Health = a.Health
-		if a.Server.Name == "script" || st.Server.Name == "streamlit" {
+		if a.Server.Name == "script" || a.Server.Package == "" || st.Server.Name == "streamlit" { // a plain ASGI or WSGI object is made with nothing
 			out.Of = st.Server
 		}
 	}
