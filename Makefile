@@ -105,9 +105,10 @@ bench: build
 wheels: go
 	@VIVARIUM_WHEELS_SMALL=$(small) $(test) -stream -count=1 -timeout 40m -tags wheels -run '$(pattern)' ./packaging/checks/wheels
 
-# Downloads real servers from PyPI once, into the user's cache folder; needs uv. small=yes: the six small ones.
+# Downloads real servers from PyPI once, into the user's cache folder, with uv, which it gets for itself. small=yes: the six small ones;
+# pattern='Real/^flask$$': one row; update=yes: the outcome is written into packaging/docs/servers.md.
 servers: go build
-	@$(test) -stream -count=1 -timeout 40m -tags servers $(if $(small),-short) -run '$(pattern)' ./packaging/checks/servers
+	@$(test) -stream -count=1 -timeout 60m -tags servers $(if $(small),-short) -run '$(pattern)' ./packaging/checks/servers $(if $(update),-update)
 
 lint: go tray-or-line
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }

@@ -238,6 +238,9 @@ func (m *machine) die(now time.Time, d record.Death, exit *keeper.Exit, away boo
 	leaves := clean && m.config.Restart.Policy == config.RestartOnCrash && !m.served(d, exit, away)
 	if clean && !leaves && m.config.Restart.Policy != config.RestartNever {
 		d.Verdict.Remedy = wordKept
+		if why := process.EndsWithWorker(m.config.Command, m.children); why != "" {
+			d.Verdict.Summary += ": " + why
+		}
 	}
 	news := m.record(now, d)
 	m.save()

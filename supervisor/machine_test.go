@@ -273,6 +273,14 @@ func TestWhatServedAndLeavesByItselfIsStartedAgain(t *testing.T) {
 	require.Equal(t, Starting, p.m.State, "also if nobody was there to see it")
 }
 
+func TestASilentEndIsExplainedWhereTheServerEndsSoWithItsWorker(t *testing.T) {
+	p := newPlay(t, in("healthy")).after(time.Hour)
+	p.m.config.Command = []string{"{python}", "-m", "hypercorn", "main:app", "--workers", "2"}
+	p.m.children = []process.Child{{PID: 8, Interpreter: true}}
+	p.feed(exited{keeper.Exit{Run: p.m.Run, At: p.now, Known: true}, crash.Verdict{Kind: crash.KindCleanExit, Summary: "it ended by itself"}})
+	require.Equal(t, "it ended by itself: Hypercorn does so when one of its workers dies", p.told[0].Verdict.Summary)
+}
+
 func TestWhatIsSolvedIsToldNoMoreAndStaysOnRecord(t *testing.T) {
 	p := newPlay(t, in("healthy")).crash("segfault")
 	require.Equal(t, crash.Kind("segfault"), p.m.Last.Kind)

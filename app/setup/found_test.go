@@ -1,10 +1,13 @@
 package setup
 
 import (
+	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -85,12 +88,41 @@ func TestAServerThatIsNotInstalledIsSaidWithTheCommandThatMendsIt(t *testing.T) 
 	require.Equal(t, []string{"uvicorn"}, f.Missing)
 	require.Contains(t, f.Mend, ".venv/bin/python")
 	require.Contains(t, f.Mend, "uvicorn")
-	require.Contains(t, strings.Join(f.Lines(), "\n"), "uvicorn is not installed")
+	require.Contains(t, strings.Join(f.Lines(), "\n"), "It would not start: Python module uvicorn is missing. Install it: ")
 
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "requirements.txt"), []byte("fastapi\nuvicorn\n"), 0o644))
 	f, err = Inspect(dir, false)
 	require.NoError(t, err)
 	require.Contains(t, f.Mend, "requirements.txt", "everything at once")
+}
+
+func TestWhatWouldEndItsStartIsSaidInItsWords(t *testing.T) {
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI + "app = (\n"})
+	environment(t, filepath.Join(dir, ".venv"), "fastapi-0.120", "uvicorn-0.38")
+	require.NoError(t, os.Mkdir(filepath.Join(dir, ".venv/lib/python3.12/site-packages/uvicorn"), 0o755))
+	out, err := exec.Command("python3", "-c", "import os, sys; print(os.path.realpath(sys.executable))").Output()
+	require.NoError(t, err)
+	python := strings.TrimSpace(string(out))
+	bin := filepath.Join(dir, ".venv/bin/python")
+	require.NoError(t, os.Remove(bin))
+	require.NoError(t, os.Symlink(python, bin))
+	f, err := Inspect(dir, false)
+	require.NoError(t, err)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	free := l.Addr().(*net.TCPAddr).Port
+	require.NoError(t, l.Close())
+	require.Eventually(t, func() bool { // on a busy computer Python may take too long to be waited for
+		f.ListenOn(free) // the default may be taken
+		return len(f.Stops) > 0
+	}, time.Minute, 10*time.Millisecond)
+	require.Len(t, f.Stops, 1)
+	require.Contains(t, f.Stops[0], "SyntaxError")
+	require.Contains(t, f.Question(), f.Stops[0], "Add Backend says what init says")
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.py"), []byte("app = 1\n"), 0o644))
+	require.NoError(t, f.Choose("main:app"))
+	f.ListenOn(free)
+	require.Empty(t, f.Stops)
 }
 
 func TestAProjectWithoutItsEnvironmentIsToldTheCommandThatMakesIt(t *testing.T) {
@@ -125,11 +157,62 @@ func TestAServerWithACertificateIsAskedByTLS(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "start.sh": "#!/bin/sh\nuvicorn main:app --ssl-keyfile k.pem --ssl-certfile c.pem --port 8443\n"})
 	f, err := Inspect(dir, false)
 	require.NoError(t, err)
+	require.Contains(t, f.Lines(), "Health: https://127.0.0.1:8443/health")
 	_, err = f.Write(WriteOptions{})
 	require.NoError(t, err)
 	c, err := config.Load(dir)
 	require.NoError(t, err)
 	require.Equal(t, "https://127.0.0.1:8443/health", c.Health.URL)
+}
+
+func TestWhatAServerCannotDoWithoutIsWrittenUnasked(t *testing.T) {
+	files := map[string]string{
+		"pyproject.toml":       "[project]\nname = \"acme\"\nversion = \"0\"\ndependencies = [\"uvicorn\"]\n[project.scripts]\nserve = \"acme.__main__:main\"\n",
+		"src/acme/__init__.py": "",
+		"src/acme/__main__.py": "import uvicorn\n\ndef main():\n    uvicorn.run('acme.web:app', port=8123)\n\nif __name__ == '__main__':\n    main()\n",
+		"src/acme/web.py":      testkit.FastAPI,
+	}
+	f := inspect(t, files)
+	require.Equal(t, []string{"{python}", "-m", "acme"}, f.Command)
+	require.Equal(t, 8123, f.Port)
+	require.Zero(t, f.Offered())
+	text, _ := f.Config(false)
+	c, err := config.Parse(f.Dir, text)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"PYTHONPATH": "src"}, c.Environment)
+}
+
+func TestAServerOnAUnixSocketIsAskedThere(t *testing.T) {
+	for script, url := range map[string]string{
+		"uvicorn main:app --uds ./run/app.sock":    "unix:./run/app.sock:/health",
+		"gunicorn -b unix:app.sock main:app":       "unix:app.sock:/health",
+		"hypercorn --bind unix:/x/a.sock main:app": "unix:/x/a.sock:/health",
+		"granian --uds a.sock main:app":            "unix:a.sock:/health",
+	} {
+		f := inspect(t, map[string]string{"main.py": testkit.FastAPI, "start.sh": "#!/bin/sh\n" + script + "\n"})
+		require.Zero(t, f.Port)
+		require.NotContains(t, f.Command, "{port}")
+		require.Contains(t, strings.Join(f.Lines(), "\n"), "Socket: ")
+		text, _ := f.Config(false)
+		c, err := config.Parse(f.Dir, text)
+		require.NoError(t, err)
+		require.Equal(t, url, c.Health.URL)
+		require.Zero(t, c.Port)
+	}
+}
+
+func TestADescriptorThatNobodyHandsDownBecomesAPort(t *testing.T) {
+	for script, command := range map[string]string{
+		"uvicorn main:app --fd 3":           "{python} -m uvicorn main:app --port {port}",
+		"gunicorn -b fd://3 main:app":       "{python} -m gunicorn -b 127.0.0.1:{port} main:app",
+		"daphne --fd 3 main:app":            "{python} -m daphne main:app --port {port}",
+		"hypercorn main:app --bind fd://12": "{python} -m hypercorn main:app --bind 127.0.0.1:{port}",
+	} {
+		f := inspect(t, map[string]string{"main.py": testkit.FastAPI, "start.sh": "#!/bin/sh\n" + script + "\n"})
+		require.Equal(t, command, strings.Join(f.Command, " "))
+		require.Equal(t, 8000, f.Port)
+		require.Empty(t, f.Socket)
+	}
 }
 
 func TestAPortIsNotInventedForAScriptThatNamesNone(t *testing.T) {

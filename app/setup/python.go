@@ -68,7 +68,11 @@ func (f *Found) takePython(in python.Interpreter, err error, warning string) {
 		return
 	}
 	f.Python, f.install = in.Path, in.Install
-	f.PythonProblem = strings.Join(slices.DeleteFunc([]string{warning, in.Warning}, func(s string) bool { return s == "" }), "; ")
+	unfit := f.project.Environment.Unfit(in.Version)
+	if make := f.project.Environment.Make; unfit != "" && make != "" && !strings.Contains(warning, make) {
+		unfit += ": make the environment with another one, as with `" + make + "`"
+	}
+	f.PythonProblem = strings.Join(slices.DeleteFunc([]string{warning, in.Warning, unfit}, func(s string) bool { return s == "" }), "; ")
 	if len(in.Site) > 0 {
 		f.has = distributions(in.Site)
 	}

@@ -5,6 +5,7 @@ package setup
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,11 +13,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/project"
+	"github.com/vivarium-app/vivarium/supervisor/ready"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -39,6 +43,7 @@ type Found struct {
 
 	Port     int    // 0: it listens nowhere, or nothing says where
 	PortFrom string // the file that says so, relative to Dir; "" for the default
+	Socket   string // the Unix socket that it listens on instead, "" for none
 
 	Environment []Export // what start scripts export, and Vivarium would not set by itself
 	Covered     []string // names they export that the crash environment sets
@@ -55,16 +60,19 @@ type Found struct {
 	Start     bool     // ./start is there
 	StartOurs bool     // and it starts Vivarium already
 	Advice    []string // sentences for a person
+	Stops     []string // what would keep it from starting, in the words that a start has for it
 
-	project project.Project
-	has     func(string) bool // which distributions are installed; nil if that is not known
-	install string            // the command that installs a package
+	terminal bool
+	project  project.Project
+	has      func(string) bool // which distributions are installed; nil if that is not known
+	install  string            // the command that installs a package
 }
 
 // Export is an `export NAME=value` of a start script.
 type Export struct {
 	Name, Value string
 	From        string // the script, relative to the backend's folder
+	Needed      bool   // the server does not start, or listens elsewhere, without it: it is written without being asked for
 }
 
 // Shown is the export as it may be printed: a value that looks like a secret stays out.
@@ -73,6 +81,17 @@ func (e Export) Shown() string {
 		return e.Name + "=(not shown)"
 	}
 	return e.Name + "=" + words.Short(e.Value, 60)
+}
+
+// Offered is how many variables a person may take over or leave.
+func (f Found) Offered() int {
+	n := 0
+	for _, e := range f.Environment {
+		if !e.Needed {
+			n++
+		}
+	}
+	return n
 }
 
 // lazily compiles a pattern when it is first needed: every command of the command line pays for what is compiled at its start.
@@ -92,7 +111,7 @@ func Inspect(dir string, terminal bool) (Found, error) {
 		return Found{}, fmt.Errorf("adding a backend: %w", err)
 	}
 	defer folder.Close()
-	f := Found{Dir: real, Name: filepath.Base(real), project: project.Read(folder)}
+	f := Found{Dir: real, Name: filepath.Base(real), project: project.Read(folder), terminal: terminal}
 	_, err = os.Lstat(filepath.Join(real, config.FileName))
 	f.Configured = err == nil
 	f.lookAtStart()
@@ -102,7 +121,46 @@ func Inspect(dir string, terminal bool) (Found, error) {
 	}
 	f.takeExports()
 	f.advise()
+	f.tryOut()
+	if len(f.Missing) > 0 && len(f.Stops) == 0 { // an environment that cannot be looked into, or one that is still to be made
+		f.Advice = append(f.Advice, fmt.Sprintf("%s is not installed: the server cannot start before it is%s.", strings.Join(f.Missing, ", "), words.Prefixed(". Run ", f.Mend)))
+	}
 	return f, nil
+}
+
+// tryOut looks for what would keep it from starting as it stands in vivarium.toml, or as it would be written there.
+func (f *Found) tryOut() {
+	f.Stops = nil
+	if f.Command == nil && !f.Configured {
+		return
+	}
+	var c config.Config
+	var err error
+	if f.Configured {
+		c, err = config.Load(f.Dir)
+	} else {
+		text, _ := f.Config(false)
+		c, err = config.Parse(f.Dir, text)
+	}
+	if err != nil {
+		return // whoever loads it tells
+	}
+	home, _ := os.UserHomeDir()
+	p, err := plan.Make(c, plan.Options{Parent: os.Environ(), Home: home, Interactive: f.terminal})
+	if err != nil {
+		if v, ok := ready.Unplanned(err); ok {
+			f.PythonProblem, f.Stops = "", []string{ready.Line(v)}
+		}
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, v := range ready.Look(ctx, c, p) {
+		f.Stops = append(f.Stops, ready.Line(v))
+	}
+	if v, taken := ready.Port(ctx, c); taken && !f.Configured {
+		f.Stops = append(f.Stops, ready.Line(v))
+	}
 }
 
 func (f *Found) lookAtStart() {
@@ -129,8 +187,8 @@ func (f *Found) take(p project.Proposal) {
 	if p.Server.Title != p.Of.Title {
 		f.Framework += " on " + p.Server.Title
 	}
-	f.Port, f.PortFrom = p.Port, p.PortFrom.File
-	if f.Port == 0 {
+	f.Port, f.PortFrom, f.Socket = p.Port, p.PortFrom.File, p.Socket
+	if f.Port == 0 && f.Socket == "" {
 		f.Health, f.PortFrom = "", ""
 	}
 	f.Taken, f.LeftOut, f.Others = nil, nil, nil
@@ -149,7 +207,7 @@ func (f *Found) take(p project.Proposal) {
 	f.Ask, f.Missing = p.Ask, p.Needs
 	f.Environment = nil
 	for name, value := range p.Environment {
-		f.Environment = append(f.Environment, Export{name, value, cmp.Or(p.PortFrom.File, "the server's default port")})
+		f.Environment = append(f.Environment, Export{name, value, cmp.Or(p.From.File, p.PortFrom.File), true})
 	}
 	if len(f.Missing) > 0 {
 		f.Mend = f.installs()
@@ -191,7 +249,17 @@ func (f *Found) Choose(named string) error {
 	f.take(p)
 	f.takeExports()
 	f.advise()
+	f.tryOut()
+	if len(f.Missing) > 0 && len(f.Stops) == 0 { // an environment that cannot be looked into, or one that is still to be made
+		f.Advice = append(f.Advice, fmt.Sprintf("%s is not installed: the server cannot start before it is%s.", strings.Join(f.Missing, ", "), words.Prefixed(". Run ", f.Mend)))
+	}
 	return nil
+}
+
+// ListenOn is a person's own choice of the port.
+func (f *Found) ListenOn(port int) {
+	f.Port, f.PortFrom = port, ""
+	f.tryOut()
 }
 
 // takeExports takes what start scripts export, as far as Vivarium does not set it by itself.
@@ -209,7 +277,7 @@ func (f *Found) takeExports() {
 			f.Skipped = append(f.Skipped, e.Name)
 		case e.Name == "PORT" || e.Name == "PATH" || e.Name == "VIRTUAL_ENV" || e.Name == "CONDA_PREFIX":
 		default:
-			f.Environment = append(f.Environment, Export{e.Name, e.Value, e.File})
+			f.Environment = append(f.Environment, Export{e.Name, e.Value, e.File, false})
 		}
 	}
 }
@@ -226,14 +294,11 @@ func (f *Found) advise() {
 	for _, name := range f.Skipped {
 		f.Advice = append(f.Advice, fmt.Sprintf("%s is worked out by the script that exports it: set it in [environment] yourself if the server needs it.", name))
 	}
-	if f.Health == "" && f.App != "" && f.Port != 0 {
+	if f.Health == "" && f.App != "" && (f.Port != 0 || f.Socket != "") {
 		f.Advice = append(f.Advice, "No /health route was found: add one, and Vivarium sees when the server hangs.")
 	}
-	if f.Port == 0 && f.Command != nil {
+	if f.Port == 0 && f.Socket == "" && f.Command != nil {
 		f.Advice = append(f.Advice, "Nothing says where it listens: if it does, set port and [health] path in vivarium.toml, or say --port.")
-	}
-	if len(f.Missing) > 0 {
-		f.Advice = append(f.Advice, fmt.Sprintf("%s is not installed: the server cannot start before it is%s.", strings.Join(f.Missing, ", "), words.Prefixed(". Run ", f.Mend)))
 	}
 }
 
@@ -257,7 +322,7 @@ func (f Found) Lines() []string {
 	lines := []string{"Folder: " + f.Dir}
 	switch {
 	case f.Python == "":
-		lines = append(lines, "Interpreter: none found. "+words.Plain(f.PythonProblem))
+		lines = append(lines, "Interpreter: none found."+words.Prefixed(" ", words.Plain(f.PythonProblem)))
 	default:
 		lines = append(lines, "Interpreter: "+f.Python+words.Prefixed(" · ", words.Plain(f.PythonProblem)))
 	}
@@ -277,7 +342,13 @@ func (f Found) Lines() []string {
 	if f.Port != 0 {
 		lines = append(lines, fmt.Sprintf("Port: %d%s", f.Port, words.Prefixed(", from ", f.PortFrom)))
 	}
-	if f.Health != "" {
+	if f.Socket != "" {
+		lines = append(lines, "Socket: "+f.Socket+", where its health is asked; it has no port to be taken or freed")
+	}
+	switch {
+	case f.secure():
+		lines = append(lines, fmt.Sprintf("Health: https://127.0.0.1:%d%s", f.Port, f.Health))
+	case f.Health != "":
 		lines = append(lines, "Health: "+f.Health)
 	}
 	for _, e := range f.Environment {
@@ -294,6 +365,9 @@ func (f Found) Lines() []string {
 	}
 	for _, o := range f.Others {
 		lines = append(lines, "Or: "+words.Plain(o))
+	}
+	for _, s := range f.Stops {
+		lines = append(lines, words.Plain(s))
 	}
 	return append(lines, f.Advice...)
 }

@@ -131,6 +131,9 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 		key, _, isKey := strings.Cut(strings.TrimPrefix(line, "# "), " = ")
 		if value, ok := set[section+key]; ok && isKey && strings.HasPrefix(line, "# ") {
 			line = key + " = " + value + "\n"
+			if section == "health." && f.Socket != "" && f.Health != "" {
+				line = "url = " + tomlString("unix:"+f.Socket+":"+f.Health) + "\n"
+			}
 			if section == "health." && f.secure() {
 				line = "url = " + tomlString(fmt.Sprintf("https://127.0.0.1:%d%s", f.Port, f.Health)) + "\n"
 			}
@@ -140,10 +143,10 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 			b.WriteString(f.remarks())
 		}
 	}
-	if !environment {
-		return b.String(), mode
-	}
 	for _, e := range f.Environment {
+		if !environment && !e.Needed {
+			continue
+		}
 		fmt.Fprintf(&b, "%s = %s\n", e.Name, tomlString(e.Value))
 		if project.Secret(e.Name) {
 			mode = 0o600

@@ -54,7 +54,7 @@ func setUp(c console, dir string, o initOptions) error {
 		}
 	}
 	if o.port != 0 {
-		found.Port, found.PortFrom = o.port, ""
+		found.ListenOn(o.port)
 	}
 	for _, line := range found.Lines() {
 		text := strings.TrimLeft(line, " ")
@@ -141,8 +141,8 @@ func agree(c console, f setup.Found, force bool) (setup.WriteOptions, error) {
 		}
 		w.Force = true
 	}
-	if asks && len(f.Environment) > 0 && !f.Configured {
-		w.Environment = yes(c, in, fmt.Sprintf("Take over %s into [environment]?", words.Count(len(f.Environment), "export line", "export lines")))
+	if offered := f.Offered(); asks && offered > 0 && !f.Configured {
+		w.Environment = yes(c, in, fmt.Sprintf("Take over %s into [environment]?", words.Count(offered, "export line", "export lines")))
 	}
 	return w, nil
 }
@@ -166,6 +166,10 @@ func tellWritten(c console, f setup.Found, done setup.Written) {
 	}
 	if f.Mend != "" && (f.Python == "" || len(f.Missing) > 0) {
 		fmt.Fprintf(c.out, "Before it can start: %s\n", f.Mend)
+		return
+	}
+	if len(f.Stops) > 0 {
+		fmt.Fprintln(c.out, "Mend what is said above, then start it with ./start")
 		return
 	}
 	fmt.Fprintln(c.out, "Start it with ./start")

@@ -18,8 +18,11 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/terminal"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/ready"
 )
 
 func runCommand(c console) *cobra.Command {
@@ -77,6 +80,7 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	if err != nil {
 		return err
 	}
+	tellBefore(c, config)
 	signals := make(chan os.Signal, 4)
 	signal.Reset(syscall.SIGQUIT) // what main does with it
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
@@ -95,6 +99,21 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	// It idles for days beside a server that needs the memory: a small heap collected often costs nothing at one probe in 5 s.
 	debug.SetGCPercent(25)
 	return terminal.Run(context.Background(), o)
+}
+
+// tellBefore says before the start what would end it, where that is seen without running anything. The start is made all the same: what is seen
+// may be mended meanwhile, and a person may know better.
+func tellBefore(c console, conf config.Config) {
+	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
+	p, err := plan.Make(conf, plan.Options{Parent: os.Environ(), Home: home, Interactive: true})
+	if err != nil {
+		return // the start tells it
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	for _, v := range ready.Look(ctx, conf, p) {
+		fmt.Fprintln(c.err, "vivarium: "+words.Plain(ready.Line(v)))
+	}
 }
 
 // startable refuses a folder in which there is nothing to start: a start would make a log folder in it, and run whatever Python is at hand

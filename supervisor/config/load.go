@@ -51,6 +51,20 @@ func Load(dir string) (Config, error) {
 	return parsed.Config, nil
 }
 
+// Parse is the configuration of the backend in dir with the text of a vivarium.toml that is not written yet.
+func Parse(dir, text string) (Config, error) {
+	real, problem := resolve(dir)
+	c := Defaults(real)
+	if problem != nil {
+		return c, problem
+	}
+	parsed, err := parseConfig(c, []byte(text))
+	if err != nil {
+		return c, err
+	}
+	return parsed.Config, nil
+}
+
 // Defaults is the configuration of a backend without a vivarium.toml. Its max_size is what "50MB" says.
 func Defaults(dir string) Config {
 	return Config{

@@ -19,7 +19,13 @@ func (p *Plan) adviseOn(c config.Config, o Options) {
 	if process.HasReload(c.Command) {
 		p.warn("--reload keeps the port open when the server below it dies, and then answers nobody: take it out of command in %s", config.FileName)
 	}
-	if module, from := p.lacks(c); module != "" {
+	module, from := p.lacks(c)
+	switch {
+	case p.noEnvironment != "":
+		p.Lacks = module
+		p.warn("%s", p.noEnvironment)
+	case module != "":
+		p.Lacks = module
 		install := p.Python.Install + " " + crash.Quote(from)
 		if p.InstallAll != "" && slices.Contains(p.Declares, strings.SplitN(from, "[", 2)[0]) {
 			install = p.InstallAll // everything that the project declares, at once

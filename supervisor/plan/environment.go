@@ -39,6 +39,16 @@ func gone(dir, env, named string) error {
 	return e
 }
 
+// needsEnvironment: the project says how its environment is made, and a Python outside of every environment was all that was found. What would
+// mend a missing package is then the command that makes the environment, not one that puts everything into the system's Python.
+func (p *Plan) needsEnvironment(c config.Config, e project.Environment) {
+	if p.Python.Venv || e.Make == "" || c.Python != python.Auto && c.Python != "" {
+		return
+	}
+	p.InstallAll = "cd " + crash.Quote(c.Dir) + " && " + e.Make
+	p.noEnvironment = project.NoEnvironment + ": make it with `" + p.InstallAll + "`"
+}
+
 // environmentBehind is the environment's folder that a value of python in the configuration names, "" if it names something else.
 func environmentBehind(dir, value string) string {
 	path := value
@@ -115,15 +125,23 @@ var harmless = []string{"run", "--locked", "--frozen", "--no-sync", "--offline",
 func (p *Plan) withoutLauncher(c config.Config, o Options) config.Config {
 	via, inner := servers.Unwrap(c.Command)
 	tools := slices.DeleteFunc(slices.Clone(via), func(w servers.Wrapper) bool { return w.Tool == "" })
-	if len(tools) != 1 || len(via) != 1 || len(inner) == 0 || !plain(tools[0]) {
+	if len(tools) != 1 || len(via) != 1 || len(inner) == 0 || !understood(tools[0]) || len(tools[0].EnvFiles) > 1 {
 		return c
 	}
 	launcher := tools[0]
-	e := environmentOf(c.Dir)
-	env := p.environmentBy(launcher, e, c, o)
+	own := c
+	if launcher.Project != "" {
+		own.Dir = absolute(c.Dir, launcher.Project)
+	}
+	e := environmentOf(own.Dir)
+	env := p.environmentBy(launcher, e, own, o)
+	if env != "" && !holds(launcher, env, o) {
+		p.warn("%s stands between Vivarium and Python, where signals get lost, and the environment %s has not what it asks for (%s): put that into the environment", launcher.Tool+" run", env, strings.Join(launcher.Words[2:], " "))
+		return c
+	}
 	if env == "" {
 		if e.Make != "" {
-			p.warn("%s stands between Vivarium and Python, where signals get lost: make the environment with `cd %s && %s`, and its Python is started directly", launcher.Tool+" run", crash.Quote(c.Dir), e.Make)
+			p.warn("%s stands between Vivarium and Python, where signals get lost: make the environment with `cd %s && %s`, and its Python is started directly", launcher.Tool+" run", crash.Quote(own.Dir), e.Make)
 		}
 		return c
 	}
@@ -132,27 +150,67 @@ func (p *Plan) withoutLauncher(c config.Config, o Options) config.Config {
 		return c
 	}
 	c.Command = words
+	if len(launcher.EnvFiles) == 1 && !c.EnvFileNamed {
+		c.EnvFile, c.EnvFileNamed = absolute(c.Dir, launcher.EnvFiles[0]), true
+	}
 	if c.Python == "" || c.Python == python.Auto {
 		c.Python = env
 	}
 	return c
 }
 
-// plain: the launcher has no options that ask for other packages or another Python.
-func plain(w servers.Wrapper) bool {
-	for i, word := range w.Words[1:] {
-		name, _, _ := strings.Cut(word, "=")
-		before := ""
-		if i > 0 {
-			before = w.Words[i]
-		}
-		names := []string{"-n", "--name", "-p", "--prefix", "-e", "--environment"}
-		known := slices.Contains(harmless, name) || w.Tool != "uv" && slices.Contains(names, name) && (w.Name != "" || w.Prefix != "")
-		if !known && (w.Name == "" && w.Prefix == "" || !slices.Contains(names, before)) {
+// understood: every option of the launcher is one whose meaning for the Python that it starts is known here. Others ask for other packages or
+// another Python, and the launcher has to stay.
+func understood(w servers.Wrapper) bool {
+	words := w.Words[1:]
+	for i := 0; i < len(words); i++ {
+		name, _, glued := strings.Cut(words[i], "=")
+		switch {
+		case slices.Contains(harmless, name):
+		case slices.Contains(namesEnvironment[w.Tool], name):
+			if !glued {
+				i++
+			}
+		default:
 			return false
 		}
 	}
 	return true
+}
+
+// namesEnvironment are the options of launchers that say which environment is theirs, or what variables it gets.
+var namesEnvironment = map[string][]string{
+	"uv": {"--project", "--directory", "--env-file", "--python", "-p", "--with"}, "poetry": {"--directory", "-C", "--project", "-P"}, "pdm": {"--project", "-p"},
+	"conda": {"-n", "--name", "-p", "--prefix"}, "hatch": {"-e", "--env", "--project", "-p"}, "pixi": {"-e", "--environment"},
+}
+
+// holds: the environment is what the launcher's options ask for: the packages are in it, and its Python is of that version.
+func holds(w servers.Wrapper, env string, o Options) bool {
+	if len(w.Brings) == 0 && w.Python == "" {
+		return true
+	}
+	in, err := python.Find(python.Options{Dir: env, Value: env, GOOS: o.GOOS, Home: o.Home, Root: o.Root})
+	if err != nil {
+		return false
+	}
+	if v := strings.TrimPrefix(strings.TrimPrefix(w.Python, "cpython"), "python"); w.Python != "" && (v == "" || (project.Environment{Pinned: strings.Trim(v, "@-")}).Unfit(in.Version) != "" || strings.ContainsRune(v, '/')) {
+		return false
+	}
+	return !slices.ContainsFunc(w.Brings, func(name string) bool { return !installed(in.Site, name) })
+}
+
+// installed: the distribution's metadata is there. A version that is asked for may be another one.
+func installed(site []string, name string) bool {
+	if strings.ContainsAny(name, "<>=!~;@/[ ") || name == "" {
+		return false
+	}
+	for _, dir := range site {
+		found, _ := filepath.Glob(filepath.Join(globbed(dir), strings.ReplaceAll(globbed(name), "-", "_")+"-*.dist-info")) // the pattern is quoted
+		if len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // environmentBy is the environment's folder that a launcher would take, "" if it is not there.
@@ -173,7 +231,13 @@ func (p *Plan) environmentBy(w servers.Wrapper, e project.Environment, c config.
 	if w.Tool != "conda" && w.Name == "" {
 		patterns = append(patterns, globbed(filepath.Join(c.Dir, ".venv")))
 	}
-	patterns = append(e.ToolPlaces(c.Dir, conda, system), patterns...)
+	own := e.ToolPlaces(c.Dir, conda, system)
+	if w.Name != "" && (w.Tool == "pixi" || w.Tool == "hatch") { // the last part of the path is the environment's name
+		for i := range own {
+			own[i] = filepath.Join(filepath.Dir(own[i]), globbed(w.Name))
+		}
+	}
+	patterns = append(own, patterns...)
 	for _, pattern := range patterns {
 		found, _ := filepath.Glob(pattern) // the pattern is quoted
 		slices.Sort(found)

@@ -103,6 +103,11 @@ func TestALauncherIsReplacedByThePythonThatItWouldStart(t *testing.T) {
 	uv := m.Put("/usr/local/bin/uv", "binary")
 	require.NoError(t, os.Chmod(uv, 0o755))
 	bin := filepath.Dir(uv)
+	m.Put(siteOf(m)+"/rich-13.9.dist-info/METADATA", "")
+	for _, env := range []string{"other/.venv", ".pixi/envs/default", ".pixi/envs/gpu"} {
+		m.Put(m.Dir+"/"+env+"/pyvenv.cfg", "home = /usr/bin\nversion = 3.12.1\n")
+		require.NoError(t, os.Chmod(m.Put(m.Dir+"/"+env+"/bin/python", "binary"), 0o755))
+	}
 	for command, want := range map[string]string{
 		"uv run uvicorn main:app --port {port}":      python + " " + program + " main:app --port 8000",
 		"uv run --frozen python server.py":           python + " server.py",
@@ -112,6 +117,20 @@ func TestALauncherIsReplacedByThePythonThatItWouldStart(t *testing.T) {
 		"conda run -p .venv python server.py":        python + " server.py",
 		"uv run --with torch uvicorn main:app":       uv + " run --with torch uvicorn main:app",
 		"uv run --python 3.12 server.py":             uv + " run --python 3.12 server.py",
+		"uv run --python 3.11 server.py":             python + " server.py",
+		"uv run -p python3.11 server.py":             python + " server.py",
+		"uv run --with rich server.py":               python + " server.py",
+		"uv run --with 'rich>=99' server.py":         uv + " run --with 'rich>=99' server.py",
+		"uv run --project other server.py":           m.Dir + "/other/.venv/bin/python server.py",
+		"uv run --directory other -m pkg":            m.Dir + "/other/.venv/bin/python -m pkg",
+		"uv run --isolated server.py":                uv + " run --isolated server.py",
+		"pdm run python server.py":                   python + " server.py",
+		"rye run python server.py":                   python + " server.py",
+		"pipenv run python server.py":                python + " server.py",
+		"poetry -C other run python server.py":       m.Dir + "/other/.venv/bin/python server.py",
+		"hatch run python server.py":                 python + " server.py",
+		"pixi run python server.py":                  m.Dir + "/.pixi/envs/default/bin/python server.py",
+		"pixi run -e gpu python server.py":           m.Dir + "/.pixi/envs/gpu/bin/python server.py",
 		"uv run not-there":                           uv + " run not-there",
 		"uv pip list":                                uv + " pip list",
 		"{python} -m uvicorn main:app --port {port}": python + " -m uvicorn main:app --port 8000",

@@ -41,6 +41,9 @@ type Plan struct {
 
 	InstallAll string   // the command that installs everything that the project declares, "" if it declares nothing
 	Declares   []string // the packages that it declares
+	Lacks      string   // the module of the server that the interpreter has nowhere, as far as the disk tells; "" for none
+
+	noEnvironment string // said where the project declares an environment, and it is not there
 }
 
 // Make makes a run of the configuration: it finds the interpreter, makes the environment and fills in the command. Nothing is
@@ -79,8 +82,13 @@ func Make(c config.Config, o Options) (Plan, error) {
 		return Plan{}, err
 	}
 	if p.Python.Path != "" {
-		if e := environmentOf(c.Dir); e.Add != "" {
+		e := environmentOf(c.Dir)
+		if unfit := e.Unfit(p.Python.Version); unfit != "" {
+			p.warn("%s", unfit)
+		}
+		if e.Add != "" {
 			p.InstallAll, p.Declares = "cd "+crash.Quote(c.Dir)+" && "+e.Add, e.Names
+			p.needsEnvironment(c, e)
 		}
 	}
 	p.adviseOn(c, o)

@@ -67,3 +67,13 @@ func HasReload(command []string) bool {
 	}
 	return servers.IsReloader(command)
 }
+
+// EndsWithWorker is what is known of a server that ended in good order and had workers: some do so when one of them dies, without a word. ""
+// for every other.
+func EndsWithWorker(command []string, children []Child) string {
+	s, _ := servers.ByCommand(command)
+	if !s.EndsWithWorker || !slices.ContainsFunc(children, func(c Child) bool { return c.Interpreter }) {
+		return ""
+	}
+	return s.Title + " does so when one of its workers dies"
+}

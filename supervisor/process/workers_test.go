@@ -94,3 +94,13 @@ func TestAReloaderIsKnownByItsCommand(t *testing.T) {
 		require.Equal(t, want, HasReload(strings.Fields(command)), command)
 	}
 }
+
+func TestASilentEndWithWorkersIsExplainedForServersThatEndSo(t *testing.T) {
+	worker, helper := []Child{{PID: 1, Interpreter: true}}, []Child{{PID: 1}}
+	hypercorn := strings.Fields("{python} -m hypercorn main:app --workers 2")
+	require.Equal(t, "Hypercorn does so when one of its workers dies", EndsWithWorker(hypercorn, worker))
+	require.Empty(t, EndsWithWorker(hypercorn, helper))
+	require.Empty(t, EndsWithWorker(hypercorn, nil))
+	require.Empty(t, EndsWithWorker(strings.Fields("{python} -m uvicorn main:app --workers 2"), worker))
+	require.Empty(t, EndsWithWorker(nil, worker))
+}

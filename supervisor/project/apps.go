@@ -119,6 +119,10 @@ func (t *tree) objects(m *module) []App {
 		}
 	}
 	for _, f := range m.funcs {
+		if row := plainApp(f.params); row.Name != "" && len(all) < 60 && !strings.HasPrefix(f.name, "_") && slices.Contains(usualNames, f.name) {
+			all = append(all, App{Place: Place{m.file, f.line}, Name: f.name, Server: row})
+			continue
+		}
 		if len(all) >= 60 || f.required || !factoryName().MatchString(f.name) {
 			continue
 		}
@@ -128,6 +132,17 @@ func (t *tree) objects(m *module) []App {
 	}
 	t.mounted(m, all)
 	return all
+}
+
+// plainApp is the row of a function that is an application itself, by its parameters: ASGI and WSGI fix what they are.
+func plainApp(params []string) servers.Server {
+	switch {
+	case slices.Equal(params, []string{"scope", "receive", "send"}):
+		return servers.Server{Name: "asgi", Title: "ASGI", Via: []string{"uvicorn", "hypercorn", "granian"}, Interface: "asgi", Port: 8000}
+	case len(params) == 2 && (strings.HasPrefix(params[0], "env") || params[0] == "e") && (strings.HasPrefix(params[1], "start") || params[1] == "s"):
+		return servers.Server{Name: "wsgi", Title: "WSGI", Via: []string{"gunicorn", "waitress"}, Interface: "wsgi", Port: 8000}
+	}
+	return servers.Server{}
 }
 
 // serves: it is something that a server can run, not a client or a queue that happens to be made alike.
@@ -306,6 +321,9 @@ func (t *tree) takePort(a *App, m *module) {
 			if port := portIn(c.get(key, place), m); port != 0 && a.Port == 0 {
 				a.Port, a.PortAt = port, Place{m.file, c.line}
 			}
+			if a.Port == 0 {
+				a.Port, a.PortAt = t.settingsPort(c.get(key, place), m)
+			}
 		}
 		for _, key := range []string{"host", "server_name", "address"} {
 			if h := text(c.get(key, -1)); h != "" && a.Host == "" {
@@ -342,6 +360,25 @@ func portIn(expr string, m *module) int {
 		}
 	}
 	return m.constant(expr)
+}
+
+// settingsPort follows `settings.port` to the file in which the settings are a class or plain values.
+func (t *tree) settingsPort(expr string, m *module) (int, Place) {
+	of, name, ok := cutLast(strings.TrimSpace(expr))
+	if !ok || !reference().MatchString(strings.TrimSpace(expr)) {
+		return 0, Place{}
+	}
+	other := m
+	if file, _ := t.split(m.file, m.dotted(of)); file != "" {
+		other = t.module(file)
+	}
+	if other == nil {
+		return 0, Place{}
+	}
+	if port := other.constant(name); port != 0 {
+		return port, Place{other.file, 0}
+	}
+	return other.constant(strings.ToUpper(name)), Place{other.file, 0}
 }
 
 func (m *module) withoutVars() *module { return &module{file: m.file} }

@@ -53,6 +53,9 @@ type Script struct {
 	Env  string // hatch's environment
 }
 
+// named: the project's own packages are imported from the file's folder without being installed, as nothing lies in src.
+func (e Environment) named(file string) bool { return !strings.HasPrefix(file, "src/") }
+
 type pyproject struct {
 	Project struct {
 		Name         string              `toml:"name"`

@@ -10,14 +10,15 @@ import (
 
 // module is what one Python file says, as far as starting a server goes.
 type module struct {
-	file    string
-	imports map[string]string // the name here → its dotted name; a leading dot is a relative import
-	classes map[string]string // the class → its first base, as written
-	vars    []variable
-	funcs   []function
-	calls   []placedCall // at the module's level, in functions, and in the main block
-	routes  []route
-	main    bool // it has a main block
+	file     string
+	imports  map[string]string // the name here → its dotted name; a leading dot is a relative import
+	classes  map[string]string // the class → its first base, as written
+	callable map[string]bool   // the class → its objects are ASGI applications
+	vars     []variable
+	funcs    []function
+	calls    []placedCall // at the module's level, in functions, and in the main block
+	routes   []route
+	main     bool // it has a main block
 
 	constants  []constant
 	decorators []string            // those above the next function or class
@@ -40,6 +41,7 @@ type function struct {
 	name     string
 	line     int
 	required bool // it cannot be called without arguments
+	params   []string
 	calls    []call
 	vars     []variable
 	returns  string // the name that it returns
@@ -64,6 +66,7 @@ var (
 	importLine = lazily(`^import\s+(.+)$`)
 	fromLine   = lazily(`^from\s+([\w.]+)\s+import\s+\(?\s*([^)]*)\)?$`)
 	assignLine = lazily(`^([A-Za-z_]\w*)\s*(?::\s*[^=]+?)?\s*=\s*([^=].*)$`)
+	asgiCall   = lazily(`^async\s+def\s+__call__\s*\(\s*self\s*,\s*scope\b[^,]*,\s*receive\b[^,]*,\s*send\b`)
 	defLine    = lazily(`^(?:async\s+)?def\s+(\w+)\s*(\(.*)$`)
 	classLine  = lazily(`^class\s+(\w+)\s*(?:\(\s*([\w.]+))?`)
 	reference  = lazily(`^[A-Za-z_][\w.]*$`)
@@ -71,7 +74,7 @@ var (
 )
 
 func parseModule(file, text string) *module {
-	m := &module{file: file, imports: map[string]string{}, classes: map[string]string{}, byName: map[string]int{}, byVar: map[string]int{}, decorated: map[string][]string{}}
+	m := &module{file: file, imports: map[string]string{}, classes: map[string]string{}, byName: map[string]int{}, byVar: map[string]int{}, decorated: map[string][]string{}, callable: map[string]bool{}}
 	for _, s := range statements(text) {
 		m.take(s)
 	}
@@ -89,10 +92,19 @@ func (m *module) take(s statement) {
 	}
 	defer func() { m.decorators = nil }()
 	if d := defLine().FindStringSubmatchIndex(s.code); d != nil {
+		if asgiCall().MatchString(s.code) && s.inside != "" {
+			m.callable[s.inside] = true
+		}
 		if s.indent == 0 {
 			open := d[4]
 			m.byName[s.code[d[2]:d[3]]] = len(m.funcs)
-			m.funcs = append(m.funcs, function{name: s.code[d[2]:d[3]], line: s.line, required: needsArguments(arguments(s.code[open+1:closing(s.code, open)], s.raw[open+1:closing(s.code, open)]))})
+			args := arguments(s.code[open+1:closing(s.code, open)], s.raw[open+1:closing(s.code, open)])
+			f := function{name: s.code[d[2]:d[3]], line: s.line, required: needsArguments(args)}
+			for _, a := range args[:min(len(args), 4)] {
+				name, _, _ := strings.Cut(a.value, ":")
+				f.params = append(f.params, strings.TrimSpace(name))
+			}
+			m.funcs = append(m.funcs, f)
 		}
 		return
 	}
@@ -302,6 +314,9 @@ func (t *tree) kind(m *module, c call, depth int) (row servers.Server, wraps str
 	full := m.dotted(c.name)
 	if row, ok := maker(full); ok {
 		return row, t.wrapped(m, c)
+	}
+	if m.callable[c.name] { // application = App(), where App has async def __call__(self, scope, receive, send)
+		return plainApp([]string{"scope", "receive", "send"}), ""
 	}
 	if base, ok := m.classes[c.name]; ok && base != "" {
 		row, _ = t.kind(m, call{name: base}, depth+1)

@@ -1,11 +1,18 @@
 package project
 
 import (
+	"cmp"
 	"encoding/json"
+	"fmt"
 	"io/fs"
+	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
@@ -36,6 +43,8 @@ func Read(fsys fs.FS) Project {
 	p.tasks()
 	p.makefile()
 	p.dockerfile()
+	p.compose()
+	p.packageJSON()
 	p.gunicorn()
 	p.dotenv()
 	p.Apps = p.tree.apps()
@@ -101,8 +110,12 @@ func (p *Project) procfile() {
 
 // line takes one command line of a file that is no script.
 func (p *Project) line(kind, name, text string, at Place, dir string) {
+	p.lineWith(map[string]string{}, kind, name, text, at, dir)
+}
+
+// lineWith is line with variables that are known already.
+func (p *Project) lineWith(vars map[string]string, kind, name, text string, at Place, dir string) {
 	s := script{file: at.File, dir: dir, fromDir: "."}
-	vars := map[string]string{}
 	for _, c := range readShell(text, vars) {
 		c.line = at.Line
 		s.take(c, vars)
@@ -163,9 +176,12 @@ func (p *Project) consoleScript(s Script, module, object string) {
 	}
 	row, _ := servers.ByName("module")
 	st := Start{Place: s.Place, Kind: s.Kind, Name: s.Name, Words: []string{s.Name}, Dir: ".", Server: row}
-	st.Match.App = module
+	st.Match.App = strings.TrimSuffix(module, ".__main__")
+	if !p.Environment.named(file) {
+		st.Path = "src"
+	}
 	if m.main {
-		st.Command = []string{servers.Python, "-m", module}
+		st.Command = []string{servers.Python, "-m", st.Match.App}
 	} else {
 		st.Command = []string{servers.Python, "-c", "from " + module + " import " + object + "; raise SystemExit(" + object + "())"}
 	}
@@ -204,6 +220,7 @@ func (p *Project) dockerfile() {
 		return
 	}
 	var words, entry []string
+	vars := map[string]string{}
 	at, n := 0, 0
 	for line := range strings.Lines(strings.ReplaceAll(text, "\\\n", "  ")) {
 		n++
@@ -211,6 +228,8 @@ func (p *Project) dockerfile() {
 		switch strings.ToUpper(instruction) {
 		case "FROM":
 			words, entry = nil, nil
+		case "ENV":
+			dockerVariables(rest, vars)
 		case "ENTRYPOINT":
 			entry, at = dockerWords(rest), n
 		case "CMD":
@@ -218,7 +237,74 @@ func (p *Project) dockerfile() {
 		}
 	}
 	if all := append(entry, words...); len(all) > 0 {
-		p.line("Dockerfile", "", strings.Join(quoteAll(all), " "), Place{"Dockerfile", at}, ".")
+		p.lineWith(vars, "Dockerfile", "", strings.Join(quoteAll(all), " "), Place{"Dockerfile", at}, ".")
+	}
+}
+
+// dockerVariables reads `ENV PORT=8080 X=y` and the older `ENV PORT 8080`.
+func dockerVariables(rest string, vars map[string]string) {
+	words := strings.Fields(rest)
+	if len(words) == 2 && !strings.Contains(words[0], "=") {
+		words = []string{words[0] + "=" + words[1]}
+	}
+	for _, w := range words {
+		if name, value, ok := strings.Cut(w, "="); ok && isName(name) && !strings.Contains(value, "$") {
+			vars[name] = strings.Trim(value, `"'`)
+		}
+	}
+}
+
+// compose reads the commands of the services in a compose file.
+func (p *Project) compose() {
+	for _, file := range []string{"compose.yaml", "compose.yml", "docker-compose.yml", "docker-compose.yaml"} {
+		var c struct {
+			Services map[string]struct {
+				Command any `yaml:"command"`
+			} `yaml:"services"`
+		}
+		text := p.r.text(file)
+		if text == "" || len(text) > 64<<10 || yaml.Unmarshal([]byte(text), &c) != nil {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(c.Services)) {
+			switch command := c.Services[name].Command.(type) {
+			case string:
+				p.line("compose", name, command, Place{file, lineWith(text, command)}, ".")
+			case []any:
+				var words []string
+				for _, w := range command {
+					words = append(words, fmt.Sprint(w))
+				}
+				if len(words) == 3 && strings.HasSuffix(words[0], "sh") && words[1] == "-c" {
+					words = words[2:]
+				}
+				p.line("compose", name, strings.Join(quoteAll(words), " "), Place{file, 0}, ".")
+			}
+		}
+		return
+	}
+}
+
+// lineWith is the first line that has the text, 0 for none.
+func lineWith(text, part string) int {
+	if i := strings.Index(text, part); i >= 0 && part != "" {
+		return 1 + strings.Count(text[:i], "\n")
+	}
+	return 0
+}
+
+// packageJSON reads the scripts of a JavaScript part, which often start the server beside it.
+func (p *Project) packageJSON() {
+	const file = "package.json"
+	var c struct {
+		Scripts map[string]string `json:"scripts"`
+	}
+	text := p.r.text(file)
+	if text == "" || json.Unmarshal([]byte(text), &c) != nil {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Scripts)) {
+		p.line(file, name, c.Scripts[name], Place{file, lineWith(text, strconv.Quote(name))}, ".")
 	}
 }
 
@@ -253,6 +339,9 @@ func (p *Project) gunicorn() {
 	const file = "gunicorn.conf.py"
 	for i := range p.Starts {
 		st := &p.Starts[i]
+		if st.Server.Name == "hypercorn" && len(st.Match.Files) > 0 {
+			p.applyHypercorn(st, st.Match.Files[len(st.Match.Files)-1])
+		}
 		if st.Server.Name != "gunicorn" {
 			continue
 		}
@@ -273,6 +362,23 @@ func (p *Project) gunicorn() {
 	if st.rewrite() {
 		p.applyGunicorn(&st, file)
 		p.Starts = append(p.Starts, st)
+	}
+}
+
+// applyHypercorn reads where hypercorn's own file says that it binds. What the command line says counts more.
+func (p *Project) applyHypercorn(st *Start, file string) {
+	var c struct {
+		Bind any `toml:"bind"`
+	}
+	if st.Match.PortAt >= 0 || st.Match.Socket != "" || toml.Unmarshal([]byte(p.r.text(path.Join(cmp.Or(st.Dir, "."), file))), &c) != nil {
+		return
+	}
+	if list, ok := c.Bind.([]any); ok && len(list) > 0 {
+		c.Bind = list[0]
+	}
+	bind, _ := c.Bind.(string)
+	if _, m := servers.ByCommand([]string{"hypercorn", "--bind", bind}); m.Port != 0 || m.Socket != "" {
+		st.Match.Port, st.Match.Host, st.Match.Socket = m.Port, m.Host, m.Socket
 	}
 }
 
@@ -298,10 +404,17 @@ var envPort = lazily(`(?m)^[ \t]*(?:export[ \t]+)?([A-Z_]*PORT)[ \t]*=[ \t]*["']
 
 // dotenv reads the port of .env, and nothing else: the rest stays in it.
 func (p *Project) dotenv() {
-	text := p.r.text(".env")
+	p.portOf(".env")
+	if p.Port == 0 {
+		p.portOf(".flaskenv")
+	}
+}
+
+func (p *Project) portOf(file string) {
+	text := p.r.text(file)
 	for _, m := range envPort().FindAllStringSubmatchIndex(text, 20) {
-		if slices.Contains([]string{"PORT", "APP_PORT", "SERVER_PORT", "API_PORT", "UVICORN_PORT", "BACKEND_PORT", "HTTP_PORT"}, text[m[2]:m[3]]) {
-			p.Port, p.PortFile = portNumber(text[m[4]:m[5]]), Place{".env", 1 + strings.Count(text[:m[0]], "\n")}
+		if slices.Contains([]string{"PORT", "FLASK_RUN_PORT", "APP_PORT", "SERVER_PORT", "API_PORT", "UVICORN_PORT", "BACKEND_PORT", "HTTP_PORT"}, text[m[2]:m[3]]) {
+			p.Port, p.PortFile = portNumber(text[m[4]:m[5]]), Place{file, 1 + strings.Count(text[:m[0]], "\n")}
 			return
 		}
 	}

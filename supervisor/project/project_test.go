@@ -165,7 +165,7 @@ func TestWhatAFolderSaysIsFound(t *testing.T) {
 
 // Nothing of a folder's text may stop the reader, whichever file it is in.
 func FuzzNoFolderIsTooStrange(f *testing.F) {
-	for _, file := range []string{"testdata/code.txt", "testdata/scripts.txt", "testdata/environments.txt"} {
+	for _, file := range []string{"testdata/code.txt", "testdata/scripts.txt", "testdata/environments.txt", "testdata/layouts.txt"} {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			f.Fatal(err)
@@ -174,7 +174,7 @@ func FuzzNoFolderIsTooStrange(f *testing.F) {
 			f.Add(part)
 		}
 	}
-	names := []string{"main.py", "start.sh", "pyproject.toml", "Procfile", "Makefile", "Dockerfile", "gunicorn.conf.py", ".env", "environment.yml", "Pipfile", "pixi.toml", ".python-version", "requirements.txt", "app/__init__.py"}
+	names := []string{"main.py", "start.sh", "pyproject.toml", "Procfile", "Makefile", "Dockerfile", "gunicorn.conf.py", ".env", "environment.yml", "Pipfile", "pixi.toml", ".python-version", "requirements.txt", "app/__init__.py", "package.json", "compose.yaml", "hypercorn.toml", ".streamlit/config.toml"}
 	f.Fuzz(func(t *testing.T, text string) {
 		fsys := fstest.MapFS{}
 		for _, name := range names {

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pelletier/go-toml/v2"
+
 	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
 
@@ -21,6 +23,7 @@ type Proposal struct {
 	Command     []string
 	Port        int // 0: it listens nowhere, or nothing says where
 	PortFrom    Place
+	Socket      string            // the Unix socket that it listens on instead of a port, as the command has it; "" for none
 	Health      string            // "" if none was found
 	Needs       []string          // packages that the command needs, and that are not there
 	Environment map[string]string // variables without which it would listen elsewhere
@@ -71,7 +74,7 @@ func (p Project) entry(app string) Start {
 	return st
 }
 
-var kindRank = map[string]int{"script": 60, "Procfile": 50, "[tool.fastapi]": 48, "Makefile": 30, "Dockerfile": 20}
+var kindRank = map[string]int{"script": 60, "Procfile": 50, "[tool.fastapi]": 48, "Makefile": 30, "package.json": 25, "Dockerfile": 20, "compose": 18}
 
 func startRank(st Start) int {
 	n, ok := kindRank[st.Kind]
@@ -99,10 +102,18 @@ func startRank(st Start) int {
 
 func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 	out := Proposal{Server: st.Server, Of: st.Server, From: st.Place, Kind: st.Kind, App: st.Match.App, Command: slices.Clone(st.Command), LeftOut: st.Left, Port: st.Match.Port, PortFrom: st.Place}
+	if s := st.Match.Socket; s != "" && !strings.HasPrefix(s, "fd://") {
+		out.Socket = s
+	}
 	dir := cmp.Or(st.Dir, ".")
 	file, name := p.appFile(st, dir)
 	if file == "" && st.Match.App != "" && namesCode(st) {
-		return out, false // it names what is not there
+		below := p.below(st)
+		if below == "" {
+			return out, false // it names what is not there
+		}
+		dir = below
+		file, name = p.appFile(st, dir)
 	}
 	out.File = file
 	out.inFolder(st, dir)
@@ -116,7 +127,7 @@ func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 	if known {
 		out.Of = a.Server
 		out.Health = a.Health
-		if a.Server.Name == "script" || st.Server.Name == "streamlit" {
+		if a.Server.Name == "script" || a.Server.Package == "" || st.Server.Name == "streamlit" { // a plain ASGI or WSGI object is made with nothing
 			out.Of = st.Server
 		}
 	}
@@ -124,7 +135,28 @@ func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 	out.port(p, a)
 	out.needs(st.Server, has)
 	out.variables(a)
+	if st.Path != "" && !has(name503(p.Environment.Name)) {
+		out.Environment = map[string]string{"PYTHONPATH": st.Path}
+	}
 	return out, true
+}
+
+// below is the folder in which a command of a container is meant, which is no folder of this computer: the only one that has its application.
+func (p Project) below(st Start) string {
+	if st.Kind != "Dockerfile" && st.Kind != "compose" {
+		return ""
+	}
+	found := ""
+	for _, dir := range belowFolders {
+		if file, _ := p.appFile(st, dir); file == "" {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = dir
+	}
+	return found
 }
 
 // inFolder: the script went into another folder first. Vivarium starts in the backend's own.
@@ -183,6 +215,9 @@ func (p Project) appFile(st Start, dir string) (file, name string) {
 		return "", name
 	}
 	for _, root := range []string{dir, path.Join(dir, "src")} {
+		if f := path.Join(root, strings.ReplaceAll(module, ".", "/"), "__main__.py"); st.Server.Name == "module" && p.r.has(f) {
+			return f, name
+		}
 		if f := p.tree.inDir(root, module); f != "" {
 			return f, name
 		}
@@ -274,6 +309,10 @@ func (p Project) healthOf(file, name string) string {
 
 // port is what the command says, else the code, else .env, else the server's default. For a script of which nothing is known, none.
 func (out *Proposal) port(p Project, a App) {
+	if out.Socket != "" {
+		out.Port, out.PortFrom = 0, Place{}
+		return
+	}
 	if out.Kind == "Dockerfile" && out.Port < 1024 {
 		out.Port, out.PortFrom = 0, Place{} // the container's, not this computer's
 	}
@@ -288,12 +327,29 @@ func (out *Proposal) port(p Project, a App) {
 	if out.Port == 0 && p.Port != 0 && (!script || a.Serves) && out.Server.Name != "celery" {
 		out.Port, out.PortFrom = p.Port, p.PortFile
 	}
+	if out.Port == 0 && out.Server.Name == "streamlit" {
+		out.Port, out.PortFrom = p.streamlitPort()
+	}
 	if out.Port == 0 && out.Server.HasPort() {
 		out.Port, out.PortFrom = out.Server.Port, Place{}
 	}
 	if out.Port == 0 && script && a.Serves {
 		out.Port, out.PortFrom = p.servedPort(a), Place{}
 	}
+}
+
+// streamlitPort is what Streamlit's own file says.
+func (p Project) streamlitPort() (int, Place) {
+	const file = ".streamlit/config.toml"
+	var c struct {
+		Server struct {
+			Port int `toml:"port"`
+		} `toml:"server"`
+	}
+	if toml.Unmarshal([]byte(p.r.text(file)), &c) != nil || c.Server.Port < 1 || c.Server.Port > 65535 {
+		return 0, Place{}
+	}
+	return c.Server.Port, Place{File: file}
 }
 
 // servedPort is the default of what a script calls to serve: Flask's app.run() listens on 5000.

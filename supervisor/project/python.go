@@ -124,10 +124,13 @@ func envOf(path string) string {
 	return path
 }
 
+// NoEnvironment is how it is said that a project declares its packages and has no environment for them.
+const NoEnvironment = "the project has no environment yet"
+
 // global is the case without an environment. A Python of the system has packages of its own accord only by chance.
 func (p Places) global() Decision {
 	if p.Make != "" {
-		d := Decision{Problem: "the project has no environment yet", Remedy: "cd " + quote(p.Dir) + " && " + p.Make}
+		d := Decision{Problem: NoEnvironment, Remedy: "cd " + quote(p.Dir) + " && " + p.Make}
 		if p.Global.There {
 			d.Path, d.From = p.Global.Path, p.Global.From
 			d.Warning, d.Problem = d.Problem, ""

@@ -30,6 +30,7 @@ type Start struct {
 	Name    string   // of the Procfile's process, the Makefile's target or the tool's task; "" for a script
 	Words   []string // as written, with known variables filled in
 	Command []string // the same for vivarium.toml: {python}, {port}, nothing in front
+	Path    string   // the folder below Dir from which it imports, where only an installed project has it otherwise; "" for none
 	Dir     string   // where it is run, relative to the folder; "." for the folder itself, "" if only a shell knows
 
 	Server servers.Server
@@ -206,6 +207,12 @@ func (s *script) run(c command, texts []string) {
 			for _, set := range v.Sets {
 				name, value, _ := strings.Cut(set, "=")
 				s.vars = append(s.vars, Var{st.Place, name, value, false})
+			}
+			if v.Project != "" && s.env == "" && s.dir != "" {
+				s.env = path.Join(s.dir, v.Project, ".venv")
+				if path.IsAbs(v.Project) {
+					s.env = path.Join(v.Project, ".venv")
+				}
 			}
 			if v.Tool == "conda" && s.conda == "" {
 				s.conda = v.Name + v.Prefix

@@ -79,6 +79,7 @@ func Rewrite(argv []string) (command []string, left []Left, ok bool) {
 		if why := wrapperWhy(v); why != "" {
 			left = append(left, Left{v.Words, why})
 		}
+		left = append(left, v.lost()...)
 	}
 	s, m := ByCommand(words)
 	if s.Name == "" {
@@ -105,6 +106,27 @@ func wrapperWhy(w Wrapper) string {
 		return "a backend of Vivarium outlives the terminal as it is"
 	}
 	return "Vivarium starts the server itself"
+}
+
+// lost is what a launcher's options bring that the environment may not have.
+func (w Wrapper) lost() []Left {
+	var left []Left
+	for _, p := range w.Brings {
+		left = append(left, Left{[]string{"--with", p}, "only `uv run` brings it: put it into the environment with `uv add " + p + "`"})
+	}
+	for _, f := range w.EnvFiles {
+		if f == "" || f == ".env" { // read by itself
+			continue
+		}
+		left = append(left, Left{[]string{"--env-file", f}, "say env_file = \"" + f + "\" in vivarium.toml"})
+	}
+	if w.Python != "" {
+		left = append(left, Left{[]string{"--python", w.Python}, "the environment's own Python is started: make the environment with this one"})
+	}
+	if w.Project != "" && w.Project != "." {
+		left = append(left, Left{[]string{w.Words[0], "--project", w.Project}, "its environment is looked for in that folder"})
+	}
+	return left
 }
 
 // head is the command up to the server's own arguments.
@@ -237,6 +259,8 @@ func dropWhy(name string) string {
 	switch name {
 	case "--daemon", "-D", "--detach", "--background", "--daemonize", "-M":
 		return "a server that detaches itself cannot be watched"
+	case "--fd", "-F":
+		return "Vivarium hands down no socket: it listens on its port"
 	case "--pid", "--pid-file", "--pidfile", "-p":
 		return "Vivarium knows the process; a PID file only goes stale"
 	}
@@ -246,8 +270,11 @@ func dropWhy(name string) string {
 	return "it is for a person at a terminal"
 }
 
-// bindTo is host:port with the port as the placeholder; a socket or a descriptor stays.
+// bindTo is host:port with the port as the placeholder; a socket stays, and of a descriptor that nobody hands down a port is made.
 func bindTo(value string) (to string, isPort bool) {
+	if strings.HasPrefix(value, "fd://") {
+		return "127.0.0.1:" + Port, true
+	}
 	m := bind(Match{PortAt: -1}, value, 0)
 	if m.Socket != "" {
 		return value, true

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // Placeholders of a command, as in vivarium.toml.
@@ -45,12 +46,17 @@ type Server struct {
 	Health string         // the path that answers while it is well, "" if only the application knows
 	Port   int            // where it listens if nobody says so, 0 for a worker without a port
 	Stop   syscall.Signal // what ends it in order
+	// StopTakes is how long an orderly stop may take where that is more than two seconds, and Slow says why.
+	StopTakes time.Duration
+	Slow      string
 	// Interface is how its applications are called: "asgi", "wsgi", "rsgi" or "".
 	Interface string
 
 	Workers  Children // how its workers come to be
 	Reloader Children // how the process below its reloader comes to be
 	Reloads  bool     // it reloads unless it is told not to
+	// EndsWithWorker: when one of its workers dies it ends itself, in good order and without a word.
+	EndsWithWorker bool
 
 	Listens []string // patterns of its log; the first group is where it listens
 	Fails   []Saying // patterns of its log when it cannot serve

@@ -1,6 +1,9 @@
 package servers
 
-import "syscall"
+import (
+	"syscall"
+	"time"
+)
 
 // The options that several rows share.
 var (
@@ -8,11 +11,11 @@ var (
 		Port: []string{"--port"}, Host: []string{"--host"}, UDS: []string{"--uds"}, Workers: []string{"--workers"},
 		AppDir: []string{"--app-dir"}, Root: []string{"--root-path"}, TLS: []string{"--ssl-keyfile", "--ssl-certfile"},
 		Factory: []string{"--factory"}, Reload: []string{"--reload"}, Values: []string{
-			"--fd", "--loop", "--http", "--ws", "--lifespan", "--interface", "--env-file", "--log-config", "--log-level", "--forwarded-allow-ips", "--header",
+			"--loop", "--http", "--ws", "--lifespan", "--interface", "--env-file", "--log-config", "--log-level", "--forwarded-allow-ips", "--header",
 			"--limit-concurrency", "--backlog", "--limit-max-requests", "--timeout-keep-alive", "--timeout-graceful-shutdown", "--ssl-keyfile-password",
 			"--ssl-version", "--ssl-cert-reqs", "--ssl-ca-certs", "--ssl-ciphers", "--ws-max-size", "--ws-max-queue", "--ws-ping-interval", "--ws-ping-timeout", "--h11-max-incomplete-event-size", "--timeout-worker-healthcheck",
 		},
-		DropValue: []string{"--reload-dir", "--reload-include", "--reload-exclude", "--reload-delay"},
+		DropValue: []string{"--reload-dir", "--reload-include", "--reload-exclude", "--reload-delay", "--fd"},
 		Variables: map[string]string{"UVICORN_PORT": "port", "UVICORN_HOST": "host"},
 	}
 	gunicornFlags = Flags{
@@ -72,14 +75,14 @@ var table = []Server{
 	},
 	{
 		Name: "hypercorn", Title: "Hypercorn", Package: "hypercorn", Programs: []string{"hypercorn"}, Modules: []string{"hypercorn"}, Calls: []string{"hypercorn.run", "hypercorn.asyncio.serve", "hypercorn.trio.serve"},
-		App: Object, Start: []string{Python, "-m", "hypercorn", appHole, "--bind", hostHole + ":" + Port}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM, Workers: Spawned, Reloader: Again,
+		App: Object, Start: []string{Python, "-m", "hypercorn", appHole, "--bind", hostHole + ":" + Port}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM, Workers: Spawned, Reloader: Again, EndsWithWorker: true,
 		Flags: Flags{Bind: []string{"--bind", "-b"}, Workers: []string{"--workers", "-w"}, Config: []string{"--config", "-c"}, Root: []string{"--root-path"}, TLS: []string{"--keyfile", "--certfile"}, Reload: []string{"--reload"}, DropValue: []string{"--pid", "-p"},
 			Values: []string{"--worker-class", "-k", "--access-logfile", "--access-logformat", "--error-logfile", "--log-level", "--log-config", "--log-file", "--graceful-timeout", "--keep-alive", "--ca-certs", "--ciphers", "--backlog", "--insecure-bind", "--quic-bind", "--server-name", "--umask", "-m", "--user", "-u", "--group", "-g"}},
 		Listens: []string{`Running on (https?://\S+)`}, Fails: []Saying{{`NoAppError|Cannot load application`, AppMissing}, {`LifespanFailureError|LifespanTimeoutError`, StartupFailed}, addressInUse, noModule},
 	},
 	{
 		Name: "granian", Title: "Granian", Package: "granian", Programs: []string{"granian"}, Modules: []string{"granian"}, Calls: []string{"granian.Granian"},
-		App: Object, Start: []string{Python, "-m", "granian", appHole, "--interface", "{interface}", "--host", hostHole, "--port", Port}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM, Workers: Spawned, Reloader: Spawned,
+		App: Object, Start: []string{Python, "-m", "granian", appHole, "--interface", "{interface}", "--host", hostHole, "--port", Port}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM, Workers: Titled, Reloader: Spawned,
 		Flags: Flags{Port: []string{"--port"}, Host: []string{"--host"}, UDS: []string{"--uds"}, Workers: []string{"--workers"}, AppDir: []string{"--working-dir"}, Root: []string{"--url-path-prefix"}, TLS: []string{"--ssl-keyfile", "--ssl-certificate"}, Factory: []string{"--factory"},
 			Reload: []string{"--reload"}, NoReload: []string{"--no-reload"}, DropValue: []string{"--pid-file", "--reload-paths", "--reload-ignore-dirs", "--reload-ignore-patterns", "--reload-tick"},
 			Values:    []string{"--interface", "--http", "--blocking-threads", "--runtime-threads", "--runtime-mode", "--loop", "--task-impl", "--backlog", "--backpressure", "--log-level", "--log-config", "--access-log-fmt", "--env-files", "--process-name", "--respawn-interval", "--workers-lifetime", "--workers-kill-timeout", "--static-path-mount", "--static-path-route"},
@@ -89,7 +92,7 @@ var table = []Server{
 	{
 		Name: "daphne", Title: "Daphne", Package: "daphne", Programs: []string{"daphne"}, Modules: []string{"daphne"},
 		App: Object, Start: []string{Python, "-m", "daphne", "-b", hostHole, "-p", Port, appHole}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM,
-		Flags:   Flags{Port: []string{"--port", "-p"}, Host: []string{"--bind", "-b"}, UDS: []string{"--unix-socket", "-u"}, Root: []string{"--root-path"}, Values: []string{"--endpoint", "-e", "--fd", "--verbosity", "-v", "--http-timeout", "-t", "--access-log", "--log-fmt", "--ping-interval", "--ping-timeout", "--application-close-timeout", "--websocket_timeout", "--server-name"}},
+		Flags:   Flags{Port: []string{"--port", "-p"}, Host: []string{"--bind", "-b"}, UDS: []string{"--unix-socket", "-u"}, Root: []string{"--root-path"}, DropValue: []string{"--fd"}, Values: []string{"--endpoint", "-e", "--verbosity", "-v", "--http-timeout", "-t", "--access-log", "--log-fmt", "--ping-interval", "--ping-timeout", "--application-close-timeout", "--websocket_timeout", "--server-name"}},
 		Listens: []string{`Listening on TCP address (\S+)`}, Fails: []Saying{{`Listen failure: .*(?:in use|Couldn't listen)`, PortTaken}, addressInUse, noModule, {`ImproperlyConfigured`, NotReady}},
 	},
 	{
@@ -107,12 +110,12 @@ var table = []Server{
 		Name: "litestar", Title: "Litestar", Package: "litestar[standard]", Programs: []string{"litestar"}, Modules: []string{"litestar"}, Serves: []string{"run"}, Makes: []string{"litestar.Litestar"},
 		App: NoApp, Start: []string{Python, "-m", "litestar", "--app", appHole, "run", "--host", hostHole, "--port", Port}, Via: []string{"uvicorn", "litestar", "hypercorn", "granian"}, Interface: "asgi", Port: 8000, Stop: syscall.SIGINT, Workers: Spawned, Reloader: Spawned,
 		Flags: Flags{Port: []string{"--port", "-p"}, Host: []string{"--host", "-H"}, UDS: []string{"--uds", "-U"}, Workers: []string{"--wc", "--web-concurrency", "-W"}, App: []string{"--app"}, AppDir: []string{"--app-dir"}, Reload: []string{"--reload", "-r"}, TLS: []string{"--ssl-certfile", "--ssl-keyfile"},
-			Drop: []string{"--debug", "-d", "--pdb", "-P"}, DropValue: []string{"--reload-dir", "-R", "--reload-include", "-I", "--reload-exclude", "-E"}, Values: []string{"--fd", "-F"}, Variables: map[string]string{"LITESTAR_PORT": "port", "LITESTAR_HOST": "host"}},
+			Drop: []string{"--debug", "-d", "--pdb", "-P"}, DropValue: []string{"--reload-dir", "-R", "--reload-include", "-I", "--reload-exclude", "-E", "--fd", "-F"}, Variables: map[string]string{"LITESTAR_PORT": "port", "LITESTAR_HOST": "host"}},
 		Listens: []string{uvicornListens}, Fails: append([]Saying{{`Could not find (?:a )?Litestar|LitestarCLIException`, AppMissing}}, uvicornFails...),
 	},
 	{
 		Name: "sanic", Title: "Sanic", Package: "sanic", Programs: []string{"sanic"}, Modules: []string{"sanic"}, Makes: []string{"sanic.Sanic"}, App: Object,
-		Start: []string{Python, "-m", "sanic", appHole, "--single-process", "--host", hostHole, "--port", Port}, Via: []string{"sanic", "uvicorn"}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM, Workers: Spawned, Reloader: Spawned,
+		Start: []string{Python, "-m", "sanic", appHole, "--single-process", "--host", hostHole, "--port", Port}, Via: []string{"sanic", "uvicorn"}, Interface: "asgi", Port: 8000, Stop: syscall.SIGTERM, Workers: Titled, Reloader: Spawned,
 		Flags:   Flags{Port: []string{"--port", "-p"}, Host: []string{"--host", "-H"}, UDS: []string{"--unix", "-u"}, Workers: []string{"--workers", "-w"}, TLS: []string{"--key", "--cert", "--tls"}, Factory: []string{"--factory"}, Reload: []string{"--reload", "-r", "--auto-reload", "--dev", "-d", "--debug"}, DropValue: []string{"--reload-dir", "-R"}, Values: []string{"--http", "--inspector-port"}},
 		Listens: []string{`Goin' Fast @ (https?://\S+)`, `server: .*(https?://\S+)`}, Fails: []Saying{{`Module (?:is not a|\S+ not found)|Sanic app name`, AppMissing}, {`Not all workers acknowledged|Worker failed`, WorkerFailed}, addressInUse, noModule},
 	},
@@ -231,6 +234,7 @@ var table = []Server{
 	{Name: "serve", Title: "Ray Serve", Package: "ray[serve]", Programs: []string{"serve"}, Modules: []string{"ray.serve.scripts"}, Serves: []string{"run"}, App: Object, Health: "/-/healthz", Port: 8000, Stop: syscall.SIGINT, Flags: Flags{AppDir: []string{"--app-dir"}, Reload: []string{"--reload", "-r"}, Values: []string{"--working-dir", "--runtime-env", "--address", "--route-prefix", "--name"}}},
 	{
 		Name: "celery", Title: "Celery", Package: "celery", Programs: []string{"celery"}, Modules: []string{"celery"}, Serves: []string{"worker", "beat", "multi"}, Makes: []string{"celery.Celery"}, App: NoApp, Start: []string{Python, "-m", "celery", "--app", appHole, "worker", "--loglevel", "INFO"}, Stop: syscall.SIGTERM, Workers: Titled,
+		StopTakes: 9 * time.Second, Slow: "a warm shutdown waits for the tasks that have begun, and for the pool",
 		Flags: Flags{App: []string{"--app", "-A"}, AppDir: []string{"--workdir"}, Workers: []string{"--concurrency", "-c"}, Drop: []string{"--detach", "-D"}, DropValue: []string{"--pidfile"}, Values: []string{"--broker", "-b", "--result-backend", "--loader", "--config", "--pool", "-P", "--loglevel", "-l", "--queues", "-Q", "--hostname", "-n", "--logfile", "-f", "--schedule", "-s", "--scheduler", "-S", "--max-tasks-per-child", "--autoscale", "--prefetch-multiplier", "-O"}},
 		Fails: []Saying{{`Cannot connect to (?:\w+)://|OperationalError.*(?:refused|Errno 111|Errno 61)`, NoBroker}, {`Unable to load celery application|The module \S+ was not found`, AppMissing}, {`Process '\S+' pid:\d+ exited with|Worker exited prematurely|WorkerLostError`, WorkerFailed}, noModule},
 	},
@@ -240,7 +244,8 @@ var table = []Server{
 		Flags: Flags{AppDir: []string{"--path", "-P"}, Config: []string{"--config", "-c"}, DropValue: []string{"--pid"}, Values: []string{"--url", "-u", "--name", "-n", "--worker-class", "-w", "--job-class", "-j", "--queue-class", "--results-ttl", "--worker-ttl", "--logging-level", "--serializer", "-S", "--num-workers"}}, Fails: []Saying{{`Error \d+ connecting to|Could not connect to Redis|redis\.exceptions\.ConnectionError`, NoBroker}, {`work-horse terminated unexpectedly`, WorkerFailed}, noModule},
 	},
 	{
-		Name: "dramatiq", Title: "Dramatiq", Package: "dramatiq", Programs: []string{"dramatiq"}, Modules: []string{"dramatiq"}, App: Dotted, Start: []string{Python, "-m", "dramatiq", appHole}, Stop: syscall.SIGTERM, Workers: Spawned, Reloader: Spawned, Imports: []string{"dramatiq"},
+		Name: "dramatiq", Title: "Dramatiq", Package: "dramatiq", Programs: []string{"dramatiq"}, Modules: []string{"dramatiq"}, App: Dotted, Start: []string{Python, "-m", "dramatiq", appHole}, Stop: syscall.SIGTERM, Workers: Titled, Reloader: Spawned,
+		StopTakes: 6 * time.Second, Slow: "its worker threads finish the message that they have, and look for the stop once a second", Imports: []string{"dramatiq"},
 		Flags: Flags{Workers: []string{"--processes", "-p"}, AppDir: []string{"--path", "-P"}, Reload: []string{"--watch-use-polling"}, DropValue: []string{"--pid-file", "--watch", "-i", "--watch-include", "-e", "--watch-exclude"}, Values: []string{"--threads", "-t", "--queues", "-Q", "--log-file", "--worker-shutdown-timeout", "--fork-function", "-f"}}, Fails: []Saying{{`(?:Redis|AMQP).*(?:refused|ConnectionError)|Connection(?:Error|Closed)`, NoBroker}, {`Worker (?:process )?failed to (?:boot|start)|Worker with PID \d+ exited unexpectedly`, WorkerFailed}, {`Failed to import`, AppMissing}, noModule},
 	},
 	{Name: "http", Title: "Python's http.server", Modules: []string{"http.server"}, App: NoApp, Start: []string{Python, "-m", "http.server", "--bind", hostHole, Port}, Health: "/", Port: 8000, Stop: syscall.SIGINT, Flags: Flags{Host: []string{"--bind", "-b"}, Positional: true, Values: []string{"--directory", "-d", "--protocol"}}, Listens: []string{`Serving HTTP on .*\((https?://\S+?)/?\)`}, Fails: []Saying{addressInUse}},

@@ -11,8 +11,14 @@ type Wrapper struct {
 	Tool  string   // the environment tool that chooses a Python: "uv", "poetry", "conda"; "" for env, nohup and the like
 	// Name is the environment that it names: conda's -n, hatch's "dev:", pixi's -e. Prefix is a folder: conda's -p.
 	Name, Prefix string
-	Sets         []string // NAME=value words of env
-	Watches      bool     // it starts the command anew with every edit
+	// Project is the folder of the project whose environment is taken: uv's --project, poetry's -C. "" for the present one.
+	Project string
+	// Brings are packages that are there for this command alone, and nowhere else: uv's --with.
+	Brings   []string
+	EnvFiles []string // uv's --env-file
+	Python   string   // uv's --python: "3.12", or a path
+	Sets     []string // NAME=value words of env
+	Watches  bool     // it starts the command anew with every edit
 }
 
 // wrapper is how one such program is recognised.
@@ -54,6 +60,11 @@ var wrappers = []wrapper{
 	{name: "nodemon", values: []string{"--exec", "-x", "--ext", "-e", "--watch", "-w"}, watches: true},
 }
 
+// projectOptions name the folder of the project, by tool.
+var projectOptions = map[string][]string{
+	"uv": {"--project", "--directory"}, "poetry": {"--directory", "-C", "--project", "-P"}, "pdm": {"--project", "-p"}, "hatch": {"--project", "-p"}, "pixi": {"--manifest-path"}, "rye": {"--pyproject", "-f"},
+}
+
 var condaValues = []string{"-n", "--name", "-p", "--prefix", "--cwd"}
 
 // unwrap says what stands before the command, and where the command begins.
@@ -89,6 +100,11 @@ func wrapperAt(argv []string, at int) (Wrapper, int, bool) {
 	for next < len(argv) {
 		w := argv[next]
 		switch {
+		case len(w) > 2 && spec.tool == "uv" && (strings.HasPrefix(w, "-p") || strings.HasPrefix(w, "-w")) && w[2] != '=': // -p3.12
+			next++
+			if w[1] == 'p' {
+				out.Python = w[2:]
+			}
 		case w == "--":
 			if next++; subSeen {
 				return out.with(argv, at, next)
@@ -127,6 +143,21 @@ func (s wrapper) skip(argv []string, at int, out *Wrapper) int {
 	}
 	if slices.Contains(s.name_, name) {
 		out.Name = value
+	}
+	if s.tool != "" && slices.Contains(projectOptions[s.tool], name) {
+		out.Project = value
+	}
+	if s.tool == "uv" {
+		switch name {
+		case "--with", "--with-editable", "--with-requirements":
+			for _, p := range strings.Split(value, ",") {
+				out.Brings = append(out.Brings, strings.TrimSpace(p))
+			}
+		case "--env-file":
+			out.EnvFiles = append(out.EnvFiles, value)
+		case "--python", "-p":
+			out.Python = value
+		}
 	}
 	if slices.Contains(s.prefix, name) {
 		out.Prefix = value
