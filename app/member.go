@@ -122,7 +122,7 @@ func (a *App) supervise(dir string) control.Supervision {
 	if a.options.Supervise != nil {
 		return a.options.Supervise(dir)
 	}
-	return supervisor.New(dir, supervisor.Deps{State: a.state, KeeperExe: a.options.Keeper, Log: a.log, Recorded: Recorded(a.log, a.state, a.options.Pages)})
+	return supervisor.New(dir, supervisor.Deps{State: a.state, KeeperExe: a.options.Keeper, Log: a.log, Recorded: Recorded(a.log, a.state, a.options.Pages), KeepAwake: a.desktop.KeepAwake})
 }
 
 // watchThere shows what another program does with the backend, until that ends. false: it could not be reached.

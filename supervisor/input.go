@@ -111,6 +111,7 @@ type (
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
 		openmp   []string
 		power    *power.State // nil: not looked at
+		broken   int          // lines of the log, since the computer woke, that tell of a connection which broke off
 	}
 	observed struct { // what the run does while it does not answer
 		runID string
@@ -181,6 +182,7 @@ type (
 		run    keeper.Run
 		whole  bool
 		openmp bool // look which OpenMP runtimes are mapped, too
+		woke   bool // the computer slept a moment ago: what does the log say of connections?
 	}
 	doJudgeWorker struct {
 		run   keeper.Run

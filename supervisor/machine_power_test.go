@@ -111,7 +111,9 @@ func TestTheComputerIsKeptAwakeWhileARunIsAtWork(t *testing.T) {
 	m := in("healthy")
 	m.config.KeepAwake = config.AwakeBusy
 	p := newPlay(t, m)
-	work := func(cpu float64) *play { return p.feed(used{runID: p.m.Run.ID, usage: process.Usage{CPU: cpu, Procs: 1}}) }
+	work := func(cpu float64) *play {
+		return p.feed(used{runID: p.m.Run.ID, usage: process.Usage{CPU: cpu, Procs: 1}})
+	}
 	require.Empty(t, work(0.1).kept())
 	require.Equal(t, []bool{true}, work(0.5).kept())
 	require.True(t, p.feed(awake{true}).m.KeptAwake)

@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -230,6 +231,9 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 		in.power = &now
 	}
 	in.logSize = sizeOf(c.Log.File)
+	if e.woke && in.logSize != from {
+		in.broken = power.Broken(lastLines(c.Log.File, from))
+	}
 	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
 		in.dead = slices.DeleteFunc(process.DeadWorkers(lastLines(c.Log.File, from)), func(pid int) bool {
 			_, err := proc.Find(pid)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -178,7 +179,7 @@ func (m *machine) use(now time.Time, whole bool) {
 		m.openmpAt = now.Add(wholeEvery)
 	}
 	m.using, m.useAt = true, now.Add(m.every(now))
-	m.do(doUse{m.Run, whole, openmp})
+	m.do(doUse{m.Run, whole, openmp, !m.wokeAt.IsZero() && now.Sub(m.wokeAt) < afterSleep})
 }
 
 func (m *machine) onLook(now time.Time) {
@@ -366,7 +367,8 @@ func (m *machine) onWoke(now time.Time, in woke) {
 		m.ignore("nothing is probed")
 		return
 	}
-	m.mark(record.Mark{At: now.Add(-in.slept), Until: now, What: record.MarkSleep})
+	m.mark(record.Mark{At: now.Add(-in.slept), Until: now, What: record.MarkSleep, Text: power.Across(m.probing, 0)})
+	m.across, m.broken = m.probing, 0
 	m.freeUntil = now.Add(max(shortestGrace, time.Duration(m.config.Health.Failures)*m.config.Health.Interval))
 	m.Health.Failures, m.failing, m.samples = 0, time.Time{}, nil
 	m.probeAt = now

@@ -52,7 +52,8 @@ type Row struct {
 	Problem    string       `json:"config_problem,omitempty"`
 	ConfigFile string       `json:"config_file,omitempty"`
 	Changed    bool         `json:"config_changed,omitempty"`
-	HeldBy     int          `json:"held_by,omitempty"` // PID of the Vivarium program that keeps it
+	HeldBy     int          `json:"held_by,omitempty"`    // PID of the Vivarium program that keeps it
+	KeptAwake  bool         `json:"kept_awake,omitempty"` // the computer is kept from idle sleep for it
 	Note       string       `json:"note,omitempty"`
 	Text       string       `json:"text,omitempty"` // of an event: one more detail for a person
 	Asked      bool         `json:"asked,omitempty"`
@@ -151,7 +152,7 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		Crashes: s.Crashes, Log: s.Log, Run: s.Run.ID, Started: s.Run.Started, Retry: s.Retry, Port: s.Port, URL: s.URL,
 		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, OpenMP: s.OpenMP, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
 		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
-		Workers: s.WorkerDeaths,
+		Workers: s.WorkerDeaths, KeptAwake: s.KeptAwake,
 	}
 	if s.Stall.Kind != "" {
 		r.Stall = &s.Stall
@@ -208,7 +209,7 @@ func (r Row) Snapshot() supervisor.Snapshot {
 		Crashes: r.Crashes, Last: r.Last.verdict(), LastAt: r.LastAt, Port: r.Port, URL: r.URL, Log: r.Log,
 		ConfigProblem: r.Problem, ConfigFile: r.ConfigFile, ConfigChanged: r.Changed, Missing: r.Missing, OpenMP: r.OpenMP,
 		Semaphores: r.Semaphores, Note: r.Note, HeldBy: r.HeldBy, LastReport: r.Report, Tally: r.Tally.tally(),
-		WorkerDeaths: r.Workers,
+		WorkerDeaths: r.Workers, KeptAwake: r.KeptAwake,
 	}
 	if r.Last == nil {
 		s.Last = r.Verdict.verdict()
