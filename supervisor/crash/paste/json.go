@@ -18,6 +18,7 @@ type fields struct {
 	stack                []string    // lines of a traceback as a list
 	group                []exception // the exceptions of a group
 	within               bool        // the traceback stood in the message
+	said                 bool        // there is a message, an empty one perhaps: a blank line that was passed on
 	raw                  bool        // "log": the message is a line as the program printed it
 	other                bool        // a key of a conversation or a request: not a log record
 }
@@ -31,10 +32,12 @@ type exception struct {
 
 // records takes the JSON log records of a text apart: the message, and the traceback on lines of its own. changed says that there were any.
 func records(text string, ls []line) (out []line, changed bool) {
-	if !strings.Contains(text, "{") && !strings.Contains(text, `\n`) && !strings.Contains(text, "#012") {
+	if !strings.Contains(text, "{") && !strings.Contains(text, `\n`) && !strings.Contains(text, "#012") && !strings.Contains(text, "msg=") && !strings.Contains(text, "message=") {
 		return ls, false
 	}
 	escapes := strings.Contains(text, traceHeader+`:\`)
+	var single []int // lines that had a record each
+	passed := map[string]bool{}
 	for i, l := range ls {
 		parts, ok := unwrap(l, escapes)
 		if !ok {
@@ -46,10 +49,21 @@ func records(text string, ls []line) (out []line, changed bool) {
 		if out == nil {
 			out = append(make([]line, 0, len(ls)+len(parts)), ls[:i]...)
 		}
+		if len(parts) == 1 {
+			single = append(single, len(out))
+			if isPrinted(parts[0].Text) {
+				passed[parts[0].Level] = true
+			}
+		}
 		out = append(out, parts...)
 	}
 	if out == nil {
 		return ls, false
+	}
+	for _, i := range single { // a traceback with a record for each of its lines was passed on, not logged
+		if passed[out[i].Level] {
+			out[i].Level = ""
+		}
 	}
 	return out, true
 }
@@ -63,6 +77,9 @@ func unwrap(l line, escapes bool) (parts []line, ok bool) {
 				return f.lines(l), true
 			}
 		}
+	}
+	if f, ok := logfmt(t); ok {
+		return f.lines(l), true
 	}
 	if strings.Contains(t, traceHeader+":#012") { // rsyslog
 		l.Text = strings.ReplaceAll(strings.ReplaceAll(l.Text, "#012", "\n"), "#011", "\t")
@@ -80,7 +97,7 @@ func (f *fields) isRecord() bool {
 		return false
 	}
 	failed := f.trace != "" || f.kind != "" && (len(f.frames) > 0 || f.value != "") || len(f.stack) > 0
-	return failed || f.message != "" && (f.level != "" || f.raw || f.time != "")
+	return failed || (f.message != "" || f.said && len(f.stack) == 0 && f.kind == "") && (f.level != "" || f.raw || f.time != "")
 }
 
 // lines gives the record's lines: what it says, then the exception.
@@ -110,6 +127,9 @@ func (f *fields) lines(l line) []line {
 	}
 	add(message)
 	add(trace)
+	if len(out) == 0 && f.said {
+		l.Text = ""
+	}
 	if len(out) == 0 {
 		out = append(out, l)
 	}

@@ -147,6 +147,10 @@ func (r *reader) field(key, raw string, text bool) {
 			f.message, f.raw = whole, true
 			return
 		}
+		if !own && !strings.Contains(strings.TrimRight(whole, "\r\n"), "\n") { // a traceback of which each line has a record of its own
+			f.message = orElse(f.message, strings.TrimRight(whole, "\r\n"))
+			return
+		}
 		at := strings.Index(whole, traceHeader)
 		if at >= 0 && (f.trace == "" || own) {
 			f.trace, f.within = whole[at:], !own
@@ -170,7 +174,7 @@ func (r *reader) field(key, raw string, text bool) {
 		}
 	case text && messageKey(key) && (depth == 1 || depth == 2 && (above == "jsonPayload" || above == "record")):
 		if f.message == "" || key == "message" {
-			f.message = unescape(raw)
+			f.message, f.said = unescape(raw), true
 			f.raw = key == "log" || key == "textPayload"
 		}
 	}

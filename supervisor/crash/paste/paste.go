@@ -42,7 +42,7 @@ func Parse(data []byte) Text {
 	text := decode(data)
 	ls := markup(text, split(text))
 	dedentWhole(ls)
-	ls, found := reports(text, carriers(ls))
+	ls, found := reports(text, heads(carriers(ls)))
 	if inner, changed := records(text, ls); changed { // what a container's log file has in its strings may be a report as well
 		var more []string
 		ls, more = reports(text, carriers(inner))

@@ -164,7 +164,7 @@ func likePrefix(s, like string) (rest string, ok bool) {
 	for j < len(like) {
 		switch {
 		case i >= len(s):
-			return s, isBlank(like[j:])
+			return "", isBlank(like[j:]) // the head alone, without the space at its end
 		case isDigit(like[j]):
 			if !isDigit(s[i]) {
 				return s, false
