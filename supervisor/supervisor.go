@@ -23,6 +23,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/reboot"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
@@ -78,6 +79,7 @@ type system struct {
 	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
 	Loaded    func(pid int) ([]string, error)
 	Power     func() power.State
+	Restarted func(started, seen time.Time) reboot.Told  // why the computer was started anew since
 	Asleep    func() (time.Duration, bool)               // how long the computer has slept so far, see power.Asleep
 	Sleeps    func(ctx context.Context, told func(bool)) // tells when it is about to, and when it is back
 	Environ   func(pid int) ([]string, error)

@@ -74,6 +74,16 @@ func (s *Supervisor) missed(in began, known crash.Evidence) []missed {
 			all = append(all, missed{e, judge(e, known)})
 		}
 	}
+	if run, seen, ok := keeper.BeforeBoot(s.folder); ok && in.saved.Want && !in.saved.Quit && s.system.Restarted != nil {
+		recorded := slices.ContainsFunc(in.saved.Deaths, func(d record.Death) bool { return d.Run == run.ID })
+		if log, err := os.Stat(in.config.Log.File); err == nil && log.ModTime().After(seen) {
+			seen = log.ModTime()
+		}
+		if !recorded && run.ID != in.saved.Ended {
+			told := s.system.Restarted(run.Started, seen)
+			all = append(all, missed{keeper.Exit{Run: run, At: told.At}, crash.Verdict{Kind: crash.KindRestarted, Summary: told.Summary, Remedy: told.Remedy, Line: told.Line}})
+		}
+	}
 	return all
 }
 

@@ -18,6 +18,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/reboot"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -64,6 +65,9 @@ func realSystem(d Deps) system {
 		Observe: observation.Take,
 		Power:   power.Now,
 		Asleep:  power.Asleep,
+		Restarted: func(started, seen time.Time) reboot.Told {
+			return reboot.Judge(reboot.Look(started, seen), time.Now())
+		},
 		Sleeps:  power.Watch,
 		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ: proc.Environ,

@@ -34,6 +34,7 @@ supervisor/config          <- supervisor/proc supervisor/python supervisor/recor
 supervisor/port            <- supervisor/config supervisor/keeper supervisor/proc
 supervisor/power
 supervisor/probe           <- supervisor/config
+supervisor/reboot
 supervisor/process         <- supervisor/crash supervisor/proc supervisor/python supervisor/servers
 supervisor/project         <- supervisor/servers
 supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers
@@ -41,7 +42,7 @@ supervisor/stall           <- supervisor/crash/mask
 supervisor/observation     <- supervisor/crash/mask supervisor/recorder supervisor/stall
 supervisor/record          <- supervisor/config supervisor/crash supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/safefile supervisor/stall
 supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
-supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
+supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/reboot supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
 app/logfile
 app/page                   <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/observation supervisor/openmp supervisor/record
 app/dashboard              <- app/logfile app/page supervisor/keeper
