@@ -212,7 +212,7 @@ func TestWhatIsSaidOfAnAnswer(t *testing.T) {
 		"/health still answers 503, and the time of [health] startup is over: let it be longer, or read the log":            {probe.AnswerError{Status: 503}, ""},
 		"/health answers 500, and has not answered well since the start: read the log, or name another path under [health]": {probe.AnswerError{Status: 500}, ""},
 	} {
-		require.Equal(t, want, wrongPath("/health", &c.answer, c.found))
+		require.Equal(t, want, probe.WrongPath("/health", &c.answer, c.found))
 	}
 }
 
@@ -237,7 +237,7 @@ func TestWhereItListensInstead(t *testing.T) {
 		config := testConfig()
 		config.Health.URL = c.url
 		config.Command = c.command
-		got := elsewhere(config, c.ports)
+		got := probe.Elsewhere(config, c.ports)
 		if c.says == "" {
 			require.Empty(t, got, name)
 		} else {
