@@ -31,13 +31,14 @@ programs := bin/vivarium bin/vivarium-keeper
 packages  = $$(go list -e ./... | grep -v -e '/app/tray$$' -e '/cmd/vivarium-menubar$$')
 endif
 
-.PHONY: help run build test e2e soak bench wheels servers lint clean go tray-or-line python-or-line
+.PHONY: help run build test e2e stalls soak bench wheels servers lint clean go tray-or-line python-or-line
 
 help:
 	@echo 'make run     build Vivarium and start it on the demo backend'
 	@echo 'make build   build the programs into bin/'
 	@echo 'make test    the tests (skips are said aloud, last)'
 	@echo 'make e2e     the promises, with real processes, a real Python and, on Linux, a real desktop'
+	@echo 'make stalls  servers that stand still, and that nobody is harmed by being asked (VIVARIUM_STORM=full: for an hour)'
 	@echo 'make soak    random faults for SOAK_MINUTES (3), and what has to hold after each; SOAK_SEED repeats a run'
 	@echo 'make bench   what it costs: restart, log, memory, CPU (pattern=NAME for one)'
 	@echo 'make wheels  the scan for OpenMP on real wheels, against other readers (small=yes: two packages)'
@@ -80,8 +81,9 @@ endif
 endif
 
 # The demo is a Python server. Apple's /usr/bin/python3 is one only where the command line tools are, and else asks to install them.
+shim := /usr/bin/python3
 python-or-line:
-	@command -v python3 >/dev/null && { test "$$(command -v python3)" != /usr/bin/python3 || xcode-select -p >/dev/null 2>&1; } || echo 'The demo needs a Python: brew install python, or https://www.python.org/downloads'
+	@command -v python3 >/dev/null && { test "$$(command -v python3)" != '$(shim)' || xcode-select -p >/dev/null 2>&1; } || echo 'The demo needs a Python: brew install python, or https://www.python.org/downloads'
 
 test: go tray-or-line
 	@$(test) $(race) -run '$(pattern)' $(packages)
@@ -89,11 +91,15 @@ test: go tray-or-line
 e2e: go tray-or-line
 	@$(test) -stream -count=1 -timeout 40m -tags e2e -run '$(pattern)' ./packaging/checks/e2e ./packaging/checks/dashboard $(if $(filter yes,$(tray)),./packaging/checks/desktop)
 
+# Every Python from 3.8 on that is installed is asked again and again; servers and libraries come from PyPI once, into the user's cache folder.
+stalls: go
+	@$(test) -stream -count=1 -timeout 90m -tags e2e -run '$(pattern)' ./packaging/checks/stalls
+
 soak: go
 	@SOAK_MINUTES=$(or $(SOAK_MINUTES),3) SOAK_SEED=$(SOAK_SEED) $(test) -stream -count=1 -timeout 24h -tags soak -run '$(pattern)' ./packaging/checks/soak
 
 bench: build
-	@go test -count=1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/checks/bench ./packaging/checks/dashboard
+	@go test -count=1 -p 1 -timeout 40m -tags bench -run '$(pattern)' -v ./packaging/checks/bench ./packaging/checks/dashboard ./packaging/checks/stalls
 
 # Downloads about 1.3 GB once, into the user's cache folder; needs python3 with pip and venv, and LLVM's objdump, nm and readelf.
 wheels: go
@@ -109,7 +115,7 @@ lint: go tray-or-line
 	go vet -tags e2e,soak,bench,wheels,servers ./packaging/... ./app/mcp
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,soak,bench,wheels,servers $(packages)
-	@if command -v shellcheck >/dev/null; then git ls-files .ci/run '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
+	@if command -v shellcheck >/dev/null; then git ls-files .ci/run packaging/mac/darwin/macos-cc '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi
 
 clean:
 	rm -rf bin dist .cache

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/doctor"
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/assets"
@@ -77,17 +78,29 @@ func (a *App) actOn(m *member, item int) {
 }
 
 // actNotice does what a click on a notice means. Its backend may have been removed meanwhile.
-func (a *App) actNotice(click Click) {
-	a.log.Info("a click on a notice", "dir", click.Backend, "item", click.Item)
+func (a *App) actNotice(click notice.Click) {
+	item := noticeItem(click.Button)
+	a.log.Info("a click on a notice", "dir", click.Backend, "item", item)
 	i := slices.IndexFunc(a.members, func(m *member) bool { return m.dir == click.Backend })
 	if i < 0 || !a.quitting.IsZero() {
 		return
 	}
 	m := a.members[i]
-	if click.Item == ItemLast && m.snapshot.LastReport == "" { // the log is the next best
-		click.Item = ItemOpenLog
+	if item == ItemLast && m.snapshot.LastReport == "" { // the log is the next best
+		item = ItemOpenLog
 	}
-	a.actOn(m, click.Item)
+	a.actOn(m, item)
+}
+
+// noticeItem is the item of the menu that does the same as a button of a notice.
+func noticeItem(b notice.Button) int {
+	switch b {
+	case notice.ButtonRestart:
+		return ItemRestart
+	case notice.ButtonLog:
+		return ItemOpenLog
+	}
+	return ItemLast
 }
 
 func (a *App) actTail(item int) {
@@ -134,12 +147,9 @@ func (a *App) failed(what string, err error) {
 	if what != "" {
 		text = what + ": " + text
 	}
-	a.post(func() {
-		a.notifier.Tell(Notice{
-			Title: "That did not work", Body: words.Short(words.Sentences(text), maxNoticeBody), Icon: IconUnhealthy,
-			Class: ClassFinal, // another click may fail otherwise
-		})
-	})
+	n := notice.Say("That did not work", assets.Unhealthy, text)
+	n.Class = notice.ClassFinal // another click may fail otherwise
+	a.post(func() { a.notifier.Tell(n) })
 }
 
 func (a *App) copyEnvironment(dir string) {
@@ -214,7 +224,7 @@ func (a *App) beginRemove(m *member) {
 func (a *App) remove(m *member) {
 	m.cancel()
 	if err := a.backends.Remove(m.dir); err != nil {
-		a.notifier.Tell(Notice{Title: "The list of backends could not be saved", Body: words.Short(words.Sentences(err.Error()), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(notice.Say("The list of backends could not be saved", assets.Unhealthy, err.Error()))
 	}
 	a.members = slices.DeleteFunc(a.members, func(o *member) bool { return o == m })
 }
@@ -234,7 +244,7 @@ func (a *App) add(dir string) (*member, error) {
 func (a *App) addAndStart(dir string, visit bool) {
 	m, err := a.add(dir)
 	if err != nil {
-		a.notifier.Tell(Notice{Title: "The backend could not be added", Body: words.Short(words.Sentences(err.Error()), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(notice.Say("The backend could not be added", assets.Unhealthy, err.Error()))
 		return
 	}
 	m.visit = visit

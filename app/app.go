@@ -8,14 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"sync"
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/desktop"
-	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/app/notice"
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
@@ -29,14 +29,14 @@ const quitTime = 2 * time.Second
 
 // Options is what an App is made of. The zero value is the real thing.
 type Options struct {
-	State   string       // the state folder. If empty, keeper.StateFolder()
-	Keeper  string       // the keeper's program. If empty, the one beside this program
-	Log     *slog.Logger // If nil, <state>/vivarium.log
-	Desktop Desktop      // what is around the menu; each function that is nil is the real one
-	Center  Center       // tells notices. If nil, the desktop's on Linux, where it has buttons, and none on a Mac
-	AtLogin bool         // launchd starts this app, not a person: if another one runs, it is not asked to show itself
-	Welcome bool         // the first start of all says where the icon is, and what to do
-	Pages   Pages        // makes pages. If nil, the command-line program does
+	State   string        // the state folder. If empty, keeper.StateFolder()
+	Keeper  string        // the keeper's program. If empty, the one beside this program
+	Log     *slog.Logger  // If nil, <state>/vivarium.log
+	Desktop Desktop       // what is around the menu; each function that is nil is the real one
+	Center  notice.Center // tells notices. If nil, the desktop's on Linux, where it has buttons, and none on a Mac
+	AtLogin bool          // launchd starts this app, not a person: if another one runs, it is not asked to show itself
+	Welcome bool          // the first start of all says where the icon is, and what to do
+	Pages   Pages         // makes pages. If nil, the command-line program does
 	// Supervise makes the supervisor of the backend in dir. If nil, the real one.
 	Supervise func(dir string) control.Supervision
 }
@@ -52,9 +52,9 @@ type App struct {
 	logFile  io.Closer
 	inputs   chan func()
 	awake    chan bool // capacity 1, the newest wins
-	notifier *Notifier
+	notifier *notice.Notifier
 	pages    Pages
-	center   Center          // nil: there is none
+	center   notice.Center   // nil: there is none
 	ctx      context.Context // of everything that Run starts
 	work     sync.WaitGroup  // what Run waits for at its end
 	view     View
@@ -139,7 +139,7 @@ func (a *App) Close() {
 // Run is the app: one loop that owns all state. It shows the menu in view and tells notices, coalesced, one at a time, in the center
 // or, where that cannot, with notify, which may block; if it is nil, it is the desktop's plain way. Run returns nil after a Quit, after Quit and
 // Leave Running, and when ctx ends, which is a Quit, too.
-func (a *App) Run(ctx context.Context, view View, notify func(Notice)) error {
+func (a *App) Run(ctx context.Context, view View, notify func(notice.Notice)) error {
 	defer a.desktop.EndLogin() // the very last: it may end this process
 	defer a.Close()
 	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
@@ -170,7 +170,7 @@ func (a *App) loop(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	asked := ctx.Done()
-	var clicks <-chan Click
+	var clicks <-chan notice.Click
 	if a.center != nil {
 		clicks = a.center.Clicks()
 	}
@@ -274,20 +274,19 @@ func (a *App) stayAwake(ctx context.Context) {
 // post hands something to the loop. It is dropped when the loop has ended.
 func (a *App) post(do func()) { a.postTo(a.ctx, do) }
 
-// newNotifier: whoever brings a way of their own is not surprised by the desktop's center.
-func (a *App) newNotifier(notify func(Notice)) *Notifier {
-	w := ways{center: a.options.Center, plain: showPlainly, goos: runtime.GOOS}
+// newNotifier is the notifier, with the center that may bring clicks.
+func (a *App) newNotifier(notify func(notice.Notice)) *notice.Notifier {
+	var plain func(notice.Notice) error
 	if notify != nil {
-		w.plain = func(n Notice) error { notify(n); return nil }
-	} else if w.center == nil && runtime.GOOS != "darwin" {
-		w.center = newBusCenter()
+		plain = func(n notice.Notice) error { notify(n); return nil }
 	}
-	a.center = w.center
-	return NewNotifier(w.show, a.log)
+	notifier, center := notice.New(a.options.Center, plain, a.log)
+	a.center = center
+	return notifier
 }
 
 func (a *App) tellBrokenList() {
 	if b := a.backends.Broken; b != nil {
-		a.notifier.Tell(Notice{Title: "The list of backends could not be read", Body: words.Short(words.Sentences(b.Error(), "Add them again"), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(notice.Say("The list of backends could not be read", assets.Unhealthy, b.Error(), "Add them again"))
 	}
 }

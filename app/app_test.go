@@ -15,8 +15,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
@@ -34,8 +36,8 @@ type stage struct {
 	menu    Menu
 	shown   int
 	puppets map[string]*testkit.Puppet
-	center  Center
-	notices []Notice
+	center  notice.Center
+	notices []notice.Notice
 	did     []string // on the desktop
 	answer  bool
 	folder  string
@@ -197,7 +199,7 @@ func play(t *testing.T, dirs ...string) *stage {
 }
 
 // playWith starts an app that has a center.
-func playWith(t *testing.T, center Center, dirs ...string) *stage {
+func playWith(t *testing.T, center notice.Center, dirs ...string) *stage {
 	t.Helper()
 	return playAs(t, &stage{center: center}, dirs...)
 }
@@ -223,7 +225,7 @@ func (s *stage) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go func() {
-		s.done <- a.Run(ctx, s, func(n Notice) {
+		s.done <- a.Run(ctx, s, func(n notice.Notice) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.notices = append(s.notices, n)
@@ -271,7 +273,7 @@ func TestEachClickIsAnIntentOfItsBackend(t *testing.T) {
 	s.status("Stopped")
 	s.click(ItemStart)
 	s.status("Healthy")
-	require.Equal(t, IconHealthy, s.now().Icon)
+	require.Equal(t, assets.Healthy, s.now().Icon)
 	s.click(ItemRestart)
 	s.click(ItemTakeOver)
 	testkit.Eventually(t, "all was heard", func() bool { return p.Has("start") && p.Has("restart") && p.Has("take-over") })

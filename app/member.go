@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -208,8 +209,8 @@ func (a *App) happened(m *member, here bool, e supervisor.Event) {
 		a.log.Info(string(e.What), "backend", e.Snapshot.Backend, "kept_by", m.snapshot.HeldBy, "verdict", e.Verdict.Summary)
 	}
 	if e.What == supervisor.EventAmended {
-		a.notifier.Tell(correction(e))
-	} else if n, ok := Announce(e); ok {
+		a.notifier.Tell(notice.Correction(e))
+	} else if n, ok := notice.Of(e); ok {
 		a.notifier.Tell(n)
 	}
 }

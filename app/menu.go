@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
@@ -80,27 +81,27 @@ func namesOf(all []supervisor.Snapshot) []string {
 }
 
 // IconOf is the icon of one backend.
-func IconOf(s supervisor.Snapshot) Icon {
+func IconOf(s supervisor.Snapshot) assets.State {
 	switch s.State {
 	case supervisor.Starting, supervisor.Stopping:
-		return IconStarting
+		return assets.Starting
 	case supervisor.Healthy:
 		if len(s.Missing) > 0 {
-			return IconUnhealthy
+			return assets.Unhealthy
 		}
-		return IconHealthy
+		return assets.Healthy
 	case supervisor.Unhealthy, supervisor.Unreachable:
-		return IconUnhealthy
+		return assets.Unhealthy
 	case supervisor.Restarting, supervisor.GaveUp:
-		return IconCrashed
+		return assets.Crashed
 	}
 	switch {
 	case words.Misconfigured(s):
-		return IconCrashed
+		return assets.Crashed
 	case s.Owner.Copy:
-		return IconUnhealthy
+		return assets.Unhealthy
 	}
-	return IconStopped
+	return assets.Stopped
 }
 
 func section(s supervisor.Snapshot, now time.Time, prefix string) Section {

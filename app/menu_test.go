@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -263,9 +264,9 @@ func TestTheMostUrgentBackendGivesTheIconAlsoWhenItIsNotShown(t *testing.T) {
 	for i := range all {
 		all[i] = testkit.In(supervisor.Healthy, time.Hour)
 	}
-	require.Equal(t, IconHealthy, Render(all, testkit.Noon, MenuOptions{}).Icon)
+	require.Equal(t, assets.Healthy, Render(all, testkit.Noon, MenuOptions{}).Icon)
 	all[words.MaxBackends] = testkit.In(supervisor.GaveUp, time.Hour)
-	require.Equal(t, IconCrashed, Render(all, testkit.Noon, MenuOptions{}).Icon)
+	require.Equal(t, assets.Crashed, Render(all, testkit.Noon, MenuOptions{}).Icon)
 }
 
 func TestARestartIsShownAsAMomentAndNotAsACountdown(t *testing.T) {

@@ -4,7 +4,8 @@ import (
 	"context"
 
 	"github.com/vivarium-app/vivarium/app/desktop"
-	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/app/notice"
+	"github.com/vivarium-app/vivarium/assets"
 )
 
 // askForNotices asks for leave to show notices, once: when the first backend was added, and a person sees what they are for. The system
@@ -28,14 +29,10 @@ func (a *App) sendTest() {
 			_ = a.center.Ask(ctx) // refused: Show says so
 		}
 		said := make(chan string, 1)
-		a.notifier.Tell(Notice{
-			Title: wordTestTitle, Body: wordTestBody, Icon: IconHealthy,
-			Class: ClassFinal, // also if it is sent twice in a minute
-			Told: func(way Way, err error) {
-				a.log.Info("a test notice", "by", way.By, "why", way.Why, "error", err)
-				said <- testText(way, err)
-			},
-		})
+		a.notifier.Tell(notice.Test(func(way notice.Way, err error) {
+			a.log.Info("a test notice", "by", way.By, "why", way.Why, "error", err)
+			said <- notice.TestText(way, err)
+		}))
 		select {
 		case text := <-said:
 			return a.desktop.Tell(ctx, wordTest, text)
@@ -48,6 +45,6 @@ func (a *App) sendTest() {
 // tellTranslocated gives the advice before anything is set up that would be gone after the next restart of the computer.
 func (a *App) tellTranslocated(executable func() (string, error)) {
 	if exe, err := executable(); err == nil && desktop.IsTranslocated(exe) {
-		a.notifier.Tell(Notice{Title: "Move Vivarium to Applications", Body: words.Short(words.Sentences(desktop.ErrTranslocated.Error()), maxNoticeBody), Icon: IconUnhealthy})
+		a.notifier.Tell(notice.Say("Move Vivarium to Applications", assets.Unhealthy, desktop.ErrTranslocated.Error()))
 	}
 }

@@ -1,19 +1,59 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
+
+// counter is a center that remembers, and does as it is told.
+type counter struct {
+	clicks chan notice.Click
+
+	mu     sync.Mutex
+	asked  int
+	shown  []notice.Notice
+	refuse error
+}
+
+func newCounter() *counter { return &counter{clicks: make(chan notice.Click, 1)} }
+
+func (c *counter) Ask(context.Context) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asked++
+	return c.refuse
+}
+
+func (c *counter) Show(n notice.Notice) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.refuse == nil {
+		c.shown = append(c.shown, n)
+	}
+	return c.refuse
+}
+
+func (c *counter) Clicks() <-chan notice.Click { return c.clicks }
+func (c *counter) Way() notice.Way             { return notice.MacWay() }
+
+func (c *counter) count() (asked, shown int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asked, len(c.shown)
+}
 
 func (s *stage) supervises(dir string) bool {
 	s.mu.Lock()
@@ -55,20 +95,20 @@ func TestAClickOnANoticeIsAClickOnItsBackend(t *testing.T) {
 	p := s.puppet(b)
 	p.BecomeHealthy()
 	testkit.Eventually(t, "both are known", func() bool { return strings.Contains(s.now().Sections[2].Title, "Healthy") })
-	center.clicks <- Click{Backend: "/not/there/any/more", Item: ItemRestart}
-	center.clicks <- Click{Backend: b, Item: ItemRestart}
+	center.clicks <- notice.Click{Backend: "/not/there/any/more", Button: notice.ButtonRestart}
+	center.clicks <- notice.Click{Backend: b, Button: notice.ButtonRestart}
 	testkit.Eventually(t, "it restarts", func() bool { return p.Has("restart") })
-	center.clicks <- Click{Backend: b, Item: ItemOpenLog}
+	center.clicks <- notice.Click{Backend: b, Button: notice.ButtonLog}
 	testkit.Eventually(t, "its log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
 	require.False(t, s.puppet(a).Has("restart"))
 	s.set(func() { s.did = nil })
-	center.clicks <- Click{Backend: b, Item: ItemLast}
+	center.clicks <- notice.Click{Backend: b}
 	testkit.Eventually(t, "without a report the log is opened", func() bool { return s.hasDone("log " + filepath.Join(b, "logs", "server.log")) })
 	p.Become(func(now *supervisor.Snapshot) {
 		now.LastReport, now.Last, now.LastAt = "/state/report.html", crash.Verdict{Kind: crash.KindOpenMP, Summary: "x"}, time.Now()
 	})
 	testkit.Eventually(t, "the report is known", func() bool { return s.now().Sections[2].Items[ItemLast].Enabled })
-	center.clicks <- Click{Backend: b, Item: ItemLast}
+	center.clicks <- notice.Click{Backend: b}
 	testkit.Eventually(t, "the report is opened", func() bool { return s.hasSaid("/state/report.html") })
 }
 
@@ -106,7 +146,7 @@ func TestSendTestNotificationShowsOneAndSaysTheWay(t *testing.T) {
 	center.refuse = errors.New("notices of Vivarium are not allowed")
 	center.mu.Unlock()
 	testkit.Eventually(t, "the dialog before is closed", func() bool { s.clickTail(TailTest); return s.hasSaid("not allowed") })
-	require.True(t, s.told(wordTestTitle), "it went the plain way")
+	require.True(t, s.told(notice.Test(nil).Title), "it went the plain way")
 }
 
 func TestTimersAreLeftAloneWhileABackendIsWanted(t *testing.T) {
@@ -125,12 +165,16 @@ func TestTimersAreLeftAloneWhileABackendIsWanted(t *testing.T) {
 }
 
 func TestAnAppThatRunsFromATemporaryPlaceIsAskedToMove(t *testing.T) {
-	n := NewNotifier(nil, nil)
-	a := &App{notifier: n}
+	told := make(chan notice.Notice, 2)
+	notifier, _ := notice.New(nil, func(n notice.Notice) error { told <- n; return nil }, nil)
+	a := &App{notifier: notifier}
 	a.tellTranslocated(func() (string, error) { return "/Applications/Vivarium.app/Contents/MacOS/Vivarium", nil })
-	require.Empty(t, n.queue)
 	a.tellTranslocated(func() (string, error) {
 		return "/private/var/folders/xy/T/AppTranslocation/0E9D/d/Vivarium.app/Contents/MacOS/Vivarium", nil
 	})
-	require.Contains(t, (<-n.queue).Body, "move Vivarium.app to the Applications folder")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	notifier.Run(ended) // what waits is told before the end
+	require.Len(t, told, 1)
+	require.Contains(t, (<-told).Body, "move Vivarium.app to the Applications folder")
 }

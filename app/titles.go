@@ -1,14 +1,16 @@
 package app
 
+import "github.com/vivarium-app/vivarium/app/notice"
+
 // The titles of menu items that never change.
 const (
 	wordStart       = "Start"
 	wordStartNow    = "Start Now"
 	wordStop        = "Stop"
 	wordStopNow     = "Stop Now"
-	wordRestart     = "Restart"
+	wordRestart     = notice.WordRestart
 	wordDashboard   = "Dashboard…"
-	wordOpenLog     = "Open Log"
+	wordOpenLog     = notice.WordOpenLog
 	wordOpenBrowser = "Open in Browser"
 	wordMore        = "More"
 	wordCopyURL     = "Copy URL"

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
@@ -16,5 +17,5 @@ func TestTheMenuOffersToStopWhatCannotBeReachedAndNothingElse(t *testing.T) {
 	require.True(t, sec.Items[ItemStop].Shown)
 	require.False(t, sec.Items[ItemStart].Shown)
 	require.False(t, sec.Items[ItemRestart].Shown)
-	require.Equal(t, IconUnhealthy, IconOf(s))
+	require.Equal(t, assets.Unhealthy, IconOf(s))
 }

@@ -4,19 +4,7 @@ package app
 
 import (
 	"github.com/vivarium-app/vivarium/app/words"
-)
-
-// Icon is the state of the menu-bar icon; each has a shape of its own, so that colour is never needed to tell them apart.
-type Icon uint8
-
-// The icons, from the least to the most urgent: of several backends the most urgent one shows.
-const (
-	IconStopped Icon = iota
-	IconHealthy
-	IconStarting
-	IconUnhealthy // also busy
-	IconCrashed   // crashed, gave up, or a broken configuration
-	NumIcons
+	"github.com/vivarium-app/vivarium/assets"
 )
 
 // Item is one menu line. The zero value is hidden.
@@ -102,7 +90,7 @@ func TailParent(item int) int {
 
 // Menu is everything the menu bar shows, one comparable value: a view is told only when it differs.
 type Menu struct {
-	Icon     Icon
+	Icon     assets.State
 	Tooltip  string
 	Sections [1 + words.MaxBackends]Section
 	Tail     [numTail]Item

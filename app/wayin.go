@@ -6,7 +6,9 @@ import (
 	"runtime"
 
 	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -27,7 +29,7 @@ func (a *App) beside() (reopened <-chan struct{}, hidden <-chan bool) {
 // calledAgain is a second instance's request. Who sees no dashboard after it is told at least where to look.
 func (a *App) calledAgain() {
 	a.reopenOr(func() {
-		a.notifier.Tell(Notice{Title: "Vivarium is already running", Body: words.Sentences(whereIcon(runtime.GOOS)), Icon: IconHealthy})
+		a.notifier.Tell(notice.Say("Vivarium is already running", assets.Healthy, whereIcon(runtime.GOOS)))
 		a.reopenPage()
 	})
 }
@@ -77,7 +79,7 @@ func (a *App) iconHidden(hidden bool) {
 		}
 		if tell {
 			a.post(func() {
-				a.notifier.Tell(Notice{Title: "Vivarium's icon is hidden", Body: words.Short(words.Sentences(desktop.IconHidden), maxNoticeBody), Icon: IconUnhealthy})
+				a.notifier.Tell(notice.Say("Vivarium's icon is hidden", assets.Unhealthy, desktop.IconHidden))
 			})
 		}
 	}()
@@ -106,7 +108,7 @@ func (a *App) welcome() {
 		if err != nil { // where no dialog can be shown a notice says the same
 			a.log.Info("the welcome is no dialog", "error", err)
 			a.post(func() {
-				a.notifier.Tell(Notice{Title: "Welcome to Vivarium", Body: words.Sentences(whereIcon(runtime.GOOS), "“"+wordAdd+"” is in its menu"), Icon: IconHealthy})
+				a.notifier.Tell(notice.Say("Welcome to Vivarium", assets.Healthy, whereIcon(runtime.GOOS), "“"+wordAdd+"” is in its menu"))
 			})
 			return nil
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/login"
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 )
@@ -127,7 +128,7 @@ func TestTheLoginItemIsMendedAtTheStartAndEndedLastOfAll(t *testing.T) {
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.NoError(t, a.Run(ctx, s, func(Notice) {}))
+	require.NoError(t, a.Run(ctx, s, func(notice.Notice) {}))
 	require.True(t, s.hasDone("end, and the state folder is free"))
 	testkit.Eventually(t, "it is mended", func() bool { return s.hasDone("mend") })
 }

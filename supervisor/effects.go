@@ -99,7 +99,7 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 	case doObserve:
 		sub := s.subject(e.run, e.phase, e.slept)
 		s.background(func() {
-			o := s.system.Observe(ctx, sub)
+			o := s.observe(ctx, sub)
 			s.post(ctx, message{in: observed{e.run.ID, o.Stall}, seen: &o})
 		})
 	case doCheckArrival:
@@ -124,6 +124,8 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 				s.log.Error("what is wanted will not survive this app", "error", err)
 			}
 		})
+	case doKeepStall:
+		s.keepStall(e)
 	case doTell:
 		s.queue = append(s.queue, e.event)
 		logEvent(s.log, e.event)

@@ -205,5 +205,6 @@ type (
 	doLookAtPort struct{ look int }
 	doKeepAwake  struct{ wanted bool }
 	doSave       struct{ saved record.Saved }
+	doKeepStall  struct{ stall record.Stalled }
 	doTell       struct{ event Event }
 )

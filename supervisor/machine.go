@@ -46,6 +46,7 @@ type machine struct {
 	tookAt  time.Time // when a hand-started copy was last ended
 
 	watch
+	still  standstill
 	portAt time.Time // when the port is to be looked at next
 
 	with    *record.RanWith // the configuration of the present run, as it is kept on disk
@@ -66,6 +67,7 @@ type machine struct {
 func (m *machine) step(now time.Time, in input) []effect {
 	m.out, m.ignored, m.dirty = nil, "", false
 	m.decide(now, in)
+	m.followStandstill(now)
 	m.keepAwake(now)
 	m.arm(now)
 	return m.ordered()
@@ -201,7 +203,9 @@ func (m *machine) tell(now time.Time, e Event) {
 	case EventStarted:
 		m.mark(record.Mark{At: now, What: record.MarkStart})
 	case EventUnhealthy:
-		m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
+		if m.still.At.IsZero() { // it answers, and not well
+			m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
+		}
 	}
 	m.do(doTell{e})
 }

@@ -3,7 +3,6 @@ package supervisor
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"syscall"
 
@@ -13,13 +12,10 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 )
 
-// recordings is where the processes of a backend's runs write, below its state folder.
-const recordings = "recordings"
-
 // addRecorder adds the recorder to what the keeper is to start, last of all: nothing that a person sets comes after it. A switched-off or
 // impossible one leaves nothing of an inherited one, either. It runs before each start, and looks at two files.
 func addRecorder(state string, c config.Config, spec keeper.Spec) (keeper.Spec, error) {
-	folder, runs := "", filepath.Join(keeper.BackendFolder(state, c.Dir), recordings)
+	folder, runs := "", recorder.Runs(keeper.BackendFolder(state, c.Dir))
 	var err error
 	if c.Recorder.Enabled {
 		if folder, err = recorder.Place(state); err == nil {
@@ -56,7 +52,7 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-func (s *Supervisor) recordings() string { return filepath.Join(s.folder, recordings) }
+func (s *Supervisor) recordings() string { return recorder.Runs(s.folder) }
 
 // keptRuns is how many of the latest deaths keep their recordings: they may still be examined.
 const keptRuns = 3

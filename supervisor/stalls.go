@@ -10,6 +10,8 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
+	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -35,7 +37,7 @@ type stalling struct {
 
 // explain tells that the run does not answer, together with what it does. Without the recorder there is nothing to wait for.
 func (m *machine) explain(now time.Time, what What) {
-	m.untold, m.tellBy = what, now.Add(explainTime)
+	m.untold, m.tellBy, m.still.failed = what, now.Add(explainTime), m.failing
 	if !m.config.Recorder.Enabled {
 		m.tellUnwell(now)
 		m.endHung(now)
@@ -128,6 +130,7 @@ func (m *machine) tellUnwell(now time.Time) {
 	}
 	what := m.untold
 	m.untold, m.tellBy = "", time.Time{}
+	m.standsStill(now)
 	m.tell(now, Event{What: what, Text: m.Health.Problem})
 }
 
@@ -153,11 +156,6 @@ func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Durat
 		return sub
 	}
 	sub.Members = append(sub.Members, observation.Member{PID: run.PID, Stamp: run.Stamp, Name: "python"})
-	for _, c := range s.m.children {
-		if c.Interpreter {
-			sub.Members = append(sub.Members, observation.Member{PID: c.PID, Stamp: c.Stamp, Name: c.Name, Worker: true})
-		}
-	}
 	if s.good != nil {
 		p := s.good.plan.Python
 		if sub.Places = slices.Clone(p.Site); p.Venv && !strings.HasPrefix(s.dir+"/", p.Prefix+"/") {
@@ -165,6 +163,23 @@ func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Durat
 		}
 	}
 	return sub
+}
+
+// observe looks at all Pythons of the run: below a launcher the server is not the leader, and workers have workers. They are of the run if the
+// leader is still ours after the tree below it was read.
+func (s *Supervisor) observe(ctx context.Context, sub observation.Subject) observation.Observation {
+	if len(sub.Members) == 0 {
+		return s.system.Observe(ctx, sub)
+	}
+	leader := sub.Members[0]
+	all := process.Pythons(leader.PID)
+	if p, err := proc.Find(leader.PID); err == nil && p.Stamp == leader.Stamp && len(all) > 0 {
+		sub.Members = sub.Members[:0:0]
+		for _, p := range all {
+			sub.Members = append(sub.Members, observation.Member{PID: p.PID, Stamp: p.Stamp, Name: p.Name, Worker: len(p.Above) > 0, Above: p.Above})
+		}
+	}
+	return s.system.Observe(ctx, sub)
 }
 
 // ErrNothingRuns: there is no process to look at.
@@ -179,7 +194,7 @@ func (s *Supervisor) Stacks(ctx context.Context) (observation.Observation, error
 		if len(sub.Members) == 0 {
 			return observation.Observation{}, ErrNothingRuns
 		}
-		return s.system.Observe(ctx, sub), nil
+		return s.observe(ctx, sub), nil
 	case <-ctx.Done():
 		return observation.Observation{}, ctx.Err()
 	}

@@ -135,7 +135,7 @@ func (o Opener) EditConfig(dir string) error {
 	case err != nil:
 		return fmt.Errorf("making %s: %w", path, err)
 	default:
-		_, err = f.WriteString(ConfigTemplate())
+		_, err = f.WriteString(config.Template())
 		if cerr := f.Close(); err == nil {
 			err = cerr
 		}

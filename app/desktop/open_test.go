@@ -101,7 +101,7 @@ func TestThereIsAlwaysAConfigurationToEdit(t *testing.T) {
 	require.Equal(t, []string{"xdg-open " + file}, *ran)
 	text, err := os.ReadFile(file)
 	require.NoError(t, err)
-	require.Equal(t, ConfigTemplate(), string(text))
+	require.Equal(t, config.Template(), string(text))
 
 	require.NoError(t, os.WriteFile(file, []byte("port = 1\n"), 0o644))
 	require.NoError(t, o.EditConfig(dir))
@@ -110,47 +110,6 @@ func TestThereIsAlwaysAConfigurationToEdit(t *testing.T) {
 	require.Equal(t, "port = 1\n", string(text), "what is there is never written over")
 
 	require.ErrorContains(t, o.EditConfig(filepath.Join(dir, "gone")), "vivarium.toml")
-}
-
-// loaded is the configuration that text makes, without what is only bookkeeping.
-func loaded(t *testing.T, dir, text string) config.Config {
-	t.Helper()
-	file := filepath.Join(dir, "vivarium.toml")
-	_ = os.Remove(file)
-	if text != "" {
-		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
-	}
-	c, err := config.Load(dir)
-	require.NoError(t, err)
-	c.EnvFileNamed, c.IntervalNamed = false, false
-	return c
-}
-
-func keysOf(c config.Config) []any {
-	return []any{
-		c.Name, c.Command, c.Python, c.Port, c.Autostart, c.EnvFile, c.OnPortConflict, c.KeepAwake, c.Health, c.Restart, c.Stop, c.Log,
-	}
-}
-
-func TestTheTemplateChangesNothingAndItsCommentsAreTheDefaults(t *testing.T) {
-	dir := filepath.Join(testkit.RealTemp(t), "backend")
-	require.NoError(t, os.Mkdir(dir, 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, ".env"), nil, 0o600))
-	want := loaded(t, dir, "")
-	same := loaded(t, dir, ConfigTemplate())
-	require.Equal(t, keysOf(want), keysOf(same))
-	require.Empty(t, same.Environment)
-
-	var lines []string
-	for line := range strings.Lines(ConfigTemplate()) {
-		if key, _, ok := strings.Cut(strings.TrimPrefix(line, "# "), " = "); ok && !strings.Contains(key, " ") {
-			line = strings.TrimPrefix(line, "# ")
-		}
-		lines = append(lines, line)
-	}
-	plain := loaded(t, dir, strings.Join(lines, ""))
-	require.Equal(t, keysOf(want), keysOf(plain))
-	require.Equal(t, map[string]string{"OMP_NUM_THREADS": "4"}, plain.Environment)
 }
 
 // script is a program made of shell text.

@@ -19,6 +19,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/recorder"
 )
 
 // CheckState is how a check came out.
@@ -65,6 +66,9 @@ var checkNames = []struct{ code, name, what string }{
 	{"VIV020", "keeper", "the program that keeps Python is installed"},
 	{"VIV021", "start", "what else is worth knowing before a start"},
 	{"VIV022", "privacy", "on a Mac: whether the backend's folder is one that macOS guards, and the pane that lets Vivarium in"},
+	{"VIV023", "recorder", "what explains a server that hangs is in the running one, or would be"},
+	{"VIV024", "event loop", "the environment's uvloop is none with known faults"},
+	{"VIV025", "reloader", "the server does not start itself anew with every edit"},
 }
 
 // CheckCodes are the codes with their names and what each looks at, for documentation.
@@ -136,8 +140,12 @@ func Diagnose(ctx context.Context, state, dir string, progress func(files int)) 
 	e.keeper()
 	e.stopSignal()
 	e.privacy(os.UserHomeDir, os.ReadDir)
+	e.recorder(recorder.Real())
+	e.reloader()
 	for _, w := range e.plan.Warnings {
-		e.warn("VIV021", w, "")
+		if !strings.HasPrefix(w, "--reload ") { // VIV025 says more of it
+			e.warn("VIV021", w, "")
+		}
 	}
 	slices.SortStableFunc(e.x.Checks, func(a, b Check) int { return strings.Compare(a.Code, b.Code) })
 	return e.x, nil
@@ -241,6 +249,7 @@ func (e *examiner) openMP(ctx context.Context, progress func(int)) error {
 	}
 	e.x.Environment = env
 	e.architecture(env)
+	e.eventLoop(env)
 	e.pass("VIV006", copiesText(env))
 	e.predict(env)
 	if e.x.Loaded = e.loaded(env); len(e.x.Loaded) > 0 {

@@ -60,7 +60,7 @@ func TestTheDoctorSaysOfEachThingWhetherItIsWell(t *testing.T) {
 		"room on the disk":        {map[string]string{"vivarium.toml": silent}, "VIV015", "", ""},
 		"the limit of open files": {map[string]string{"vivarium.toml": silent}, "VIV016", "", "a server may open"},
 		"no keeper beside a test": {map[string]string{"vivarium.toml": silent}, "VIV020", Fail, "vivarium-keeper was not found"},
-		"advice for a start":      {map[string]string{"vivarium.toml": "command = [\"/bin/sleep\", \"--reload\"]\nport = 0\n"}, "VIV021", Warn, "--reload keeps the port open"},
+		"a reloader":              {map[string]string{"vivarium.toml": "command = [\"/bin/sleep\", \"--reload\"]\nport = 0\n"}, "VIV025", Warn, "it keeps the port open"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			x, err := Diagnose(t.Context(), t.TempDir(), patientOf(t, c.files), nil)

@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
-	"sync"
+	"time"
 
 	"github.com/vivarium-app/vivarium/app/desktop"
+	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -23,25 +25,31 @@ type Items interface {
 	Legacy(file string) (State, error) // what macOS says of a launch agent in a file
 }
 
-// Setting is "Launch at Login": the one wish of a person, and what the system makes of it. Its methods may block, and may be called from any
-// goroutine.
+// Setting is "Launch at Login": the one wish of a person, and what the system makes of it. The app and the command line each have one, so that a
+// change holds a lock in the state folder from reading what is remembered to writing it. Its methods may block, and may be called from
+// any goroutine.
 type Setting struct {
 	Item  Item
 	Items Items  // nil: this program cannot ask macOS's service, or there is none
 	State string // the state folder, which remembers the wish
 	Build string // of this app
-	mu    sync.Mutex
+	// Patience is how long a change waits for that of another program. If 0, as long as such a change may take.
+	Patience time.Duration
 }
 
 const (
 	memoryName  = "login.json"
 	memoryLimit = 4 << 10
+	lockName    = "login.lock"
+	lockTime    = 3 * askTime // a change asks macOS, asks it for something, and asks again
+	lockPause   = 20 * time.Millisecond
 )
 
-// Status says how it stands.
+// errChanging: the change would be made upon what is not true any more.
+var errChanging = errors.New("another program of Vivarium is changing it: try again in a moment")
+
+// Status says how it stands. It waits for nobody: what is remembered is replaced whole.
 func (s *Setting) Status() (Status, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	seen, err := s.See()
 	if err != nil {
 		return Status{}, err
@@ -82,8 +90,11 @@ func (s *Setting) End() error {
 
 // with lends what is remembered, and saves it before an error is returned: a refusal is remembered, too.
 func (s *Setting) with(do func(*Memory) error) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
+	lock, err := s.lock()
+	if err != nil {
+		return fmt.Errorf("remembering the login item: %w", err)
+	}
+	defer lock.Close()
 	m := s.recall()
 	before, _ := json.Marshal(m)
 	problem := do(&m)
@@ -95,6 +106,25 @@ func (s *Setting) with(do func(*Memory) error) error {
 		err = fmt.Errorf("remembering the login item: %w", err)
 	}
 	return errors.Join(problem, err)
+}
+
+// lock waits for its turn. The lock is the kernel's: that of a program that dies is free.
+func (s *Setting) lock() (io.Closer, error) {
+	patience := s.Patience
+	if patience == 0 {
+		patience = lockTime
+	}
+	for end := time.Now().Add(patience); ; time.Sleep(lockPause) {
+		lock, err := keeper.Lock(filepath.Join(s.State, lockName))
+		switch {
+		case err == nil:
+			return lock, nil
+		case !errors.Is(err, keeper.ErrLocked):
+			return nil, err
+		case time.Now().After(end):
+			return nil, errChanging
+		}
+	}
 }
 
 // recall reads what is remembered. A file that cannot be read is as good as none: the system has the truth, and the next wish is written anew.

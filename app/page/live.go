@@ -5,8 +5,11 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"regexp"
 	"strings"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 )
 
 // The types below are what the live page shows of a backend. Their texts may be anything: what is written is masked.
@@ -65,7 +68,9 @@ type Death struct {
 	Trouble
 	Uptime time.Duration
 	Asked  bool
-	Report bool // there is a report to show
+	Report bool          // there is a report to show
+	Lasted time.Duration // of a stall; 0: it lasts, or its end is not known
+	End    string        // of a stall, in words: "answered again"
 }
 
 // liveBackend is a Backend as its templates show it: every text in it is safe.
@@ -84,8 +89,11 @@ type liveBackend struct {
 type liveTrouble struct {
 	Trouble
 	When     string
-	Commands []string // that the remedy names
+	Commands []command // that the remedy names
 }
+
+// command can be copied as it is, and is shown with the home folder shortened.
+type command struct{ Text, Shown string }
 
 type action struct{ What, Label, Kind string }
 
@@ -155,13 +163,29 @@ func (w Words) trouble(t *Trouble, now time.Time) *liveTrouble {
 		return nil
 	}
 	l := &liveTrouble{Trouble: *t, When: when(t.At, now)}
-	l.Kind, l.Summary, l.Remedy, l.Line = w.Safe(t.Kind), sentenceCase(w.Safe(t.Summary)), w.Safe(t.Remedy), strings.TrimSpace(w.Safe(t.Line))
-	for _, p := range pieces(l.Remedy) {
+	remedy := markCommand(mask.Line(t.Remedy))
+	l.Kind, l.Summary, l.Remedy, l.Line = w.Safe(t.Kind), sentenceCase(w.Safe(t.Summary)), w.short(remedy), strings.TrimSpace(w.Safe(t.Line))
+	for _, p := range pieces(remedy) {
 		if p.Code && strings.Contains(p.Text, " ") && len(l.Commands) < 3 {
-			l.Commands = append(l.Commands, p.Text)
+			l.Commands = append(l.Commands, command{p.Text, w.short(p.Text)})
 		}
 	}
 	return l
+}
+
+// runnable is a command at the end of a sentence, or before a remark in brackets: "Install it: python -m pip install torch".
+var runnable = regexp.MustCompile(`(^|: )((?:'[^']*/python[\d.]*'|(?:[/.][^\s']*/)?(?:python[\d.]*|pip3?|uv|conda|mamba|poetry|brew|vivarium)) [-\w][^(;]*?)( \(|; |\. |\.?$)`)
+
+// markCommand puts the command that a text without any backtick names between backticks.
+func markCommand(s string) string {
+	if strings.Contains(s, "`") {
+		return s
+	}
+	at := runnable.FindStringSubmatchIndex(s)
+	if at == nil {
+		return s
+	}
+	return s[:at[4]] + "`" + s[at[4]:at[5]] + "`" + s[at[5]:]
 }
 
 // sentenceCase is a text with a capital, unless it begins with a name.
@@ -233,7 +257,7 @@ func (w Words) Card(b Backend, h History, now time.Time) []Part {
 	l := w.live(b, now)
 	return []Part{
 		part("state-"+b.ID, "live-state", l), part("figures-"+b.ID, "live-figures", l), part("actions-"+b.ID, "live-actions", l),
-		part("trouble-"+b.ID, "live-trouble", l), part("charts-"+b.ID, "live-charts", w.newCharts(b.ID, h, now)),
+		part("trouble-"+b.ID, "live-trouble", l), part("charts-"+b.ID, "live-charts", w.newCharts(b.ID, h, b.PID != 0, now)),
 	}
 }
 
@@ -267,12 +291,21 @@ func (w Words) Deaths(b Backend, deaths []Death, now time.Time) Part {
 		*liveTrouble
 		Death Death
 		Up    string
+		End   string // of a stall
 	}
 	var rows []row
 	for _, d := range deaths {
 		r := row{liveTrouble: w.trouble(&d.Trouble, now), Death: d}
 		if d.Uptime > 0 {
 			r.Up = w.Duration(d.Uptime)
+		}
+		if d.Stall {
+			if d.End != "" {
+				r.End = sentenceCase(d.End) + "."
+			}
+			if d.Lasted > 0 {
+				r.End = "It stood still for " + w.Duration(d.Lasted) + ", then " + d.End + "."
+			}
 		}
 		rows = append(rows, r)
 	}

@@ -14,6 +14,7 @@ const (
 	sparkTop    = 6.0
 	sparkSpan   = 15 * time.Minute
 	mostMarks   = 40
+	mostEvents  = 6 // told in words
 )
 
 // chart is one quantity over the last fifteen minutes.
@@ -26,37 +27,76 @@ type chart struct {
 	Dots            []mark
 	Missed          []mark // health checks that were not answered
 	Marks           []chartMark
-	Sleeps          []span
-	Top             string // what the upper edge is
+	Lasting         []lasting // marks that lasted
+	Top             string    // what the upper edge is
 	Says            string
 	MinuteX         []float64
 	highest         float64
 }
 
 type chartMark struct {
-	X    float64
+	X          float64
+	What       string
+	When, Text string
+	same       string // the text, before it was folded with others
+	times      int
+}
+
+// lasting is a mark with an end.
+type lasting struct {
+	span
 	What string
-	Text string
 }
 
 type charts struct {
-	Charts []chart
-	Events []chartMark // for the list below
-	Empty  bool        // nothing was measured
+	Charts  []chart
+	Events  []chartMark // for the list below
+	Earlier int         // that are not in it
+	Empty   bool        // nothing was measured
 }
 
 // newCharts draws what is known of the last fifteen minutes.
-func (w Words) newCharts(id string, h History, now time.Time) charts {
+func (w Words) newCharts(id string, h History, runs bool, now time.Time) charts {
 	samples := recent(h.Samples, now)
 	c := charts{Empty: len(samples) == 0}
-	marks, sleeps := w.chartMarks(h.Marks, now)
-	c.Events = marks
+	marks, spans := w.chartMarks(h.Marks, now)
+	c.Events = foldMarks(marks)
+	if over := len(c.Events) - mostEvents; over > 0 {
+		c.Events, c.Earlier = c.Events[over:], over
+	}
+	drawn := false
 	for _, q := range w.liveQuantities() {
 		one := newChart(q, samples, now)
-		one.ID, one.Marks, one.Sleeps = q.class+"-"+id, marks, sleeps
+		if !runs { // what was measured last is of a run that is gone
+			one.Now = ""
+		}
+		drawn = drawn || one.Path != ""
+		one.ID, one.Marks, one.Lasting = q.class+"-"+id, marks, spans
 		c.Charts = append(c.Charts, one)
 	}
+	c.Empty = c.Empty || !runs && !drawn // a run that ended at once leaves no picture
 	return c
+}
+
+// foldMarks tells a row of the same deaths, with the starts between them, once.
+func foldMarks(all []chartMark) []chartMark {
+	var told []chartMark
+	for _, m := range all {
+		n := len(told)
+		switch {
+		case m.What == "death" && n > 0 && told[n-1].same == m.Text:
+		case m.What == "death" && n > 1 && told[n-1].What == "start" && told[n-2].same == m.Text:
+			told = told[:n-1]
+		default:
+			m.same, m.times = m.Text, 1
+			told = append(told, m)
+			continue
+		}
+		last := &told[len(told)-1]
+		last.times++
+		last.Text = fmt.Sprintf("%s (%d times, the last at %s)", m.Text, last.times, m.When)
+	}
+	return told
 }
 
 // liveQuantity is what a chart shows of a sample.
@@ -153,29 +193,33 @@ func (c *chart) finish(piece []mark) {
 	c.Area += fmt.Sprintf("%sL%g %gL%g %gZ", b.String(), piece[len(piece)-1].X, c.Bottom, piece[0].X, c.Bottom)
 }
 
+// markNames are what the marks with a look of their own are called. Others are called by their kind.
 var markNames = map[string]string{"start": "started", "death": "died", "stall": "stood still", "sleep": "the computer slept"}
 
 // chartMarks are what happened in the last fifteen minutes.
-func (w Words) chartMarks(all []Mark, now time.Time) (marks []chartMark, sleeps []span) {
+func (w Words) chartMarks(all []Mark, now time.Time) (marks []chartMark, spans []lasting) {
 	for _, m := range all[max(0, len(all)-mostMarks):] {
-		name, known := markNames[m.What]
-		if !known || m.At.IsZero() || now.Sub(max2(m.At, m.Until)) > sparkSpan || m.At.After(now.Add(time.Second)) {
+		name, what := markNames[m.What], m.What
+		if name == "" {
+			name, what = w.Safe(m.What), "other"
+		}
+		if m.At.IsZero() || now.Sub(max2(m.At, m.Until)) > sparkSpan || m.At.After(now.Add(time.Second)) {
 			continue
 		}
-		text := when(m.At, now) + " " + name
-		if !m.Until.IsZero() {
+		text := name
+		if m.Until.After(m.At) {
 			text += " for " + w.Duration(m.Until.Sub(m.At))
 		}
 		if said := w.Safe(m.Text); said != "" {
 			text += ": " + said
 		}
-		marks = append(marks, chartMark{X: sparkX(m.At, now), What: m.What, Text: text})
+		marks = append(marks, chartMark{X: sparkX(m.At, now), What: what, When: when(m.At, now), Text: text})
 		if m.Until.After(m.At) {
 			from, to := sparkX(m.At, now), sparkX(m.Until, now)
-			sleeps = append(sleeps, span{X: from, Width: tenth(to - from)})
+			spans = append(spans, lasting{span{X: from, Width: tenth(to - from)}, what})
 		}
 	}
-	return marks, sleeps
+	return marks, spans
 }
 
 func max2(a, b time.Time) time.Time {

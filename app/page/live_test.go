@@ -11,6 +11,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 var liveNow = time.Date(2026, 11, 28, 14, 30, 0, 0, time.UTC)
@@ -86,7 +88,7 @@ func TestChartsShowTheLastFifteenMinutesWithTheirMarks(t *testing.T) {
 	c := plainWords.newCharts("abc", History{Samples: samples, Marks: []Mark{
 		{At: liveNow.Add(-10 * time.Minute), What: "death", Text: "it died <b>"}, {At: liveNow.Add(-20 * time.Minute), Until: liveNow.Add(-10 * time.Minute), What: "sleep"},
 		{At: liveNow.Add(-20 * time.Minute), What: "start"}, {At: liveNow.Add(-time.Minute), What: "of a newer version"},
-	}}, liveNow)
+	}}, true, liveNow)
 	require.Len(t, c.Charts, 3)
 	latency, memory, cpu := c.Charts[0], c.Charts[1], c.Charts[2]
 	require.Equal(t, 2, strings.Count(cpu.Path, "M"), "two pieces, with a gap between them")
@@ -94,11 +96,15 @@ func TestChartsShowTheLastFifteenMinutesWithTheirMarks(t *testing.T) {
 	require.Len(t, latency.Missed, 1)
 	require.Equal(t, "40 %", cpu.Most)
 	require.Contains(t, memory.Says, "highest 1000 MB")
-	require.Len(t, c.Events, 2)
+	require.Len(t, c.Events, 3, "what a newer version marks is shown by its own name")
 	require.Equal(t, 100.0, cpu.Marks[0].X)
-	require.Equal(t, []span{{X: 0, Width: 100}}, cpu.Sleeps)
+	require.Equal(t, []lasting{{span{X: 0, Width: 100}, "sleep"}}, cpu.Lasting)
+	require.Equal(t, "of a newer version", c.Events[2].Text)
 	require.Contains(t, c.Events[1].Text, "the computer slept for 10m0s")
-	require.True(t, plainWords.newCharts("abc", History{}, liveNow).Empty)
+	require.True(t, plainWords.newCharts("abc", History{}, true, liveNow).Empty)
+	gone := plainWords.newCharts("abc", History{Samples: samples}, false, liveNow)
+	require.Empty(t, gone.Charts[1].Now, "what was measured last is of a run that is gone")
+	require.NotEmpty(t, gone.Charts[1].Most)
 }
 
 func TestTheTitleSaysHowManyAreNotWell(t *testing.T) {
@@ -126,6 +132,10 @@ func liveParts(t testing.TB, text string) string {
 	)
 	var report strings.Builder
 	require.NoError(t, plainWords.Report(&report, hostile(text)))
+	require.NoError(t, plainWords.Stalled(&report, text, text, record.Stalled{
+		Run: text, At: liveNow, Problem: text, Stall: stall.Stall{Kind: stall.Kind(text), Summary: text, Remedy: text, File: text},
+		Stacks: []string{"Thread 0x1 (most recent call first):", `  File "` + text + `", line 1 in ` + text, text},
+	}))
 	return html(parts...) + report.String()
 }
 
@@ -239,4 +249,83 @@ func FuzzNoValueOfAVariableIsShown(f *testing.F) {
 			require.NotContains(t, fmt.Sprint(hideValues(strings.Split(text, "\n"))), "hunter2", text)
 		}
 	})
+}
+
+func TestAStallInTheListSaysHowLongItLastedAndHowItEnded(t *testing.T) {
+	s := record.Stalled{Run: "r1", At: liveNow.Add(-time.Hour), Problem: "no answer within 3 s", Stall: stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked", Remedy: "Make it `def`."}}
+	list := func(s record.Stalled) string {
+		return html(plainWords.Deaths(runningBackend(), []Death{StallOf(s)}, liveNow))
+	}
+	require.Contains(t, list(s), "It lasts, or nobody saw its end.")
+	s.Until, s.Outcome = s.At.Add(2*time.Minute), record.Recovered
+	require.Contains(t, list(s), "It stood still for 2m0s, then it answered again.")
+	require.Contains(t, list(s), "The event loop is blocked")
+	require.Contains(t, list(s), `href="/b/abc/deaths/`+s.ID()+`"`)
+	require.NotContains(t, list(s), "In the log", "no line decided it")
+	s.Outcome = record.Ended
+	require.Contains(t, list(s), "then the run ended.")
+	s.Stall = stall.Stall{Kind: stall.KindUnknown, Summary: "what it does is not known"}
+	require.Contains(t, list(s), "No answer within 3 s", "what is known is said")
+}
+
+func TestTheReportOnAStallHasItsStacksWithTheOwnFrameMarked(t *testing.T) {
+	s := record.Stalled{
+		Run: "r1", At: liveNow, Uptime: time.Hour, Busy: true, Stall: stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked", Remedy: "Make it `def`.", File: "/b/main.py", Line: 17},
+		Stacks: []string{"Thread 0x000000000000001f [main thread] (most recent call first):", `  File "/b/main.py", line 17 in search`, `  File "/usr/lib/python3.12/asyncio/events.py", line 84 in _run`},
+	}
+	var b strings.Builder
+	require.NoError(t, plainWords.Stalled(&b, "brain", "/b", s))
+	for _, want := range []string{"The event loop is blocked", "<code>def</code>", "/b/main.py:17", "yours", "it worked all the time", "it lasts, or nobody saw its end", "loop-blocked"} {
+		require.Contains(t, b.String(), want)
+	}
+	require.Equal(t, 1, strings.Count(b.String(), `class="own"`))
+	s.Stacks = nil
+	b.Reset()
+	require.NoError(t, plainWords.Stalled(&b, "brain", "/b", s))
+	require.Contains(t, b.String(), "Its stacks are not known")
+}
+
+func TestARowOfTheSameDeathsIsToldOnce(t *testing.T) {
+	at := func(minutes int, what, text string) Mark {
+		return Mark{At: liveNow.Add(time.Duration(minutes-14) * time.Minute), What: what, Text: text}
+	}
+	texts := func(marks ...Mark) (all []string) {
+		for _, e := range plainWords.newCharts("abc", History{Marks: marks}, true, liveNow).Events {
+			all = append(all, e.Text)
+		}
+		return all
+	}
+	require.Equal(t, []string{"started", "died: no module faiss (3 times, the last at 14:20:00)"}, texts(
+		at(0, "start", ""), at(1, "death", "no module faiss"), at(2, "start", ""), at(3, "death", "no module faiss"), at(3, "start", ""), at(4, "death", "no module faiss"),
+	))
+	require.Equal(t, []string{"died: a", "started", "died: b", "started", "died: a"}, texts(at(0, "death", "a"), at(1, "start", ""), at(2, "death", "b"), at(3, "start", ""), at(4, "death", "a")))
+	require.Equal(t, []string{"died: a", "stood still: a", "died: a"}, texts(at(0, "death", "a"), at(1, "stall", "a"), at(2, "death", "a")), "something else was in between")
+	require.Equal(t, []string{"died: a (2 times, the last at 14:17:00)", "started", "died: b (2 times, the last at 14:20:00)"}, texts(
+		at(0, "death", "a"), at(1, "death", "a"), at(2, "start", ""), at(3, "death", "b"), at(4, "death", "b"),
+	))
+	var many []Mark
+	for i := range 12 {
+		many = append(many, at(i, "death", fmt.Sprint(i)))
+	}
+	c := plainWords.newCharts("abc", History{Marks: many}, true, liveNow)
+	require.Len(t, c.Events, 6, "the latest are told")
+	require.Equal(t, 6, c.Earlier)
+	require.Equal(t, "died: 11", c.Events[5].Text)
+}
+
+func TestACommandInARemedyCanBeCopiedAsItIs(t *testing.T) {
+	w := plainWords
+	w.Home = "/Users/alice"
+	for remedy, want := range map[string][]command{
+		"Install it: /Users/alice/b/.venv/bin/python -m pip install faiss-cpu":                             {{"/Users/alice/b/.venv/bin/python -m pip install faiss-cpu", "~/b/.venv/bin/python -m pip install faiss-cpu"}},
+		"Install it: '/Users/alice/my b/.venv/bin/python3.12' -m pip install torch":                        {{"'/Users/alice/my b/.venv/bin/python3.12' -m pip install torch", "'~/my b/.venv/bin/python3.12' -m pip install torch"}},
+		"Install it: python -m pip install hnswlib (unless it is a file of your own: then check).":         {{"python -m pip install hnswlib", "python -m pip install hnswlib"}},
+		"Install it: uv pip install --python /b/.venv/bin/python torch. Then start it.":                    {{"uv pip install --python /b/.venv/bin/python torch", "uv pip install --python /b/.venv/bin/python torch"}},
+		"Run `vivarium doctor --fix`, or set `X`.":                                                         {{"vivarium doctor --fix", "vivarium doctor --fix"}},
+		"Start processes anew instead of forking: multiprocessing.set_start_method(\"spawn\") at the top.": nil,
+		"Your code was at main.py, line 12.":                                                               nil,
+		"":                                                                                                 nil,
+	} {
+		require.Equal(t, want, w.trouble(&Trouble{Remedy: remedy}, liveNow).Commands, remedy)
+	}
 }

@@ -56,7 +56,7 @@ func TestEveryTextCanBeReadByDayByNightAndOnPaper(t *testing.T) {
 	for i, p := range palettes(t) {
 		for text, grounds := range map[string][]string{
 			"text": {"ground", "sheet", "soft", "bad-soft", "own-soft", "mark"}, "quiet": {"ground", "sheet", "soft", "own-soft"},
-			"bad": {"ground", "sheet", "bad-soft"}, "good": {"sheet"}, "own": {"own-soft"},
+			"bad": {"ground", "sheet", "bad-soft"}, "good": {"sheet", "good-soft"}, "own": {"own-soft"},
 		} {
 			for _, ground := range grounds {
 				require.GreaterOrEqual(t, contrast(t, p[text], p[ground]), 4.5, "palette %d: %s on %s", i, text, ground)

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/project"
@@ -125,7 +124,7 @@ func (f Found) Config(environment bool) (text string, mode fs.FileMode) {
 	}
 	var b strings.Builder
 	section := ""
-	for line := range strings.Lines(desktop.ConfigTemplate()) {
+	for line := range strings.Lines(config.Template()) {
 		if name, ok := strings.CutPrefix(line, "["); ok {
 			section = name[:strings.IndexByte(name, ']')] + "."
 		}

@@ -8,11 +8,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/assets"
 )
 
 // fixed is a menu as app.Render makes it, reduced to what the arrangement depends on.
 func fixed(backends ...string) app.Menu {
-	m := app.Menu{Icon: app.IconHealthy, Tooltip: "Vivarium"}
+	m := app.Menu{Icon: assets.Healthy, Tooltip: "Vivarium"}
 	shown := func(title string) app.Item { return app.Item{Title: title, Shown: true, Enabled: true} }
 	fill := func(s *app.Section, name string) {
 		s.Items[app.ItemStatus] = app.Item{Title: name + ": Healthy", Shown: true}

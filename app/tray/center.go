@@ -10,7 +10,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
@@ -54,7 +54,7 @@ type nativeCenter interface {
 type center struct {
 	native nativeCenter
 	adHoc  func() bool // this program is signed by nobody
-	clicks chan app.Click
+	clicks chan notice.Click
 	prefix string // of the notices' identifiers: those of an earlier launch are not replaced
 
 	mu    sync.Mutex
@@ -63,18 +63,18 @@ type center struct {
 	why   *refusedError // macOS refused to ask
 }
 
-var _ app.Center = (*center)(nil)
+var _ notice.Center = (*center)(nil)
 
 func newCenter(n nativeCenter, adHoc func() bool) *center {
 	return &center{
-		native: n, adHoc: adHoc, clicks: make(chan app.Click, 8), calls: map[uint64]chan string{},
+		native: n, adHoc: adHoc, clicks: make(chan notice.Click, 8), calls: map[uint64]chan string{},
 		prefix: fmt.Sprintf("%d-%d", os.Getpid(), time.Now().Unix()),
 	}
 }
 
-func (c *center) Clicks() <-chan app.Click { return c.clicks }
+func (c *center) Clicks() <-chan notice.Click { return c.clicks }
 
-func (c *center) Way() app.Way { return app.MacWay() }
+func (c *center) Way() notice.Way { return notice.MacWay() }
 
 // Ask waits as long as the person takes. An error that is no answer of theirs is remembered: until the next question it is the reason for
 // everything that macOS does not show.
@@ -105,7 +105,7 @@ func (c *center) Allowed(ctx context.Context) error {
 	return worded(problem)
 }
 
-func (c *center) Show(n app.Notice) error {
+func (c *center) Show(n notice.Notice) error {
 	ctx, cancel := context.WithTimeout(context.Background(), showTime)
 	defer cancel()
 	problem, err := c.call(ctx, func(call uint64) {
@@ -169,12 +169,12 @@ func (c *center) answered(call uint64, problem string) {
 
 // clicked comes on a thread of macOS, which must not wait. A click on the notice itself has a name of Apple's, and leads to the report.
 func (c *center) clicked(backend, action string) {
-	click := app.Click{Backend: backend, Item: app.ItemLast}
+	click := notice.Click{Backend: backend}
 	switch action {
 	case "restart":
-		click.Item = app.ItemRestart
+		click.Button = notice.ButtonRestart
 	case "log":
-		click.Item = app.ItemOpenLog
+		click.Button = notice.ButtonLog
 	}
 	select {
 	case c.clicks <- click:

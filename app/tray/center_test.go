@@ -14,7 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/notice"
 )
 
 // mac is macOS's side: it writes down what it is asked, and answers on a thread of its own, after a while, or never.
@@ -60,8 +60,8 @@ func TestANoticeGoesToMacOSWithItsBackendAndItsButtons(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := newMac()
 		require.NoError(t, m.c.Ask(t.Context()))
-		require.NoError(t, m.c.Show(app.Notice{Title: "chat: killed", Body: "Why\x00not", Backend: "/b/chat", Class: app.ClassCrash}))
-		require.NoError(t, m.c.Show(app.Notice{Title: "a test"}))
+		require.NoError(t, m.c.Show(notice.Notice{Title: "chat: killed", Body: "Why\x00not", Backend: "/b/chat", Class: notice.ClassCrash}))
+		require.NoError(t, m.c.Show(notice.Notice{Title: "a test"}))
 		require.Equal(t, []string{"ask", "launch-2|chat: killed|Why not|/b/chat|true", "launch-3|a test|||false"}, m.seen)
 		require.Empty(t, m.c.calls)
 		require.Contains(t, m.c.Way().By, "under the name Vivarium")
@@ -73,11 +73,11 @@ func TestWhatMacOSAnswersIsSaidInWords(t *testing.T) {
 		for says, want := range map[string]error{"": nil, "undecided": errUndecided, "denied": errDenied} {
 			m := newMac()
 			m.says = says
-			require.ErrorIs(t, m.c.Show(app.Notice{Title: "x"}), want)
+			require.ErrorIs(t, m.c.Show(notice.Notice{Title: "x"}), want)
 		}
 		m := newMac()
 		m.says = "Error Domain=NSCocoaErrorDomain Code=4097 \"x\"\n"
-		require.EqualError(t, m.c.Show(app.Notice{Title: "x"}), `macOS took no notification from Vivarium (Error Domain=NSCocoaErrorDomain Code=4097 "x")`)
+		require.EqualError(t, m.c.Show(notice.Notice{Title: "x"}), `macOS took no notification from Vivarium (Error Domain=NSCocoaErrorDomain Code=4097 "x")`)
 	})
 }
 
@@ -88,15 +88,15 @@ func TestThatMacOSRefusedToAskIsRememberedAndSaid(t *testing.T) {
 		const said = `macOS did not ask whether Vivarium may show notifications (Error Domain=UNErrorDomain Code=1 "(null)")`
 		require.EqualError(t, m.c.Ask(t.Context()), said+unsignedWhy)
 		m.says = "denied"
-		require.EqualError(t, m.c.Show(app.Notice{Title: "x"}), said+unsignedWhy, "not a word of System Settings, where it may not be listed")
+		require.EqualError(t, m.c.Show(notice.Notice{Title: "x"}), said+unsignedWhy, "not a word of System Settings, where it may not be listed")
 		m.says = "undecided"
-		require.EqualError(t, m.c.Show(app.Notice{Title: "x"}), said+unsignedWhy)
+		require.EqualError(t, m.c.Show(notice.Notice{Title: "x"}), said+unsignedWhy)
 		m.says = ""
-		require.NoError(t, m.c.Show(app.Notice{Title: "x"}), "and yet it shows them")
+		require.NoError(t, m.c.Show(notice.Notice{Title: "x"}), "and yet it shows them")
 
 		m.says = "denied"
 		require.ErrorIs(t, m.c.Ask(t.Context()), errDenied, "this time it did ask")
-		require.ErrorIs(t, m.c.Show(app.Notice{Title: "x"}), errDenied)
+		require.ErrorIs(t, m.c.Show(notice.Notice{Title: "x"}), errDenied)
 
 		m.says, m.adHoc = "Error Domain=UNErrorDomain Code=1", false
 		err := m.c.Ask(t.Context())
@@ -125,7 +125,7 @@ func TestASilentMacOSHoldsUpNoNotice(t *testing.T) {
 		m := newMac()
 		m.silent = true
 		began := time.Now()
-		require.ErrorIs(t, m.c.Show(app.Notice{Title: "x"}), errSilent)
+		require.ErrorIs(t, m.c.Show(notice.Notice{Title: "x"}), errSilent)
 		require.Equal(t, showTime, time.Since(began))
 		m.c.answered(1, "")  // late
 		m.c.answered(99, "") // never asked
@@ -150,9 +150,9 @@ func TestAButtonIsAClickAndMacOSNeverWaitsForIt(t *testing.T) {
 	c.clicked("/b/a", "restart")
 	c.clicked("/b/b", "log")
 	c.clicked("/b/c", "com.apple.UNNotificationDefaultActionIdentifier")
-	require.Equal(t, app.Click{Backend: "/b/a", Item: app.ItemRestart}, <-c.Clicks())
-	require.Equal(t, app.Click{Backend: "/b/b", Item: app.ItemOpenLog}, <-c.Clicks())
-	require.Equal(t, app.Click{Backend: "/b/c", Item: app.ItemLast}, <-c.Clicks(), "the notice itself was clicked")
+	require.Equal(t, notice.Click{Backend: "/b/a", Button: notice.ButtonRestart}, <-c.Clicks())
+	require.Equal(t, notice.Click{Backend: "/b/b", Button: notice.ButtonLog}, <-c.Clicks())
+	require.Equal(t, notice.Click{Backend: "/b/c"}, <-c.Clicks(), "the notice itself was clicked")
 	for range 100 {
 		c.clicked("/b/a", "restart")
 	}

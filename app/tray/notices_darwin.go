@@ -16,7 +16,7 @@ import (
 	"runtime"
 	"unsafe"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/notice"
 )
 
 func introduce() {} // the bundle has the name
@@ -25,12 +25,11 @@ var macNotices *center // of this process
 
 // Center is macOS's notification center, or nil for a program that does not run from its bundle. It has to be called on the main
 // goroutine before Run: Apple wants a delegate before the app has finished launching.
-func Center() app.Center {
+func Center() notice.Center {
 	if !inBundle() {
 		return nil
 	}
-	restart, log := app.NoticeButtons()
-	r, l := C.CString(restart), C.CString(log)
+	r, l := C.CString(notice.WordRestart), C.CString(notice.WordOpenLog)
 	defer C.free(unsafe.Pointer(r))
 	defer C.free(unsafe.Pointer(l))
 	macNotices = newCenter(nativeNotices{}, func() bool {

@@ -27,11 +27,11 @@ type painter struct {
 	closed  func() bool // from then on nothing native is touched
 
 	goos  string
-	icons [app.NumIcons][]byte // kept for ever: the native side holds on to the bytes without a copy
+	icons [assets.NumStates][]byte // kept for ever: the native side holds on to the bytes without a copy
 
 	shown    []app.Item // by place, as last painted
 	painted  bool       // icon and tooltip were set at least once
-	lastIcon app.Icon
+	lastIcon assets.State
 	lastTip  string
 }
 
@@ -49,7 +49,7 @@ func newPainter(at []place, widgets []widget, goos string) *painter {
 
 func (p *painter) paint(m app.Menu) {
 	if !p.closed() && (!p.painted || m.Icon != p.lastIcon) {
-		p.icon(p.icons[min(m.Icon, app.NumIcons-1)])
+		p.icon(p.icons[min(m.Icon, assets.NumStates-1)])
 	}
 	if tip := plain(m.Tooltip); !p.closed() && (!p.painted || tip != p.lastTip) {
 		p.tooltip(tip)

@@ -108,7 +108,7 @@ func TestOnlyWhatChangedIsTouched(t *testing.T) {
 	require.Empty(t, c.calls)
 
 	m.Sections[0].Items[app.ItemStatus].Title = "a: Healthy · 12 ms"
-	m.Icon = app.IconCrashed
+	m.Icon = assets.Crashed
 	c.paint(m)
 	require.Equal(t, []string{fmt.Sprintf("icon %d", len(assets.Icon("crashed", "linux"))), "title a: Healthy · 12 ms"}, c.calls)
 	c.reset()
@@ -142,13 +142,13 @@ func TestTheFirstMenuSetsIconAndTooltip(t *testing.T) {
 
 func TestAnIconThatDoesNotExistIsAnAlarm(t *testing.T) {
 	c := newCanvas("linux")
-	c.paint(app.Menu{Icon: app.NumIcons + 3})
+	c.paint(app.Menu{Icon: assets.NumStates + 3})
 	require.Contains(t, c.calls, fmt.Sprintf("icon %d", len(assets.Icon("crashed", "linux"))))
 }
 
 func TestIconsAreNamedInTheAppsOrder(t *testing.T) {
-	require.Equal(t, [app.NumIcons]string{
-		app.IconStopped: "stopped", app.IconHealthy: "healthy", app.IconStarting: "starting", app.IconUnhealthy: "unhealthy", app.IconCrashed: "crashed",
+	require.Equal(t, [assets.NumStates]string{
+		assets.Stopped: "stopped", assets.Healthy: "healthy", assets.Starting: "starting", assets.Unhealthy: "unhealthy", assets.Crashed: "crashed",
 	}, assets.Icons)
 }
 
@@ -177,7 +177,7 @@ func TestNothingNativeIsTouchedAfterTheEnd(t *testing.T) {
 	c.shut = true
 	m := fixed()
 	m.Tooltip = "bye"
-	m.Icon = app.IconStopped
+	m.Icon = assets.Stopped
 	c.paint(m)
 	for i := range c.places {
 		c.clicked(i)

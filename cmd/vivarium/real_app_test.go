@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
@@ -83,7 +84,7 @@ func (r *rig) app() *panel {
 	p := &panel{t: r.t, actions: make(chan app.Action, 8), done: make(chan error, 1)}
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
-		p.done <- a.Run(ctx, p, func(n app.Notice) {
+		p.done <- a.Run(ctx, p, func(n notice.Notice) {
 			p.mu.Lock()
 			defer p.mu.Unlock()
 			p.notices = append(p.notices, n.Title+" "+n.Body)

@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
@@ -167,11 +168,11 @@ func printStatus(w io.Writer, r control.Row, colour bool) error {
 
 func statusColour(s supervisor.Snapshot) string {
 	switch app.IconOf(s) {
-	case app.IconHealthy:
+	case assets.Healthy:
 		return "\x1b[32m"
-	case app.IconStarting, app.IconUnhealthy:
+	case assets.Starting, assets.Unhealthy:
 		return "\x1b[33m"
-	case app.IconCrashed:
+	case assets.Crashed:
 		return "\x1b[31m"
 	}
 	return ""

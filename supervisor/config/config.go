@@ -3,7 +3,7 @@
 // what a supervisor makes of a value.
 //
 // A new key needs its field in config.go, its default in load.go, its toml tag and the words of its rule in text.go, its check in
-// values.go, and its line in the template of `vivarium init` and in the README.
+// values.go, and its line in template.go, which `vivarium init` fills in, and in the README.
 package config
 
 import (

@@ -2,7 +2,6 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -458,34 +457,4 @@ func soundConfig(t *testing.T, c Config) {
 		require.NotContains(t, name, "=")
 	}
 	_, _, _ = c.App(), c.Host(), c.URL()
-}
-
-func TestALogThatIsAPersonsFileIsRefused(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		mode os.FileMode
-		text string
-		fine bool
-	}{
-		{"main.py", 0o644, "import os\n", false}, {"main.py", 0o600, "import os\n", false}, {".env", 0o600, "KEY=1\n", false},
-		{"notes.v2", 0o644, "mine\n", false}, {"data.sqlite", 0o600, "x", false},
-		{"output.v2", 0o600, "what a keeper has made\n", true}, {"server.log", 0o644, "x\n", true}, {"nohup.out", 0o644, "x\n", true},
-		{"main.py", 0o644, "", true}, {"logs.2026", 0o644, "x\n", true},
-	} {
-		dir := testkit.BackendDir(t, fmt.Sprintf("[log]\nfile = %q\n", c.name))
-		require.NoError(t, os.WriteFile(filepath.Join(dir, c.name), []byte(c.text), 0o644))
-		require.NoError(t, os.Chmod(filepath.Join(dir, c.name), c.mode))
-		_, err := Load(dir)
-		if c.fine {
-			require.NoError(t, err, c.name)
-			continue
-		}
-		var e *Error
-		require.ErrorAs(t, err, &e, c.name)
-		require.Equal(t, "log.file", e.Key)
-		require.NotEmpty(t, e.Remedy)
-		b, err := os.ReadFile(filepath.Join(dir, c.name))
-		require.NoError(t, err)
-		require.Equal(t, c.text, string(b))
-	}
 }

@@ -1,10 +1,12 @@
 package observation
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,10 +25,10 @@ for n in range(3):
     threading.Thread(target=lock.acquire, daemon=True, name=f"pool-{n}").start()
 
 async def handler():
+    print("serving", flush=True)
     time.sleep(60)
 
 async def main():
-    print("serving", flush=True)
     await handler()
 
 asyncio.run(main())
@@ -73,7 +75,7 @@ func TestABlockedLoopIsSeenWithThePersonsOwnLineWithinThreeSeconds(t *testing.T)
 	require.True(t, o.Known())
 	require.Equal(t, stall.KindLoop, o.Stall.Kind, "%+v", o)
 	require.Equal(t, filepath.Join(s.Dir, "main.py"), o.Stall.File)
-	require.Equal(t, 8, o.Stall.Line)
+	require.Equal(t, 9, o.Stall.Line)
 	require.Equal(t, s.Members[0].PID, o.PID)
 
 	p := o.Processes[0]
@@ -82,11 +84,62 @@ func TestABlockedLoopIsSeenWithThePersonsOwnLineWithinThreeSeconds(t *testing.T)
 	require.Len(t, p.Threads, 2, "three threads in the same frames are one")
 	require.Equal(t, 3, p.Threads[1].Count)
 	text := strings.Join(o.Lines(), "\n")
-	require.Contains(t, text, `main.py", line 8 in handler`)
+	require.Contains(t, text, `main.py", line 9 in handler`)
 	require.Contains(t, text, "×3] (most recent call first):")
 	require.Regexp(t, `(?m)^Current thread 0x[0-9a-f]+ \[main thread\] \(most recent call first\):$`, text)
 	_, err := json.Marshal(o)
 	require.NoError(t, err)
+}
+
+const starved = `import threading, time
+
+def crunch():
+    total = 0
+    while True:
+        total += sum(range(50))
+
+def waits():
+    while True:
+        time.sleep(0.001)
+
+threading.Thread(target=crunch, daemon=True).start()
+threading.Thread(target=waits, daemon=True).start()
+with open("%LOG%", "w", buffering=1) as log:
+    print("serving", flush=True)
+    while True:
+        log.write("tick\n")
+        time.sleep(0.05)
+`
+
+func TestTheThreadThatUsesTheCPUIsNamedAndTheLogIsSeenToGrow(t *testing.T) {
+	log := filepath.Join(t.TempDir(), "server.log")
+	s := server(t, strings.Replace(starved, "%LOG%", log, 1))
+	s.Log, s.Phase = log, stall.Busy
+	var looked stall.Case
+	judge = func(c stall.Case) stall.Stall { looked = c; return stall.Judge(c) }
+	t.Cleanup(func() { judge = stall.Judge })
+	o := Take(t.Context(), s)
+	require.Equal(t, stall.KindBusy, o.Stall.Kind, "%+v", o.Stall)
+	require.Contains(t, o.Stall.Summary, "busy in crunch")
+
+	last := looked.Samples[len(looked.Samples)-1]
+	require.Positive(t, last.Log)
+	most := slices.MaxFunc(last.Threads, func(a, b stall.Thread) int { return cmp.Compare(a.CPU, b.CPU) })
+	require.True(t, slices.ContainsFunc(most.Frames, func(f stall.Frame) bool { return f.Function == "crunch" }), "%+v", most)
+	require.Greater(t, most.CPU, 20*time.Millisecond)
+	for _, th := range last.Threads {
+		require.Less(t, th.CPU, 5*time.Second, "it is that since the sample before")
+	}
+}
+
+func TestShortMemoryIsHandedInOrAskedFor(t *testing.T) {
+	s := server(t, "import time\nprint(1, flush=True)\ntime.sleep(60)\n")
+	var looked stall.Case
+	judge = func(c stall.Case) stall.Stall { looked = c; return stall.Judge(c) }
+	t.Cleanup(func() { judge = stall.Judge })
+	s.Memory = "the system's memory pressure is critical"
+	Take(t.Context(), s)
+	require.Equal(t, s.Memory, looked.Memory)
 }
 
 func TestAStoppedProcessIsPaused(t *testing.T) {

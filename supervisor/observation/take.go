@@ -1,6 +1,7 @@
 package observation
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -21,12 +22,17 @@ const (
 	mostProcesses = 16
 )
 
+// judge is a variable for a test that looks at the evidence.
+var judge = stall.Judge
+
 // Member is a process of the run: its leader, or a worker of it.
 type Member struct {
 	PID    int
 	Stamp  string
 	Name   string
 	Worker bool
+	// Above are the Pythons of the run above it, the nearest first: one that was forked has no file of its own until it is asked.
+	Above []int
 }
 
 // Subject is the run that is looked at. Whoever asks has made sure that its members are of the run.
@@ -42,6 +48,7 @@ type Subject struct {
 	Log     string   // the path of the run's log
 	Started time.Time
 	Slept   time.Duration // the machine slept a moment ago
+	Memory  string        // how memory is short on this machine, in words; "" if it is not, and then Linux is asked
 }
 
 // Take looks at all processes of the run at the same time. It takes a second, and up to three where one does not answer.
@@ -54,8 +61,9 @@ func Take(ctx context.Context, s Subject) Observation {
 	members := s.Members[:min(len(s.Members), mostProcesses)]
 	found := make([]one, len(members))
 	var work sync.WaitGroup
+	var turns recorder.Turns
 	for i, m := range members {
-		work.Go(func() { found[i] = s.look(ctx, m) })
+		work.Go(func() { found[i] = s.look(ctx, m, &turns) })
 	}
 	work.Wait()
 	o := Observation{At: time.Now(), Run: s.Run}
@@ -102,14 +110,17 @@ func (f one) rank() int {
 }
 
 // look takes the samples of one process.
-func (s Subject) look(ctx context.Context, m Member) one {
-	asker := recorder.Asker{Folder: s.Folder, Signal: s.Signal, System: s.System}
+func (s Subject) look(ctx context.Context, m Member, turns *recorder.Turns) one {
+	asker := recorder.Asker{Folder: s.Folder, Signal: s.Signal, System: s.System, Turns: turns}
 	target := recorder.Target{PID: m.PID, Stamp: m.Stamp}
-	if m.Worker && len(s.Members) > 0 {
-		target.Forked = s.Members[0].PID
+	for _, pid := range m.Above {
+		if recorder.Reached(s.Folder, recorder.Target{PID: pid}, s.System) == nil {
+			target.Forked = pid
+			break
+		}
 	}
 	f := one{process: Process{PID: m.PID, Name: m.Name, Worker: m.Worker, Threads: []Thread{}}, asked: true}
-	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Source: stall.ReadSource(s.Started.Add(time.Second))}
+	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Memory: cmp.Or(s.Memory, stall.ShortMemory(m.PID)), Source: stall.ReadSource(s.Started.Add(time.Second))}
 	meter := newMeter(s.System, m.PID, s.Log)
 	var latest recorder.Stacks
 	for i := range samples {
@@ -132,7 +143,7 @@ func (s Subject) look(ctx context.Context, m Member) one {
 			latest = answer.Stacks
 			sample.Threads, sample.Tasks, sample.Cut = threads(latest), frameLists(latest.Tasks), latest.Cut
 		}
-		meter.read(&sample)
+		meter.read(&sample, latest)
 		sample.State, _ = stall.StateOf(m.PID) // unknown: the stacks decide
 		c.Samples = append(c.Samples, sample)
 	}
@@ -141,13 +152,13 @@ func (s Subject) look(ctx context.Context, m Member) one {
 		if state, err := stall.StateOf(m.PID); err == nil {
 			sample.State = state
 		}
-		meter.read(&sample)
+		meter.read(&sample, recorder.Stacks{})
 		c.Samples = append(c.Samples, sample)
 		f.asked = sample.State == stall.Stopped || sample.State == stall.Traced
 	}
 	c.Peers, _ = stall.Peers(m.PID) // unknown: the host is not named
 	c.Exception = exception(s.Folder, m.PID)
-	f.stall = stall.Judge(c)
+	f.stall = judge(c)
 	f.process.CPU = meter.mean()
 	f.show(latest, stall.Own(s.Dir, s.Places))
 	return f
@@ -210,15 +221,26 @@ func newMeter(system recorder.System, pid int, log string) *meter {
 	return m
 }
 
-func (m *meter) read(sample *stall.Sample) {
+// read adds to a sample what the process used since the one before, each of its threads too where the stacks tell its number.
+func (m *meter) read(sample *stall.Sample, stacks recorder.Stacks) {
 	now := time.Now()
 	use, err := m.system.Threads(m.pid)
 	if err == nil && m.before != nil && now.After(m.at) {
-		var spent time.Duration
+		var spent, wanted time.Duration
 		for tid, u := range use {
 			spent += max(0, u.CPU-m.before[tid].CPU)
+			wanted += max(0, u.Waited-m.before[tid].Waited)
 		}
-		sample.CPU = spent.Seconds() / now.Sub(m.at).Seconds()
+		sample.CPU = (spent + wanted).Seconds() / now.Sub(m.at).Seconds()
+		for i, t := range stacks.Threads {
+			tid := t.TID
+			if tid == 0 && t.Main {
+				tid = m.pid // as on Linux
+			}
+			if before, known := m.before[tid]; known && i < len(sample.Threads) {
+				sample.Threads[i].CPU = max(0, use[tid].CPU-before.CPU) + max(0, use[tid].Waited-before.Waited)
+			}
+		}
 		m.total += spent
 	}
 	m.before, m.at = use, now

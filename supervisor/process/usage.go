@@ -85,6 +85,37 @@ func Tree(pid int) []int {
 	return pids
 }
 
+// Python is a living process below another, or that one itself, that runs Python.
+type Python struct {
+	PID   int
+	Stamp string
+	Name  string
+	// Above are the Pythons above it in the tree, the nearest first.
+	Above []int
+}
+
+// Pythons are the process with that PID and its descendants, as far as they run Python and are no tracker of multiprocessing's, from the top.
+func Pythons(pid int) []Python {
+	tree, err := family(pid)
+	if err != nil {
+		return nil
+	}
+	var all []Python
+	above := map[int][]int{} // by PID, with itself
+	for _, m := range tree {
+		over := above[m.PPID]
+		above[m.PID] = over
+		if m.Zombie || !python.IsProgram(executable(m.PID)) {
+			continue
+		}
+		above[m.PID] = append([]int{m.PID}, over...)
+		if !proc.IsTracker(m.PID) {
+			all = append(all, Python{PID: m.PID, Stamp: m.Stamp, Name: m.Name, Above: over})
+		}
+	}
+	return all
+}
+
 var errUnstable = errors.New("the process table changes faster than it can be read")
 
 // childrenOf are the leader's living children, in the order of their PIDs.

@@ -68,6 +68,7 @@ func TestAnEnvironmentMadeFromApplesPythonIsWarnedOfAndKeepsItsPath(t *testing.T
 		require.True(t, in.Venv)
 		require.Equal(t, "3.9.6", in.Version)
 		require.Contains(t, in.Warning, "Apple's own Python")
+		require.Contains(t, in.Warning, "may drop DYLD_INSERT_LIBRARIES", "what is not certain is not said as if it were")
 	}
 }
 

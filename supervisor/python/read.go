@@ -37,7 +37,9 @@ func (o Options) describe(in *Interpreter) {
 		in.Install = "uv pip install --python " + crash.Quote(in.Path)
 	}
 	if o.isApples(in.Real) {
-		in.Warning = "this is Apple's own Python, of " + applePython + " and the command line tools: macOS drops DYLD_INSERT_LIBRARIES on the way into it; " +
+		// Into the shim it is dropped for certain, by System Integrity Protection. Into the real file it depends on the file's signature, which is read
+		// elsewhere, and on the version of macOS.
+		in.Warning = "this is Apple's own Python, of the command line tools or Xcode: macOS may drop DYLD_INSERT_LIBRARIES on the way into it; " +
 			"make an environment with another Python, for instance `brew install python`, then `python3 -m venv .venv`"
 	}
 }

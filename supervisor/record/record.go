@@ -1,4 +1,4 @@
-// Package record is what is kept of a backend on disk and must outlive the app: the record of each death, what is wanted (want.json), and
+// Package record is what is kept of a backend on disk and must outlive the app: the record of each death and stall, what is wanted (want.json), and
 // the tally of the day. Begin with Record and Saved. It holds values and files; it must not decide anything about them.
 package record
 

@@ -30,6 +30,7 @@ type Target struct {
 // ThreadUse is what one thread has used of the CPU.
 type ThreadUse struct {
 	CPU     time.Duration
+	Waited  time.Duration // it could have run, and no CPU was free; 0 if that is not known
 	Running bool
 }
 
@@ -65,6 +66,8 @@ type Asker struct {
 	System System
 	// Patience is how long an answer may take; 0 is a second.
 	Patience time.Duration
+	// Turns keeps those apart who ask processes at the same time. nil: nobody else asks.
+	Turns *Turns
 }
 
 // quiet is for how long no thread but the main one may have used the CPU before a raw dump.
@@ -80,7 +83,21 @@ func (a Asker) Ask(ctx context.Context, t Target) (Answer, error) {
 		return Answer{}, ErrNotHeard
 	}
 	own := a.path(t.PID)
+	answer, err := a.hear(ctx, t, path, own, h)
+	if !errors.Is(err, errNoAnswer) {
+		return answer, err
+	}
+	return a.silence(ctx, t, path, h)
+}
+
+// hear asks Python itself.
+func (a Asker) hear(ctx context.Context, t Target, path, own string, h header) (Answer, error) {
 	if path == own {
+		done, err := a.Turns.take(ctx, own)
+		if err != nil {
+			return Answer{}, fmt.Errorf("asking for stacks: %w", err)
+		}
+		defer done()
 		if err := shorten(path, h.size); err != nil {
 			return Answer{}, fmt.Errorf("asking for stacks: %w", err)
 		}
@@ -92,12 +109,11 @@ func (a Asker) Ask(ctx context.Context, t Target) (Answer, error) {
 	if patience == 0 {
 		patience = time.Second
 	}
-	if s, err := await(ctx, own, patience); err == nil {
-		return Answer{Stacks: s}, shorten(own, 0)
-	} else if !errors.Is(err, errNoAnswer) {
+	s, err := await(ctx, own, patience)
+	if err != nil {
 		return Answer{}, fmt.Errorf("asking for stacks: %w", err)
 	}
-	return a.silence(ctx, t, path, h)
+	return Answer{Stacks: s}, shorten(own, 0)
 }
 
 func (a Asker) path(pid int) string {
@@ -160,6 +176,11 @@ func (a Asker) silence(ctx context.Context, t Target, path string, h header) (An
 	if answer.Why, err = a.forbids(ctx, t, path, h); err != nil || answer.Why != "" {
 		return answer, err
 	}
+	done, err := a.Turns.take(ctx, path) // the file may be its parent's
+	if err != nil {
+		return answer, fmt.Errorf("asking for a raw dump: %w", err)
+	}
+	defer done()
 	before, err := os.Lstat(path)
 	if err != nil {
 		return answer, fmt.Errorf("asking for a raw dump: %w", err)

@@ -13,11 +13,18 @@ def quote(text, most=1000):
     return '"' + text.translate(TABLE) + '"'
 
 
+def file_of(frame):
+    name = frame.f_code.co_filename
+    if name == "<dynamic-code>":  # cloudpickle carries a function of __main__ to a worker of joblib's or Dask's without it
+        name = frame.f_globals.get("__file__", name)
+    return name
+
+
 def frames_of(frame, files):
     parts, n = [], 0
     while frame is not None and n < MOST_FRAMES:
         code = frame.f_code
-        file = files.setdefault(code.co_filename, len(files))
+        file = files.setdefault(file_of(frame), len(files))
         parts.append("[%d,%d,%s]" % (file, frame.f_lineno or 0, quote(getattr(code, "co_qualname", code.co_name), 200)))
         frame, n = frame.f_back, n + 1
     cut = 0
@@ -56,7 +63,7 @@ def tasks_of(files):
             if frame is None:
                 break
             code = frame.f_code
-            file = files.setdefault(code.co_filename, len(files))
+            file = files.setdefault(file_of(frame), len(files))
             frames.append("[%d,%d,%s]" % (file, frame.f_lineno or 0, quote(getattr(code, "co_qualname", code.co_name), 200)))
             coro, n = getattr(coro, "cr_await", None), n + 1
         if frames:

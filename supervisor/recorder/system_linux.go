@@ -50,10 +50,11 @@ func (l linux) Threads(pid int) (map[int]ThreadUse, error) {
 		if err == nil {
 			var state byte
 			state, err = l.state(filepath.Join(top, t.Name()))
-			if field := strings.Fields(string(text)); err == nil && len(field) > 0 {
-				var n int64
-				n, err = strconv.ParseInt(field[0], 10, 64)
-				use[tid] = ThreadUse{CPU: time.Duration(n), Running: state == 'R'}
+			if field := strings.Fields(string(text)); err == nil && len(field) > 1 {
+				var ran, waited int64
+				ran, err = strconv.ParseInt(field[0], 10, 64)
+				waited, _ = strconv.ParseInt(field[1], 10, 64)
+				use[tid] = ThreadUse{CPU: time.Duration(ran), Waited: time.Duration(max(0, waited)), Running: state == 'R'}
 			}
 		}
 		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ESRCH) || os.IsNotExist(err) && exists(filepath.Join(top, t.Name())) {

@@ -35,10 +35,15 @@ var patterns = []pattern{
 	{KindSubprocess, modules(`subprocess\.py`), functions(`communicate|_communicate|wait|_wait|_try_wait|run|call|check_call|check_output|getoutput`)},
 	{KindSubprocess, modules(`pexpect/|multiprocessing/popen_|sh\.py|plumbum/`), nil},
 	{KindNetwork, modules(`socket\.py|ssl\.py|http/client\.py|urllib/request\.py|urllib3/|requests/|httpx/|httpcore/|psycopg|pymysql/|MySQLdb/|mysql/|redis/|pymongo/|smtplib\.py|ftplib\.py|imaplib\.py|poplib\.py|telnetlib\.py|paramiko/|grpc/|openai/|anthropic/|botocore/|boto3/|elasticsearch|elastic_transport/|kafka/|pika/|ldap3/|websocket/|websockets/sync/|aiohttp/|asyncpg/|cassandra/|qdrant_client/|pymilvus/|weaviate/`), nil},
+	{KindNetwork, database.modules, database.functions},
 	{KindLock, modules(`threading\.py`), functions(`acquire|wait|wait_for|join|_wait_for_tstate_lock|_acquire_restore|__enter__`)},
-	{KindLock, modules(`queue\.py|filelock/|portalocker/|fasteners/|concurrent/futures/_base\.py|concurrent/futures/thread\.py|concurrent/futures/process\.py|multiprocessing/(synchronize|queues|pool|connection|process|managers)\.py|joblib/|loky/`), nil},
+	{KindLock, modules(`queue\.py|filelock/|portalocker/|fasteners/|concurrent/futures/_base\.py|concurrent/futures/thread\.py|concurrent/futures/process\.py|multiprocessing/(synchronize|queues|pool|connection|process|managers)\.py|joblib/|loky/|torch/utils/data/dataloader\.py`), nil},
 	{KindDisk, modules(`pathlib\.py|pathlib/|shutil\.py|tempfile\.py|genericpath\.py|posixpath\.py|glob\.py|fileinput\.py|zipfile|tarfile\.py`), nil},
 }
+
+// database are the frames below which a driver in C waits for its database.
+var database = pattern{KindNetwork, modules(`django/db/backends/|sqlalchemy/engine/|sqlalchemy/pool/base\.py|peewee\.py|pony/orm/|records\.py`),
+	functions(`_execute|_executemany|execute|do_execute|do_executemany|do_commit|_do_commit|do_rollback|_commit|commit|_commit_impl|get_new_connection|connect|execute_sql`)}
 
 // words recognise a cause by the person's own line, where what it calls has no frame.
 var words = []struct {
@@ -73,6 +78,12 @@ func (s *scene) cause(v *view) cause {
 		c.kind = KindDownload
 	}
 	c.by = s.by(v)
+	if i := slices.IndexFunc(inner, database.matches); c.kind == KindNetwork && i >= 0 {
+		c.by = "a query of " + pkg(inner[i].File)
+		if len(s.Peers) == 0 || strings.Contains(module(inner[i].File), "sqlite") {
+			c.kind = KindLock // a database in a file
+		}
+	}
 	if v.mine == 0 {
 		c.inC = true
 		s.ownLine(v.work[0], &c)
@@ -119,10 +130,14 @@ func (s *scene) ownLine(f Frame, c *cause) {
 			}
 		}
 	}
-	if s.Source(f.File) != nil && len(names) == 0 {
-		c.inC = false // it calls nothing
+	if s.Source(f.File) != nil && !slices.ContainsFunc(names, func(name string) bool { return !slices.Contains(builtins, name) }) {
+		c.inC = false // it calls nothing but Python's own functions
 	}
 }
+
+// builtins are functions of Python's own that compute.
+var builtins = []string{"sum", "any", "all", "map", "filter", "reversed", "hash", "ord", "chr", "abs", "round", "pow", "divmod", "repr", "format", "iter", "next", "getattr", "setattr",
+	"hasattr", "id", "type", "bytes", "bytearray", "frozenset", "exec", "eval", "compile"}
 
 // binary: the innermost frame is that of a package with much C in it.
 func (s *scene) binary(inner []Frame) bool {
@@ -150,6 +165,13 @@ func (s *scene) by(v *view) string {
 		return ""
 	}
 	callee := v.work[v.mine-1]
+	for i := v.mine - 1; i >= max(0, v.mine-4); i-- { // through decorators: model.generate first comes to torch's decorate_context
+		for _, name := range names {
+			if last(name) == last(v.work[i].Function) && s.foreign(v.work[i].File) {
+				return called(name, pkg(v.work[i].File))
+			}
+		}
+	}
 	for _, name := range names {
 		if last(name) == last(callee.Function) || last(callee.Function) == "__init__" || strings.HasSuffix(last(callee.Function), "_"+last(name)) {
 			return joined(pkg(callee.File), last(name))
@@ -163,6 +185,17 @@ func (s *scene) by(v *view) string {
 		function = last(names[0])
 	}
 	return joined(pkg(callee.File), function)
+}
+
+// called names a call by its package, or as it is written where that is one of Python's for threads: "ready.wait" says more than threading.wait.
+func called(name, pkg string) string {
+	if pkg != "threading" && pkg != "concurrent" {
+		return joined(pkg, last(name))
+	}
+	if pkg == "concurrent" && !strings.Contains(name, ".") {
+		return "Future." + name
+	}
+	return name
 }
 
 func joined(pkg, function string) string {
@@ -186,4 +219,29 @@ func (s *scene) host(v *view) string {
 		return s.Peers[0]
 	}
 	return ""
+}
+
+// commons are things that many share and that a thread waits for: what it is, and what helps when there is none left.
+var commons = []struct {
+	frames       *regexp.Regexp
+	what, remedy string
+}{
+	{modules(`sqlalchemy/pool/|psycopg_pool/|psycopg2/pool\.py|asyncpg/pool\.py|mysql/connector/pooling\.py|dbutils/|django_db_pool|redis/connection\.py|pymongo/pool\.py|pymongo/synchronous/pool\.py`),
+		"a free connection of %s's pool", "Every connection of the pool is in use. Give each back (`with engine.connect() as c:`, close the session), or make the pool larger."},
+	{database.modules, "the database (%s)", "Another connection holds a lock of the database: commit or roll back soon, and give the wait a timeout."},
+	{modules(`torch/utils/data/dataloader\.py`), "a worker process of %s's DataLoader",
+		"A worker of the DataLoader does not deliver. Try num_workers=0, where the error shows itself, or set its timeout; see `vivarium stacks` for what the worker does."},
+	{modules(`joblib/parallel\.py`), "the worker processes of %s", "See `vivarium stacks` for what the workers do. n_jobs=1 runs the work in this process, where an error shows itself."},
+}
+
+// commonWait names what a thread waits for where it is not one lock of the program's own.
+func (s *scene) commonWait(v *view) (what, remedy string) {
+	for _, c := range commons {
+		for _, f := range v.work[:max(0, v.mine)] {
+			if c.frames.MatchString(module(f.File)) {
+				return strings.ReplaceAll(c.what, "%s", pkg(f.File)), c.remedy
+			}
+		}
+	}
+	return "", ""
 }

@@ -41,6 +41,7 @@ func readFixture(t testing.TB, path string) (Case, string) {
 
 func parseFixture(t testing.TB, text string) Case {
 	c, base := Case{Phase: Unhealthy, Dir: "/b"}, Sample{State: Sleeping}
+	uses := map[uint64]time.Duration{} // "use: 2 400ms", the CPU that a thread used between two samples
 	sources, part := map[string][]string{}, "header"
 	var threads []*Thread // those to which the next frame belongs
 	var task bool
@@ -55,6 +56,13 @@ func parseFixture(t testing.TB, text string) Case {
 			continue
 		}
 		switch m := threadLine.FindStringSubmatch(line); {
+		case part == "header" && strings.HasPrefix(line, "use: "):
+			f := strings.Fields(line)
+			require.Len(t, f, 3, line)
+			id, err := strconv.ParseUint(f[1], 10, 64)
+			require.NoError(t, err, line)
+			uses[id], err = time.ParseDuration(f[2])
+			require.NoError(t, err, line)
 		case part == "header" && line != "":
 			require.NoError(t, setHeader(&c, &base, line), line)
 		case part == "stacks" && m != nil:
@@ -67,7 +75,7 @@ func parseFixture(t testing.TB, text string) Case {
 			s := current()
 			s.Threads = slices.Grow(s.Threads, to-from+1)
 			for id := from; id <= to; id++ {
-				s.Threads = append(s.Threads, Thread{ID: uint64(id), Main: m[1] == "main", Name: m[4]})
+				s.Threads = append(s.Threads, Thread{ID: uint64(id), Main: m[1] == "main", Name: m[4], CPU: uses[uint64(id)]})
 				threads = append(threads, &s.Threads[len(s.Threads)-1])
 			}
 		case part == "stacks" && line == "task":
@@ -123,6 +131,8 @@ func setHeader(c *Case, base *Sample, line string) (err error) {
 		c.Slept, err = time.ParseDuration(value)
 	case "memory":
 		c.Memory = value
+	case "log":
+		base.Log, err = strconv.ParseInt(value, 10, 64)
 	case "deep":
 		c.Deep, err = strconv.ParseBool(value)
 	default:
@@ -142,7 +152,7 @@ func stallText(st Stall) string {
 func fixtures(t testing.TB) []string {
 	files, err := filepath.Glob("testdata/stalls/*.txt")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(files), 45)
+	require.GreaterOrEqual(t, len(files), 85)
 	return files
 }
 

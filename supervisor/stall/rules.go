@@ -12,13 +12,24 @@ func at(f Frame) Stall {
 	return Stall{File: f.File, Line: f.Line, Function: bare(f.Function)}
 }
 
-// asleep: elapsed time that nobody lived through is no hang.
+// asleep: elapsed time that nobody lived through is no hang. What holds a server that is awake again is stronger.
 func asleep(s *scene) (Stall, bool) {
-	if s.Slept < 5*time.Second {
+	if s.Slept < leastSleep {
 		return Stall{}, false
 	}
 	return Stall{Kind: KindAsleep, Summary: "the computer slept for " + span(s.Slept) + ", and the server with it",
 		Remedy: "Nothing is wrong with the server. Requests from before the sleep may have failed; new ones are answered."}, true
+}
+
+const leastSleep = 5 * time.Second
+
+// afterSleep says of a wait for another host that connections do not survive a sleep.
+func (s *scene) afterSleep(st Stall) Stall {
+	if s.Slept >= leastSleep && (st.Kind == KindNetwork || st.Kind == KindDownload) {
+		st.Summary += "; the computer slept for " + span(s.Slept) + " just before"
+		st.Remedy = "Connections do not survive a sleep. " + st.Remedy
+	}
+	return st
 }
 
 func span(d time.Duration) string {
@@ -104,7 +115,7 @@ func unanswered(s *scene) (Stall, bool) {
 	if s.always(Disk) {
 		st := Stall{Kind: KindDisk, Summary: "it waits for a disk or a network volume, and cannot be interrupted",
 			Remedy: "Look at the volume that holds the backend or its models: a network share or an external disk that no longer answers."}
-		return withMemory(s, st), true
+		return st, true
 	}
 	if s.cpu >= 0.3 {
 		return Stall{Kind: KindNative, Summary: "native code runs in the main thread and lets no Python run",
@@ -129,17 +140,40 @@ func silentCall(s *scene) (Stall, bool) {
 	return st, true
 }
 
-func withMemory(s *scene, st Stall) Stall {
-	if s.Memory != "" {
-		st.Summary = "memory is short, and the system swaps: " + st.Summary
-		st.Remedy = "Close other programs, or use a smaller model: " + s.Memory + "."
+// withMemory says that memory is short where that may be the whole reason: what a program reads, loads or runs becomes slow by it, and
+// nothing that waits for another does.
+func (s *scene) withMemory(st Stall) Stall {
+	if s.Memory == "" {
+		return st
 	}
+	switch st.Kind {
+	case KindUnknown:
+		if s.cpu >= 0.3 || s.noStack && !s.silent {
+			return st
+		}
+		st.Kind = KindDisk
+	case KindDisk, KindImporting:
+	case KindNative:
+		if s.cpu >= 0.7 {
+			return st
+		}
+	default:
+		return st
+	}
+	st.Summary = "memory is short, and the system swaps: " + st.Summary
+	st.Remedy = "Close other programs, or use a smaller model: " + s.Memory + "."
 	return st
 }
 
-// swapping: nothing better explains a process that waits for the disk while memory is short.
+// swapping: nothing better explains a process that waits for the disk, or does so most of the time while memory is short.
 func swapping(s *scene) (Stall, bool) {
-	if !s.always(Disk) {
+	waits := 0
+	for _, one := range s.Samples {
+		if one.State == Disk {
+			waits++
+		}
+	}
+	if waits == 0 || waits < len(s.Samples) && (s.Memory == "" || 2*waits < len(s.Samples)) {
 		return Stall{}, false
 	}
 	st := Stall{Kind: KindDisk, Summary: "it waits for a disk", Remedy: "Look at the volume that holds the backend or its models."}
@@ -148,7 +182,7 @@ func swapping(s *scene) (Stall, bool) {
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary += ", " + s.where(f)
 	}
-	return withMemory(s, st), true
+	return st, true
 }
 
 // working: the thread that uses the CPU is doing something all the time.
@@ -165,6 +199,9 @@ func working(s *scene) (Stall, bool) {
 	if v.why.inC {
 		st.Kind, st.Summary = KindNative, "busy in "+what
 		st.Remedy = "It computes: nothing hangs. Requests wait for it; call it in a worker thread, or allow it more time ([health] timeout)."
+		if v.kind == pool { // it is in one already
+			st.Remedy = "It computes: nothing hangs. If other requests wait for it, it keeps the GIL or every core: give it to a process of its own, or allow it more time ([health] timeout)."
+		}
 		return st, true
 	}
 	st.Kind, st.Summary = KindBusy, "busy in "+what
@@ -213,39 +250,74 @@ func (s *scene) active() (*view, Frame) {
 
 // idle: the loop waits for events, no worker works, and yet nobody answers.
 func idle(s *scene) (Stall, bool) {
-	if s.noStack || s.main == nil || s.cpu > 0.3 {
+	if s.noStack || s.server == nil || s.cpu > 0.3 {
 		return Stall{}, false
 	}
-	if len(s.main.work) > 0 && s.main.kind != plain || s.main.kind == plain && s.main.why.kind != KindUnknown {
+	if len(s.server.work) > 0 && s.server.kind != plain || s.server.kind == plain && s.server.why.kind != KindUnknown {
 		return Stall{}, false
 	}
 	st := Stall{Kind: KindIdle, Summary: "nothing runs: the event loop waits for events"}
-	if s.main.kind == plain {
-		if !s.accepts(s.main) {
+	if s.server.kind == plain {
+		if !s.accepts(s.server) {
 			return Stall{}, false
 		}
 		st.Summary = "nothing runs: the server waits for connections"
 	}
-	st.Remedy = "The server looks idle. Look at [health] path and port: something else may answer there, or the requests may never reach it."
-	waiting, first := 0, Frame{}
-	for _, t := range s.last.Tasks {
-		if i := s.own(t); i >= 0 {
-			if waiting == 0 {
-				first = t[i]
-			}
-			waiting++
+	if s.logs && s.Phase == Unhealthy { // somebody writes
+		st.Summary = "the event loop runs and the log grows, and the health check gets no answer"
+		if s.server.kind == plain {
+			st.Summary = "the server runs and its log grows, and the health check gets no answer"
 		}
 	}
+	st.Remedy = "The server looks idle. Look at [health] path and port: something else may answer there, or the requests may never reach it."
+	waiting, first, lock := s.waitingTasks()
 	if waiting > 0 {
 		where := at(first)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary = fmt.Sprintf("nothing runs: %s at %s for something that does not come", tasks(waiting), s.where(first))
+		if lock {
+			st.Kind, st.Summary = KindLock, fmt.Sprintf("%s at %s for a lock of asyncio that nobody gives back", tasks(waiting), s.where(first))
+			st.Remedy = "Take the lock with `async with`, so that it is given back whatever happens, and do not await something slow while you hold it."
+			return st, true
+		}
 		st.Remedy = "What the coroutine awaits is never set or put. Give the await a time limit (`async with asyncio.timeout(30):`) and see who should have set it."
-	} else if f, ok := s.nearest(s.main); ok {
+	} else if f, ok := s.nearest(s.server); ok {
 		where := at(f)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 	}
 	return st, true
+}
+
+// waitingTasks are the suspended coroutines that explain a loop without work: those that serve requests before all others. One that sleeps, or
+// that waits for its next job, is how a task in the background lives.
+func (s *scene) waitingTasks() (n int, first Frame, lock bool) {
+	for _, requests := range []bool{true, false} {
+		for _, t := range s.last.Tasks {
+			i := s.own(t)
+			if i < 0 || len(t) == 0 || requests != slices.ContainsFunc(t, servesRequest) {
+				continue
+			}
+			m, function := module(t[0].File), last(t[0].Function)
+			if !requests && (m == "asyncio/tasks.py" && function == "sleep" || m == "asyncio/queues.py" && function == "get" || m == "uvicorn/server.py" || m == "anyio/_backends/_asyncio.py" && function == "sleep") {
+				continue
+			}
+			if n++; n == 1 {
+				first = t[i]
+				lock = requests && m == "asyncio/locks.py" && function == "acquire"
+			}
+		}
+		if n > 0 {
+			break
+		}
+	}
+	return n, first, lock
+}
+
+// servesRequest: a coroutine that a server runs for a request.
+func servesRequest(f Frame) bool {
+	m := module(f.File)
+	return slices.ContainsFunc([]string{"fastapi/", "starlette/", "uvicorn/protocols/", "uvicorn/middleware/", "aiohttp/web", "tornado/web.py", "quart/", "hypercorn/", "sanic/", "litestar/", "websockets/", "socketio/", "robyn/"},
+		func(p string) bool { return strings.HasPrefix(m, p) })
 }
 
 func tasks(n int) string {
@@ -287,6 +359,9 @@ func unknown(s *scene) (Stall, bool) {
 		where := at(f)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary = "it is in " + s.doing(v, f)
+	}
+	if s.logs {
+		st.Summary += "; its log grows"
 	}
 	return st, true
 }

@@ -9,11 +9,11 @@ import (
 
 // downloading: the thread that matters reads a file from the network.
 func downloading(s *scene) (Stall, bool) {
-	if s.Phase == Unhealthy && s.main != nil && s.main.kind == loop && len(s.main.work) > 0 && !s.atImport(s.main) {
+	if s.Phase == Unhealthy && s.server != nil && s.server.kind == loop && len(s.server.work) > 0 && !s.atImport(s.server) {
 		return Stall{}, false // the event loop is blocked by it
 	}
 	for _, v := range s.views {
-		if v.why.kind != KindDownload || v.kind == plain && v != s.main {
+		if v.why.kind != KindDownload || v.kind == plain && v != s.main && v != s.server {
 			continue
 		}
 		what, f := "downloading", Frame{}
@@ -117,7 +117,7 @@ func (s *scene) package_(v *view, mine int) string {
 
 // loopBlocked: code inside the event loop does not come back to it. All samples have the same call of the loop's in common.
 func loopBlocked(s *scene) (Stall, bool) {
-	v := s.main
+	v := s.server
 	if v == nil || v.kind != loop || len(v.work) == 0 || s.Phase == Starting && v.why.kind != KindUnknown {
 		return Stall{}, false
 	}
@@ -139,23 +139,94 @@ func loopBlocked(s *scene) (Stall, bool) {
 	default:
 		st.Summary = "the event loop is blocked by a computation in " + bare(f.Function) + ", " + s.where(f)
 	}
-	st.Remedy = loopRemedy(v, last(f.Function))
+	st.Remedy = s.loopRemedy(v)
 	return st, true
 }
 
-func loopRemedy(v *view, function string) string {
-	thread := "Make `" + function + "` a plain `def`, which FastAPI runs in a thread, or `await anyio.to_thread.run_sync(…)` around the call."
-	switch {
+// loopRemedy is a way out that the server at hand really has: only FastAPI and Starlette run a plain def in a thread.
+func (s *scene) loopRemedy(v *view) string {
+	from := func(prefixes ...string) bool {
+		return slices.ContainsFunc(v.frames, func(f Frame) bool {
+			m := module(f.File)
+			return slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(m, p) })
+		})
+	}
+	if from("eventlet/") {
+		return "Call `eventlet.monkey_patch()` before every other import, so that the call gives way to others, or give the work to threads (`eventlet.tpool.execute(…)`)."
+	}
+	if from("gevent/") {
+		return "Call `gevent.monkey.patch_all()` before every other import, so that the call gives way to others, or give the work to gevent's threads (`gevent.get_hub().threadpool.apply(…)`)."
+	}
+	thread, plain := "`await asyncio.to_thread(…)`", ""
+	if from("fastapi/", "starlette/") {
+		thread = "`await anyio.to_thread.run_sync(…)`"
+		if function := s.coroutine(v); function != "" {
+			plain = "ake `" + function + "` a plain `def`, which FastAPI runs in a thread"
+		}
+	}
+	or := func(first, otherwise string) string {
+		if plain == "" {
+			return first + ", or " + otherwise + "."
+		}
+		return first + ", or m" + plain + "."
+	}
+	switch f, _ := v.ownFrame(); {
+	case strings.Contains(s.text(f), "run_coroutine_threadsafe"):
+		return "The coroutine needs the very loop that waits for it. `await` it instead: run_coroutine_threadsafe is for other threads."
 	case v.why.sleeps:
-		return "Use `await asyncio.sleep(…)`, or make `" + function + "` a plain `def`, which FastAPI runs in a thread."
+		return or("Use `await asyncio.sleep(…)`", thread+" around the call")
 	case v.why.kind == KindNetwork || v.why.kind == KindDownload:
-		return "Use an async client (httpx.AsyncClient) with a timeout, or make `" + function + "` a plain `def`, which FastAPI runs in a thread."
+		return or("Use an async client ("+asyncClient(v)+") with a timeout", thread+" around the call")
 	case v.why.kind == KindSubprocess:
 		return "Use `await asyncio.create_subprocess_exec(…)`, or `await anyio.run_process(…)`."
 	case v.why.kind == KindLock:
-		return "Use asyncio's own Lock, Queue or Event, or `await anyio.to_thread.run_sync(…)` around the wait."
+		return "Use asyncio's own Lock, Queue or Event, or " + thread + " around the wait."
 	}
-	return thread
+	if plain == "" {
+		return "Put " + thread + " around the call, or give it to a process (`ProcessPoolExecutor`)."
+	}
+	return "M" + plain + ", or " + thread + " around the call."
+}
+
+// asyncClients are the async counterparts of clients that block, by their packages.
+var asyncClients = map[string]string{
+	"redis": "redis.asyncio", "psycopg": "psycopg.AsyncConnection", "pymongo": "pymongo.AsyncMongoClient", "openai": "openai.AsyncOpenAI", "anthropic": "anthropic.AsyncAnthropic",
+	"elasticsearch": "elasticsearch.AsyncElasticsearch", "qdrant_client": "qdrant_client.AsyncQdrantClient", "sqlalchemy": "sqlalchemy's create_async_engine", "grpc": "grpc.aio",
+	"boto3": "aioboto3", "botocore": "aioboto3", "psycopg2": "psycopg.AsyncConnection", "pymysql": "aiomysql", "smtplib": "aiosmtplib", "paramiko": "asyncssh",
+}
+
+// asyncClient is what a person would use instead of the client at hand.
+func asyncClient(v *view) string {
+	for i := v.mine - 1; i >= 0; i-- {
+		if client := asyncClients[pkg(v.work[i].File)]; client != "" {
+			return client
+		}
+	}
+	return "httpx.AsyncClient"
+}
+
+// coroutine is the person's async function that made the call, perhaps through plain ones: the first one outwards. "" if the source tells of
+// none; where it is not known, the outermost one is taken for it.
+func (s *scene) coroutine(v *view) string {
+	name := ""
+	for i := v.mine; i >= 0 && i < len(v.work) && !s.foreign(v.work[i].File); i++ {
+		f := v.work[i]
+		lines := s.Source(f.File)
+		if len(lines) == 0 {
+			name = last(f.Function)
+			continue
+		}
+		for n := min(f.Line, len(lines)); n > 0; n-- {
+			text := strings.TrimSpace(lines[n-1])
+			if strings.HasPrefix(text, "async def "+last(f.Function)+"(") {
+				return last(f.Function)
+			}
+			if strings.HasPrefix(text, "def "+last(f.Function)+"(") {
+				break
+			}
+		}
+	}
+	return name
 }
 
 // exhausted: every worker of a pool is in the same call, and the next request finds none.
@@ -207,7 +278,7 @@ func exhausted(s *scene) (Stall, bool) {
 
 // mainWaits: a main thread without an event loop, or one that only starts, waits for something that has a name.
 func mainWaits(s *scene) (Stall, bool) {
-	v := s.main
+	v := s.server
 	if v == nil || len(v.work) == 0 || v.kind == loop && s.Phase != Starting && v.mine >= 0 {
 		return Stall{}, false
 	}
@@ -218,12 +289,16 @@ func mainWaits(s *scene) (Stall, bool) {
 		return s.waits(v)
 	}
 	f, ok := v.ownFrame()
-	if !ok || !v.why.sleeps {
+	if !ok || !v.why.sleeps || s.Phase != Starting && !serves(v) && !workerProcess(v) {
 		return Stall{}, false
 	}
 	st := at(f)
 	st.Kind, st.Summary = KindThreads, "the only worker is in "+s.doing(v, f)
 	st.Remedy = "A server with one sync worker answers one request at a time. Start more workers or threads (gunicorn --threads 8), or shorten the call."
+	if workerProcess(v) {
+		st.Summary = "a worker process is in " + s.doing(v, f)
+		st.Remedy = "Give the call a time limit (`get(timeout=…)`, `result(timeout=…)`), or the pool more processes: whoever waits for this one waits as long."
+	}
 	if s.Phase == Starting {
 		st.Kind, st.Summary = KindUnknown, "it is in "+s.doing(v, f)
 		st.Remedy = "The program waits before it serves. Move the wait into a thread, or raise [health] start_timeout."
@@ -274,6 +349,10 @@ func (s *scene) waits(v *view) (Stall, bool) {
 	case KindLock:
 		st.Summary = "it waits for " + cmp.Or(v.why.by, "a lock") + ", " + s.where(f)
 		st.Remedy = "Whoever should give the lock or put the item does not. Use `with` so that it is always given back, and a timeout."
+		if of, remedy := s.commonWait(v); of != "" {
+			st.Summary, st.Remedy = "it waits for "+of+", "+s.where(f), remedy
+			return st, true
+		}
 		if holder := s.holder(v); holder != "" {
 			st.Summary += ", which " + holder + " holds"
 			st.Remedy = "See why the thread that holds the lock does not go on, and hold a lock only for short work."
@@ -284,7 +363,6 @@ func (s *scene) waits(v *view) (Stall, bool) {
 	case KindDisk:
 		st.Summary = "it waits for a file" + inBrackets(v.why.by) + ", " + s.where(f)
 		st.Remedy = "See what kind of file it is: a FIFO waits for its other end, a network share or a file in the cloud for its server."
-		st = withMemory(s, st)
 	default:
 		return Stall{}, false
 	}

@@ -31,10 +31,12 @@ type scene struct {
 	Case
 	views   []*view
 	main    *view // nil if it is not known
+	server  *view // the thread that serves: the main one, or the one for which a parked main thread waits
 	last    Sample
 	cpu     float64 // the mean of the samples after the first
 	silent  bool
 	noStack bool
+	logs    bool // the log grew between the samples
 }
 
 func newScene(c Case) *scene {
@@ -52,6 +54,7 @@ func newScene(c Case) *scene {
 	s.last = s.Samples[len(s.Samples)-1]
 	for i, one := range s.Samples {
 		s.silent = s.silent || one.Silent
+		s.logs = s.logs || i > 0 && one.Log > 0
 		if i > 0 || len(s.Samples) == 1 {
 			s.cpu += one.CPU / float64(max(1, len(s.Samples)-1))
 		}
@@ -61,7 +64,54 @@ func newScene(c Case) *scene {
 	for _, v := range s.views {
 		s.station(v)
 	}
+	s.server = s.serving()
 	return s
+}
+
+// serving is the thread that serves. Gradio and many a program of people's own run the server in a second thread, and let the main one sleep.
+func (s *scene) serving() *view {
+	if s.main == nil || !s.parked(s.main) {
+		return s.main
+	}
+	var best *view
+	for _, v := range s.views {
+		switch {
+		case v == s.main || v.kind == pool || v.kind == plain && !(s.accepts(v) && serves(v)):
+		case best == nil, v.mine >= 0 && best.mine < 0: // one that is in the person's code says more
+			best = v
+		}
+	}
+	if best == nil {
+		return s.main
+	}
+	return best
+}
+
+// parked: a main thread without a loop, below which no server is, sleeps or waits for another thread.
+func (s *scene) parked(v *view) bool {
+	return v.kind == plain && !serves(v) && (v.why.sleeps || v.why.kind == KindLock || s.sleepsInside(v))
+}
+
+// serves: the person's code was called by a server.
+func serves(v *view) bool {
+	return slices.ContainsFunc(v.frames, func(f Frame) bool {
+		m := module(f.File)
+		return slices.ContainsFunc(servers, func(one string) bool { return m == one || strings.HasSuffix(one, "/") && strings.HasPrefix(m, one) })
+	})
+}
+
+// servers are modules that call the person's code for a request, without an event loop.
+var servers = []string{"socketserver.py", "wsgiref/", "werkzeug/", "gunicorn/", "waitress/", "cheroot/", "cherrypy/", "xmlrpc/", "http/server.py", "bjoern.py", "meinheld/", "tornado/", "celery/",
+	"uwsgidecorators.py", "runpod/", "rq/", "dramatiq/", "huey/"}
+
+// workerProcess: the main thread runs the person's code for another process.
+func workerProcess(v *view) bool {
+	return v.kind == pool || slices.ContainsFunc(v.frames, func(f Frame) bool { return module(f.File) == "multiprocessing/process.py" && last(f.Function) == "run" })
+}
+
+// sleepsInside: a package's own code sleeps in the main thread, as Gradio's block_thread does.
+func (s *scene) sleepsInside(v *view) bool {
+	return len(v.frames) > 0 && v.mine != 0 && slices.Contains([]string{"block_thread", "wait_for_termination", "pause", "run_forever", "join"}, last(v.frames[0].Function))
 }
 
 // collect follows each thread through the samples that have stacks.
@@ -143,6 +193,9 @@ var pools = []struct{ module, function, name string }{
 	{"waitress/task.py", "handler_thread", "waitress's"},
 	{"cheroot/workers/threadpool.py", "run", "cheroot's"},
 	{"multiprocessing/pool.py", "worker", "the pool's"},
+	{"concurrent/futures/process.py", "_process_worker", "the pool's"},
+	{"loky/process_executor.py", "_process_worker", "the pool's"},
+	{"joblib/externals/loky/process_executor.py", "_process_worker", "the pool's"},
 	{"socketserver.py", "process_request_thread", "the server's"},
 }
 

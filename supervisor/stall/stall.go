@@ -21,7 +21,7 @@ type Thread struct {
 	ID     uint64
 	Name   string
 	Main   bool
-	CPU    time.Duration // used since the sample before, 0 if that is not known
+	CPU    time.Duration // used or waited for since the sample before, 0 if that is not known
 	Frames []Frame
 }
 
@@ -43,7 +43,7 @@ type Sample struct {
 	Threads []Thread
 	Cut     int       // threads that are not shown
 	Tasks   [][]Frame // suspended coroutines
-	CPU     float64   // cores used since the sample before, by the whole run
+	CPU     float64   // cores used since the sample before, by the whole process, and those that it could have used on a machine with nothing else to do
 	State   State
 	// Silent: the main thread did not run any Python for a second. The threads then come from a raw dump, if there are any.
 	Silent bool
@@ -93,7 +93,7 @@ type rule func(*scene) (Stall, bool)
 
 // rules, strongest first: what the system knows for certain, what no program can mean, then what the threads that matter wait for.
 var rules = []rule{
-	asleep, paused, debugged, mainEnded, unanswered, deadlocked, downloading, importing, loopBlocked, exhausted, mainWaits, silentCall, requestWaits, swapping,
+	paused, debugged, mainEnded, unanswered, deadlocked, downloading, importing, loopBlocked, exhausted, mainWaits, silentCall, requestWaits, asleep, swapping,
 	working, idle, unknown,
 }
 
@@ -107,6 +107,7 @@ func Judge(c Case) Stall {
 			break
 		}
 	}
+	found = s.afterSleep(s.withMemory(found))
 	if c.Deep {
 		found = wedged(found)
 	}

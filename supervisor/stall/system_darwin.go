@@ -22,3 +22,6 @@ func stateOf(pid int) (State, error) {
 }
 
 func peers(int) ([]string, error) { return nil, errors.ErrUnsupported }
+
+// shortMemory is not known here: whoever has a figure hands it in.
+func shortMemory(int) string { return "" }

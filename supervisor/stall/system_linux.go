@@ -3,6 +3,7 @@ package stall
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,4 +58,34 @@ func peers(pid int) ([]string, error) {
 	found := outgoing(all, func(inode string) bool { return sockets[inode] })
 	slices.Sort(found)
 	return found, nil
+}
+
+func shortMemory(pid int) string { return memoryAt("/", pid).words() }
+
+// memoryAt reads below a root. The pressure is that of the process's own control group, where it has one: a limit of a container is felt there.
+func memoryAt(root string, pid int) memory {
+	dir := filepath.Join(root, "proc", strconv.Itoa(pid))
+	var m memory
+	m.swapped = parseKilobytes(small(filepath.Join(dir, "status")), "VmSwap")
+	info := small(filepath.Join(root, "proc/meminfo"))
+	m.total, m.available = parseKilobytes(info, "MemTotal"), parseKilobytes(info, "MemAvailable")
+	m.waiting = parsePressure(small(filepath.Join(root, "proc/pressure/memory")))
+	if group := cgroupOf(small(filepath.Join(dir, "cgroup"))); group != "" {
+		m.waiting = max(m.waiting, parsePressure(small(filepath.Join(root, "sys/fs/cgroup", group, "memory.pressure"))))
+	}
+	return m
+}
+
+// small is the text of a small file of the system, "" if it cannot be read.
+func small(path string) string {
+	f, err := os.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, 64<<10))
+	if err != nil {
+		return ""
+	}
+	return string(text)
 }

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"io"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/page"
+	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -32,7 +35,7 @@ func (s *Source) before(dir string, known record.History, now time.Time) record.
 	if err != nil { // then it is drawn without them
 		return known
 	}
-	var marks []record.Mark
+	marks := stallMarks(record.Stalls(s.folder(dir)), known.Marks, now)
 	var samples []record.Sample
 	for _, d := range deaths {
 		if now.Sub(d.At) > recent {
@@ -58,6 +61,17 @@ func (s *Source) before(dir string, known record.History, now time.Time) record.
 	return known
 }
 
+// stallMarks are those of stalls on record that are not known already.
+func stallMarks(stalls []record.Stalled, known []record.Mark, now time.Time) (marks []record.Mark) {
+	for _, s := range stalls {
+		told := slices.ContainsFunc(known, func(k record.Mark) bool { return k.What == record.MarkStall && k.At.Sub(s.At).Abs() < time.Second })
+		if !told && now.Sub(s.At) <= recent {
+			marks = append(marks, record.Mark{At: s.At, Until: s.Until, What: record.MarkStall, Text: s.Why()})
+		}
+	}
+	return marks
+}
+
 func shown(h record.History) page.History {
 	var p page.History
 	for _, one := range h.Samples {
@@ -69,14 +83,14 @@ func shown(h record.History) page.History {
 	return p
 }
 
-// Deaths are those on record, the latest first.
+// Deaths are the deaths and stalls on record, the latest first. A stall that a death tells of is not told twice.
 func (s *Source) Deaths(_ context.Context, dir string) ([]page.Death, error) {
 	kept, err := record.All(s.folder(dir))
 	if err != nil {
 		return nil, err
 	}
-	slices.Reverse(kept)
 	var all []page.Death
+	hung := map[string]bool{}
 	for _, k := range kept {
 		d := page.Death{
 			Trouble: page.Trouble{
@@ -87,9 +101,24 @@ func (s *Source) Deaths(_ context.Context, dir string) ([]page.Death, error) {
 		if k.File != "" {
 			d.ID = k.ID()
 		}
+		hung[k.Run] = hung[k.Run] || k.Verdict.Kind == crash.KindHung
 		all = append(all, d)
 	}
+	for _, one := range record.Stalls(s.folder(dir)) {
+		if one.Outcome != record.Ended || !hung[one.Run] {
+			all = append(all, page.StallOf(one))
+		}
+	}
+	slices.SortStableFunc(all, func(a, b page.Death) int { return b.At.Compare(a.At) })
 	return all, nil
+}
+
+// nameOf is what a backend is called, also where its file is broken.
+func nameOf(dir string) string {
+	if c, err := config.Load(dir); err == nil {
+		return c.Name
+	}
+	return filepath.Base(dir)
 }
 
 // read is one record. The name of its file is never put together from what somebody sent: it is one of the list.
@@ -103,8 +132,14 @@ func (s *Source) read(dir, id string) (record.Record, error) {
 	return r, err
 }
 
-// Report writes the report on a death.
+// Report writes the report on a death or a stall.
 func (s *Source) Report(_ context.Context, dir, id string, out io.Writer) error {
+	if stalled, err := record.StallOf(s.folder(dir), id); !errors.Is(err, record.ErrNoStall) {
+		if err != nil {
+			return err
+		}
+		return s.words.Stalled(out, nameOf(dir), dir, stalled)
+	}
 	r, err := s.read(dir, id)
 	if err != nil {
 		return err

@@ -20,6 +20,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // desk remembers what was opened.
@@ -221,4 +222,77 @@ func TestWhatANewHolderDoesNotKnowYetComesFromTheRecords(t *testing.T) {
 	require.Len(t, got.Samples, 3)
 	require.True(t, r.Samples[0].At.Equal(got.Samples[0].At))
 	require.Len(t, b.before(b.dir, record.History{}, now.Add(time.Hour)).Marks, 0)
+}
+
+// stalled writes a stall as the supervisor does.
+func (b bench) stalled(t *testing.T, at time.Time, run string, end record.Outcome) record.Stalled {
+	t.Helper()
+	s := record.Stalled{
+		Run: run, At: at, Outcome: end, Uptime: time.Hour, Problem: "no answer within 3 s",
+		Stall:  stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked by time.sleep", Remedy: "Make it `def`.", File: b.dir + "/main.py", Line: 17},
+		Stacks: []string{"Thread 0x000000000000001f (most recent call first):", `  File "` + b.dir + `/main.py", line 17 in search`},
+	}
+	if end != record.Lasts {
+		s.Until = at.Add(90 * time.Second)
+	}
+	require.NoError(t, keeper.MakeFolder(b.folder(b.dir)))
+	require.NoError(t, s.Write(b.folder(b.dir)))
+	return s
+}
+
+func TestStallsStandAmongTheDeathsWithReportsOfTheirOwn(t *testing.T) {
+	b := setUp(t, plain)
+	now := time.Now().Truncate(time.Millisecond)
+	b.died(t, now.Add(-time.Hour), "r1", "the first")
+	recovered := b.stalled(t, now.Add(-30*time.Minute), "r2", record.Recovered)
+	b.died(t, now.Add(-time.Minute), "r2", "the second")
+	b.stalled(t, now.Add(-10*time.Minute), "r2", record.Lasts)
+	all, err := b.Deaths(t.Context(), b.dir)
+	require.NoError(t, err)
+	var what []string
+	for _, d := range all {
+		what = append(what, d.Summary)
+	}
+	require.Equal(t, []string{"the second", "the event loop is blocked by time.sleep", "the event loop is blocked by time.sleep", "the first"}, what, "the latest first")
+	require.Equal(t, 90*time.Second, all[2].Lasted)
+	require.Equal(t, "it answered again", all[2].End)
+	require.Zero(t, all[1].Lasted)
+	require.True(t, all[2].Stall && all[2].Report)
+
+	var html strings.Builder
+	require.NoError(t, b.Report(t.Context(), b.dir, recovered.ID(), &html))
+	for _, want := range []string{"The event loop is blocked by time.sleep", "What to do", "brain", "it answered again", "main.py:17", "yours"} {
+		require.Contains(t, html.String(), want)
+	}
+	require.Error(t, b.Report(t.Context(), b.dir, "20260301T120000.000Z-r9-stall", &html))
+
+	past, err := b.History(t.Context(), b.dir)
+	require.NoError(t, err)
+	require.Len(t, past.Marks, 2, "the death and the stall of the last fifteen minutes")
+	require.Equal(t, "stall", past.Marks[0].What)
+}
+
+func TestAStallThatEndedInADeathOfItsOwnIsToldOnce(t *testing.T) {
+	b := setUp(t, plain)
+	now := time.Now().Truncate(time.Millisecond)
+	b.stalled(t, now.Add(-3*time.Minute), "r1", record.Ended)
+	all, err := b.Deaths(t.Context(), b.dir)
+	require.NoError(t, err)
+	require.Len(t, all, 1, "a person ended it: no death tells of it")
+	hung := record.Death{Run: "r1", At: now, Verdict: crash.Verdict{Kind: crash.KindHung, Summary: "it hung"}}
+	require.NoError(t, record.WriteWant(b.folder(b.dir), record.Saved{Deaths: []record.Death{hung}}))
+	all, err = b.Deaths(t.Context(), b.dir)
+	require.NoError(t, err)
+	require.Len(t, all, 1)
+	require.False(t, all[0].Stall)
+}
+
+func TestAStallThatTheHolderKnowsIsMarkedOnce(t *testing.T) {
+	b := setUp(t, plain)
+	now := time.Now().Truncate(time.Millisecond)
+	s := b.stalled(t, now.Add(-3*time.Minute), "r1", record.Recovered)
+	known := record.History{Marks: []record.Mark{{At: s.At.Add(10 * time.Millisecond), Until: s.Until, What: record.MarkStall}}}
+	require.Len(t, b.before(b.dir, known, now).Marks, 1)
+	require.Len(t, b.before(b.dir, record.History{}, now).Marks, 1)
+	require.Empty(t, b.before(b.dir, record.History{}, now.Add(time.Hour)).Marks)
 }

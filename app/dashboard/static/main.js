@@ -79,7 +79,7 @@ function restream() {
 /** @param {AbortSignal} signal @param {number} number */
 async function follow(signal, number) {
   for (let failures = 0; !signal.aborted; failures++) {
-    if (failures > 0) await new Promise((done) => setTimeout(done, Math.min(500 * 2 ** failures, 5000)));
+    if (failures > 0) await new Promise((done) => { setTimeout(done, Math.min(500 * 2 ** failures, 5000)); });
     if (signal.aborted || number !== running) return;
     if (failures > 0) {
       const who = await prove();

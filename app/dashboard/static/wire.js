@@ -65,7 +65,8 @@ export const tell = (path) => ask(path, { method: "POST" });
 export async function prove() {
   if (!secret) return "none";
   const nonce = [...crypto.getRandomValues(new Uint8Array(16))].map((b) => b.toString(16).padStart(2, "0")).join("");
-  let said = "";
+  /** @type {string} */
+  let said;
   try {
     const answer = await fetch("/hello?nonce=" + nonce, { cache: "no-store", credentials: "omit", redirect: "error", signal: AbortSignal.timeout(5000) });
     said = await answer.text();
@@ -126,7 +127,14 @@ export function place(part) {
   const held = document.activeElement instanceof HTMLElement && at.contains(document.activeElement) ? document.activeElement : null;
   const key = held?.dataset.key ?? held?.getAttribute("href");
   const open = [...at.querySelectorAll("details[open]")].map((d) => d.querySelector("summary")?.textContent);
+  const along = at.querySelector("nav ul")?.scrollLeft;
+  // eslint-disable-next-line no-restricted-properties -- this is the one place
   at.innerHTML = ours.createHTML(part.html);
+  for (const list of at.querySelectorAll("nav ul")) { // the backends may be more than fit: the one that is shown is in sight
+    if (along !== undefined && list === at.querySelector("nav ul")) list.scrollLeft = along;
+    const here = list.querySelector("[aria-current]");
+    if (along === undefined && here instanceof HTMLElement) list.scrollLeft = Math.max(0, here.offsetLeft + here.offsetWidth - list.clientWidth);
+  }
   for (const d of at.querySelectorAll("details")) {
     if (open.includes(d.querySelector("summary")?.textContent)) d.open = true;
   }

@@ -13,10 +13,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The exact versions that are fetched for the tests. Neither is part of what is shipped.
+// The exact versions that are fetched for the tests. None is part of what is shipped.
 const (
 	axeCore    = "axe-core@4.11.0"
 	typescript = "typescript@5.9.3"
+	eslint     = "eslint@9.9.1"
 )
 
 // npm fetches a package into the user's cache, once, and returns its folder; "" where there is no npm, or nothing can be fetched.
@@ -73,6 +74,15 @@ func TestTheScriptsAreTyped(t *testing.T) {
 	folder := npm("typescript", typescript)
 	needs(t, folder != "", "typescript cannot be fetched from npm")
 	out, err := exec.Command("node", filepath.Join(folder, "bin", "tsc"), "-p", "tsconfig.json").CombinedOutput()
+	require.NoError(t, err, string(out))
+}
+
+func TestTheScriptsAreLinted(t *testing.T) {
+	folder := npm("eslint", eslint)
+	needs(t, folder != "", "eslint cannot be fetched from npm")
+	cmd := exec.Command("node", filepath.Join(folder, "bin", "eslint.js"), "-c", "packaging/checks/dashboard/eslint.config.mjs", "app/dashboard/static")
+	cmd.Dir = "../../.." // what lies outside is not looked at
+	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, string(out))
 }
 

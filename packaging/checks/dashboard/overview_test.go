@@ -3,6 +3,7 @@
 package dashboard
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,9 +54,7 @@ func TestTheOverviewShowsEveryBackend(t *testing.T) {
 			b.until("charts are drawn", `document.querySelector(".spark .line")`)
 			require.NotContains(t, b.text("location.href"), "#", "the secret left the address")
 			require.Equal(t, "(1!) Vivarium", b.text("document.title"))
-			var wide bool
-			b.eval("document.documentElement.scrollWidth > innerWidth", &wide)
-			require.False(t, wide, "nothing is cut off at the side")
+			b.fits()
 			b.shot("overview-" + look.name)
 			axe(t, b)
 			b.clean(s)
@@ -183,4 +182,74 @@ func TestEveryViewShowsWhatItIsAbout(t *testing.T) {
 	require.Eventually(t, func() bool { return len(h.done()) == 1 }, patience, 10*time.Millisecond)
 	require.Equal(t, []string{"edit search-api"}, h.done())
 	b.clean(s)
+}
+
+// fits asserts that nothing is cut off at the side, and that no word is wider than what holds it.
+func (b *tab) fits() {
+	b.t.Helper()
+	var wide string
+	b.eval(`(() => {
+		if (document.documentElement.scrollWidth > innerWidth) return "the page is " + document.documentElement.scrollWidth + " wide";
+		for (const e of document.querySelectorAll("main *:not(svg *)")) {
+			const r = e.getBoundingClientRect();
+			if (r.width && r.right > innerWidth + 1 && !e.closest(".hear, .logview, .scroll")) return e.outerHTML.slice(0, 200);
+		}
+		for (const e of document.querySelectorAll("button, h1, h2, .is, .tag, .why, dd")) {
+			if (e.scrollWidth > e.clientWidth + 1 && e.clientWidth && getComputedStyle(e).display !== "inline" && !e.closest(".hear")) return "cut: " + e.outerHTML.slice(0, 200);
+		}
+		return "";
+	})()`, &wide)
+	require.Empty(b.t, wide)
+}
+
+func TestNoBackendOneAndTwelveAreShownWithoutAnyWordCutOff(t *testing.T) {
+	for _, n := range []int{0, 1, 12} {
+		h := newHouse()
+		for i := range n {
+			name := fmt.Sprintf("backend-%d", i)
+			if i%5 == 0 {
+				name = fmt.Sprintf("a-very-long-name-that-somebody-gave-to-a-backend-of-embeddings-%d", i)
+			}
+			dir := h.add(t, name)
+			h.history[dir] = page.History{Samples: samples(time.Now()), Marks: []page.Mark{
+				{At: time.Now().Add(-10 * time.Minute), Until: time.Now().Add(-8 * time.Minute), What: "stall", Text: "the event loop is blocked by requests.get in main.py:18"},
+				{At: time.Now().Add(-4 * time.Minute), What: "memory-limit", Text: "it uses 12 GB"},
+			}}
+			switch i % 4 {
+			case 1:
+				h.change(dir, func(b *page.Backend) {
+					b.State, b.Word, b.PID, b.Trouble, b.Can = "gave-up", "Gave up", 0, openMP("20261126T140211.000Z-r1"), []string{"start", "reveal"}
+				})
+			case 2:
+				h.change(dir, func(b *page.Backend) {
+					b.State, b.Word, b.PID, b.Can = "stopped", "Stopped", 0, []string{"start", "reveal"}
+				})
+			case 3:
+				h.change(dir, func(b *page.Backend) {
+					b.State, b.Word, b.Note = "starting", "Starting", "downloading a model (huggingface_hub)"
+				})
+			}
+		}
+		s := serve(t, h)
+		for _, look := range []struct {
+			scheme string
+			width  int
+		}{{"light", 1000}, {"dark", 420}, {"light", 1600}} {
+			t.Run(fmt.Sprintf("%d-%s-%d", n, look.scheme, look.width), func(t *testing.T) {
+				b := newTab(t, look.width, look.scheme)
+				b.open(s.URL(""))
+				b.until("they are all there", fmt.Sprintf(`document.querySelectorAll(".card .is").length === %d && (%d || document.querySelector(".nothing"))`, n, n))
+				if n == 0 {
+					b.shows("There is no backend yet")
+				} else {
+					b.until("charts are drawn", `document.querySelector(".spark .line")`)
+					b.shows("memory-limit: it uses 12 GB")
+				}
+				b.shot(fmt.Sprintf("count-%d-%s-%d", n, look.scheme, look.width))
+				b.fits()
+				axe(t, b)
+				b.clean(s)
+			})
+		}
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,14 +23,23 @@ import (
 )
 
 // server is a backend of Python's standard library, which dies of a real segmentation fault when it is asked to.
-const server = `import faulthandler, http.server, os, signal, sys
+const server = `import faulthandler, http.server, os, signal, sys, time
+stand_still = 0
+class Server(http.server.ThreadingHTTPServer):
+    def service_actions(self):
+        global stand_still
+        seconds, stand_still = stand_still, 0
+        if seconds: time.sleep(seconds)
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers(); self.wfile.write(b"ok"); self.wfile.flush()
         if self.path == "/segv": os.kill(os.getpid(), signal.SIGSEGV)
+        if self.path == "/hang":
+            global stand_still
+            stand_still = 9
     def log_message(self, form, *args): print("INFO:     asked for", self.path, flush=True)
 print("INFO:     serving; HF_TOKEN is", os.environ.get("HF_TOKEN"), flush=True)
-http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
+Server(("127.0.0.1", int(sys.argv[1])), Answer).serve_forever()
 `
 
 // programs are those of VIVARIUM_BIN, else built here once.
@@ -77,7 +87,7 @@ func newReal(t *testing.T) *real {
 	require.NoError(t, ln.Close())
 	require.NoError(t, os.Mkdir(r.dir, 0o755))
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "main.py"), []byte(server), 0o644))
-	config := fmt.Sprintf("name = \"search-api\"\nport = %d\ncommand = [\"{python}\", \"main.py\", \"{port}\"]\n[environment]\nHF_TOKEN = \"hf_abcdefghijklmnopqrstuvwxyz\"\n", r.port)
+	config := fmt.Sprintf("name = \"search-api\"\nport = %d\ncommand = [\"{python}\", \"main.py\", \"{port}\"]\n[health]\ninterval = \"1s\"\ntimeout = \"500ms\"\nfailures = 2\n[environment]\nHF_TOKEN = \"hf_abcdefghijklmnopqrstuvwxyz\"\n", r.port)
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "vivarium.toml"), []byte(config), 0o644))
 	t.Cleanup(func() {
 		stop := r.command("stop", r.dir)
@@ -157,6 +167,25 @@ func TestTheWholeProgram(t *testing.T) {
 	b.until("its start is marked", `document.querySelector(".events .start")`)
 	b.shot("real-1-healthy")
 	axe(t, b)
+
+	r.get("/hang") // it stands still for some seconds, and goes on
+	b.shows("Why it does not answer")
+	b.until("its own line is named", `document.querySelector(".trouble.stall .why").textContent.includes("main.py")`)
+	b.shot("real-1-stalled")
+	axe(t, b)
+	b.until("it answers again", `document.querySelector(".is.healthy")`)
+	b.until("the stall is marked, with its end", `document.querySelector(".events .stall")?.textContent.includes(" for ")`)
+	b.click(`.views a[href$="/deaths"]`)
+	b.shows("then it answered again")
+	b.shot("real-1-stall-listed")
+	axe(t, b)
+	b.click(`a[href*="-stall"]`)
+	b.shows("What it did then")
+	b.until("the own line is marked", `document.querySelector(".stack .own")?.textContent.includes("service_actions")`)
+	b.shot("real-1-stall-report")
+	axe(t, b)
+	b.click(`.views a`)
+	b.until("the overview is shown", `document.querySelector(".is.healthy")`)
 
 	r.get("/segv") // a real crash, while the page is open
 	b.shows("segmentation fault")
@@ -243,10 +272,42 @@ func TestOpeningStartsTheDashboardOnceAndLeavesItRunning(t *testing.T) {
 	require.NoError(t, syscall.Kill(pid, syscall.SIGTERM))
 }
 
+// TestThePageComesBackAfterItsDashboardStoodStill: a computer that sleeps stops everything, and not everything wakes at the same moment.
+func TestThePageComesBackAfterItsDashboardStoodStill(t *testing.T) {
+	r := newReal(t)
+	printed, stop := r.begin("dashboard", "--print", r.dir)
+	address := printed()
+	pid := listener(t, address)
+	b := newTab(t, 1000, "light")
+	b.open(address)
+	b.shows("No Vivarium program keeps it")
+	require.NoError(t, syscall.Kill(pid, syscall.SIGSTOP))
+	defer func() { _ = syscall.Kill(pid, syscall.SIGCONT) }()
+	told := false
+	for range 4 { // it waits for 40 s before it gives the stream up
+		b.eval(`new Promise((done) => { let n = 0; const look = () => !document.getElementById("link").hidden || ++n > 75 ? done(true) : setTimeout(look, 200); look(); })`, nil)
+		if told = b.text(`document.getElementById("link").hidden`) == "false"; told {
+			break
+		}
+	}
+	require.True(t, told, "the page says that what it shows is how it was")
+	b.shows("The dashboard does not answer")
+	b.shot("real-9-stood-still")
+	require.NoError(t, syscall.Kill(pid, syscall.SIGCONT))
+	b.until("it is back by itself", `document.getElementById("link").hidden`)
+	told2, leave := r.begin("run", "--json", r.dir)
+	require.Contains(t, told2(), `"event"`)
+	b.until("and shows what happens", `document.querySelector(".is.healthy")`)
+	require.NoError(t, stop(syscall.SIGTERM))
+	_ = leave(syscall.SIGTERM)
+}
+
 // listener is the process that serves an address: ours, since it answered with the secret of our state folder.
 func listener(t *testing.T, address string) int {
 	t.Helper()
-	port := address[strings.LastIndex(address[:strings.Index(address, "/#")], ":")+1 : strings.Index(address, "/#")]
+	at, err := url.Parse(address)
+	require.NoError(t, err)
+	port := at.Port()
 	found, err := filepath.Glob("/proc/[0-9]*/cmdline")
 	require.NoError(t, err)
 	inode := ""

@@ -9,9 +9,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -205,4 +209,56 @@ func TestAHolderThatWasKilledComesBack(t *testing.T) {
 	b.shows("the computer slept for 11 min")
 	b.shot("holder-back-after-sleep")
 	b.clean(s)
+}
+
+// asNobody runs a command as a user who is not ours, and gives what it said and whether it worked.
+func asNobody(t *testing.T, command ...string) (string, bool) {
+	t.Helper()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Dir, cmd.Env = "/", []string{"PATH=/usr/local/bin:/usr/bin:/bin"}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+	out, err := cmd.CombinedOutput()
+	return string(out), err == nil
+}
+
+func TestAnotherUserOfTheComputerGetsNothing(t *testing.T) {
+	needs(t, os.Getuid() == 0, "only root can try it as another user")
+	_, err := exec.LookPath("curl")
+	needs(t, err == nil, "curl is not installed")
+	r := newReal(t)
+	require.NoError(t, os.Chmod(filepath.Dir(r.home), 0o755), "what is shown to hold is the state folder's own mode")
+	require.NoError(t, os.Chmod(r.dir, 0o755))
+	path, err := r.command("page", "--dashboard", r.dir).Output()
+	require.NoError(t, err)
+	file := strings.TrimSpace(string(path))
+	printed, err := r.command("dashboard", "--print", r.dir).Output()
+	require.NoError(t, err)
+	own, err := url.Parse(strings.TrimSpace(string(printed)))
+	require.NoError(t, err)
+	pid := listener(t, own.String())
+	defer func() { require.NoError(t, syscall.Kill(pid, syscall.SIGTERM)) }()
+	about := "http://" + own.Host + "/api" + own.Path
+
+	said, ok := asNobody(t, "curl", "-sS", "http://"+own.Host+"/")
+	require.True(t, ok, "the empty page is for everybody: %s", said)
+	require.NotContains(t, said, own.Fragment)
+	require.NotContains(t, said, "search-api")
+	for what, command := range map[string][]string{
+		"the way to the page":         {"cat", file},
+		"the state folder":            {"ls", r.home},
+		"the socket":                  {"curl", "-sS", "--max-time", "5", "--unix-socket", filepath.Join(r.home, "dashboard.ctl"), "http://x/"},
+		"the environment":             {"cat", fmt.Sprintf("/proc/%d/environ", pid)},
+		"its descriptors":             {"ls", fmt.Sprintf("/proc/%d/fd", pid)},
+		"its memory":                  {"head", "-c1", fmt.Sprintf("/proc/%d/mem", pid)},
+		"the log without the secret":  {"curl", "-sS", "-f", about + "/log"},
+		"the stream with a guess":     {"curl", "-sS", "-f", "-H", "Authorization: Bearer guess", "http://" + own.Host + "/api/stream"},
+		"a stop as our page":          {"curl", "-sS", "-f", "-X", "POST", "-H", "Origin: http://" + own.Host, about + "/do/stop"},
+		"a download without a ticket": {"curl", "-sS", "-f", "http://" + own.Host + "/download/guess"},
+	} {
+		said, ok := asNobody(t, command...)
+		require.False(t, ok, "%s: %s", what, said)
+		require.NotContains(t, said, own.Fragment, what)
+	}
+	said, ok = asNobody(t, "sh", "-c", "cat /proc/[0-9]*/cmdline")
+	require.NotContains(t, said, own.Fragment, "no list of processes has the secret (%v)", ok)
 }

@@ -110,3 +110,21 @@ func TestTheDoctorInTheMenuOpensItsPage(t *testing.T) {
 	require.Contains(t, string(text), "VIV012")
 	require.Contains(t, string(text), "the backend runs")
 }
+
+func TestWhatIsItDoingInTheMenuOpensTheStacksOfARunningServer(t *testing.T) {
+	m := newMenubar(t)
+	dir, url := m.backend("chat")
+	m.launch()
+	m.status("chat: Healthy")
+	before := server(url)
+	m.choose("More", "What Is It Doing?")
+	found := filepath.Join(keeper.BackendFolder(m.home, dir), "stacks.html")
+	m.hasOpened(found)
+	st, err := os.Stat(found)
+	require.NoError(t, err)
+	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())
+	text, err := os.ReadFile(found)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "serve_forever")
+	require.Equal(t, before, server(url), "the server went on")
+}

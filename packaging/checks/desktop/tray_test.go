@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/assets"
 )
 
 // shower is the tray alone, in a process of its own: it shows the menus it is given.
@@ -123,7 +124,7 @@ func fill(s *app.Section, name string) {
 }
 
 func oneBackend() app.Menu {
-	m := app.Menu{Icon: app.IconHealthy}
+	m := app.Menu{Icon: assets.Healthy}
 	tail(&m)
 	fill(&m.Sections[0], "backend_one")
 	return m
@@ -171,8 +172,8 @@ func TestTheTrayShowsItsIconAndOpensItsMenuByAClick(t *testing.T) {
 
 func TestEveryStateHasItsIconInThePanel(t *testing.T) {
 	s := showMenus(t)
-	seen := map[string]app.Icon{}
-	for icon := range app.NumIcons {
+	seen := map[string]assets.State{}
+	for icon := range assets.NumStates {
 		m := oneBackend()
 		m.Icon = icon
 		s.show(m)
@@ -239,7 +240,7 @@ func TestTheCheckMarkFollowsTheMenuAndNotTheClick(t *testing.T) {
 
 func TestTwoBackendsAreTwoSubmenus(t *testing.T) {
 	s := showMenus(t)
-	m := app.Menu{Icon: app.IconCrashed}
+	m := app.Menu{Icon: assets.Crashed}
 	tail(&m)
 	m.Sections[0].Items[app.ItemStatus] = grey("2 backends: 1 healthy, 1 crashed")
 	for i, name := range []string{"search", "chat"} {
@@ -312,7 +313,7 @@ func TestAThousandUpdatesEndInTheLast(t *testing.T) {
 	s := showMenus(t)
 	m := oneBackend()
 	for i := range 1000 {
-		m.Icon = app.Icon(i % int(app.NumIcons))
+		m.Icon = assets.State(i % int(assets.NumStates))
 		m.Sections[0].Items[app.ItemStart].Shown = i%2 == 0
 		m.Sections[0].Items[app.ItemStart].Title = "Start"
 		s.show(m)

@@ -45,6 +45,8 @@ func TestTheDoctorSeesTheCrashBeforeItHappensAndProvesItInTheRunningServer(t *te
 	require.Contains(t, predicted.Remedy, "vivarium doctor --fix")
 	require.NotContains(t, before, "VIV008", "nothing runs yet")
 	require.Contains(t, before["VIV012"].Text, "is free")
+	require.Contains(t, before["VIV023"].Text, "the next start brings it into the server")
+	require.Equal(t, "pass", before["VIV025"].State, before)
 
 	f := r.run()
 	f.await("healthy")
@@ -54,6 +56,7 @@ func TestTheDoctorSeesTheCrashBeforeItHappensAndProvesItInTheRunningServer(t *te
 	require.Regexp(t, `^2 OpenMP runtimes meet in one process \(.*faiss.*torch.*\)`, during["VIV008"].Text, "what was predicted is loaded")
 	require.Equal(t, "pass", during["VIV010"].State, during)
 	require.Equal(t, "pass", during["VIV013"].State, during)
+	require.Contains(t, during["VIV023"].Text, "it reached the server (PID ")
 	require.Contains(t, during["VIV012"].Text, "the backend runs")
 
 	looked(r)

@@ -106,7 +106,7 @@ func TestTheAppsObjectiveCRunsOnAnotherFoundation(t *testing.T) {
 		"show, no buttons": "well",
 		"shown":            "chat: ended|Why|/b/chat|backend ünïcode ✓|||",
 		"clicks":           "/b/chat|restart /b/chat|log |x",
-		"concurrent":       "1200", "left": "0 0", "activity": "well", "concurrent questions": "asked", "settings opened": "6",
+		"concurrent":       "1200", "left": "0 0", "activity": "well", "concurrent questions": "asked", "concurrent changes": "made", "settings opened": "6",
 
 		"login state, well": "3", "register, well": "1", "unregister, well": "0", "legacy, well": "2",
 		"register, refuses silently": "3 no reason was given", "unregister, refuses silently": "0",

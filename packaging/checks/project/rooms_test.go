@@ -22,6 +22,7 @@ supervisor/crash/mask
 supervisor/crash/paste
 supervisor/crash/report
 supervisor/crash/traceback
+supervisor/power
 supervisor/proc
 supervisor/recorder
 supervisor/safefile
@@ -50,14 +51,15 @@ app/wait
 app/mcp                    <- app/wait
 app/words                  <- supervisor supervisor/crash supervisor/port supervisor/proc supervisor/process supervisor/record supervisor/stall
 app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/port supervisor/probe supervisor/proc supervisor/process supervisor/record supervisor/safefile supervisor/stall
-app/desktop                <- app/words supervisor/config supervisor/safefile
-app/login                  <- app/desktop app/words supervisor/safefile
-app/setup                  <- app/desktop app/words supervisor/config supervisor/crash supervisor/plan supervisor/project supervisor/python supervisor/safefile supervisor/servers
-app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record
-app                        <- app/control app/desktop app/doctor app/login app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
-app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
+app/desktop                <- app/words supervisor/config supervisor/proc supervisor/safefile
+app/login                  <- app/desktop app/words supervisor/keeper supervisor/safefile
+app/notice                 <- app/desktop app/words assets supervisor supervisor/record
+app/setup                  <- app/words supervisor/config supervisor/crash supervisor/plan supervisor/project supervisor/python supervisor/safefile supervisor/servers
+app/doctor                 <- app/control app/desktop app/login app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/servers
+app                        <- app/control app/desktop app/doctor app/login app/notice app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
+app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
-app/tray                   <- app app/login app/words assets supervisor/openmp
+app/tray                   <- app app/login app/notice app/words assets supervisor/openmp
 cmd/vivarium               <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/process supervisor/python supervisor/record supervisor/safefile supervisor/stall
 cmd/vivarium-keeper        <- supervisor/keeper
 cmd/vivarium-menubar       <- app app/login app/tray supervisor/keeper

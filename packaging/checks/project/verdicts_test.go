@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/app"
+	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 )
@@ -48,7 +48,7 @@ func TestOfEveryVerdictTheNoticeHasTheCauseInItsTitleAndTheRemedyFirst(t *testin
 	for name, v := range judged(t) {
 		for _, what := range []supervisor.What{supervisor.EventCrashed, supervisor.EventWorkerDied, supervisor.EventKeeperLost, supervisor.EventGaveUp, supervisor.EventStopped} {
 			for _, away := range []bool{false, true} {
-				n, ok := app.Announce(supervisor.Event{What: what, At: now, Away: away, Verdict: v, Text: "process 9", Snapshot: restarting})
+				n, ok := notice.Of(supervisor.Event{What: what, At: now, Away: away, Verdict: v, Text: "process 9", Snapshot: restarting})
 				require.True(t, ok, name)
 				cause, _ := strings.CutSuffix(n.Title, "…")
 				cause = strings.TrimPrefix(strings.TrimPrefix(cause, "backend: "), "gave up: ")
@@ -65,7 +65,7 @@ func TestOfEveryVerdictTheNoticeHasTheCauseInItsTitleAndTheRemedyFirst(t *testin
 
 func TestACauseThatWasCorrectedIsNotToldAgain(t *testing.T) {
 	for name, v := range judged(t) {
-		_, ok := app.Announce(supervisor.Event{What: supervisor.EventAmended, At: now, Verdict: v, Snapshot: restarting})
+		_, ok := notice.Of(supervisor.Event{What: supervisor.EventAmended, At: now, Verdict: v, Snapshot: restarting})
 		require.False(t, ok, name)
 	}
 }

@@ -29,7 +29,8 @@ import (
 )
 
 // wheels are the servers and clients that stand still here.
-var wheels = []string{"fastapi<1", "uvicorn<1", "uvloop<1", "httpx<1", "requests<3", "gunicorn", "flask<4", "gevent", "numpy<3", "faiss-cpu<2", "huggingface_hub<2", "py-spy<1"}
+var wheels = []string{"fastapi<1", "uvicorn<1", "uvloop<1", "httpx<1", "requests<3", "gunicorn", "flask<4", "gevent", "numpy<3", "faiss-cpu<2", "huggingface_hub<2", "py-spy<1",
+	"aiohttp<4", "tornado<7", "sqlalchemy<3", "redis<8", "psycopg[binary]<4", "boto3<2", "grpcio<2", "joblib<2", "tokenizers<1"}
 
 // environment is the virtual environment of an interpreter, made once and kept in the user's cache folder.
 func environment(python string) (string, error) {

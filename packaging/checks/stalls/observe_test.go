@@ -23,6 +23,7 @@ func observe(p *process, target recorder.Target, phase stall.Phase, samples int,
 	system := recorder.Real()
 	before, _ := system.Threads(target.PID)
 	at, silent := time.Now(), false
+	var tids []int
 	for i := range samples {
 		if i > 0 {
 			time.Sleep(apart)
@@ -32,6 +33,13 @@ func observe(p *process, target recorder.Target, phase stall.Phase, samples int,
 			answer, err := p.asker.Ask(p.t.Context(), target)
 			require.NoError(p.t, err)
 			sample.Silent, silent = answer.Silent, answer.Silent
+			tids = tids[:0]
+			for _, th := range answer.Stacks.Threads {
+				if th.Main {
+					th.TID = target.PID
+				}
+				tids = append(tids, th.TID)
+			}
 			sample.Threads, sample.Tasks, sample.Cut = threads(answer.Stacks), tasks(answer.Stacks), answer.Stacks.Cut
 		}
 		use, _ := system.Threads(target.PID)
@@ -40,8 +48,11 @@ func observe(p *process, target recorder.Target, phase stall.Phase, samples int,
 		var total time.Duration
 		byTID := map[int]time.Duration{}
 		for tid, u := range use {
-			byTID[tid] = u.CPU - before[tid].CPU
+			byTID[tid] = u.CPU - before[tid].CPU + u.Waited - before[tid].Waited
 			total += byTID[tid]
+		}
+		for i := range sample.Threads {
+			sample.Threads[i].CPU = byTID[tids[i]]
 		}
 		before = use
 		sample.CPU = total.Seconds() / elapsed.Seconds()

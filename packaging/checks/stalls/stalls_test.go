@@ -215,6 +215,155 @@ raise RuntimeError("no model")
 	}
 }
 
+// libraries are standstills inside of libraries that people use, below other servers than FastAPI too.
+func libraries() []standstill {
+	aiohttp := func(body string) map[string]string {
+		return script("import time\nfrom aiohttp import web\n\n\nasync def health(request):\n    return web.Response()\n\n\nasync def chat(request):\n" + body +
+			"\n\napp = web.Application()\napp.add_routes([web.get('/health', health), web.get('/x', chat)])\nweb.run_app(app, host='127.0.0.1', port=%PORT%, print=None)\n")
+	}
+	direct := []string{"python", "main.py"}
+	endpoint := func(imports, body string) map[string]string {
+		return script(imports + "\n" + fastapi + body)
+	}
+	return []standstill{
+		{name: "aiohttp sleeps", files: aiohttp("    time.sleep(1000)  # here\n"), command: direct, pokes: []string{"/x"}, kind: stall.KindLoop, words: "blocked by time.sleep, main.py line"},
+		{name: "tornado asks another server", files: script(`import requests
+import tornado
+
+
+class Health(tornado.web.RequestHandler):
+    def get(self):
+        self.write("")
+
+
+class Chat(tornado.web.RequestHandler):
+    async def get(self):
+        self.write(requests.post("http://%SLOW%/v1", json={}).text)  # here
+
+
+import asyncio
+import tornado.web
+
+
+async def main():
+    tornado.web.Application([("/health", Health), ("/x", Chat)]).listen(%PORT%, "127.0.0.1")
+    await asyncio.Event().wait()
+
+
+asyncio.run(main())
+`), command: direct, pokes: []string{"/x"}, kind: stall.KindLoop, words: "blocked by requests.post to 127.0.0.1:"},
+		{name: "redis in async def", files: endpoint("import redis", "store = redis.Redis(port=%SLOWPORT%)\n\n\n@app.get('/x')\nasync def chat():\n    return store.get('a')  # here\n"),
+			command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindLoop, words: "blocked by redis.get to 127.0.0.1:"},
+		{name: "psycopg in a thread", files: endpoint("import psycopg", "@app.get('/x')\ndef chat():\n    with psycopg.connect('host=127.0.0.1 port=%SLOWPORT% dbname=x') as c:  # here\n        return {}\n"),
+			command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindNetwork, words: "waits for 127.0.0.1:"},
+		{name: "boto3 in a thread", files: endpoint("import boto3", `s3 = boto3.client("s3", endpoint_url="http://%SLOW%/v1", region_name="x", aws_access_key_id="x", aws_secret_access_key="x")
+
+
+@app.get("/x")
+def chat():
+    return s3.list_buckets()  # here
+`), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindNetwork, words: "waits for 127.0.0.1:"},
+		{name: "grpc in a thread", files: endpoint("import grpc", `channel = grpc.insecure_channel("127.0.0.1:%SLOWPORT%")
+call = channel.unary_unary("/x/y")
+
+
+@app.get("/x")
+def chat():
+    return call(b"", wait_for_ready=True)  # here
+`), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindNetwork, words: "(grpc"},
+		{name: "no connection of the pool is free", files: endpoint("import sqlalchemy", `engine = sqlalchemy.create_engine("sqlite:///x.db", poolclass=sqlalchemy.QueuePool, pool_size=2, max_overflow=0, pool_timeout=1000)
+kept = []
+
+
+@app.get("/x")
+def chat():
+    kept.append(engine.connect())  # here
+    return {}
+`), command: uvicorn(), pokes: repeated("/x", 5), kind: stall.KindLock, words: "a free connection of sqlalchemy's pool"},
+		{name: "a lock of asyncio that is never released", files: endpoint("import asyncio", `gate = asyncio.Lock()
+
+
+@app.get("/x")
+async def chat():
+    await gate.acquire()  # here
+    return {}
+`), command: uvicorn("--loop", "asyncio"), pokes: []string{"/x", "/x"}, kind: stall.KindLock, words: "for a lock of asyncio"},
+		{name: "a condition that nobody notifies", files: endpoint("import threading", `ready = threading.Condition()
+
+
+@app.get("/x")
+def chat():
+    with ready:
+        ready.wait()  # here
+    return {}
+`), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindLock, words: "waits for"},
+		{name: "the loop waits for itself", files: endpoint("import asyncio", `async def answer():
+    return {}
+
+
+@app.get("/x")
+async def chat():
+    return asyncio.run_coroutine_threadsafe(answer(), asyncio.get_running_loop()).result()  # here
+`), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindLoop, words: "blocked by waiting for"},
+		{name: "a full executor", files: endpoint("import asyncio\nimport concurrent.futures", `pool = concurrent.futures.ThreadPoolExecutor(4)
+
+
+def slow():
+    time.sleep(1000)  # here
+
+
+@app.get("/x")
+async def chat():
+    return await asyncio.get_running_loop().run_in_executor(pool, slow)
+`), command: uvicorn(), pokes: repeated("/x", 8), kind: stall.KindThreads, words: "all 4 of the executor's threads are in time.sleep"},
+		{name: "a tokenizer that trains", files: endpoint("from tokenizers import Tokenizer, models, trainers, pre_tokenizers", `import random
+words = ["".join(random.choices("abcdefghijklmnop", k=12)) for _ in range(200000)]
+tokenizer = Tokenizer(models.BPE())
+
+
+@app.get("/x")
+def train():
+    while True:
+        tokenizer.train_from_iterator(words, trainers.BpeTrainer(vocab_size=30000, show_progress=False))  # here
+`), command: uvicorn(), env: []string{"TOKENIZERS_PARALLELISM=false"}, pokes: []string{"/x"}, phase: stall.Busy, kind: stall.KindNative, words: "busy in"},
+		{name: "joblib waits for its workers", files: script("import joblib, time\n\n\ndef work(n):\n    time.sleep(1000)\n\n\nprint('up')\njoblib.Parallel(n_jobs=2)(joblib.delayed(work)(n) for n in range(2))  # here\n"),
+			command: direct, says: "up", apart: 2 * time.Second, phase: stall.Starting, kind: stall.KindLock, words: "joblib"},
+		{name: "a server in a second thread", files: script(`import threading
+import time
+import uvicorn
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/health")
+async def health():
+    return {}
+
+
+@app.get("/x")
+async def chat():
+    time.sleep(1000)  # here
+
+
+threading.Thread(target=uvicorn.run, args=(app,), kwargs={"port": %PORT%, "log_level": "warning"}, daemon=True).start()
+while True:
+    time.sleep(0.5)
+`), command: direct, pokes: []string{"/x"}, kind: stall.KindLoop, words: "blocked by time.sleep, main.py line"},
+		{name: "a thread that keeps the GIL busy", files: endpoint("import threading", `def crunch():
+    total = 0
+    while True:
+        for n in range(1000):
+            total += n * n  # here
+
+
+@app.get("/x")
+def start():
+    threading.Thread(target=crunch, daemon=True).start()
+`), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindBusy, words: "busy in crunch"},
+	}
+}
+
 func repeated(s string, n int) []string {
 	return strings.Split(strings.TrimSuffix(strings.Repeat(s+" ", n), " "), " ")
 }
@@ -253,7 +402,7 @@ func silent(t *testing.T) string {
 
 func TestAServerThatStandsStillIsExplained(t *testing.T) {
 	linuxOnly(t)
-	for _, c := range standstills() {
+	for _, c := range append(standstills(), libraries()...) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			port, quiet := freePort(t), silent(t)

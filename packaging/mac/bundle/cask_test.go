@@ -167,3 +167,25 @@ func TestTheCaskIsRuby(t *testing.T) {
 	out, err := exec.Command(ruby, "-c", filepath.Join(dist, "vivarium.rb")).CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
+
+func TestTheCaskIsLaidOutAsHomebrewsAre(t *testing.T) {
+	rubocop, err := exec.LookPath("rubocop")
+	if err != nil {
+		t.Skip("rubocop is not installed: the cask's layout was not checked")
+	}
+	config, err := filepath.Abs("../cask/rubocop.yml")
+	require.NoError(t, err)
+	look := func(file string) (string, error) {
+		out, err := exec.Command(rubocop, "--cache", "false", "--config", config, "--format", "emacs", file).CombinedOutput()
+		return string(out), err
+	}
+	text, dist := recipe(t)
+	out, err := look(filepath.Join(dist, "vivarium.rb"))
+	require.NoError(t, err, out)
+
+	askew := filepath.Join(dist, "askew.rb")
+	require.NoError(t, os.WriteFile(askew, []byte(strings.Replace(text, "uninstall quit:       ", "uninstall quit: ", 1)), 0o600))
+	out, err = look(askew)
+	require.Error(t, err, "it sees what is wrong")
+	require.Contains(t, out, "Layout/HashAlignment")
+}

@@ -127,6 +127,32 @@ func TestBuiltElsewhereItHasTheSameBytes(t *testing.T) {
 	}
 }
 
+// The bytes of a program do not show a folder that an object names, but Go makes its build ID of them.
+func TestAnObjectNamesNoFolderOfThisComputer(t *testing.T) {
+	if theMac() != nil {
+		t.Skip("it is about zig")
+	}
+	root, err := filepath.Abs("../../..")
+	require.NoError(t, err)
+	dir := t.TempDir()
+	env, err := maker(root, "", filepath.Join(root, ".cache", "zig-cache")).env("arm64", "aarch64", true)
+	require.NoError(t, err)
+	text := "#import <Foundation/Foundation.h>\n#include <pthread.h>\nint f(pthread_t *t, id o) { return pthread_equal(*t, *t) + (o != nil); }\n"
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "in.m"), []byte(text), 0o600))
+	cmd := exec.Command(filepath.Join(root, "packaging", "mac", "darwin", "macos-cc"), "aarch64-macos."+minMacOS, "-g", "-c", "-o", "out.o", "in.m")
+	cmd.Dir, cmd.Env = dir, env
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	object, err := os.ReadFile(filepath.Join(dir, "out.o"))
+	require.NoError(t, err)
+	require.True(t, bytes.Contains(object, []byte("zig/lib")), "it has names of folders at all")
+	zig, err := filepath.EvalSymlinks(os.Getenv("ZIG"))
+	require.NoError(t, err)
+	for _, here := range []string{root, filepath.Dir(zig)} {
+		require.False(t, bytes.Contains(object, []byte(here)), here)
+	}
+}
+
 func TestVetReadsTheMacsCodeWithItsCgo(t *testing.T) {
 	b := maker("../../..", "", filepath.Join(t.TempDir(), "zig")).builder
 	root, err := filepath.Abs(b.root)

@@ -86,3 +86,26 @@ func TestEachMissingToolIsOneLine(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, said)
 }
+
+// Apple's python3 without the command line tools is a shim: it is never run, or it would open a dialog.
+func TestApplesShimIsNoPythonWithoutTheToolsBehindIt(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("skipped: a Mac has these tools")
+	}
+	const shim = "shim=$(shell command -v python3)" // as on a Mac, where /usr/bin/python3 is the first one
+	dialog := map[string]string{"python3": "echo a dialog opens"}
+	said, err := needed(t, "python-or-line", dialog, shim)
+	require.NoError(t, err)
+	require.Equal(t, "The demo needs a Python: brew install python, or https://www.python.org/downloads\n", said)
+
+	dialog["xcode-select"] = "exit 2"
+	said, err = needed(t, "python-or-line", dialog, shim)
+	require.NoError(t, err)
+	require.Contains(t, said, "The demo needs a Python")
+	require.NotContains(t, said, "dialog")
+
+	dialog["xcode-select"] = "echo /Library/Developer/CommandLineTools"
+	said, err = needed(t, "python-or-line", dialog, shim)
+	require.NoError(t, err)
+	require.Empty(t, said)
+}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"syscall"
@@ -330,4 +331,23 @@ func TestTheScriptIsOneForAnyShellAndNamesTheAppsOwnIdentifier(t *testing.T) {
 	require.NoError(t, err)
 	id := strings.SplitN(strings.SplitN(string(text), "\nid=", 2)[1], "\n", 2)[0]
 	require.Contains(t, string(list), "<string>"+id+"</string>")
+}
+
+// What CI does need nobody do by hand, and the list for people begins with it.
+func TestTheChecklistNamesWhatCIDoes(t *testing.T) {
+	script, err := os.ReadFile("real.sh")
+	require.NoError(t, err)
+	names := regexp.MustCompile(`(?m)^for name in (.*); do check`).FindStringSubmatch(string(script))
+	require.NotNil(t, names)
+	list, err := os.ReadFile("../MAC-CHECKLIST.md")
+	require.NoError(t, err)
+	part := regexp.MustCompile(`(?s)\*\*CI does.*?\n\n`).FindString(string(list))
+	var told []string
+	for _, m := range regexp.MustCompile("`([a-z]+)`(?:[,. ]|$)").FindAllStringSubmatch(part, -1) {
+		if m[1] != "footprint" { // the system's own tool
+			told = append(told, m[1])
+		}
+	}
+	require.Equal(t, strings.Fields(names[1]), told)
+	require.LessOrEqual(t, strings.Count(string(list), "\n"), 100, "two screens")
 }

@@ -213,6 +213,11 @@ func TestAReleaseIsNeitherCancelledNorDraftedUnchecked(t *testing.T) {
 func TestCIDoesOnLinuxWhatCanBeDoneAtHome(t *testing.T) {
 	ci := workflows(t)["ci.yml"]
 	require.True(t, slices.ContainsFunc(ci.Jobs["linux"].Steps, func(s step) bool { return s.Run == ".ci/run" }))
+	home, err := os.ReadFile(filepath.Join(top, ".ci/run"))
+	require.NoError(t, err)
+	lint := ci.Jobs["workflows"].Steps[len(ci.Jobs["workflows"].Steps)-1].Run
+	require.Contains(t, lint, "actionlint@v")
+	require.Contains(t, string(home), lint, "the same version at home")
 	for name, j := range ci.Jobs {
 		if name == "workflows" {
 			continue

@@ -230,6 +230,39 @@ func login() {
 	}
 	all.Wait()
 	say("concurrent questions", "asked")
+	changesAtOnce(name, path)
+}
+
+// changesAtOnce registers, unregisters and asks on many threads, while the service refuses and raises: each call has its own answer, and each
+// problem its own text.
+func changesAtOnce(name, path *C.char) {
+	for _, m := range []struct {
+		mode    C.int
+		problem string
+	}{{C.serviceRefuses, "SMAppServiceErrorDomain"}, {C.serviceRaises, "an.id"}} {
+		C.serviceIs(m.mode, 3)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for range 100 {
+					var problem *C.char
+					state := C.loginRegister(name, &problem)
+					said := told(state, problem)
+					state = C.loginUnregister(name, &problem)
+					said += "\n" + told(state, problem)
+					if strings.Count(said, m.problem) != 2 {
+						say("wrong", "a concurrent change: "+said)
+					}
+					state = C.loginLegacyState(path, &problem)
+					if said := told(state, problem); m.mode == C.serviceRaises && !strings.Contains(said, m.problem) {
+						say("wrong", "a concurrent question: "+said)
+					}
+				}
+			})
+		}
+		all.Wait()
+	}
+	say("concurrent changes", "made")
 }
 
 func main() {

@@ -1,19 +1,29 @@
-package app
+package notice
 
 import (
 	"fmt"
 
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 )
 
 // The words around notices and the system: the notice that is sent for a test, the ways that notices take, and what was set.
 const (
+	// WordRestart and WordOpenLog are the titles of a notice's buttons, and of the items in the menu that they stand for.
+	WordRestart = "Restart"
+	WordOpenLog = "Open Log"
+
 	wordTestTitle = "Vivarium: a test"
 	wordTestBody  = "This is how you are told why Python died, and what to do. It also stands in the menu and in the log."
 )
 
-// NoticeButtons are the titles of a notice's buttons: those of the menu's items that they stand for.
-func NoticeButtons() (restart, openLog string) { return wordRestart, wordOpenLog }
+// Test is a notice that says how notices look. told is called with the way that it took.
+func Test(told func(Way, error)) Notice {
+	n := Say(wordTestTitle, assets.Healthy, wordTestBody)
+	n.Class = ClassFinal // also if it is sent twice in a minute
+	n.Told = told
+	return n
+}
 
 // plainWay is beeep's.
 func plainWay(goos string) Way {
@@ -49,8 +59,8 @@ func MacWay() Way {
 	}
 }
 
-// testText says how the test went.
-func testText(way Way, err error) string {
+// TestText says how the test went.
+func TestText(way Way, err error) string {
 	if err != nil {
 		return "The notice could not be sent.\n\n" + words.Sentences(err.Error(), words.Prefixed("To allow it: ", way.Hint))
 	}

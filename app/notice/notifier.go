@@ -1,4 +1,4 @@
-package app
+package notice
 
 import (
 	"context"
@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	noticeQueue = 64              // more than a person reads; what is over is counted and dropped
-	noticeFlush = 2 * time.Second // how long the end waits for a slow desktop
+	queueLength = 64              // more than a person reads; what is over is counted and dropped
+	flushTime   = 2 * time.Second // how long the end waits for a slow desktop
 )
 
 // Notifier tells notices natively, coalesced. Desktops may be slow or absent, so nobody waits for them: Tell only queues.
@@ -22,12 +22,12 @@ type Notifier struct {
 	dropped atomic.Int64
 }
 
-// NewNotifier makes a Notifier that shows with show. If log is nil, nothing is logged.
-func NewNotifier(show func(Notice) (Way, error), log *slog.Logger) *Notifier {
+// newNotifier makes a Notifier that shows with show. If log is nil, nothing is logged.
+func newNotifier(show func(Notice) (Way, error), log *slog.Logger) *Notifier {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Notifier{show: show, log: log, queue: make(chan Notice, noticeQueue)}
+	return &Notifier{show: show, log: log, queue: make(chan Notice, queueLength)}
 }
 
 // Tell never blocks.
@@ -50,10 +50,10 @@ func (n *Notifier) drop(notice Notice) {
 
 // Run tells until ctx ends; then it tells what was held back, if the desktop is quick about it.
 func (n *Notifier) Run(ctx context.Context) {
-	out := make(chan Notice, noticeQueue)
+	out := make(chan Notice, queueLength)
 	var done sync.WaitGroup
 	done.Go(func() { n.deliver(out) })
-	var c Coalescer
+	var c coalescer
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -80,7 +80,7 @@ func (n *Notifier) Run(ctx context.Context) {
 	}
 	n.pass(out, c.Flush(time.Now()))
 	close(out)
-	waitAtMost(&done, noticeFlush)
+	waitAtMost(&done, flushTime)
 }
 
 func (n *Notifier) pass(out chan<- Notice, notices []Notice) {

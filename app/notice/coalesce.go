@@ -1,18 +1,19 @@
-package app
+package notice
 
 import (
 	"fmt"
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 )
 
 // burstWindow is how long the crashes that follow a first one are held back.
 const burstWindow = time.Minute
 
-// Coalescer keeps a crash loop from flooding a person: of each backend the first crash is told at once, those of the next minute
+// coalescer keeps a crash loop from flooding a person: of each backend the first crash is told at once, those of the next minute
 // as one at its end. It is pure; the zero value is ready.
-type Coalescer struct {
+type coalescer struct {
 	bursts map[string]*burst
 }
 
@@ -27,7 +28,7 @@ type burst struct {
 }
 
 // Add gives what is to be told now that n has come: mostly n itself, or nothing.
-func (c *Coalescer) Add(now time.Time, n Notice) []Notice {
+func (c *coalescer) Add(now time.Time, n Notice) []Notice {
 	out := c.Due(now)
 	b := c.of(n.Backend)
 	switch n.Class {
@@ -64,17 +65,17 @@ func (c *Coalescer) Add(now time.Time, n Notice) []Notice {
 }
 
 // Due gives what was held back long enough.
-func (c *Coalescer) Due(now time.Time) []Notice {
+func (c *coalescer) Due(now time.Time) []Notice {
 	return c.take(func(b *burst) bool { return now.Sub(b.began) >= burstWindow }, now)
 }
 
 // Flush gives everything that is held back.
-func (c *Coalescer) Flush(now time.Time) []Notice {
+func (c *coalescer) Flush(now time.Time) []Notice {
 	return c.take(func(*burst) bool { return true }, now)
 }
 
 // Next is when Due has something, or zero: never.
-func (c *Coalescer) Next() time.Time {
+func (c *coalescer) Next() time.Time {
 	var next time.Time
 	for _, b := range c.bursts {
 		if b.held == 0 {
@@ -87,7 +88,7 @@ func (c *Coalescer) Next() time.Time {
 	return next
 }
 
-func (c *Coalescer) of(backend string) *burst {
+func (c *coalescer) of(backend string) *burst {
 	if c.bursts == nil {
 		c.bursts = map[string]*burst{}
 	}
@@ -99,7 +100,7 @@ func (c *Coalescer) of(backend string) *burst {
 	return b
 }
 
-func (c *Coalescer) take(over func(*burst) bool, now time.Time) []Notice {
+func (c *coalescer) take(over func(*burst) bool, now time.Time) []Notice {
 	var out []Notice
 	for backend, b := range c.bursts {
 		for title, at := range b.same {
@@ -127,12 +128,12 @@ func (b *burst) notice(now time.Time) Notice {
 	if cause == "" {
 		cause = "the log has its last words"
 	}
-	n.Title = words.Short(fmt.Sprintf("%s crashed %d times in the last %s: %s", n.Name, b.held+1, b.span(now), cause), maxNoticeTitle)
+	n.Title = words.Short(fmt.Sprintf("%s crashed %d times in the last %s: %s", n.Name, b.held+1, b.span(now), cause), maxTitle)
 	outcome := "It is not healthy again yet"
 	if b.recovered { // what the latest one announced would come too late now
-		outcome, n.Icon = "It is healthy again", IconHealthy
+		outcome, n.Icon = "It is healthy again", assets.Healthy
 	}
-	n.Body = words.Short(words.Sentences(n.Remedy, outcome), maxNoticeBody)
+	n.Body = words.Short(words.Sentences(n.Remedy, outcome), maxBody)
 	return n
 }
 

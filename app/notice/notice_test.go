@@ -1,4 +1,4 @@
-package app
+package notice
 
 import (
 	"syscall"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -26,46 +27,46 @@ func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
 		want Notice
 	}{
 		{"crashed, it starts at once", supervisor.Event{What: supervisor.EventCrashed, Snapshot: testkit.In(supervisor.Restarting, 0), Verdict: testkit.OpenMP, Exit: died},
-			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It is starting again.", Icon: IconCrashed, Class: ClassCrash}},
+			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It is starting again.", Icon: assets.Crashed, Class: ClassCrash}},
 		{"crashed, it waits", supervisor.Event{What: supervisor.EventCrashed, Snapshot: again, Verdict: testkit.OpenMP},
-			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It starts again in 4 s.", Icon: IconCrashed, Class: ClassCrash}},
+			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It starts again in 4 s.", Icon: assets.Crashed, Class: ClassCrash}},
 		{"crashed, and nobody wants it again", supervisor.Event{What: supervisor.EventCrashed, Snapshot: testkit.In(supervisor.Stopped, 0), Verdict: testkit.OpenMP},
-			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It stays stopped.", Icon: IconCrashed, Class: ClassCrash}},
+			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It stays stopped.", Icon: assets.Crashed, Class: ClassCrash}},
 		{"crashed without a cause", supervisor.Event{What: supervisor.EventCrashed, Snapshot: testkit.In(supervisor.Restarting, 0)},
-			Notice{Title: "backend: crashed", Body: "It is starting again.", Icon: IconCrashed, Class: ClassCrash}},
+			Notice{Title: "backend: crashed", Body: "It is starting again.", Icon: assets.Crashed, Class: ClassCrash}},
 		{"crashed while nobody was there", supervisor.Event{What: supervisor.EventCrashed, Away: true, Snapshot: testkit.In(supervisor.Starting, 0), Verdict: testkit.OpenMP, Exit: died},
-			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It is starting again. It happened at 13:02, while Vivarium was not running.", Icon: IconCrashed, Class: ClassCrash}},
+			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It is starting again. It happened at 13:02, while Vivarium was not running.", Icon: assets.Crashed, Class: ClassCrash}},
 		{"a worker died", supervisor.Event{What: supervisor.EventWorkerDied, Text: "process 9", Snapshot: testkit.In(supervisor.Healthy, 0), Verdict: testkit.OpenMP},
-			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It was process 9.", Icon: IconCrashed, Class: ClassCrash}},
+			Notice{Title: "backend: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " It was process 9.", Icon: assets.Crashed, Class: ClassCrash}},
 		{"gave up", supervisor.Event{What: supervisor.EventGaveUp, Verdict: testkit.OpenMP, Snapshot: testkit.In(supervisor.GaveUp, 0, testkit.With(func(s *supervisor.Snapshot) { s.Crashes = 5 }))},
-			Notice{Title: "backend: gave up after 5 crashes: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " Then Try Again in the menu.", Icon: IconCrashed, Class: ClassFinal}},
+			Notice{Title: "backend: gave up after 5 crashes: two OpenMP runtimes in one process", Body: testkit.OpenMP.Remedy + " Then Try Again in the menu.", Icon: assets.Crashed, Class: ClassFinal}},
 		{"the port is taken", supervisor.Event{What: supervisor.EventGaveUp, Verdict: number, Snapshot: testkit.In(supervisor.GaveUp, 0)},
-			Notice{Title: "backend: " + number.Summary, Body: number.Remedy + " Then Try Again in the menu.", Icon: IconCrashed, Class: ClassFinal}},
+			Notice{Title: "backend: " + number.Summary, Body: number.Remedy + " Then Try Again in the menu.", Icon: assets.Crashed, Class: ClassFinal}},
 		{"a copy was started by hand", supervisor.Event{What: supervisor.EventPortTaken, Text: "It runs in this folder", Snapshot: testkit.In(supervisor.Stopped, 0, testkit.With(func(s *supervisor.Snapshot) {
 			s.Owner = port.Owner{PID: 7, Copy: true}
-		}))}, Notice{Title: "backend: running without the crash environment (PID 7)", Body: "Take Over in the menu ends it and starts it properly. It runs in this folder.", Icon: IconUnhealthy}},
+		}))}, Notice{Title: "backend: running without the crash environment (PID 7)", Body: "Take Over in the menu ends it and starts it properly. It runs in this folder.", Icon: assets.Unhealthy}},
 		{"the keeper was lost", supervisor.Event{What: supervisor.EventKeeperLost, Snapshot: testkit.In(supervisor.Stopping, 0)},
-			Notice{Title: "backend: its keeper died, how the server ended is unknown", Icon: IconCrashed, Class: ClassCrash}},
+			Notice{Title: "backend: its keeper died, how the server ended is unknown", Icon: assets.Crashed, Class: ClassCrash}},
 		{"part of the environment is missing", supervisor.Event{What: supervisor.EventEnvMissing, Text: "A, B", Snapshot: testkit.In(supervisor.Starting, 0)},
-			Notice{Title: "backend: part of the crash environment did not arrive in Python", Body: "Start the interpreter itself in command, not a shell or a script around it. Missing: A, B.", Icon: IconUnhealthy}},
+			Notice{Title: "backend: part of the crash environment did not arrive in Python", Body: "Start the interpreter itself in command, not a shell or a script around it. Missing: A, B.", Icon: assets.Unhealthy}},
 		{"it hangs", supervisor.Event{What: supervisor.EventUnhealthy, Text: "no answer within 3 s", Snapshot: testkit.In(supervisor.Unhealthy, 0)},
-			Notice{Title: "backend: the server does not answer", Body: "Restart it from the menu, or set restart_hung = true in vivarium.toml. no answer within 3 s.", Icon: IconUnhealthy}},
+			Notice{Title: "backend: the server does not answer", Body: "Restart it from the menu, or set restart_hung = true in vivarium.toml. no answer within 3 s.", Icon: assets.Unhealthy}},
 		{"it answers errors", supervisor.Event{What: supervisor.EventUnhealthy, Text: "/health answers 500", Snapshot: testkit.In(supervisor.Unhealthy, 0, testkit.With(func(s *supervisor.Snapshot) {
 			s.Health.Phase = record.PhaseWrongAnswer
-		}))}, Notice{Title: "backend: the server answers errors", Body: "Restart it from the menu, or set restart_hung = true in vivarium.toml. /health answers 500.", Icon: IconUnhealthy}},
+		}))}, Notice{Title: "backend: the server answers errors", Body: "Restart it from the menu, or set restart_hung = true in vivarium.toml. /health answers 500.", Icon: assets.Unhealthy}},
 		{"it is asked the wrong thing", supervisor.Event{What: supervisor.EventMisconfigured, Text: "/health answers 404: name the right path under [health] (found: /api/health)", Snapshot: testkit.In(supervisor.Unhealthy, 0)},
-			Notice{Title: "backend: /health answers 404", Body: "Name the right path under [health] (found: /api/health). The server itself runs, and is left alone.", Icon: IconUnhealthy}},
+			Notice{Title: "backend: /health answers 404", Body: "Name the right path under [health] (found: /api/health). The server itself runs, and is left alone.", Icon: assets.Unhealthy}},
 		{"it served, and leaves", supervisor.Event{What: supervisor.EventEnded, Verdict: crash.Verdict{Kind: crash.KindCleanExit, Summary: "the server ended by itself", Remedy: "policy = \"never\" leaves it."}, Snapshot: testkit.In(supervisor.Starting, 0)},
-			Notice{Title: "backend: the server ended by itself", Body: "policy = \"never\" leaves it. It is starting again.", Icon: IconUnhealthy}},
+			Notice{Title: "backend: the server ended by itself", Body: "policy = \"never\" leaves it. It is starting again.", Icon: assets.Unhealthy}},
 		{"its workers die", supervisor.Event{What: supervisor.EventWorkerLoop, Text: "5 workers died within 10 min", Verdict: testkit.OpenMP, Snapshot: testkit.In(supervisor.Healthy, 0)},
-			Notice{Title: "backend: its workers die again and again", Body: testkit.OpenMP.Remedy + " two OpenMP runtimes in one process. 5 workers died within 10 min.", Icon: IconCrashed, Class: ClassFinal}},
+			Notice{Title: "backend: its workers die again and again", Body: testkit.OpenMP.Remedy + " two OpenMP runtimes in one process. 5 workers died within 10 min.", Icon: assets.Crashed, Class: ClassFinal}},
 		{"healthy again", supervisor.Event{What: supervisor.EventHealthy, Recovery: true, Snapshot: testkit.In(supervisor.Healthy, 0)},
-			Notice{Title: "backend: healthy again", Body: "Process 4711.", Icon: IconHealthy, Class: ClassRecovered}},
+			Notice{Title: "backend: healthy again", Body: "Process 4711.", Icon: assets.Healthy, Class: ClassRecovered}},
 		{"it ended by itself", supervisor.Event{What: supervisor.EventStopped, Snapshot: testkit.In(supervisor.Stopped, 0), Verdict: crash.Verdict{Kind: crash.KindCleanExit}},
-			Notice{Title: "backend: ended by itself, without an error", Body: "Start in the menu runs it again.", Icon: IconStopped}},
+			Notice{Title: "backend: ended by itself, without an error", Body: "Start in the menu runs it again.", Icon: assets.Stopped}},
 	} {
 		c.e.At = testkit.Noon
-		got, ok := Announce(c.e)
+		got, ok := Of(c.e)
 		require.True(t, ok, c.name)
 		require.Equal(t, "/home/ada/backend", got.Backend, c.name)
 		require.Equal(t, "backend", got.Name, c.name)
@@ -80,15 +81,15 @@ func TestWhatAPersonAskedForOrExpectsIsNoNews(t *testing.T) {
 		{What: supervisor.EventStarted}, {What: supervisor.EventHealthy}, {What: supervisor.EventBusy}, {What: supervisor.EventRestarting},
 		{What: supervisor.EventAmended, Verdict: testkit.OpenMP}, {What: supervisor.EventAttached}, {What: supervisor.EventTookOver}, {What: "of-a-newer-version"},
 	} {
-		_, ok := Announce(e)
+		_, ok := Of(e)
 		require.False(t, ok, e.What)
 	}
 }
 
 func TestANameIsNotSaidTwice(t *testing.T) {
-	n, _ := Announce(supervisor.Event{What: supervisor.EventCrashed, Snapshot: testkit.Calm(), Verdict: crash.Verdict{Summary: "backend stopped answering and was restarted"}})
+	n, _ := Of(supervisor.Event{What: supervisor.EventCrashed, Snapshot: testkit.Calm(), Verdict: crash.Verdict{Summary: "backend stopped answering and was restarted"}})
 	require.Equal(t, "backend stopped answering and was restarted", n.Title)
-	n, _ = Announce(supervisor.Event{What: supervisor.EventCrashed, Snapshot: testkit.Calm(), Verdict: crash.Verdict{Summary: "backend"}})
+	n, _ = Of(supervisor.Event{What: supervisor.EventCrashed, Snapshot: testkit.Calm(), Verdict: crash.Verdict{Summary: "backend"}})
 	require.Equal(t, "backend: backend", n.Title)
 }
 
@@ -102,27 +103,27 @@ func TestNoticesFitTheirDaemonsWhateverTheEventHolds(t *testing.T) {
 			for _, b := range testkit.Nasty {
 				s := testkit.Calm()
 				s.Backend = a
-				n, ok := Announce(supervisor.Event{What: what, Snapshot: s, At: testkit.Noon, Text: b, Verdict: crash.Verdict{Summary: b, Remedy: a}})
+				n, ok := Of(supervisor.Event{What: what, Snapshot: s, At: testkit.Noon, Text: b, Verdict: crash.Verdict{Summary: b, Remedy: a}})
 				require.True(t, ok)
 				require.NotEmpty(t, n.Title)
-				testkit.RequireFit(t, n.Title, maxNoticeTitle)
-				testkit.RequireFit(t, n.Body, maxNoticeBody)
+				testkit.RequireFit(t, n.Title, maxTitle)
+				testkit.RequireFit(t, n.Body, maxBody)
 			}
 		}
 	}
 }
 
 func crashNotice(cause string) Notice {
-	return Notice{Title: "backend: " + cause, Body: "Do this. It is starting again.", Remedy: "Do this.", Cause: cause, Icon: IconCrashed, Backend: "/b", Name: "backend", Class: ClassCrash}
+	return Notice{Title: "backend: " + cause, Body: "Do this. It is starting again.", Remedy: "Do this.", Cause: cause, Icon: assets.Crashed, Backend: "/b", Name: "backend", Class: ClassCrash}
 }
 
 var (
-	recovered = Notice{Title: "backend: healthy again", Icon: IconHealthy, Backend: "/b", Name: "backend", Class: ClassRecovered}
-	finished  = Notice{Title: "backend: gave up", Icon: IconCrashed, Backend: "/b", Name: "backend", Class: ClassFinal}
+	recovered = Notice{Title: "backend: healthy again", Icon: assets.Healthy, Backend: "/b", Name: "backend", Class: ClassRecovered}
+	finished  = Notice{Title: "backend: gave up", Icon: assets.Crashed, Backend: "/b", Name: "backend", Class: ClassFinal}
 )
 
 func TestTenCrashesInAMinuteAreTheFirstAndOneForTheRest(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	first := crashNotice("cause 0")
 	require.Equal(t, []Notice{first}, c.Add(testkit.Noon, first), "the first is told at once")
 	require.Zero(t, c.Next())
@@ -141,7 +142,7 @@ func TestTenCrashesInAMinuteAreTheFirstAndOneForTheRest(t *testing.T) {
 }
 
 func TestASingleCrashAndItsRecoveryAreBothTold(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	n := crashNotice("cause")
 	require.Equal(t, []Notice{n}, c.Add(testkit.Noon, n))
 	require.Equal(t, []Notice{recovered}, c.Add(testkit.Noon.Add(time.Second), recovered))
@@ -149,7 +150,7 @@ func TestASingleCrashAndItsRecoveryAreBothTold(t *testing.T) {
 }
 
 func TestARecoveryBetweenCrashesIsPartOfTheirNotice(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	c.Add(testkit.Noon, crashNotice("a"))
 	require.Empty(t, c.Add(testkit.Noon.Add(time.Second), crashNotice("b")))
 	require.Empty(t, c.Add(testkit.Noon.Add(2*time.Second), recovered))
@@ -157,11 +158,11 @@ func TestARecoveryBetweenCrashesIsPartOfTheirNotice(t *testing.T) {
 	require.Len(t, out, 1)
 	require.Equal(t, "backend crashed 2 times in the last minute: b", out[0].Title)
 	require.Equal(t, "Do this. It is healthy again.", out[0].Body)
-	require.Equal(t, IconHealthy, out[0].Icon)
+	require.Equal(t, assets.Healthy, out[0].Icon)
 }
 
 func TestARecoveryThatACrashFollowedIsNotBelieved(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	c.Add(testkit.Noon, crashNotice("a"))
 	require.Len(t, c.Add(testkit.Noon.Add(time.Second), recovered), 1)
 	require.Empty(t, c.Add(testkit.Noon.Add(2*time.Second), crashNotice("b")))
@@ -171,7 +172,7 @@ func TestARecoveryThatACrashFollowedIsNotBelieved(t *testing.T) {
 }
 
 func TestGaveUpIsNeverSwallowedAndReplacesWhatWasHeldBack(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	c.Add(testkit.Noon, crashNotice("a"))
 	c.Add(testkit.Noon.Add(time.Second), crashNotice("a"))
 	require.Equal(t, []Notice{finished}, c.Add(testkit.Noon.Add(2*time.Second), finished))
@@ -180,7 +181,7 @@ func TestGaveUpIsNeverSwallowedAndReplacesWhatWasHeldBack(t *testing.T) {
 }
 
 func TestBackendsAreCountedApart(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	a, b := crashNotice("a"), crashNotice("b")
 	b.Backend = "/other"
 	require.Len(t, c.Add(testkit.Noon, a), 1)
@@ -191,7 +192,7 @@ func TestBackendsAreCountedApart(t *testing.T) {
 }
 
 func TestTheSamePlainNoticeIsNotToldTwiceInAMinute(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	n := Notice{Title: "backend: part of the crash environment did not arrive", Backend: "/b"}
 	require.Len(t, c.Add(testkit.Noon, n), 1)
 	require.Empty(t, c.Add(testkit.Noon.Add(59*time.Second), n))
@@ -205,7 +206,7 @@ func TestTheSamePlainNoticeIsNotToldTwiceInAMinute(t *testing.T) {
 }
 
 func TestWhatIsHeldBackIsToldAtTheEnd(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	c.Add(testkit.Noon, crashNotice("a"))
 	c.Add(testkit.Noon.Add(time.Second), crashNotice("b"))
 	out := c.Flush(testkit.Noon.Add(20 * time.Second))
@@ -215,7 +216,7 @@ func TestWhatIsHeldBackIsToldAtTheEnd(t *testing.T) {
 }
 
 func TestAllHeldBackIsToldWithTheNextNoticeIfNobodyAskedInTime(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	c.Add(testkit.Noon, crashNotice("a"))
 	c.Add(testkit.Noon.Add(time.Second), crashNotice("b"))
 	late := crashNotice("c")
@@ -226,10 +227,10 @@ func TestAllHeldBackIsToldWithTheNextNoticeIfNobodyAskedInTime(t *testing.T) {
 }
 
 func TestAnAmendedVerdictCorrectsWhatIsHeldBackAndIsNeverToldItself(t *testing.T) {
-	var c Coalescer
+	var c coalescer
 	amended := func(was, now string) Notice {
 		s := testkit.Calm()
-		return correction(supervisor.Event{What: supervisor.EventAmended, Snapshot: s, Text: was, Verdict: crash.Verdict{Summary: now, Remedy: "Do that"}})
+		return Correction(supervisor.Event{What: supervisor.EventAmended, Snapshot: s, Text: was, Verdict: crash.Verdict{Summary: now, Remedy: "Do that"}})
 	}
 	first := crashNotice("a fault")
 	first.Backend = testkit.Calm().Dir
@@ -249,6 +250,6 @@ func TestAnAmendedVerdictCorrectsWhatIsHeldBackAndIsNeverToldItself(t *testing.T
 func TestAnAmendedVerdictHasWordsAndNoNotice(t *testing.T) {
 	e := supervisor.Event{What: supervisor.EventAmended, Verdict: crash.Verdict{Kind: crash.KindOpenMP, Summary: "two OpenMP runtimes", Remedy: "vivarium doctor --fix"}, Text: "a segmentation fault"}
 	require.Equal(t, "the cause is clearer now: two OpenMP runtimes · vivarium doctor --fix", words.Sentence(e))
-	_, ok := Announce(e)
+	_, ok := Of(e)
 	require.False(t, ok)
 }

@@ -1,4 +1,4 @@
-package app
+package notice
 
 import (
 	"context"
@@ -12,43 +12,24 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/testkit"
+	"github.com/vivarium-app/vivarium/assets"
 )
 
-// counter is a center that remembers, and does as it is told.
-type counter struct {
-	clicks chan Click
-
-	mu     sync.Mutex
-	asked  int
-	shown  []Notice
+// center is one that shows, or refuses.
+type center struct {
+	shown  int
 	refuse error
 }
 
-func newCounter() *counter { return &counter{clicks: make(chan Click, 1)} }
+func (c *center) Ask(context.Context) error { return c.refuse }
+func (c *center) Clicks() <-chan Click      { return nil }
+func (c *center) Way() Way                  { return MacWay() }
 
-func (c *counter) Ask(context.Context) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.asked++
-	return c.refuse
-}
-
-func (c *counter) Show(n Notice) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (c *center) Show(Notice) error {
 	if c.refuse == nil {
-		c.shown = append(c.shown, n)
+		c.shown++
 	}
 	return c.refuse
-}
-
-func (c *counter) Clicks() <-chan Click { return c.clicks }
-func (c *counter) Way() Way             { return MacWay() }
-
-func (c *counter) count() (asked, shown int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.asked, len(c.shown)
 }
 
 func TestANoticeGoesThroughTheCenterAndOtherwiseThePlainWay(t *testing.T) {
@@ -62,9 +43,9 @@ func TestANoticeGoesThroughTheCenterAndOtherwiseThePlainWay(t *testing.T) {
 		err           string
 		center1, desk int
 	}{
-		{"the center takes it", newCounter(), nil, MacWay(), "", 1, 0},
-		{"the center is refused", &counter{refuse: refused}, nil, Way{By: plainWay("darwin").By, Hint: plainWay("darwin").Hint, Why: refused.Error()}, "", 0, 1},
-		{"neither works", &counter{refuse: refused}, broken, Way{By: plainWay("darwin").By, Hint: plainWay("darwin").Hint, Why: refused.Error()},
+		{"the center takes it", &center{}, nil, MacWay(), "", 1, 0},
+		{"the center is refused", &center{refuse: refused}, nil, Way{By: plainWay("darwin").By, Hint: plainWay("darwin").Hint, Why: refused.Error()}, "", 0, 1},
+		{"neither works", &center{refuse: refused}, broken, Way{By: plainWay("darwin").By, Hint: plainWay("darwin").Hint, Why: refused.Error()},
 			"osascript: exit status 1; and before that: notices of Vivarium are not allowed", 0, 1},
 		{"there is no center", nil, nil, Way{By: plainWay("darwin").By, Hint: plainWay("darwin").Hint, Why: wordNoCenter("darwin")}, "", 0, 1},
 	} {
@@ -78,9 +59,8 @@ func TestANoticeGoesThroughTheCenterAndOtherwiseThePlainWay(t *testing.T) {
 		}
 		require.Equal(t, c.way, way, c.name)
 		require.Equal(t, c.desk, desk, c.name)
-		if center, ok := c.center.(*counter); ok {
-			_, shown := center.count()
-			require.Equal(t, c.center1, shown, c.name)
+		if center, ok := c.center.(*center); ok {
+			require.Equal(t, c.center1, center.shown, c.name)
 		}
 	}
 }
@@ -98,7 +78,7 @@ func TestTheTestSaysByWhatWayItWentAndWhatToAllow(t *testing.T) {
 		"without a remedy": {Way{}, errTooSlow, []string{"too slow"}},
 	} {
 		for _, part := range c.says {
-			require.Contains(t, testText(c.way, c.err), part, name)
+			require.Contains(t, TestText(c.way, c.err), part, name)
 		}
 	}
 }
@@ -160,7 +140,7 @@ func TestOnARealBusAButtonOfOurNoticeIsAClickOnItsBackend(t *testing.T) {
 	conn := testkit.SessionBus(t)
 	s := serviceOn(t, conn, "body", "actions")
 	c := newBusCenter()
-	require.NoError(t, c.Show(Notice{Title: "chat: killed", Body: "<b>Why</b>", Backend: "/b/chat", Class: ClassCrash, Icon: IconCrashed}))
+	require.NoError(t, c.Show(Notice{Title: "chat: killed", Body: "<b>Why</b>", Backend: "/b/chat", Class: ClassCrash, Icon: assets.Crashed}))
 	require.NoError(t, c.Show(Notice{Title: "chat: healthy again", Backend: "/b/chat", Class: ClassRecovered}))
 	require.Equal(t, busWay("Test Service"), c.Way())
 	require.Equal(t, []sentCall{
@@ -185,15 +165,15 @@ func TestOnARealBusAButtonOfOurNoticeIsAClickOnItsBackend(t *testing.T) {
 	press(2, "restart")  // it has no buttons
 	press(1, "nonsense")
 	press(1, "restart")
-	require.Equal(t, Click{"/b/chat", ItemRestart}, clicked(), "the three before it were nothing")
+	require.Equal(t, Click{"/b/chat", ButtonRestart}, clicked(), "the three before it were nothing")
 	press(1, "log")
-	require.Equal(t, Click{"/b/chat", ItemOpenLog}, clicked())
+	require.Equal(t, Click{"/b/chat", ButtonLog}, clicked())
 
 	require.NoError(t, c.Show(Notice{Title: "again", Backend: "/b/other"}))
 	require.NoError(t, conn.Emit(busNoticesPath, busNotices+".NotificationClosed", uint32(1), uint32(2)))
 	press(1, "restart") // it is closed
 	press(3, "restart")
-	require.Equal(t, Click{"/b/other", ItemRestart}, clicked())
+	require.Equal(t, Click{"/b/other", ButtonRestart}, clicked())
 }
 
 func TestAServiceWithoutButtonsIsLeftToThePlainWay(t *testing.T) {
@@ -222,7 +202,7 @@ func TestOldNoticesAreForgotten(t *testing.T) {
 	c.clicked(5, "log")
 	require.Empty(t, c.clicks)
 	c.clicked(6, "log")
-	require.Equal(t, Click{"/b", ItemOpenLog}, <-c.clicks)
+	require.Equal(t, Click{"/b", ButtonLog}, <-c.clicks)
 	for range 20 { // nobody takes them
 		c.clicked(6, "log")
 	}

@@ -1,4 +1,7 @@
-package app
+// Package notice is what a person is told natively: Of makes a Notice of an event, the Notifier tells them, many crashes as one, and a Center or a
+// plain way brings them to the desktop. Begin with Of and New. It must not know the app around it: what a click on a notice does is the
+// caller's to say.
+package notice
 
 import (
 	"fmt"
@@ -6,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
@@ -14,7 +18,7 @@ import (
 type Notice struct {
 	Title string
 	Body  string
-	Icon  Icon
+	Icon  assets.State
 	// Backend is the folder of the backend it is about, "" for none: a click on the notice leads there.
 	Backend string
 	Name    string // the backend's name
@@ -41,36 +45,43 @@ const (
 	ClassCorrection              // never told itself: it puts a better cause into what is held back
 )
 
+// Say is a plain notice: a title, and sentences for its body.
+func Say(title string, icon assets.State, parts ...string) Notice {
+	n := Notice{Title: title, Icon: icon}
+	n.body(parts...)
+	return n
+}
+
 // Lengths that notification daemons and macOS show without cutting.
 const (
-	maxNoticeTitle = 100
-	maxNoticeBody  = 300
+	maxTitle = 100
+	maxBody  = 300
 )
 
-// Announce makes a notice of an event that deserves a person's attention; false: it does not. A stop that a person asked for is
+// Of makes a notice of an event that deserves a person's attention; false: it does not. A stop that a person asked for is
 // never news.
-func Announce(e supervisor.Event) (Notice, bool) {
+func Of(e supervisor.Event) (Notice, bool) {
 	n := Notice{Backend: e.Snapshot.Dir, Name: words.NameOf(e.Snapshot), Cause: words.Plain(e.Verdict.Summary), Remedy: words.Plain(e.Verdict.Remedy)}
 	remedy := e.Verdict.Remedy
 	switch e.What {
 	case supervisor.EventCrashed:
-		n.Class, n.Icon = ClassCrash, IconCrashed
+		n.Class, n.Icon = ClassCrash, assets.Crashed
 		n.title(n.Cause, "crashed")
 		n.body(remedy, next(e), words.Away(e))
 	case supervisor.EventWorkerDied:
-		n.Class, n.Icon = ClassCrash, IconCrashed
+		n.Class, n.Icon = ClassCrash, assets.Crashed
 		n.title(n.Cause, "a worker died")
 		n.body(remedy, words.Prefixed("It was ", e.Text), words.Away(e))
 	case supervisor.EventWorkerLoop:
-		n.Class, n.Icon = ClassFinal, IconCrashed
+		n.Class, n.Icon = ClassFinal, assets.Crashed
 		n.title("its workers die again and again", "")
 		n.body(remedy, words.Plain(e.Verdict.Summary), e.Text)
 	case supervisor.EventEnded:
-		n.Icon = IconUnhealthy
+		n.Icon = assets.Unhealthy
 		n.title(n.Cause, "ended by itself, without an error")
 		n.body(remedy, next(e), words.Away(e))
 	case supervisor.EventMisconfigured:
-		n.Icon = IconUnhealthy
+		n.Icon = assets.Unhealthy
 		problem, remedy, _ := strings.Cut(e.Text, ": ")
 		n.title(problem, "asked for its health where it does not answer well")
 		if remedy != "" {
@@ -78,41 +89,41 @@ func Announce(e supervisor.Event) (Notice, bool) {
 		}
 		n.body(remedy, "The server itself runs, and is left alone")
 	case supervisor.EventKeeperLost:
-		n.Class, n.Icon = ClassCrash, IconCrashed
+		n.Class, n.Icon = ClassCrash, assets.Crashed
 		n.title(n.Cause, "its keeper died, how the server ended is unknown")
 		n.body(remedy, next(e), words.Away(e))
 	case supervisor.EventGaveUp:
-		n.Class, n.Icon = ClassFinal, IconCrashed
+		n.Class, n.Icon = ClassFinal, assets.Crashed
 		n.title(gaveUpTitle(e), "gave up")
 		n.body(remedy, gaveUpNext(e), words.Away(e))
 	case supervisor.EventPortTaken:
-		n.Icon = IconUnhealthy
+		n.Icon = assets.Unhealthy
 		n.portTaken(e)
 	case supervisor.EventEnvMissing:
-		n.Icon = IconUnhealthy
+		n.Icon = assets.Unhealthy
 		n.title("part of the crash environment did not arrive in Python", "")
 		n.body("Start the interpreter itself in command, not a shell or a script around it", words.Prefixed("Missing: ", e.Text))
 	case supervisor.EventUnhealthy:
-		n.Icon = IconUnhealthy
+		n.Icon = assets.Unhealthy
 		n.unhealthy(e)
 	case supervisor.EventStalled:
 		if e.Snapshot.State == supervisor.Starting || e.Snapshot.Health.Phase == record.PhaseBusy { // no news: the status says it
 			return Notice{}, false
 		}
-		n.Icon = IconUnhealthy
+		n.Icon = assets.Unhealthy
 		n.unhealthy(e)
 	case supervisor.EventHealthy:
 		if !e.Recovery {
 			return Notice{}, false
 		}
-		n.Class, n.Icon = ClassRecovered, IconHealthy
+		n.Class, n.Icon = ClassRecovered, assets.Healthy
 		n.title("healthy again", "")
 		n.body(words.Prefixed("Process ", words.PID(e)))
 	case supervisor.EventStopped:
 		if e.Asked {
 			return Notice{}, false
 		}
-		n.Icon = IconStopped
+		n.Icon = assets.Stopped
 		n.title(n.Cause, "ended by itself, without an error")
 		n.body(remedy, "Start in the menu runs it again", words.Away(e))
 	default:
@@ -121,8 +132,8 @@ func Announce(e supervisor.Event) (Notice, bool) {
 	return n, true
 }
 
-// correction is what an amended verdict does to the notices that are not told yet. What was told is not told again.
-func correction(e supervisor.Event) Notice {
+// Correction is what an amended verdict does to the notices that are not told yet. What was told is not told again.
+func Correction(e supervisor.Event) Notice {
 	return Notice{
 		Backend: e.Snapshot.Dir, Name: words.NameOf(e.Snapshot), Class: ClassCorrection,
 		Cause: words.Plain(e.Verdict.Summary), Remedy: words.Plain(e.Verdict.Remedy), Was: words.Plain(e.Text),
@@ -136,14 +147,14 @@ func (n *Notice) title(cause, otherwise string) {
 		cause = otherwise
 	}
 	if len(cause) > len(n.Name) && cause[:len(n.Name)+1] == n.Name+" " {
-		n.Title = words.Short(cause, maxNoticeTitle)
+		n.Title = words.Short(cause, maxTitle)
 		return
 	}
-	n.Title = words.Short(n.Name+": "+cause, maxNoticeTitle)
+	n.Title = words.Short(n.Name+": "+cause, maxTitle)
 }
 
 func (n *Notice) body(parts ...string) {
-	n.Body = words.Short(words.Sentences(parts...), maxNoticeBody)
+	n.Body = words.Short(words.Sentences(parts...), maxBody)
 }
 
 // unhealthy says what the server does instead of answering, as far as that is known.

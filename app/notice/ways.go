@@ -1,8 +1,9 @@
-package app
+package notice
 
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"runtime"
 	"strings"
@@ -37,7 +38,30 @@ type Way struct {
 // Click is a click on a notice of a backend.
 type Click struct {
 	Backend string // its folder
-	Item    int    // of its section in the menu: ItemRestart, ItemOpenLog, or ItemLast for the notice itself
+	Button  Button
+}
+
+// Button is what of a notice was clicked on.
+type Button uint8
+
+// The buttons.
+const (
+	ButtonNone Button = iota // the notice itself: it leads to what it is about
+	ButtonRestart
+	ButtonLog
+)
+
+// New makes a Notifier of this computer, and gives the center that it uses, nil if there is none: that of the caller, else on Linux the desktop's.
+// What a center cannot or may not show goes the plain way; plain replaces that, and may block, and whoever brings one is not surprised by a center
+// of the desktop's. If log is nil, nothing is logged.
+func New(center Center, plain func(Notice) error, log *slog.Logger) (*Notifier, Center) {
+	w := ways{center: center, plain: showPlainly, goos: runtime.GOOS}
+	if plain != nil {
+		w.plain = plain
+	} else if w.center == nil && runtime.GOOS != "darwin" {
+		w.center = newBusCenter()
+	}
+	return newNotifier(w.show, log), w.center
 }
 
 // ways are the two ways to the desktop: the center, and where that cannot or may not, a plain one without buttons.

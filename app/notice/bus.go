@@ -1,4 +1,4 @@
-package app
+package notice
 
 import (
 	"bytes"
@@ -28,9 +28,9 @@ const (
 // maxShown is how many notices are remembered for their buttons; a service that never says which are closed costs no more memory.
 const maxShown = 64
 
-// busItems are the keys of a notice's buttons on the bus. There is no "default": where a click on the notice itself is meant by it,
+// busButtons are the keys of a notice's buttons on the bus. There is no "default": where a click on the notice itself is meant by it,
 // that is how people close one, and xfce4-notifyd makes it a third button.
-var busItems = map[string]int{"restart": ItemRestart, "log": ItemOpenLog}
+var busButtons = map[string]Button{"restart": ButtonRestart, "log": ButtonLog}
 
 // busCenter is the desktop's notification service on Linux, if it has buttons. It connects with the first notice.
 type busCenter struct {
@@ -73,7 +73,7 @@ func (c *busCenter) Show(n Notice) error {
 	}
 	var actions []string
 	if n.HasButtons() {
-		actions = []string{"restart", wordRestart, "log", wordOpenLog}
+		actions = []string{"restart", WordRestart, "log", WordOpenLog}
 	}
 	hints := map[string]dbus.Variant{"urgency": dbus.MakeVariant(byte(1))}
 	if picture, err := busPicture(n.Icon); err == nil {
@@ -165,7 +165,7 @@ func (c *busCenter) listen(signals <-chan *dbus.Signal) {
 }
 
 func (c *busCenter) clicked(id uint32, key string) {
-	item, known := busItems[key]
+	button, known := busButtons[key]
 	c.mu.Lock()
 	i := slices.IndexFunc(c.shown, func(n sentNotice) bool { return n.id == id })
 	backend := ""
@@ -177,7 +177,7 @@ func (c *busCenter) clicked(id uint32, key string) {
 		return
 	}
 	select {
-	case c.clicks <- Click{Backend: backend, Item: item}:
+	case c.clicks <- Click{Backend: backend, Button: button}:
 	default:
 	}
 }
@@ -191,7 +191,7 @@ type busImage struct {
 }
 
 // busPicture is the coloured icon: a notice is no template.
-func busPicture(i Icon) (busImage, error) {
+func busPicture(i assets.State) (busImage, error) {
 	decoded, err := png.Decode(bytes.NewReader(assets.Icon(assets.Icons[min(int(i), len(assets.Icons)-1)], "linux")))
 	if err != nil {
 		return busImage{}, err

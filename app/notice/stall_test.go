@@ -1,4 +1,4 @@
-package app
+package notice
 
 import (
 	"testing"
@@ -16,13 +16,13 @@ func TestAHungServerIsToldWithWhatItDoesAndHowToMendIt(t *testing.T) {
 	s.Backend, s.Health.Phase = "brain", record.PhaseHung
 	s.Stall = stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked by time.sleep, main.py line 17", Remedy: "Make it def."}
 	for _, what := range []supervisor.What{supervisor.EventUnhealthy, supervisor.EventStalled} {
-		n, ok := Announce(supervisor.Event{What: what, Snapshot: s, Text: "no answer within 3 s"})
+		n, ok := Of(supervisor.Event{What: what, Snapshot: s, Text: "no answer within 3 s"})
 		require.True(t, ok)
 		require.Equal(t, "brain: hung: the event loop is blocked by time.sleep, main.py line 17", n.Title)
 		require.Equal(t, "Make it def. no answer within 3 s.", n.Body)
 	}
 	s.State = supervisor.Starting
-	_, ok := Announce(supervisor.Event{What: supervisor.EventStalled, Snapshot: s})
+	_, ok := Of(supervisor.Event{What: supervisor.EventStalled, Snapshot: s})
 	require.False(t, ok, "a long start is no news: the status says what it does")
 }
 
@@ -30,7 +30,7 @@ func TestABusyServerIsNoNews(t *testing.T) {
 	s := testkit.In(supervisor.Unhealthy, 0)
 	s.Health.Phase = record.PhaseBusy
 	for _, what := range []supervisor.What{supervisor.EventBusy, supervisor.EventStalled} {
-		_, ok := Announce(supervisor.Event{What: what, Snapshot: s})
+		_, ok := Of(supervisor.Event{What: what, Snapshot: s})
 		require.False(t, ok)
 	}
 }

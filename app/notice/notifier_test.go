@@ -1,4 +1,4 @@
-package app
+package notice
 
 import (
 	"bytes"
@@ -51,7 +51,7 @@ func (s *shownNotices) fail(err error) {
 func TestTheNotifierTellsTheFirstCrashAtOnceAndTheOthersAfterAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var desk shownNotices
-		n := NewNotifier(desk.show, nil)
+		n := newNotifier(desk.show, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		var done sync.WaitGroup
 		done.Go(func() { n.Run(ctx) })
@@ -75,7 +75,7 @@ func TestTheNotifierTellsTheFirstCrashAtOnceAndTheOthersAfterAMinute(t *testing.
 func TestTheNotifierTellsWhatItHoldsBackBeforeItEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var desk shownNotices
-		n := NewNotifier(desk.show, nil)
+		n := newNotifier(desk.show, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		n.Tell(crashNotice("a"))
 		n.Tell(crashNotice("b"))
@@ -89,12 +89,12 @@ func TestASlowDesktopBlocksNobodyAndWhatIsDroppedIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		release := make(chan struct{})
-		n := NewNotifier(func(Notice) (Way, error) { <-release; return Way{}, nil }, slog.New(slog.NewTextHandler(&log, nil)))
+		n := newNotifier(func(Notice) (Way, error) { <-release; return Way{}, nil }, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
 		var done sync.WaitGroup
 		done.Go(func() { n.Run(ctx) })
 		began := time.Now()
-		for range 10 * noticeQueue {
+		for range 10 * queueLength {
 			n.Tell(finished)
 		}
 		require.Zero(t, time.Since(began), "it took no time")
@@ -110,13 +110,13 @@ func TestASlowDesktopBlocksNobodyAndWhatIsDroppedIsCounted(t *testing.T) {
 func TestTheEndDoesNotWaitForADesktopThatNeverAnswers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
-		n := NewNotifier(func(Notice) (Way, error) { <-release; return Way{}, nil }, nil)
+		n := newNotifier(func(Notice) (Way, error) { <-release; return Way{}, nil }, nil)
 		ctx, cancel := context.WithCancel(t.Context())
 		n.Tell(finished)
 		cancel()
 		began := time.Now()
 		n.Run(ctx)
-		require.Equal(t, noticeFlush, time.Since(began))
+		require.Equal(t, flushTime, time.Since(began))
 		close(release)
 	})
 }
@@ -125,7 +125,7 @@ func TestAMissingDesktopIsComplainedOfOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
 		desk := shownNotices{err: errors.New("no desktop here")}
-		n := NewNotifier(desk.show, slog.New(slog.NewTextHandler(&log, nil)))
+		n := newNotifier(desk.show, slog.New(slog.NewTextHandler(&log, nil)))
 		ctx, cancel := context.WithCancel(t.Context())
 		var done sync.WaitGroup
 		done.Go(func() { n.Run(ctx) })
@@ -189,7 +189,7 @@ func TestANoticeArrivesOnARealBusAlsoIfTheServiceHasNoButtons(t *testing.T) {
 	_, err := conn.RequestName("org.freedesktop.Notifications", dbus.NameFlagDoNotQueue)
 	require.NoError(t, err)
 
-	n := NewNotifier(ways{center: newBusCenter(), plain: showPlainly, goos: "linux"}.show, nil)
+	n := newNotifier(ways{center: newBusCenter(), plain: showPlainly, goos: "linux"}.show, nil)
 	ctx, cancel := context.WithCancel(t.Context())
 	var done sync.WaitGroup
 	done.Go(func() { n.Run(ctx) })

@@ -1,9 +1,9 @@
-package desktop
+package config
 
-// ConfigTemplate is a vivarium.toml that changes nothing: every key stands as a comment with its default.
-func ConfigTemplate() string { return configTemplate }
+// Template is a vivarium.toml that changes nothing: every key stands as a comment with its default. `vivarium init` fills it in.
+func Template() string { return template }
 
-const configTemplate = `# How Vivarium runs this backend. What stands as a comment is the default: remove the # to change it.
+const template = `# How Vivarium runs this backend. What stands as a comment is the default: remove the # to change it.
 
 # name = "backend"               # default: the folder's name
 # command = ["{python}", "-m", "uvicorn", "main:app", "--host", "127.0.0.1", "--port", "{port}"]

@@ -1,7 +1,0 @@
-//go:build cgo
-
-package tray
-
-func prepare() {}
-
-func (t *Tray) dress() {}

@@ -1,5 +1,0 @@
-//go:build cgo
-
-package tray
-
-func native() *asking { return nil }
