@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/backoff"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -138,7 +139,7 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 		m.giveUp(now, why, port.Owner{})
 		return
 	}
-	m.startAgain(now, backOff(m.Crashes, in.runID), nil)
+	m.startAgain(now, backoff.Wait(m.Crashes, in.runID), nil)
 }
 
 // settle goes on after a run that was to end: with the next one, or with the rest of the stop.
@@ -205,7 +206,7 @@ func (m *machine) record(now time.Time, d record.Death) bool {
 	m.mark(record.Mark{At: d.At, What: record.MarkDeath, Text: d.Verdict.Summary})
 	m.setLast(d.Verdict, d.At)
 	m.Tally = record.TallyOf(m.deaths, now)
-	m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
+	m.Crashes, _ = backoff.InARow(m.deaths, m.since(), m.config.Restart.Stable)
 	return true
 }
 
@@ -222,8 +223,8 @@ func (m *machine) hopeless() bool {
 	if c.GiveUpAfter == 0 {
 		return false
 	}
-	_, neverHealthy := inARow(m.deaths, m.since(), c.Stable)
-	return neverHealthy >= c.GiveUpAfter || sameVerdict(m.deaths, m.cleared) >= c.GiveUpAfter
+	_, neverHealthy := backoff.InARow(m.deaths, m.since(), c.Stable)
+	return neverHealthy >= c.GiveUpAfter || backoff.SameVerdict(m.deaths, m.cleared) >= c.GiveUpAfter
 }
 
 // die decides what follows an end that nobody asked for. exit is nil if nothing ran: a launch failed.
@@ -258,7 +259,7 @@ func (m *machine) die(now time.Time, d record.Death, exit *keeper.Exit, away boo
 		m.tellIf(news, now, crashed)
 		m.giveUp(now, d.Verdict, port.Owner{})
 	default:
-		wait := backOff(m.Crashes, d.Run)
+		wait := backoff.Wait(m.Crashes, d.Run)
 		if exit == nil {
 			wait = max(wait, time.Second) // what is in the way needs a moment
 		}

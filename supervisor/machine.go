@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/backoff"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -361,10 +362,10 @@ func (m *machine) onBegan(now time.Time, in began) {
 	m.Want = s != nil && s.Want && !s.Quit
 	if s != nil {
 		m.deaths, m.cleared, m.asked = s.Deaths, s.Cleared, s.Ended
-		if old := now.Add(-memory); m.cleared.Before(old) {
+		if old := now.Add(-backoff.Memory); m.cleared.Before(old) {
 			m.cleared = old // what died last week is no reason to give up today
 		}
-		m.Crashes, _ = inARow(m.deaths, m.since(), m.config.Restart.Stable)
+		m.Crashes, _ = backoff.InARow(m.deaths, m.since(), m.config.Restart.Stable)
 		m.Last, m.LastAt, m.LastReport = s.Last, s.LastAt, in.report
 		m.Tally = record.TallyOf(m.deaths, now)
 	}

@@ -109,15 +109,6 @@ func TestTheFirstCrashIsFollowedByAStartAtOnceAndTheForkComesBeforeTheWords(t *t
 	require.True(t, p.told[1].Recovery)
 }
 
-func TestBackOffDoublesToHalfAMinute(t *testing.T) {
-	for n, want := range []time.Duration{0, 0, 1, 2, 4, 8, 16, 30, 30, 30} {
-		got := backOff(n, "x")
-		require.LessOrEqual(t, got, want*time.Second, n)
-		require.GreaterOrEqual(t, got, want*time.Second*8/10, n)
-	}
-	require.NotEqual(t, backOff(5, "a"), backOff(5, "b"), "two backends must not come back in step")
-}
-
 func TestAServerThatDiesAfterThreeSecondsIsGivenUpAfterFiveAndSaidOnce(t *testing.T) {
 	p := newPlay(t, in("stopped")).feed(start{})
 	for i := range 5 {

@@ -42,8 +42,9 @@ supervisor/plan            <- supervisor/config supervisor/crash supervisor/keep
 supervisor/stall           <- supervisor/crash/mask
 supervisor/observation     <- supervisor/crash/mask supervisor/recorder supervisor/stall
 supervisor/record          <- supervisor/config supervisor/crash supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/safefile supervisor/stall
+supervisor/backoff         <- supervisor/record
 supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
-supervisor                 <- supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/reboot supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
+supervisor                 <- supervisor/backoff supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/reboot supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
 app/logfile
 app/page                   <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/observation supervisor/openmp supervisor/record
 app/dashboard              <- app/logfile app/page supervisor/keeper
