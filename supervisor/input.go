@@ -110,8 +110,9 @@ type (
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
 		openmp   []string
-		power    *power.State // nil: not looked at
-		broken   int          // lines of the log, since the computer woke, that tell of a connection which broke off
+		power    *power.State   // nil: not looked at
+		wall     *crash.Verdict // a permission of macOS that the log tells of
+		broken   int            // lines of the log, since the computer woke, that tell of a connection which broke off
 	}
 	observed struct { // what the run does while it does not answer
 		runID string

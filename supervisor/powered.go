@@ -34,6 +34,10 @@ func (m *machine) looked(now time.Time, in used) {
 	if in.usage.CPU >= busyShare || m.Health.Phase == record.PhaseBusy {
 		m.workedAt = now
 	}
+	if in.wall != nil && !m.walled {
+		m.walled = true
+		m.tell(now, Event{What: EventPermission, Verdict: *in.wall})
+	}
 	if in.broken == 0 {
 		return
 	}

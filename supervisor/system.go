@@ -182,7 +182,7 @@ type knowledge struct {
 // learn puts together what is known of the present run, for whoever judges its end.
 func (s *Supervisor) learn() {
 	k := knowledge{Evidence: s.good.evidence()}
-	k.Missing, k.Loaded = s.m.Missing, s.m.OpenMP
+	k.Missing, k.Loaded, k.App = s.m.Missing, s.m.OpenMP, s.system.App
 	if s.good != nil {
 		k.python = s.good.plan.Python
 	}
@@ -241,6 +241,11 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 		in.power = &now
 	}
 	in.logSize = sizeOf(c.Log.File)
+	if s.system.Wall != nil && in.logSize > from {
+		if v, ok := s.system.Wall(lastLines(c.Log.File, from), c.Dir); ok {
+			in.wall = &v
+		}
+	}
 	if e.woke && in.logSize != from {
 		in.broken = power.Broken(lastLines(c.Log.File, from))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
@@ -29,7 +30,9 @@ func realSystem(d Deps) system {
 		parent = os.Environ()
 	}
 	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
-	return system{
+	app := crash.Responsible(d.Interactive, os.Getenv("TERM_PROGRAM"))
+	all := system{
+		App:    app,
 		Attach: func(ctx context.Context, folder string) (Keeper, error) { return asKeeper(keeper.Attach(ctx, folder)) },
 		Launch: func(ctx context.Context, exe, folder string) (Keeper, error) {
 			return asKeeper(keeper.Launch(ctx, exe, folder))
@@ -77,6 +80,10 @@ func realSystem(d Deps) system {
 		},
 		ReportFolders: postmortem.ReportFolders(),
 	}
+	if runtime.GOOS == "darwin" {
+		all.Wall = func(lines []string, dir string) (crash.Verdict, bool) { return crash.Wall(lines, dir, app) }
+	}
+	return all
 }
 
 // asKeeper keeps a nil *Conn from becoming a Keeper that is not nil.

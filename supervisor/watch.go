@@ -37,6 +37,7 @@ type watch struct {
 	logBase        int64    // size of the log at the first of them
 	logGrew        bool
 	children       []process.Child
+	walled         bool // a permission that it runs into was told
 	childless      bool // the last look at a reloader found no child
 	stalling
 	workers workerDeaths
