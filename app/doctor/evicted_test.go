@@ -43,7 +43,7 @@ func TestWhatICloudTookAwayIsToldOnAMacOnly(t *testing.T) {
 	for _, c := range []struct {
 		goos  string
 		gone  func(fs.FileInfo) bool
-		state State
+		state CheckState
 		says  string
 	}{
 		{"darwin", gone, Fail, "iCloud has taken the contents of 2 files away"},
