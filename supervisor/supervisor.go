@@ -372,9 +372,9 @@ type mailbox struct {
 	messages []message
 }
 
-func (b *mailbox) post(l message) {
+func (b *mailbox) post(l ...message) {
 	b.mu.Lock()
-	b.messages = append(b.messages, l)
+	b.messages = append(b.messages, l...)
 	b.mu.Unlock()
 	select {
 	case b.ping <- struct{}{}:
