@@ -33,7 +33,6 @@ supervisor/python          <- supervisor/crash supervisor/safefile
 supervisor/servers
 supervisor/config          <- supervisor/proc supervisor/python supervisor/recorder supervisor/safefile supervisor/servers
 supervisor/port            <- supervisor/config supervisor/keeper supervisor/proc
-supervisor/power
 supervisor/probe           <- supervisor/config
 supervisor/reboot
 supervisor/process         <- supervisor/crash supervisor/proc supervisor/python supervisor/servers
