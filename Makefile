@@ -107,12 +107,12 @@ wheels: go
 
 # Downloads real servers from PyPI once, into the user's cache folder; needs uv. small=yes: the six small ones.
 servers: go build
-	@$(test) -stream -count=1 -timeout 40m -tags servers $(if $(small),-short) -run '$(pattern)' ./packaging/checks/servers ./app/mcp
+	@$(test) -stream -count=1 -timeout 40m -tags servers $(if $(small),-short) -run '$(pattern)' ./packaging/checks/servers
 
 lint: go tray-or-line
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt -w $$unformatted"; exit 1; }
 	go vet $(packages)
-	go vet -tags e2e,soak,bench,wheels,servers ./packaging/... ./app/mcp
+	go vet -tags e2e,soak,bench,wheels,servers ./packaging/...
 	GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go vet ./...
 	go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 -checks inherit,-ST1005 -tags e2e,soak,bench,wheels,servers $(packages)
 	@if command -v shellcheck >/dev/null; then git ls-files .ci/run packaging/mac/darwin/macos-cc '*.sh' ':!*/testdata/*' | xargs shellcheck -S warning; else echo 'skipped: shellcheck is not installed'; fi

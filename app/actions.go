@@ -37,14 +37,20 @@ func (a *App) actOn(m *member, item int) {
 	s := m.snapshot
 	switch item {
 	case ItemStart, ItemTryAgain:
+		a.cancelEnd(m)
 		m.wish(control.Supervision.Start)
 	case ItemStop:
 		if s.State == supervisor.Stopping {
 			m.wish(control.Supervision.Hurry)
 			return
 		}
-		m.wish(control.Supervision.Stop)
+		if m.ending != nil { // asked for again: it is not to wait for the others
+			a.endNow(m)
+			return
+		}
+		a.end(m, control.Supervision.Stop)
 	case ItemRestart:
+		a.cancelEnd(m)
 		m.wish(control.Supervision.Restart)
 	case ItemTakeOver:
 		m.wish(control.Supervision.TakeOver)
@@ -218,7 +224,7 @@ func (a *App) beginRemove(m *member) {
 		return
 	}
 	m.removing = true
-	m.wish(control.Supervision.Stop)
+	a.end(m, control.Supervision.Stop)
 }
 
 func (a *App) remove(m *member) {

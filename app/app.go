@@ -193,6 +193,7 @@ func (a *App) loop(ctx context.Context) {
 		case <-timer.C:
 		}
 		now := time.Now()
+		a.endInTurn(now)
 		a.render(now)
 		a.watch()
 		timer.Reset(a.nextLook(now))
@@ -202,8 +203,10 @@ func (a *App) loop(ctx context.Context) {
 // nextLook is how long the loop may sleep when nothing happens: durations in the menu count minutes.
 func (a *App) nextLook(now time.Time) time.Duration {
 	next := now.Truncate(time.Minute).Add(time.Minute)
-	if q := a.quitting; !q.IsZero() && q.Before(next) {
-		next = q
+	for _, q := range []time.Time{a.quitting.Add(-quitTime / 2), a.quitting} {
+		if !a.quitting.IsZero() && q.After(now) && q.Before(next) {
+			next = q
+		}
 	}
 	return max(next.Sub(now), time.Millisecond)
 }
@@ -227,7 +230,7 @@ func (a *App) quit() {
 	a.quitting = time.Now().Add(quitTime)
 	for _, m := range a.members {
 		if m.super != nil {
-			m.super.Quit()
+			a.end(m, control.Supervision.Quit)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/hook"
 	"github.com/vivarium-app/vivarium/app/notice"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
@@ -26,6 +27,8 @@ type member struct {
 	wishes      []func(control.Supervision) // what a person asked for before anybody was reached
 	removing    bool                        // to be taken off the list once it has stopped
 	visit       bool                        // to be opened in the browser once it is healthy
+	front       *front                      // nil while another program keeps it
+	ending      func(control.Supervision)   // the stop that waits until others have ended; nil: none does
 }
 
 // Waits between two attempts to take a backend that another program has.
@@ -98,7 +101,11 @@ func (m *member) trouble(err error) {
 // superviseHere runs a supervisor of our own until ctx ends.
 func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) {
 	s := a.supervise(m.dir)
-	a.postTo(ctx, func() { a.reached(m, s, true) })
+	shown := &front{held: held}
+	a.postTo(ctx, func() { m.front = shown; a.reached(m, s, true) })
+	held.Heard = a.heard(func(do func()) { a.postTo(ctx, do) }, m)
+	hooks := hook.New(m.dir, a.log, func(text string) { a.postTo(a.ctx, func() { a.hookFailed(m, text) }) })
+	defer hooks.Close()
 	ctx, cancel := context.WithCancel(ctx)
 	var work sync.WaitGroup
 	work.Go(func() { _ = held.Serve(ctx, s) })
@@ -108,7 +115,7 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) 
 			a.log.Error("supervising", "dir", m.dir, "error", err)
 		}
 	})
-	a.pump(ctx, m, s, held)
+	a.pump(ctx, m, s, held, shown, hooks.Tell)
 	work.Wait()
 	if a.ctx.Err() != nil && !a.leave { // the loop has ended, so a.leave is settled; the supervisor may have ended before it heard
 		if err := record.RememberQuit(m.folder); err != nil {
@@ -116,14 +123,16 @@ func (a *App) superviseHere(ctx context.Context, m *member, held *control.Held) 
 		}
 	}
 	_ = held.Close()
-	a.postTo(a.ctx, func() { m.super = nil })
+	a.postTo(a.ctx, func() { m.super, m.front, m.ending = nil, nil, nil })
 }
 
 func (a *App) supervise(dir string) control.Supervision {
 	if a.options.Supervise != nil {
 		return a.options.Supervise(dir)
 	}
-	return supervisor.New(dir, supervisor.Deps{State: a.state, KeeperExe: a.options.Keeper, Log: a.log, Recorded: Recorded(a.log, a.state, a.options.Pages), KeepAwake: a.desktop.KeepAwake})
+	return supervisor.New(dir, supervisor.Deps{State: a.state, KeeperExe: a.options.Keeper, Log: a.log,
+		Recorded: Recorded(a.log, a.state, a.options.Pages),
+		Await:    Waiter(a.state).Await, KeepAwake: a.desktop.KeepAwake})
 }
 
 // watchThere shows what another program does with the backend, until that ends. false: it could not be reached.
@@ -143,24 +152,30 @@ func (a *App) watchThere(ctx context.Context, m *member) bool {
 		defer stop()
 		_ = r.Run(ctx)
 	})
-	a.pump(ctx, m, r, nil)
+	a.pump(ctx, m, r, nil, nil, nil)
 	work.Wait()
 	a.postTo(a.ctx, func() { m.super = nil })
 	return true
 }
 
 // pump carries news to the loop, and to whoever follows over the control socket, until ctx ends.
-func (a *App) pump(ctx context.Context, m *member, s control.Supervision, held *control.Held) {
+func (a *App) pump(ctx context.Context, m *member, s control.Supervision, held *control.Held, shown *front, hear func(supervisor.Event)) {
 	for {
 		select {
 		case snapshot := <-s.Changed():
-			if held != nil {
-				held.Show(snapshot)
+			if shown != nil {
+				shown.show(snapshot)
 			}
-			a.postTo(ctx, func() { a.changed(m, snapshot) })
+			a.postTo(ctx, func() {
+				if shown != nil {
+					snapshot = shown.now()
+				}
+				a.changed(m, snapshot)
+			})
 		case e := <-s.Events():
 			if held != nil {
 				held.Tell(e)
+				hear(e)
 			}
 			a.postTo(ctx, func() { a.happened(m, held != nil, e) })
 		case <-ctx.Done():

@@ -5,6 +5,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/notice"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/assets"
 )
 
@@ -47,4 +48,9 @@ func (a *App) tellTranslocated(executable func() (string, error)) {
 	if exe, err := executable(); err == nil && desktop.IsTranslocated(exe) {
 		a.notifier.Tell(notice.Say("Move Vivarium to Applications", assets.Unhealthy, desktop.ErrTranslocated.Error()))
 	}
+}
+
+// hookFailed tells that the command of on_event came to nothing. It is told once, until the command works again.
+func (a *App) hookFailed(m *member, text string) {
+	a.notifier.Tell(notice.Say(words.NameOf(m.snapshot)+": on_event failed", assets.Unhealthy, text))
 }

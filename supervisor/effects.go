@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // trackerTime is how long multiprocessing's resource tracker may take to unlink what a dead run left; see the ladder.
@@ -76,6 +77,8 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 		} else { // after the wish is written
 			s.inOrder(begin)
 		}
+	case doAsk:
+		s.wished.Store(int64(e.attempt))
 	case doCancel:
 		if s.cancel != nil {
 			s.cancel()
@@ -98,6 +101,8 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 	case doProbe:
 		c := s.m.config
 		s.background(func() { s.post(ctx, message{in: s.probe(ctx, c, conn, e)}) })
+	case doDeepProbe:
+		s.deepProbe(ctx, e)
 	case doExplain:
 		c := s.m.config
 		s.background(func() { s.post(ctx, message{in: s.explain(ctx, c, e)}) })
@@ -108,7 +113,7 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 	case doJudgeWorker:
 		log, from, known := s.m.Log, s.logFrom, s.knownNow()
 		s.background(func() {
-			known.Tail = lastLines(log, from)
+			known.Tail = safefile.LastLines(log, from)
 			if process.LeftInOrder(known.Tail, e.child.PID) {
 				return
 			}
@@ -116,11 +121,13 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 			s.post(ctx, message{in: workerDied{e.run.ID, e.child.PID, v}})
 		})
 	case doObserve:
-		sub := s.subject(e.run, e.phase, e.slept)
+		sub := s.subject(e.run, e.phase, e.slept, e.deep)
 		s.background(func() {
-			o := s.observe(ctx, sub)
+			o := s.system.Observe(ctx, sub)
 			s.post(ctx, message{in: observed{e.run.ID, o.Stall}, seen: &o})
 		})
+	case doSample:
+		s.background(func() { s.post(ctx, s.sample(ctx, e.run)) })
 	case doCheckArrival:
 		s.sweepRecordings()
 		if s.good != nil {
@@ -186,6 +193,11 @@ func (s *Supervisor) mine() port.Mine {
 	deaths, last, now := s.m.deaths, s.m.lastRun, s.m.Run.ID
 	return port.Mine{Folder: s.folder, Run: func(id string) bool {
 		return id == last || id == now || slices.ContainsFunc(deaths, func(d record.Death) bool { return d.Run == id })
+	}, Name: func(folder string) string {
+		if w, err := record.ReadWant(folder); err == nil && w != nil {
+			return w.Name
+		}
+		return ""
 	}}
 }
 

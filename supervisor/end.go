@@ -35,11 +35,14 @@ func (m *machine) ended(now time.Time, exit keeper.Exit, v crash.Verdict, away, 
 	}
 	if asked {
 		m.asked = exit.Run.ID
+		m.keepStall(exit, away)
 	}
 	away = away || exit.Known && exit.At.Before(m.came)
 	switch {
 	case asked && (!exit.Known || dead): // the keeper died in the middle of it: its stop sequence is finished from here
 		m.windUp(now, away, true)
+	case asked && m.again && m.guarded == exit.Run.ID:
+		m.startGuarded(now, exit.Run.ID)
 	case asked:
 		if m.again { // else it is forgotten with the rest
 			m.forget(exit.Run.ID)
@@ -139,7 +142,7 @@ func (m *machine) onStaleEnded(now time.Time, in staleEnded) {
 		m.giveUp(now, why, port.Owner{})
 		return
 	}
-	m.startAgain(now, backoff.Wait(m.Crashes, in.runID), nil)
+	m.startAgain(now, backoff.Wait(m.Crashes, in.runID), nil, "")
 }
 
 // settle goes on after a run that was to end: with the next one, or with the rest of the stop.
@@ -264,10 +267,10 @@ func (m *machine) die(now time.Time, d record.Death, exit *keeper.Exit, away boo
 			wait = max(wait, time.Second) // what is in the way needs a moment
 		}
 		if !news {
-			m.startAgain(now, wait, nil)
+			m.startAgain(now, wait, nil, "")
 			return
 		}
-		m.startAgain(now, wait, &crashed)
+		m.startAgain(now, wait, &crashed, "")
 	}
 	if news && exit != nil {
 		m.doRecord(d, exit, before, away)
@@ -289,8 +292,9 @@ func (m *machine) tellIf(news bool, now time.Time, e Event) {
 	}
 }
 
-// startAgain follows an end with a start, now or after the wait. The fork comes first, then the words.
-func (m *machine) startAgain(now time.Time, wait time.Duration, crashed *Event) {
+// startAgain follows an end with a start, now or after the wait. The fork comes first, then the words. why says more of a restart that no
+// crash is the reason of.
+func (m *machine) startAgain(now time.Time, wait time.Duration, crashed *Event, why string) {
 	run := m.Run
 	m.enter(now, Restarting)
 	m.Retry = now.Add(wait)
@@ -306,5 +310,9 @@ func (m *machine) startAgain(now time.Time, wait time.Duration, crashed *Event) 
 		crashed.Snapshot.Run = run // whose end it was
 		m.do(doTell{*crashed})
 	}
-	m.do(doTell{Event{What: EventRestarting, At: now, Snapshot: snapshot}})
+	m.do(doTell{Event{What: EventRestarting, At: now, Snapshot: snapshot, Text: why}})
+}
+
+func (m *machine) ladder() keeper.Ladder {
+	return keeper.Ladder{Signal: m.config.Stop.Signal, Grace: m.config.Stop.Grace, Abort: true}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // setLast is the last unasked end; the page about it is still to come.
@@ -28,16 +29,14 @@ func (s *Supervisor) examine(ctx context.Context, e doRecord) {
 		Death: e.death, Exit: e.exit, Away: e.away, Run: b.Run, Backend: b.Backend, Dir: b.Dir, Log: b.Log, Health: b.Health,
 		Missing: b.Missing, Samples: e.samples, Known: s.knownNow(), Memory: s.memory.Load(),
 	}
-	if e.death.Verdict.Kind == crash.KindHung && s.seen != nil && s.seen.Run == b.Run.ID {
-		seen := *s.seen
-		c.Stall, c.Stacks = &seen.Stall, seen.Lines()
-		s.log.Warn("a run that hung was ended", "backend", b.Backend, "run", b.Run.ID, "stall", seen.Stall.Summary, "stacks", c.Stacks)
+	if e.death.Verdict.Kind == crash.KindHung {
+		s.addStacks(ctx, e, &c)
 	}
 	if e.exit != nil && e.death.Worker == 0 {
 		c.Raised = func() []string { return s.raised(*e.exit) }
 	}
 	x := postmortem.Examiner{
-		ReportFolders: s.system.ReportFolders, Scans: &s.scans, Scan: s.system.Scan, Log: s.log,
+		ReportFolders: s.system.ReportFolders, Scans: &s.scans, Scan: s.system.Scan, Programs: s.system.Programs, Log: s.log,
 		Keep: func(r record.Record) { s.keep(ctx, e.death, r) },
 		Amend: func(before record.Death, exit *keeper.Exit, v crash.Verdict) {
 			s.post(ctx, message{in: amended{before, exit, v}})
@@ -56,7 +55,7 @@ func (s *Supervisor) examine(ctx context.Context, e doRecord) {
 		if e.exit != nil {
 			c.Tail = e.exit.Tail
 		} else {
-			c.Tail = lastLines(b.Log, logFrom) // the keeper's tail is of the run that goes on
+			c.Tail = safefile.LastLines(b.Log, logFrom) // the keeper's tail is of the run that goes on
 		}
 		x.Examine(ctx, c)
 	})

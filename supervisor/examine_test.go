@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
@@ -246,7 +247,7 @@ func TestAWorkersDeathIsRecordedWithTheLogsTail(t *testing.T) {
 			load := w.Load
 			w.Load = func(dir string) (config.Config, error) { c, err := load(dir); c.Log.File = log; return c, err }
 			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
-			w.Use = func(keeper.Run, process.Usage, time.Duration, bool) (process.Usage, []process.Child, error) {
+			w.Use = func(keeper.Run, process.Usage, time.Duration, bool, *memory.Meter) (process.Usage, []process.Child, error) {
 				select {
 				case <-gone:
 					return process.Usage{Procs: 1}, nil, nil

@@ -127,10 +127,7 @@ func (m *machine) misconfigured(now time.Time, problem string) {
 	if known {
 		return
 	}
-	if m.State != Unhealthy {
-		m.enter(now, Unhealthy)
-	}
-	m.Health.Phase = record.PhaseMisconfigured
+	m.unhealthy(now, record.PhaseMisconfigured)
 	m.tell(now, Event{What: EventMisconfigured, Text: problem})
 }
 
@@ -147,10 +144,7 @@ func (m *machine) wrongAnswer(now time.Time, answer *probe.AnswerError) {
 	if m.Health.Failures < m.config.Health.Failures || m.Health.Phase == record.PhaseWrongAnswer {
 		return
 	}
-	if m.State != Unhealthy {
-		m.enter(now, Unhealthy)
-	}
-	m.Health.Phase = record.PhaseWrongAnswer
+	m.unhealthy(now, record.PhaseWrongAnswer)
 	m.tell(now, Event{What: EventUnhealthy, Text: m.Health.Problem})
 	if answer.Status >= 500 && m.config.Health.RestartHung {
 		m.end(now, crash.Verdict{

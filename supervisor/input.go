@@ -6,6 +6,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -67,6 +68,10 @@ type (
 		problem *config.Error // the configuration of this moment is broken: config is the last good one
 		note    string        // worth a person's attention: an old configuration was used, a warning of the interpreter
 	}
+	awaiting struct { // the launch waits for another backend
+		attempt int
+		on      Awaits
+	}
 	launchFailed struct {
 		attempt  int
 		verdict  crash.Verdict
@@ -107,12 +112,22 @@ type (
 		children []process.Child
 		dead     []int // PIDs of workers whose death the log tells of, since the last look
 		logSize  int64
+		machine  uint64 // how much memory there is for the run
+		pressure memory.Pressure
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
 		openmp   []string
 		power    *power.State   // nil: not looked at
 		wall     *crash.Verdict // a permission of macOS that the log tells of
 		broken   int            // lines of the log, since the computer woke, that tell of a connection which broke off
+	}
+	deepProbed struct { // what came of its real work
+		runID string
+		err   error
+	}
+	sampled struct { // where the native code of its main thread was
+		runID string
+		where string // "" if that is not known
 	}
 	observed struct { // what the run does while it does not answer
 		runID string
@@ -161,6 +176,7 @@ type (
 		tookAt    time.Time // when a copy was last ended: one that is back soon is not fought
 	}
 	doCancel struct{ attempt int }
+	doAsk    struct{ attempt int } // the launch under way is a person's wish now
 	doStop   struct {
 		runID  string
 		ladder keeper.Ladder
@@ -174,7 +190,8 @@ type (
 		run    keeper.Run
 		proven bool // its LISTEN socket was seen already
 	}
-	doExplain struct { // look why it does not answer well
+	doDeepProbe struct{ run keeper.Run } // have it do its real work
+	doExplain   struct {                 // look why it does not answer well
 		run    keeper.Run
 		proven bool
 		err    error
@@ -193,7 +210,9 @@ type (
 		run   keeper.Run
 		phase stall.Phase
 		slept time.Duration // the machine slept a moment ago
+		deep  string        // what failed of its real work, "" if that is not why
 	}
+	doSample       struct{ run keeper.Run } // see where its native code is
 	doCheckArrival struct{ run keeper.Run }
 	doCount        struct{ run keeper.Run } // the semaphores that the run left
 	doRecord       struct {                 // gather what is known of a death, and keep it

@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 // planned is a configuration that led to a run, kept for the automatic restart that finds a broken one.
@@ -61,10 +62,17 @@ func (l launch) run(ctx context.Context) message {
 func (l launch) try(ctx context.Context) (message, error) {
 	out := message{conn: l.conn}
 	good, problem, note, err := l.prepare()
+	for err == nil {
+		out.good = good
+		var waited bool
+		if waited, err = l.await(ctx, good.config, &problem); !waited || err != nil {
+			break
+		}
+		good, problem, note, err = l.prepare() // minutes may have passed
+	}
 	if err != nil {
 		return out, err
 	}
-	out.good = good
 	ended, err := l.freePort(ctx, good.config)
 	if err != nil {
 		return out, err
@@ -72,7 +80,7 @@ func (l launch) try(ctx context.Context) (message, error) {
 	if err := ctx.Err(); err != nil {
 		return out, err
 	}
-	out.logFrom = sizeOf(good.config.Log.File)
+	out.logFrom = safefile.Size(good.config.Log.File)
 	spec, trouble := l.s.withRecorder(good.config, good.plan.Spec)
 	got, conn, err := l.spawn(spec)
 	out.conn = conn
@@ -111,6 +119,11 @@ func (l launch) prepare() (*planned, *config.Error, string, error) {
 		}
 		return l.good, nil, "started with the last good configuration: " + err.Error(), nil
 	}
+	return nil, nil, "", refused(err)
+}
+
+// refused is a start that needs a person first.
+func refused(err error) *refusal {
 	f := launchFailed{final: true, verdict: crash.Verdict{Kind: crash.KindCannotStart, Summary: err.Error()}}
 	if errors.As(err, &f.problem) {
 		f.verdict = crash.Verdict{Kind: crash.KindConfig, Summary: strings.TrimSuffix(err.Error(), "; "+f.problem.Remedy), Remedy: f.problem.Remedy}
@@ -119,7 +132,7 @@ func (l launch) prepare() (*planned, *config.Error, string, error) {
 	if errors.As(err, &python) {
 		f.verdict.Summary, f.verdict.Remedy = python.Problem, python.Remedy
 	}
-	return nil, nil, "", &refusal{f}
+	return &refusal{f}
 }
 
 // config is the configuration of this moment. After a crash a look at its files is enough to know that they are what they were.

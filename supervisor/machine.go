@@ -32,6 +32,7 @@ type machine struct {
 	launching bool          // its answer is still to come; there is never a second one
 	wasUp     bool          // Stopping for a restart: what ran is not to be lost to a mistake in the configuration
 	again     bool          // Stopping: start again afterwards
+	guarded   string        // ID of the run that is being stopped for the memory that it holds
 	quitting  bool          // a Quit: not to be remembered as a Stop
 	why       crash.Verdict // Stopping without a person having asked (it hung): the verdict of its end
 	automatic bool          // the launch under way was nobody's wish of this moment
@@ -40,7 +41,7 @@ type machine struct {
 	cleared time.Time // a person started it then: earlier deaths do not count
 	proved  time.Time // a run proved stable then: earlier deaths are no row with later ones
 	deaths  []record.Death
-	history history
+	history record.Samples
 	marks   []record.Mark
 	lastRun string    // ID of the run before the launch under way; it has ended
 	asked   string    // ID of the last run that ended because it was asked to
@@ -59,6 +60,7 @@ type machine struct {
 
 	powered
 	saidTLS bool   // that certificates of this computer's own addresses are not checked
+	sampler bool   // native code can be looked at here
 	dirty   bool   // what is wanted changed
 	ignored string // why the latest input changed nothing; for the test that walks every state and input
 	out     []effect
@@ -110,6 +112,8 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onBegan(now, in)
 	case launched:
 		m.onLaunched(now, in)
+	case awaiting:
+		m.onAwaiting(in)
 	case launchFailed:
 		m.onLaunchFailed(now, in)
 	case exited:
@@ -120,12 +124,16 @@ func (m *machine) decide(now time.Time, in input) {
 		m.onStaleEnded(now, in)
 	case probed:
 		m.onProbed(now, in)
+	case deepProbed:
+		m.onDeepProbed(now, in)
 	case explained:
 		m.onExplained(now, in)
 	case used:
 		m.onUsed(now, in)
 	case workerDied:
 		m.onWorkerDied(now, in)
+	case sampled:
+		m.onSampled(now, in)
 	case observed:
 		m.onObserved(now, in)
 	case arrived:
@@ -183,7 +191,7 @@ func (m *machine) cannotReach(now time.Time, problem string) {
 }
 
 func (m *machine) enter(now time.Time, s State) {
-	m.State, m.Since, m.Retry, m.stale = s, now, time.Time{}, false
+	m.State, m.Since, m.Retry, m.stale, m.Awaits = s, now, time.Time{}, false, Awaits{}
 	switch s {
 	case Stopped, GaveUp, Restarting: // nothing runs
 		if m.Run.ID != "" {
@@ -191,7 +199,7 @@ func (m *machine) enter(now time.Time, s State) {
 		}
 		m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.ConfigChanged, m.with = keeper.Run{}, record.Health{}, process.Usage{}, nil, nil, false, nil
 		m.Stall = stall.Stall{}
-		m.WorkerDeaths = 0
+		m.WorkerDeaths, m.Memory.High = 0, false
 		m.portAt = now
 	default:
 		m.Owner = port.Owner{}
@@ -207,26 +215,14 @@ func (m *machine) tell(now time.Time, e Event) {
 		if m.still.At.IsZero() { // it answers, and not well
 			m.mark(record.Mark{At: now, What: record.MarkStall, Text: e.Text})
 		}
+	case EventMemoryHigh:
+		m.mark(record.Mark{At: now, What: record.MarkMemory, Text: e.Text})
 	}
 	m.do(doTell{e})
 }
 
 // save has what is wanted remembered; see ordered.
 func (m *machine) save() { m.dirty = true }
-
-func (m *machine) saved() record.Saved {
-	return record.Saved{
-		Want: m.Want, GaveUp: m.State == GaveUp, Quit: m.quitting, Cleared: m.cleared, Ended: m.asked,
-		Last: m.Last, LastAt: m.LastAt, Deaths: m.deaths[:len(m.deaths):len(m.deaths)], With: m.with,
-		Dir: m.Dir, Name: m.Backend,
-	}
-}
-
-// clear is what a person's start does to the past: what was wrong is told no more, and stays among the recorded crashes.
-func (m *machine) clear(now time.Time) {
-	m.cleared, m.Crashes = now, 0
-	m.setLast(crash.Verdict{}, time.Time{})
-}
 
 // launch asks for a new run. The last one, if any, is forgotten and its remains are ended by whoever carries this out.
 func (m *machine) launch(now time.Time, o doLaunch) {
@@ -241,7 +237,7 @@ func (m *machine) launch(now time.Time, o doLaunch) {
 	m.looking = false
 	m.enter(now, Starting)
 	m.Run, m.Health, m.Usage, m.Missing, m.OpenMP, m.Note = keeper.Run{}, record.Health{Phase: record.PhaseStarting}, process.Usage{}, nil, nil, ""
-	m.watch, m.WorkerDeaths, m.Stall = watch{}, 0, stall.Stall{}
+	m.watch, m.WorkerDeaths, m.Stall, m.Memory.High = watch{}, 0, stall.Stall{}, false
 	m.do(o)
 }
 
@@ -258,7 +254,7 @@ func (m *machine) onStart(now time.Time, takeOver bool) {
 		m.clear(now)
 		m.save()
 	case Starting, Healthy, Unhealthy:
-		m.ignore("it runs already")
+		m.onWished()
 	}
 }
 
@@ -272,7 +268,7 @@ func (m *machine) onTakeOver(now time.Time) {
 }
 
 func (m *machine) onStop(now time.Time) {
-	m.again = false
+	m.again, m.guarded = false, ""
 	switch m.State {
 	case Starting, Healthy, Unhealthy:
 		m.Want = false
@@ -296,7 +292,7 @@ func (m *machine) onStop(now time.Time) {
 
 // end begins the stop of what runs or is being launched. why is the verdict of that end if no person asked for it.
 func (m *machine) end(now time.Time, why crash.Verdict) {
-	m.why = why
+	m.why, m.hungAtStop = why, why.Kind == "" && m.State == Unhealthy && (m.wedged() || m.Health.Phase == record.PhaseHung)
 	m.tellUnwell(now)
 	m.enter(now, Stopping)
 	m.tell(now, Event{What: EventStopping, Asked: why.Kind == ""})
@@ -305,10 +301,6 @@ func (m *machine) end(now time.Time, why crash.Verdict) {
 		return
 	}
 	m.do(doStop{m.Run.ID, m.ladder()})
-}
-
-func (m *machine) ladder() keeper.Ladder {
-	return keeper.Ladder{Signal: m.config.Stop.Signal, Grace: m.config.Stop.Grace}
 }
 
 func (m *machine) onRestart(now time.Time) {
@@ -361,7 +353,7 @@ func (m *machine) onBegan(now time.Time, in began) {
 	s := in.saved
 	m.Want = s != nil && s.Want && !s.Quit
 	if s != nil {
-		m.deaths, m.cleared, m.asked = s.Deaths, s.Cleared, s.Ended
+		m.deaths, m.cleared, m.asked, m.Memory.Past = s.Deaths, s.Cleared, s.Ended, s.Memory
 		if old := now.Add(-backoff.Memory); m.cleared.Before(old) {
 			m.cleared = old // what died last week is no reason to give up today
 		}
@@ -394,42 +386,9 @@ func (m *machine) onBegan(now time.Time, in began) {
 	}
 }
 
-// adopt takes over a run that outlived its app. One that was told to stop is let go, and started again only if it is wanted.
-func (m *machine) adopt(now time.Time, in began, autostart bool) {
-	s := in.saved
-	m.Run = in.found.run
-	if s != nil && (s.Quit || !s.Want) || in.found.ending {
-		m.enter(now, Stopping)
-		m.Want = m.Want || autostart
-		m.again = m.Want
-		m.do(doStop{m.Run.ID, m.ladder()}) // a climb that is under way only goes on
-		return
-	}
-	m.Want = true
-	m.enter(now, Starting)
-	m.Health = record.Health{Phase: record.PhaseStarting}
-	m.watch = watch{started: now, probeAt: now}
-	m.keepsWith(s)
-	m.save()
-	m.tell(now, Event{What: EventAttached})
-}
-
-// keepsWith goes on with the configuration that the adopted run was started with, as far as it matters to a run: what the
-// file says now is for the next one. Whether the environment arrived was looked at when it was started.
-func (m *machine) keepsWith(s *record.Saved) {
-	if s == nil || s.With == nil || s.With.Run != m.Run.ID {
-		return
-	}
-	c := s.With.Apply(m.config)
-	changed := s.With.Sum != c.Sum()
-	m.setConfig(c)
-	m.with, m.ConfigChanged = s.With, changed
-	m.answers.well = s.With.Answered
-}
-
 func (m *machine) setConfig(c config.Config) {
 	m.config = c
-	m.Backend, m.Dir, m.Port, m.URL, m.Log = c.Name, c.Dir, c.Port, c.URL(), c.Log.File
+	m.Backend, m.Dir, m.Port, m.URL, m.Log, m.After = c.Name, c.Dir, c.Port, c.URL(), c.Log.File, c.After
 	m.ConfigProblem, m.ConfigFile, m.ConfigChanged = "", "", false
 }
 
@@ -443,7 +402,7 @@ func (m *machine) onLaunched(now time.Time, in launched) {
 	if in.problem != nil {
 		m.ConfigProblem, m.ConfigFile = in.problem.Error(), in.problem.File
 	}
-	m.Run, m.Note = in.run, in.note
+	m.Run, m.Note, m.Awaits = in.run, in.note, Awaits{}
 	m.with = record.NewRanWith(in.run, in.config)
 	m.save()
 	m.watch = watch{started: now, probeAt: now.Add(firstProbe)}

@@ -182,3 +182,41 @@ func TestASleepOfTheMachineIsToldToWhoeverJudges(t *testing.T) {
 	out := m.step(testkit.Noon.Add(30*time.Second), used{runID: "r1", usage: process.Usage{Procs: 1}})
 	require.Equal(t, time.Hour, wants[doObserve](out)[0].slept)
 }
+
+func TestAPersonWhoStopsAHungRunDoesNotLoseWhatItDid(t *testing.T) {
+	for name, ask := range map[string]input{"stop": stop{}, "restart": restart{}, "quit": quit{}} {
+		t.Run(name, func(t *testing.T) {
+			m := watchedIn("healthy")
+			now, _ := hang(t, m)
+			m.step(now.Add(time.Second), observed{"r1", blocked})
+			require.Len(t, wants[doStop](m.step(now.Add(time.Minute), ask)), 1)
+			end := died(false)
+			end.exit.Asked = true
+			out := m.step(now.Add(2*time.Minute), end)
+			kept := wants[doRecord](out)
+			require.Len(t, kept, 1)
+			require.Equal(t, crash.KindHung, kept[0].death.Verdict.Kind)
+			require.Equal(t, "it hung when it was stopped: "+blocked.Summary, kept[0].death.Verdict.Summary)
+			require.Equal(t, blocked, kept[0].before.Stall)
+			require.Equal(t, "r1", kept[0].before.Run.ID)
+			require.Empty(t, m.deaths, "it is no death")
+			require.Zero(t, m.Last)
+			require.Zero(t, m.Crashes)
+			for _, e := range told(out) {
+				require.NotContains(t, []What{EventCrashed, EventAmended}, e.What)
+			}
+			m.step(now.Add(3*time.Minute), amended{death: kept[0].death, verdict: crash.Verdict{Kind: crash.KindHung}})
+			require.Contains(t, m.ignored, "stale")
+		})
+	}
+}
+
+func TestAHealthyOrBusyRunThatIsStoppedIsNotRecorded(t *testing.T) {
+	for _, s := range []string{"healthy", "unhealthy", "starting"} { // unhealthy: it is busy
+		m := watchedIn(s)
+		m.step(testkit.Noon, stop{})
+		end := died(false)
+		end.exit.Asked = true
+		require.Empty(t, wants[doRecord](m.step(testkit.Noon.Add(time.Minute), end)), s)
+	}
+}

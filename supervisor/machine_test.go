@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/backoff"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -107,6 +108,15 @@ func TestTheFirstCrashIsFollowedByAStartAtOnceAndTheForkComesBeforeTheWords(t *t
 	p.launch().after(time.Second).healthy()
 	require.Equal(t, Healthy, p.m.State)
 	require.True(t, p.told[1].Recovery)
+}
+
+func TestBackOffDoublesToHalfAMinute(t *testing.T) {
+	for n, want := range []time.Duration{0, 0, 1, 2, 4, 8, 16, 30, 30, 30} {
+		got := backoff.Wait(n, "x")
+		require.LessOrEqual(t, got, want*time.Second, n)
+		require.GreaterOrEqual(t, got, want*time.Second*8/10, n)
+	}
+	require.NotEqual(t, backoff.Wait(5, "a"), backoff.Wait(5, "b"), "two backends must not come back in step")
 }
 
 func TestAServerThatDiesAfterThreeSecondsIsGivenUpAfterFiveAndSaidOnce(t *testing.T) {

@@ -119,6 +119,7 @@ func happenings() map[string]input {
 	return map[string]input{
 		"start": start{}, "stop": stop{}, "restart": restart{}, "takeOver": takeOver{}, "hurry": hurry{}, "quit": quit{}, "look": look{},
 		"launched": launched{attempt: 1, run: keeper.Run{ID: "r2", PID: 4712}, config: testConfig()}, "launched, stale": launched{attempt: 7},
+		"awaiting": awaiting{1, Awaits{Name: "db"}}, "awaiting, stale": awaiting{7, Awaits{Name: "db"}},
 		"launchFailed": launchFailed{attempt: 1, verdict: crash.Verdict{Kind: crash.KindCannotStart}}, "launchFailed, port": launchFailed{attempt: 1, final: true, owner: copyOwner, verdict: crash.Verdict{Kind: crash.KindPortTaken}},
 		"launchFailed, canceled": launchFailed{attempt: 1, canceled: true},
 		"crashed":                died(true), "exited cleanly": clean, "exited, stale": stale, "exit unknown": lost,
@@ -132,6 +133,8 @@ func happenings() map[string]input {
 		"probed, stale": probed{runID: "r0", listens: true},
 		"used":          used{runID: "r1", usage: process.Usage{RSS: 1 << 20, Procs: 1}}, "used, OpenMP": used{runID: "r1", usage: process.Usage{Procs: 1}, looked: true, openmp: []string{"/e/libomp.dylib"}}, "used, stale": used{runID: "r0"},
 		"observed": observed{"r1", stall.Stall{Kind: stall.KindLoop, Summary: "the event loop is blocked"}}, "observed, stale": observed{runID: "r0"},
+		"deepProbed": deepProbed{"r1", errors.New("it was not asked")}, "deepProbed, silent": deepProbed{"r1", &probe.DeepError{Problem: "gave no answer", Silent: true}},
+		"sampled": sampled{"r1", "libomp's __kmp_wait"}, "sampled, stale": sampled{runID: "r0"},
 		"workerDied": workerDied{"r1", 12, crash.Verdict{Kind: crash.KindWorkerDied}}, "workerDied, stale": workerDied{runID: "r0"},
 		"arrived, missing": arrived{"r1", []string{"OMP_NUM_THREADS"}}, "arrived, stale": arrived{runID: "r0"},
 		"recorded": recorded{record.Death{Run: "r0", At: testkit.Noon}, "/state/crashes/r0.html"}, "recorded, stale": recorded{record.Death{Run: "r0", At: testkit.Noon.Add(-time.Hour)}, ""},

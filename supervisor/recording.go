@@ -1,15 +1,19 @@
 package supervisor
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"syscall"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/observation"
+	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // addRecorder adds the recorder to what the keeper is to start, last of all: nothing that a person sets comes after it. A switched-off or
@@ -96,14 +100,7 @@ func (s *Supervisor) tidyRecordings(run keeper.Run) {
 
 // signalProven sends a signal to the process with that stamp, and to no other.
 func signalProven(pid int, stamp string, sig syscall.Signal) error {
-	p, err := proc.Find(pid)
-	if err != nil {
-		return fmt.Errorf("finding process %d: %w", pid, err)
-	}
-	if stamp == "" || p.Stamp != stamp {
-		return fmt.Errorf("process %d is another one by now", pid)
-	}
-	return syscall.Kill(pid, sig)
+	return proc.Signal(proc.Process{PID: pid, Stamp: stamp}, sig)
 }
 
 // raised is the exception that ended a run, as the recorder had it, in the form of a traceback; nil if there is none that decides.
@@ -124,4 +121,45 @@ func (s *Supervisor) raised(exit keeper.Exit) []string {
 		return nil
 	}
 	return e.Error.Traceback()
+}
+
+// addStacks adds to the evidence what a run did that hung and was ended: as it was seen while it lived, or as its last words tell it, where it had
+// no recorder.
+func (s *Supervisor) addStacks(ctx context.Context, e doRecord, c *postmortem.Case) {
+	b, seen := e.before, s.seen
+	c.Native = s.native
+	deep := ""
+	if b.Health.Phase == record.PhaseWedged {
+		deep = b.Health.Problem
+	}
+	if seen != nil && (seen.Run != b.Run.ID || deep != "" && seen.Stall.Kind != stall.KindWedged) { // of another run, or of an earlier hang
+		seen = nil
+	}
+	st := b.Stall
+	if x := e.exit; x != nil && (seen == nil || !seen.Stacks()) {
+		last := observation.Last{PID: x.Run.PID, Signal: x.Signal, At: x.At, Tail: x.Tail}
+		if told, ok := observation.LastWords(s.subject(b.Run, stall.Unhealthy, 0, deep), last); ok {
+			seen, st, c.Death.Verdict = &told, told.Stall, hungVerdict(e.death.Uptime, "it hung", told.Stall)
+			s.post(ctx, message{in: amended{e.death, x, c.Death.Verdict}})
+		}
+	}
+	if seen != nil {
+		c.Stacks = seen.Lines()
+		if st.Kind == "" {
+			st = seen.Stall
+		}
+	}
+	if st.Kind != "" {
+		c.Stall = &st
+	}
+	s.log.Warn("a run that hung was ended", "backend", b.Backend, "run", b.Run.ID, "stall", st.Summary, "stacks", c.Stacks, "native", c.Native)
+}
+
+// sample looks where the native code of a run is.
+func (s *Supervisor) sample(ctx context.Context, run keeper.Run) message {
+	found, err := s.system.Sample(ctx, run.PID, run.Stamp)
+	if err != nil {
+		s.log.Info("no sample of a hung run", "run", run.ID, "error", err)
+	}
+	return message{in: sampled{run.ID, found.Where()}, native: found.Lines()}
 }

@@ -34,7 +34,7 @@ func (m *machine) followStandstill(now time.Time) {
 	}
 	same := m.Run.ID == s.Run && m.State == Unhealthy
 	switch {
-	case same && m.silent():
+	case same && (m.silent() || m.wedged()):
 		if m.Stall.Kind != "" && (m.Stall.Kind != s.Stall.Kind || m.Stall.Summary != s.Stall.Summary) {
 			s.Stall, s.unwritten = m.Stall, true
 		}
@@ -44,6 +44,19 @@ func (m *machine) followStandstill(now time.Time) {
 			s.Outcome = record.Recovered
 		}
 	}
+	m.writeStandstill()
+}
+
+// overStandstill ends the record of a stall that another one follows: it neither recovered nor ended.
+func (m *machine) overStandstill(now time.Time) {
+	if s := &m.still; !s.At.IsZero() {
+		s.Until, s.unwritten = now, true
+		m.writeStandstill()
+	}
+}
+
+func (m *machine) writeStandstill() {
+	s := &m.still
 	if !s.unwritten {
 		return
 	}

@@ -10,8 +10,6 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
-	"github.com/vivarium-app/vivarium/supervisor/proc"
-	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -33,11 +31,19 @@ type stalling struct {
 	logAt     time.Time // when the log grew last, as far as it was looked at
 	slept     time.Duration
 	wokeAt    time.Time
+	sampling  bool   // its native code is being looked at; it is not ended before that
+	native    string // where it is, "" not known
+	// hungAtStop: a person had it stopped while it hung.
+	hungAtStop bool
 }
 
 // explain tells that the run does not answer, together with what it does. Without the recorder there is nothing to wait for.
 func (m *machine) explain(now time.Time, what What) {
 	m.untold, m.tellBy, m.still.failed = what, now.Add(explainTime), m.failing
+	if m.native = ""; m.sampler && m.Health.Phase == record.PhaseHung && !m.sampling {
+		m.sampling = true
+		m.do(doSample{m.Run})
+	}
 	if !m.config.Recorder.Enabled {
 		m.tellUnwell(now)
 		m.endHung(now)
@@ -62,7 +68,7 @@ func (m *machine) observe(now time.Time) {
 		slept = m.slept
 	}
 	m.observing, m.observeAt = true, now.Add(observeEvery)
-	m.do(doObserve{m.Run, phase, slept})
+	m.do(doObserve{m.Run, phase, slept, m.wedgedBy()})
 }
 
 // watchStall looks whether there is something to explain: a start that is quiet for long, or a run that still does not answer.
@@ -103,13 +109,14 @@ func (m *machine) onObserved(now time.Time, in observed) {
 		return
 	}
 	m.observing = false
-	if m.State == Healthy || m.State == Unhealthy && !m.silent() {
+	if m.State == Healthy || m.State == Unhealthy && !m.silent() && (!m.wedged() || in.stall.Kind != stall.KindWedged) {
 		m.ignore("it answers")
 		return
 	}
+	in.stall = in.stall.InNative(m.native)
 	known := in.stall.Kind != "" && in.stall.Kind != stall.KindUnknown
 	news := known && in.stall.Kind != m.Stall.Kind
-	if news || m.Stall.Kind == "" || known && (in.stall.File != m.Stall.File || in.stall.Line != m.Stall.Line) {
+	if news || m.Stall.Kind == "" || m.wedged() || known && (in.stall.File != m.Stall.File || in.stall.Line != m.Stall.Line) {
 		m.Stall = in.stall
 	}
 	switch {
@@ -130,56 +137,79 @@ func (m *machine) tellUnwell(now time.Time) {
 	}
 	what := m.untold
 	m.untold, m.tellBy = "", time.Time{}
+	if m.native != "" && m.Stall.Kind == "" {
+		m.Stall = m.Stall.InNative(m.native)
+		m.Stall.Taken = now
+	}
 	m.standsStill(now)
 	m.tell(now, Event{What: what, Text: m.Health.Problem})
 }
 
-// endHung ends a run that hangs, if that is wanted. Its stacks are known by now, or never will be.
-func (m *machine) endHung(now time.Time) {
-	if m.State != Unhealthy || m.Health.Phase != record.PhaseHung || !m.config.Health.RestartHung {
+// onSampled adds where native code is to what is known, or keeps it for what will be.
+func (m *machine) onSampled(now time.Time, in sampled) {
+	if !m.present(in.runID) {
 		return
 	}
-	v := crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: now.Sub(m.started)})
-	if m.Stall.Kind != "" && m.Stall.Kind != stall.KindUnknown {
-		v.Summary, v.Remedy = "it hung: "+m.Stall.Summary, m.Stall.Remedy
+	m.sampling, m.native = false, in.where
+	if m.untold != "" || m.State != Unhealthy || m.Health.Phase != record.PhaseHung {
+		m.ignore("it waits for what Python does, or is well again")
+		return
 	}
-	m.end(now, v)
+	was := m.Stall.Kind
+	if m.Stall = m.Stall.InNative(in.where); m.Stall.Kind != was {
+		m.Stall.Taken = now
+		m.tell(now, Event{What: EventStalled})
+	}
+	m.endHung(now)
+}
+
+// endHung ends a run that hangs, if that is wanted. Its stacks are known by now, or never will be.
+func (m *machine) endHung(now time.Time) {
+	if m.State != Unhealthy || m.Health.Phase != record.PhaseHung && !m.wedged() || !m.config.Health.RestartHung || m.sampling {
+		return
+	}
+	m.end(now, hungVerdict(now.Sub(m.started), "it hung", m.Stall))
+}
+
+// hungVerdict is the verdict on a run that was ended while it hung.
+func hungVerdict(uptime time.Duration, words string, st stall.Stall) crash.Verdict {
+	v := crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: uptime})
+	if st.Kind != "" && st.Kind != stall.KindUnknown {
+		if st.Kind == stall.KindWedged {
+			words = strings.Replace(words, "it hung", "it was wedged", 1)
+		}
+		v.Summary, v.Remedy = words+": "+st.Summary, st.Remedy
+	}
+	return v
+}
+
+// keepStall has kept what a run did that a person stopped because it hung: the stop destroys what it could have said. It is no death.
+func (m *machine) keepStall(exit keeper.Exit, away bool) {
+	if !m.hungAtStop || !exit.Known {
+		return
+	}
+	m.hungAtStop = false
+	d := m.death(exit, hungVerdict(exit.At.Sub(exit.Run.Started), "it hung when it was stopped", m.Stall), away)
+	m.doRecord(d, &exit, m.Snapshot, away)
 }
 
 // subject is the run for whoever looks at it. It is called by the loop.
-func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Duration) observation.Subject {
+func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Duration, deep string) observation.Subject {
 	sub := observation.Subject{
 		Run: run.ID, Folder: recorder.RunFolder(s.recordings(), run.ID), Signal: signalProven, Phase: phase,
-		Dir: s.dir, Log: s.m.Log, Started: run.Started, Slept: slept,
+		Dir: s.dir, Log: s.m.Log, Started: run.Started, Slept: slept, Deep: deep,
 	}
-	if run.ID == "" || !s.m.running() {
-		return sub
-	}
-	sub.Members = append(sub.Members, observation.Member{PID: run.PID, Stamp: run.Stamp, Name: "python"})
 	if s.good != nil {
 		p := s.good.plan.Python
 		if sub.Places = slices.Clone(p.Site); p.Venv && !strings.HasPrefix(s.dir+"/", p.Prefix+"/") {
 			sub.Places = append(sub.Places, p.Prefix)
 		}
 	}
+	if run.ID == "" || !s.m.running() {
+		return sub
+	}
+	sub.Members = append(sub.Members, observation.Member{PID: run.PID, Stamp: run.Stamp, Name: "python"})
 	return sub
-}
-
-// observe looks at all Pythons of the run: below a launcher the server is not the leader, and workers have workers. They are of the run if the
-// leader is still ours after the tree below it was read.
-func (s *Supervisor) observe(ctx context.Context, sub observation.Subject) observation.Observation {
-	if len(sub.Members) == 0 {
-		return s.system.Observe(ctx, sub)
-	}
-	leader := sub.Members[0]
-	all := process.Pythons(leader.PID)
-	if p, err := proc.Find(leader.PID); err == nil && p.Stamp == leader.Stamp && len(all) > 0 {
-		sub.Members = sub.Members[:0:0]
-		for _, p := range all {
-			sub.Members = append(sub.Members, observation.Member{PID: p.PID, Stamp: p.Stamp, Name: p.Name, Worker: len(p.Above) > 0, Above: p.Above})
-		}
-	}
-	return s.system.Observe(ctx, sub)
 }
 
 // ErrNothingRuns: there is no process to look at.
@@ -194,7 +224,7 @@ func (s *Supervisor) Stacks(ctx context.Context) (observation.Observation, error
 		if len(sub.Members) == 0 {
 			return observation.Observation{}, ErrNothingRuns
 		}
-		return s.observe(ctx, sub), nil
+		return s.system.Observe(ctx, sub), nil
 	case <-ctx.Done():
 		return observation.Observation{}, ctx.Err()
 	}

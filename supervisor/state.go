@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -42,6 +43,7 @@ type Snapshot struct {
 	Run    keeper.Run // zero when nothing runs
 	Health record.Health
 	Usage  process.Usage
+	Memory guard.Status
 	Stall  stall.Stall // what a run does that does not answer, or starts without a word; Kind "": not known, or no question
 
 	// WorkerDeaths is how many workers of the present run died in the last ten minutes.
@@ -59,6 +61,9 @@ type Snapshot struct {
 	Log   string     // absolute path
 	Owner port.Owner // who holds the port while it is not ours: Stopped with a copy, or GaveUp with port-taken
 
+	After  []string // names of the backends that have to be healthy before it is started
+	Awaits Awaits   // Starting: which of them is not
+
 	ConfigProblem string   // the configuration is broken: one line with file, line, key and remedy
 	ConfigFile    string   // the file to open for it
 	ConfigChanged bool     // changed since the run was started: restart to apply
@@ -68,6 +73,13 @@ type Snapshot struct {
 	Note          string   // one more line for a person: an adopted run, an unstable interpreter, an unanswering keeper
 	KeptAwake     bool     // the computer is kept from idle sleep for it, see keep_awake
 	HeldBy        int      // PID of another Vivarium program that supervises this backend, 0 if it is this one
+}
+
+// Awaits is the backend that a start waits for.
+type Awaits struct {
+	Name  string `json:"name"`            // "": none
+	Why   string `json:"why,omitempty"`   // what is with it, as it follows the name: "which gave up"
+	Stuck bool   `json:"stuck,omitempty"` // it will not become healthy by itself
 }
 
 // What names an event, in the words of the command line's JSON.
@@ -92,6 +104,8 @@ const (
 	EventAmended    What = "amended" // evidence that came later changed the verdict on a death; no news of its own
 	EventWorkerDied What = "worker-died"
 	EventRestarting What = "restarting"
+	// EventMemoryHigh: the run has been above a limit of [memory] for so long. It is told once in the life of a run.
+	EventMemoryHigh What = "memory-high"
 	EventGaveUp     What = "gave-up"
 	EventStopping   What = "stopping"
 	EventStopped    What = "stopped"

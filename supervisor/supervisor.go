@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -26,6 +27,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/reboot"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/sampler"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
@@ -53,6 +55,9 @@ type Deps struct {
 	Parent      []string     // the environment the backend inherits. If nil, this process's
 	Interactive bool         // started in a person's shell: its $VIRTUAL_ENV and $CONDA_PREFIX count
 	Log         *slog.Logger // If nil, nothing is logged
+	// Await returns once the backends that c is to be started after are healthy, and says whether it had to wait. tell hears whom it waits
+	// for; asked: a person wants this start. A *config.Error refuses it. If nil, nobody is waited for.
+	Await func(ctx context.Context, c config.Config, asked func() bool, tell func(Awaits)) (waited bool, err error)
 	// KeepAwake keeps the computer from idle sleep until it is closed; why is for a person. If nil, power.Take.
 	KeepAwake func(why string) (io.Closer, error)
 	// Recorded hears of each death, once soon after it and again when later evidence changed what is known. It is called on a goroutine
@@ -73,12 +78,17 @@ type system struct {
 	Claim     func(ctx context.Context, c config.Config, mine port.Mine) (port.Finding, error)
 	EndCopies func(ctx context.Context, c port.Finding, l keeper.Ladder) error
 	Probe     func(ctx context.Context, c config.Config, o probe.Options) (time.Duration, error)
+	Deep      func(ctx context.Context, t config.Target, d config.Deep, env []string, o probe.Options) (time.Duration, error)
 	FindPath  func(ctx context.Context, t config.Target) string
 	SpeaksTLS func(ctx context.Context, t config.Target) bool
 	Listening func(port int, r keeper.Run) (bool, error)
 	Ports     func(r keeper.Run) ([]int, error)
-	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error)
+	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool, meter *memory.Meter) (process.Usage, []process.Child, error)
+	Machine   func(pid int) uint64 // how much memory there is for the process
+	Pressure  func() memory.Pressure
+	Programs  func(skip func(pid int) bool) []memory.Program
 	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
+	Sample    func(ctx context.Context, pid int, stamp string) (sampler.Stack, error) // nil where nothing looks at native code
 	Loaded    func(pid int) ([]string, error)
 	Power     func() power.State
 	Wall      func(lines []string, dir string) (crash.Verdict, bool) // see crash.Wall; nil where there is no macOS
@@ -110,6 +120,7 @@ type Supervisor struct {
 	m       machine
 	conn    Keeper
 	cancel  context.CancelFunc // of the launch under way
+	cutDeep context.CancelFunc // of the latest deep probe
 	later   []effect           // what waits until the fork is done
 	queue   []Event
 	early   []message // what came before began
@@ -120,6 +131,7 @@ type Supervisor struct {
 	logFrom int64                // size of the log when the present run began
 	measure measure
 	seen    *observation.Observation // the latest of the present run, or of the one before
+	native  []string                 // where the native code of the present run was, or of the one before
 	good    *planned                 // the last that worked
 	running sync.WaitGroup
 
@@ -127,8 +139,9 @@ type Supervisor struct {
 	known      atomic.Pointer[knowledge]              // of the present run
 	memory     atomic.Pointer[postmortem.MemoryWatch] // of the present run
 	scans      postmortem.Scans
-	noRecorder sync.Once  // why there is none is said once
-	recording  sync.Mutex // one record is written and told at a time
+	wished     atomic.Int64 // the launch that a person asked for while it waited
+	noRecorder sync.Once    // why there is none is said once
+	recording  sync.Mutex   // one record is written and told at a time
 }
 
 // New prepares a Supervisor of the backend in dir (absolute, links resolved). Run sets it going.
@@ -139,8 +152,10 @@ func New(dir string, d Deps) *Supervisor {
 	if d.KeepAwake == nil {
 		d.KeepAwake = power.Take
 	}
+	real := realSystem(d)
 	s := &Supervisor{
-		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: realSystem(d), log: d.Log,
+		m:   machine{sampler: real.Sample != nil},
+		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: real, log: d.Log,
 		box:     mailbox{ping: make(chan struct{}, 1)},
 		changed: make(chan Snapshot, 1), events: make(chan Event), asked: make(chan chan<- record.History), ordered: make(chan func(), 256),
 	}
@@ -270,7 +285,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		return
 	}
 	if l.subject != nil {
-		l.subject <- s.subject(s.m.Run, stall.Asked, 0) // there is room
+		l.subject <- s.subject(s.m.Run, stall.Asked, 0, "") // there is room
 		return
 	}
 	s.catchUp(ctx)
@@ -287,7 +302,7 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		s.learn()
 	case launched:
 		s.before, s.good, s.logFrom = l.before, l.good, l.logFrom
-		s.measure = measure{}
+		s.measure, s.native = measure{}, nil
 	case used:
 		s.measure = l.measure
 		if in.looked {
@@ -299,12 +314,19 @@ func (s *Supervisor) receive(ctx context.Context, now time.Time, l message) {
 		if in.runID == s.m.Run.ID {
 			s.seen = l.seen
 		}
+	case sampled:
+		if in.runID == s.m.Run.ID {
+			s.native = l.native
+		}
 	case semaphores:
 		if in.left > 0 {
 			s.log.Warn("the ended run left named semaphores behind", "backend", s.m.Backend, "count", in.left)
 		}
 	}
 	s.performAll(ctx, s.m.step(now, l.in))
+	if s.cutDeep != nil && !s.m.running() { // a server that stops waits for the requests that are under way
+		s.cutDeep()
+	}
 	if s.watched(l) {
 		conn, run := s.conn, s.m.Run
 		s.learn()
@@ -362,6 +384,7 @@ type message struct {
 	good    *planned
 	measure measure
 	seen    *observation.Observation
+	native  []string
 	subject chan<- observation.Subject // no input: somebody wants to look at the run
 }
 

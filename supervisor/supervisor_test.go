@@ -16,6 +16,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -138,6 +139,7 @@ type stage struct {
 	records []record.Record // as they were told
 	mu      sync.Mutex
 	ill     bool
+	waits   func(context.Context, config.Config, func() bool, func(Awaits)) (bool, error) // see await
 	cancel  context.CancelFunc
 	done    chan error
 }
@@ -197,7 +199,9 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 			return 2 * time.Millisecond, nil
 		},
 		Listening: func(int, keeper.Run) (bool, error) { return true, nil },
-		Use: func(keeper.Run, process.Usage, time.Duration, bool) (process.Usage, []process.Child, error) {
+		Machine:   func(int) uint64 { return 16_000_000_000 },
+		Pressure:  func() memory.Pressure { return memory.Pressure{Level: memory.Normal} },
+		Use: func(keeper.Run, process.Usage, time.Duration, bool, *memory.Meter) (process.Usage, []process.Child, error) {
 			return process.Usage{Procs: 1}, nil, nil
 		},
 		Observe: func(context.Context, observation.Subject) observation.Observation { return observation.Observation{} },
@@ -211,8 +215,8 @@ func setStage(t *testing.T, state string, change func(*system)) *stage {
 	if change != nil {
 		change(&w)
 	}
-	s.Supervisor = New("/b", Deps{State: state, Recorded: s.recorded})
-	s.system = w
+	s.Supervisor = New("/b", Deps{State: state, Recorded: s.recorded, Await: s.await})
+	s.system, s.m.sampler = w, w.Sample != nil
 	ctx, cancel := context.WithCancel(context.Background())
 	s.cancel = cancel
 	go func() { s.done <- s.Run(ctx) }()

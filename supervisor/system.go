@@ -3,7 +3,6 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"slices"
@@ -13,6 +12,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
@@ -41,7 +41,7 @@ func (s *Supervisor) begin(ctx context.Context) {
 	if in.saved != nil {
 		in.report = record.PageOf(s.folder, in.saved.LastAt)
 	}
-	out := message{logFrom: sizeOf(c.Log.File)}
+	out := message{logFrom: safefile.Size(c.Log.File)}
 	if p, err := s.system.Plan(c); err == nil && in.problem == nil {
 		out.good = &planned{c, p} // for a run that is there already
 	}
@@ -221,12 +221,21 @@ type measure struct {
 	at    time.Time
 	usage process.Usage
 	log   int64 // the size of the log up to which it was read
+
+	meter   *memory.Meter
+	machine uint64 // how much memory there is for the run, as of the last look at the whole tree
 }
 
 // use measures the run. The log is read from the byte from on, for what it says of workers that lived and died between two looks.
 func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) message {
 	now := time.Now()
-	u, children, err := s.system.Use(e.run, before.usage, now.Sub(before.at), e.whole)
+	if before.meter == nil {
+		before.meter = new(memory.Meter)
+	}
+	if e.whole || before.machine == 0 {
+		before.machine = s.system.Machine(e.run.PID)
+	}
+	u, children, err := s.system.Use(e.run, before.usage, now.Sub(before.at), e.whole || c.Memory.Set(), before.meter)
 	if err != nil {
 		s.log.Debug("measuring the run", "error", err)
 		return message{in: used{runID: e.run.ID, failed: true}, measure: before}
@@ -235,22 +244,22 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 		s.memory.Load().Look()
 		s.tidyRecordings(e.run)
 	}
-	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c)}
+	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c), machine: before.machine, pressure: s.system.Pressure()}
 	if e.openmp && s.system.Power != nil { // once a minute
 		now := s.system.Power()
 		in.power = &now
 	}
-	in.logSize = sizeOf(c.Log.File)
+	in.logSize = safefile.Size(c.Log.File)
 	if s.system.Wall != nil && in.logSize > from {
-		if v, ok := s.system.Wall(lastLines(c.Log.File, from), c.Dir); ok {
+		if v, ok := s.system.Wall(safefile.LastLines(c.Log.File, from), c.Dir); ok {
 			in.wall = &v
 		}
 	}
 	if e.woke && in.logSize != from {
-		in.broken = power.Broken(lastLines(c.Log.File, from))
+		in.broken = power.Broken(safefile.LastLines(c.Log.File, from))
 	}
 	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
-		in.dead = slices.DeleteFunc(process.DeadWorkers(lastLines(c.Log.File, from)), func(pid int) bool {
+		in.dead = slices.DeleteFunc(process.DeadWorkers(safefile.LastLines(c.Log.File, from)), func(pid int) bool {
 			_, err := proc.Find(pid)
 			return err == nil // some other line: it lives
 		})
@@ -261,7 +270,7 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 			s.log.Debug("looking for OpenMP runtimes", "error", err)
 		}
 	}
-	return message{in: in, measure: measure{now, u, in.logSize}}
+	return message{in: in, measure: measure{now, u, in.logSize, before.meter, before.machine}}
 }
 
 // mayHaveWorkers: the command speaks of workers, which may be gone at each look where none of them lives for long.
@@ -306,36 +315,6 @@ func (s *Supervisor) lookAtPort(ctx context.Context, c config.Config, mine port.
 		return portSeen{look: look, failed: true}
 	}
 	return portSeen{look: look, owner: claim.Owner}
-}
-
-// lastLines reads the end of a log file, not before the byte from, where the present run began; nil if it cannot. A rotated file is
-// shorter than that: then all of it is the present run's.
-func lastLines(path string, from int64) []string {
-	const size = 64 << 10
-	f, err := safefile.Open(path)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	end := sizeOf(path)
-	if from > end {
-		from = 0
-	}
-	from = max(from, end-size)
-	text, err := io.ReadAll(io.NewSectionReader(f, from, end-from))
-	if err != nil {
-		return nil
-	}
-	return strings.Split(strings.TrimRight(string(text), "\n"), "\n")
-}
-
-// sizeOf is a regular file's size, 0 if there is none.
-func sizeOf(path string) int64 {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return 0
-	}
-	return st.Size()
 }
 
 func logEvent(log *slog.Logger, e Event) {

@@ -9,6 +9,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
@@ -21,6 +22,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/reboot"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/sampler"
 )
 
 // realSystem is the system of everybody but the tests.
@@ -58,23 +60,28 @@ func realSystem(d Deps) system {
 			return keeper.EndAll(ctx, c.End, l)
 		},
 		Probe:     probe.Backend,
+		Deep:      probe.Deep,
 		FindPath:  probe.FindPath,
 		SpeaksTLS: probe.SpeaksTLS,
 		Listening: port.Listening,
 		Ports:     port.Of,
-		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool) (process.Usage, []process.Child, error) {
-			return process.Measure(r.PID, before, elapsed, whole)
+		Use: func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool, meter *memory.Meter) (process.Usage, []process.Child, error) {
+			return process.Measure(r.PID, before, elapsed, whole, meter)
 		},
-		Observe: observation.Take,
-		Power:   power.Now,
-		Asleep:  power.Asleep,
+		Machine:  memory.Machine,
+		Pressure: memory.Now,
+		Programs: memory.Largest,
+		Observe:  observation.TakeRun,
+		Sample:   sampler.On(runtime.GOOS),
+		Power:    power.Now,
+		Asleep:   power.Asleep,
+		Sleeps:   power.Watch,
+		Loaded:   func(pid int) ([]string, error) { return process.Loaded(pid) },
+		Environ:  proc.Environ,
+		Memory:   postmortem.WatchMemory,
 		Restarted: func(started, seen time.Time) reboot.Told {
 			return reboot.Judge(reboot.Look(started, seen), time.Now())
 		},
-		Sleeps:  power.Watch,
-		Loaded:  func(pid int) ([]string, error) { return process.Loaded(pid) },
-		Environ: proc.Environ,
-		Memory:  postmortem.WatchMemory,
 		Scan: func(ctx context.Context, in python.Interpreter) (openmp.Environment, error) {
 			return openmp.Scan(ctx, in.Prefix, in.Site, nil)
 		},

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/deep"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -40,7 +42,9 @@ type watch struct {
 	walled         bool // a permission that it runs into was told
 	childless      bool // the last look at a reloader found no child
 	stalling
+	deep    deep.Watch
 	workers workerDeaths
+	guard   guard.Guard
 }
 
 type sample struct {
@@ -74,6 +78,9 @@ func (m *machine) arm(now time.Time) {
 			sooner(m.useAt)
 		}
 		sooner(m.tellBy)
+		if m.workable() {
+			sooner(m.deep.At())
+		}
 		if m.fresh(now) && !m.looking {
 			sooner(m.portAt)
 		}
@@ -142,6 +149,9 @@ func (m *machine) tick(now time.Time) {
 	if m.running() && !now.Before(m.useAt) {
 		m.use(now, false)
 	}
+	if m.workable() && m.deep.Ask(now) {
+		m.do(doDeepProbe{m.Run})
+	}
 }
 
 // tickAlone: there is no probe and no port; what has run for a second is healthy.
@@ -179,7 +189,11 @@ func (m *machine) use(now time.Time, whole bool) {
 	if openmp {
 		m.openmpAt = now.Add(wholeEvery)
 	}
-	m.using, m.useAt = true, now.Add(m.every(now))
+	every := m.config.Memory.Every(m.every(now))
+	if m.config.Health.Deep.Path != "" { // was it busy within the last minute?
+		every = min(every, deep.Quiet/2)
+	}
+	m.using, m.useAt = true, now.Add(every)
 	m.do(doUse{m.Run, whole, openmp, !m.wokeAt.IsZero() && now.Sub(m.wokeAt) < afterSleep})
 }
 
@@ -217,6 +231,9 @@ func (m *machine) onProbed(now time.Time, in probed) {
 	mine := in.listens || m.proven
 	m.answers.answered = answered && mine
 	m.proven = m.proven || m.answers.answered
+	if in.err != nil || !mine {
+		m.deep.Busied(now)
+	}
 	switch {
 	case in.err == nil && mine:
 		m.Health.Good = now
@@ -228,6 +245,8 @@ func (m *machine) onProbed(now time.Time, in probed) {
 		m.stable(now)
 	case now.Before(m.freeUntil):
 		m.ignore("the computer has just woken up")
+	case !answered && m.workable() && m.deep.Asking():
+		m.ignore("it does the work that the deep probe asks for; its timeout bounds that")
 	case answered && !mine:
 		m.Health.Problem = "another process answers on the port"
 		m.failed(now)
@@ -240,8 +259,14 @@ func (m *machine) onProbed(now time.Time, in probed) {
 }
 
 func (m *machine) healthy(now time.Time) {
-	m.Health.Phase, m.Health.Failures, m.Health.Problem = record.PhaseOK, 0, ""
-	m.failing, m.samples, m.logGrew = time.Time{}, nil, false
+	m.Health.Failures, m.failing, m.samples, m.logGrew = 0, time.Time{}, nil, false
+	if m.Health.Problem = m.wedgedBy(); m.Health.Problem != "" {
+		return
+	}
+	m.Health.Phase = record.PhaseOK
+	if d := m.config.Health.Deep; d.Path != "" {
+		m.deep.Begin(now, d.Interval)
+	}
 	if m.Health.Good.IsZero() {
 		m.Health.Good = now
 	}
@@ -286,9 +311,10 @@ func (m *machine) onUsed(now time.Time, in used) {
 		return
 	}
 	m.ConfigChanged = in.changed
-	m.Usage = in.usage
+	m.Usage, m.Memory.Machine, m.Memory.Pressure = in.usage, in.machine, in.pressure
 	m.looked(now, in)
 	m.sampled(now)
+	m.deep.Measured(now, in.usage.Total)
 	if in.looked {
 		m.OpenMP = in.openmp
 	}
@@ -298,6 +324,7 @@ func (m *machine) onUsed(now time.Time, in used) {
 		m.workerGone(process.Child{PID: pid})
 	}
 	m.countWorkers(now)
+	m.guardMemory(now)
 	if m.failing.IsZero() || m.State == Stopping || m.answers.answered {
 		return
 	}
@@ -338,10 +365,7 @@ func (m *machine) unwell(now time.Time) {
 	if m.Health.Phase == phase || m.Health.Phase == record.PhaseHung && m.State == Unhealthy {
 		return
 	}
-	if m.State != Unhealthy {
-		m.enter(now, Unhealthy)
-	}
-	m.Health.Phase = phase
+	m.unhealthy(now, phase)
 	m.explain(now, what)
 }
 
@@ -373,6 +397,7 @@ func (m *machine) onWoke(now time.Time, in woke) {
 	m.freeUntil = now.Add(max(shortestGrace, time.Duration(m.config.Health.Failures)*m.config.Health.Interval))
 	m.Health.Failures, m.failing, m.samples = 0, time.Time{}, nil
 	m.probeAt = now
+	m.deep.Slept(now)
 	m.slept, m.wokeAt = in.slept, now
 }
 

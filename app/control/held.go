@@ -44,6 +44,9 @@ type Held struct {
 	lock *os.File
 	path string // of the socket
 	uid  int    // whose programs are served
+	// Heard, if it is set before Serve, is told what other programs want before the supervisor is, and may have taken care of it: then the
+	// supervisor is not told.
+	Heard func(Wish) (done bool)
 
 	mu      sync.Mutex
 	ln      *net.UnixListener

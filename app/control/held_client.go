@@ -19,6 +19,21 @@ type controlClient struct {
 	drained bool // guarded by held.mu; no more is sent
 }
 
+// Wish is what another program wants of a backend.
+type Wish string
+
+// The wishes that change whether it runs.
+const (
+	WishStart    Wish = askStart
+	WishStop     Wish = askStop
+	WishRestart  Wish = askRestart
+	WishTakeOver Wish = askTakeOver
+)
+
+var wishes = map[Wish]func(Supervision){
+	WishStart: Supervision.Start, WishStop: Supervision.Stop, WishRestart: Supervision.Restart, WishTakeOver: Supervision.TakeOver,
+}
+
 // send never blocks. A client that does not read is dropped: it must not cost the others anything. The caller holds held.mu.
 func (c *controlClient) send(line []byte) {
 	if c.drained {
@@ -134,14 +149,10 @@ func (c *controlClient) answer(s Supervision, req controlRequest) {
 		return
 	case askFollow:
 		follow = true
-	case askStart:
-		s.Start()
-	case askStop:
-		s.Stop()
-	case askRestart:
-		s.Restart()
-	case askTakeOver:
-		s.TakeOver()
+	case askStart, askStop, askRestart, askTakeOver:
+		if heard := c.held.Heard; heard == nil || !heard(Wish(req.Do)) {
+			wishes[Wish(req.Do)](s)
+		}
 	case askHurry:
 		s.Hurry()
 	case askLook:

@@ -1,13 +1,16 @@
 package control
 
 import (
+	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -43,6 +46,7 @@ type Row struct {
 	Port       int          `json:"port,omitempty"`
 	URL        string       `json:"url,omitempty"`
 	Usage      *RowUsage    `json:"usage,omitempty"`
+	Memory     *RowMemory   `json:"memory,omitempty"`
 	Owner      *RowOwner    `json:"owner,omitempty"`  // who holds the port while it is not ours
 	LastAt     time.Time    `json:"last_at,omitzero"` // when the last unasked end was
 	Semaphores int          `json:"semaphores,omitempty"`
@@ -63,6 +67,9 @@ type Row struct {
 	Report     string       `json:"report,omitempty"`        // the page about the last unasked end
 	Tally      *RowTally    `json:"tally,omitempty"`         // the crashes of the day of the latest one
 	Workers    int          `json:"worker_deaths,omitempty"` // of the present run, within ten minutes
+
+	After  []string           `json:"after,omitempty"`  // names of the backends that have to be healthy before it is started
+	Awaits *supervisor.Awaits `json:"awaits,omitempty"` // starting: which of them is not
 }
 
 // RowTally is how often the backend crashed on one day.
@@ -102,8 +109,27 @@ type RowVerdict struct {
 type RowUsage struct {
 	CPU   float64 `json:"cpu"`    // 1 is one core
 	Total float64 `json:"cpu_ms"` // so far
-	RSS   uint64  `json:"rss"`    // bytes
+	RSS   uint64  `json:"rss"`    // bytes that are resident
 	Procs int     `json:"processes"`
+
+	Memory    uint64 `json:"memory,omitempty"`    // bytes that are used: the footprint on a Mac, what is resident or in swap on Linux
+	Held      uint64 `json:"held,omitempty"`      // of them what the system cannot drop; the limits of [memory] are for this
+	Footprint uint64 `json:"footprint,omitempty"` // macOS: as Activity Monitor and footprint(1) have it
+}
+
+// RowMemory is what is known of memory beside what the run uses.
+type RowMemory struct {
+	Machine   uint64       `json:"machine,omitempty"` // bytes that there are for the run
+	Warn      uint64       `json:"warn,omitempty"`    // the limits of [memory] in bytes
+	Restart   uint64       `json:"restart,omitempty"`
+	Pressure  memory.Level `json:"pressure,omitempty"` // "normal", "warning", "critical"
+	Free      float64      `json:"free,omitempty"`     // macOS: the share that can still be had
+	Some      float64      `json:"some,omitempty"`     // Linux: the share of the last 10 s in which some program waited for memory
+	Full      float64      `json:"full,omitempty"`     // Linux: in which all did
+	High      bool         `json:"high,omitempty"`     // the run is above warn of [memory], and was for so long
+	Restarts  int          `json:"restarts,omitempty"` // for the memory that runs held, since a person last started it
+	Restarted time.Time    `json:"restarted,omitzero"` // the last time
+	At        uint64       `json:"at_bytes,omitempty"` // what was held then
 }
 
 // RowOwner is who holds the backend's port.
@@ -152,7 +178,10 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		Crashes: s.Crashes, Log: s.Log, Run: s.Run.ID, Started: s.Run.Started, Retry: s.Retry, Port: s.Port, URL: s.URL,
 		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, OpenMP: s.OpenMP, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
 		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
-		Workers: s.WorkerDeaths, KeptAwake: s.KeptAwake,
+		Workers: s.WorkerDeaths, After: s.After, KeptAwake: s.KeptAwake,
+	}
+	if s.Awaits.Name != "" {
+		r.Awaits = &s.Awaits
 	}
 	if s.Stall.Kind != "" {
 		r.Stall = &s.Stall
@@ -160,12 +189,37 @@ func snapshotRow(s supervisor.Snapshot) Row {
 	if s.Usage != (process.Usage{}) {
 		r.Usage = &RowUsage{
 			CPU: float64(int64(s.Usage.CPU*1000)) / 1000, Total: float64(s.Usage.Total.Milliseconds()), RSS: s.Usage.RSS, Procs: s.Usage.Procs,
+			Memory: s.Usage.Memory, Held: s.Usage.Held,
+		}
+		if runtime.GOOS == "darwin" {
+			r.Usage.Footprint = s.Usage.Memory
 		}
 	}
+	r.Memory = memoryRow(s.Memory)
 	if o := s.Owner; o != (port.Owner{}) {
 		r.Owner = &RowOwner{PID: o.PID, Name: o.Name, Copy: o.Copy, Ours: o.Ours, Why: o.Why}
 	}
 	return r
+}
+
+func memoryRow(m guard.Status) *RowMemory {
+	if m == (guard.Status{}) {
+		return nil
+	}
+	return &RowMemory{
+		Machine: m.Machine, Warn: m.Warn, Restart: m.Restart, Pressure: m.Pressure.Level, Free: m.Pressure.Free, Some: m.Pressure.Some, Full: m.Pressure.Full, High: m.High,
+		Restarts: m.Past.Restarts, Restarted: m.Past.At, At: m.Past.Bytes,
+	}
+}
+
+func (r *RowMemory) status() guard.Status {
+	if r == nil {
+		return guard.Status{}
+	}
+	return guard.Status{
+		Machine: r.Machine, Warn: r.Warn, Restart: r.Restart, Pressure: memory.Pressure{Level: r.Pressure, Free: r.Free, Some: r.Some, Full: r.Full}, High: r.High,
+		Past: guard.Past{Restarts: r.Restarts, At: r.Restarted, Bytes: r.At},
+	}
 }
 
 func tallyRow(t record.Tally) *RowTally {
@@ -209,7 +263,10 @@ func (r Row) Snapshot() supervisor.Snapshot {
 		Crashes: r.Crashes, Last: r.Last.verdict(), LastAt: r.LastAt, Port: r.Port, URL: r.URL, Log: r.Log,
 		ConfigProblem: r.Problem, ConfigFile: r.ConfigFile, ConfigChanged: r.Changed, Missing: r.Missing, OpenMP: r.OpenMP,
 		Semaphores: r.Semaphores, Note: r.Note, HeldBy: r.HeldBy, LastReport: r.Report, Tally: r.Tally.tally(),
-		WorkerDeaths: r.Workers, KeptAwake: r.KeptAwake,
+		WorkerDeaths: r.Workers, After: r.After, KeptAwake: r.KeptAwake,
+	}
+	if r.Awaits != nil {
+		s.Awaits = *r.Awaits
 	}
 	if r.Last == nil {
 		s.Last = r.Verdict.verdict()
@@ -218,8 +275,9 @@ func (r Row) Snapshot() supervisor.Snapshot {
 		s.Stall = *r.Stall
 	}
 	if u := r.Usage; u != nil {
-		s.Usage = process.Usage{CPU: u.CPU, Total: time.Duration(u.Total * float64(time.Millisecond)), RSS: u.RSS, Procs: u.Procs}
+		s.Usage = process.Usage{CPU: u.CPU, Total: time.Duration(u.Total * float64(time.Millisecond)), RSS: u.RSS, Procs: u.Procs, Memory: u.Memory, Held: u.Held}
 	}
+	s.Memory = r.Memory.status()
 	if o := r.Owner; o != nil {
 		s.Owner = port.Owner{PID: o.PID, Name: o.Name, Copy: o.Copy, Ours: o.Ours, Why: o.Why}
 	}

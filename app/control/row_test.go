@@ -16,7 +16,9 @@ import (
 	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -53,7 +55,18 @@ func rows() []Row {
 	misled := whole
 	misled.State, misled.WorkerDeaths = supervisor.Unhealthy, 3
 	misled.Health = record.Health{Phase: record.PhaseMisconfigured, Problem: "/health answers 404: name the right path"}
+	waiting := supervisor.Snapshot{
+		Backend: "shop", Dir: "/srv/shop", State: supervisor.Starting, Want: true, Since: testkit.Midday, Log: "/l",
+		After: []string{"brain"}, Awaits: supervisor.Awaits{Name: "brain", Why: "which gave up", Stuck: true},
+	}
+	high := whole
+	high.Usage.Memory, high.Usage.Held = 1500<<20, 1300<<20
+	high.Memory = guard.Status{
+		Machine: 16e9, Warn: 12e9, Restart: 14e9, Pressure: memory.Pressure{Level: memory.Warning, Some: 0.25, Full: 0.0625}, High: true,
+		Past: guard.Past{Restarts: 2, At: testkit.Midday.Add(-time.Hour), Bytes: 13.6e9},
+	}
 	return []Row{
+		StatusRow(waiting, testkit.Midday),
 		StatusRow(whole, testkit.Midday),
 		StatusRow(crashed, testkit.Midday),
 		StatusRow(taken, testkit.Midday),
@@ -66,6 +79,8 @@ func rows() []Row {
 		EventRow(supervisor.Event{What: supervisor.EventGaveUp, At: testkit.Midday, Snapshot: taken, Verdict: taken.Last}),
 		EventRow(supervisor.Event{What: supervisor.EventStopped, At: testkit.Midday, Snapshot: crashed, Asked: true, Text: "detail"}),
 		EventRow(supervisor.Event{What: supervisor.EventUnhealthy, At: testkit.Midday, Snapshot: hung}),
+		StatusRow(high, testkit.Midday),
+		EventRow(supervisor.Event{What: supervisor.EventMemoryHigh, At: testkit.Midday, Snapshot: high, Text: "1.4 GB, more than 1.0 GB"}),
 		EventRow(supervisor.Event{What: supervisor.EventMisconfigured, At: testkit.Midday, Snapshot: misled, Text: misled.Health.Problem}),
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/login"
 	"github.com/vivarium-app/vivarium/app/words"
@@ -47,7 +48,11 @@ func (e *examiner) port(ctx context.Context) {
 		return
 	}
 	if e.running() {
-		e.pass("VIV012", fmt.Sprintf("port %d: the backend runs (PID %d)", c.Port, e.row.PID))
+		text := fmt.Sprintf("port %d: the backend runs (PID %d)", c.Port, e.row.PID)
+		if e.row.HeldBy != 0 {
+			text += "; " + words.KeptPort(c.Port, e.row.Backend)
+		}
+		e.pass("VIV012", text)
 		return
 	}
 	free, err := port.Free(c.Host(), c.Port)
@@ -57,6 +62,10 @@ func (e *examiner) port(ctx context.Context) {
 		return
 	case free:
 		e.pass("VIV012", fmt.Sprintf("port %d is free", c.Port))
+		return
+	}
+	if row, ok := control.Keeping(ctx, e.state, c.Port); ok {
+		e.fail("VIV012", fmt.Sprintf("port %d is kept by Vivarium for %s (PID %d)", c.Port, row.Backend, row.PID), "choose another port in vivarium.toml, or stop that backend")
 		return
 	}
 	mine := port.Mine{Folder: keeper.BackendFolder(e.state, c.Dir)}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/order"
 	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
@@ -167,12 +168,17 @@ func (e *examiner) configuration() {
 		e.warn("VIV001", "there is no "+config.FileName+": every key has its default", "`vivarium init` writes one that fits")
 		return
 	}
+	var mistake *config.Error
+	if err := (order.Waiter{State: e.state}).Check(e.config); errors.As(err, &mistake) {
+		e.warn("VIV001", mistake.Error(), "")
+		return
+	}
 	e.pass("VIV001", e.config.File)
 }
 
 // python looks at the interpreter; false: there is none to go on with.
 func (e *examiner) python() bool {
-	_, plan, err := setup.Planned(e.x.Dir, true)
+	_, plan, differs, err := setup.PlannedLike(e.x.Dir, e.row.PID)
 	e.plan = plan
 	var python *python.Error
 	switch {
@@ -191,7 +197,11 @@ func (e *examiner) python() bool {
 	if in.Version != "" {
 		text += " (" + in.Version + ")"
 	}
-	e.pass("VIV003", text)
+	if differs != "" {
+		e.warn("VIV003", differs, fmt.Sprintf("write python = %q in vivarium.toml, so that every start takes the same one", in.Path))
+	} else {
+		e.pass("VIV003", text)
+	}
 	if in.Venv {
 		e.pass("VIV002", in.Prefix)
 	} else {

@@ -54,12 +54,13 @@ func (e *examiner) recorder(system recorder.System) {
 	}
 	switch {
 	case deaf:
-		e.warn(code, "the server uses the recorder's signal (SIGURG) for itself: if it hangs, it is not explained", "")
+		e.warn(code, "the server does not listen to the recorder's signal (SIGURG): it uses it for itself, or an agent's sitecustomize came first",
+			"if it is an agent, bring it in by PYTHONPATH under [environment] and not by its launcher: the recorder runs it then")
 	case why != "":
 		e.warn(code, "it did not reach the server: "+why, remedy)
 	default:
-		e.warn(code, "it did not reach the server: an older Vivarium started it, or what starts Python drops PYTHONPATH",
-			`restart it; let command start Python itself: ["{python}", "-m", …]`)
+		e.warn(code, "it did not reach the server: an older Vivarium started it, what starts Python drops PYTHONPATH, or an agent puts a sitecustomize in front that runs no other",
+			`restart it; let command start Python itself: ["{python}", "-m", …], and bring an agent in by PYTHONPATH under [environment]`)
 	}
 }
 

@@ -31,7 +31,7 @@ func TestTheRecorderOfALiveServerIsSeen(t *testing.T) {
 	}{
 		"it is there":     {nil, "", Pass, "it reached the server"},
 		"isolated":        {[]string{"-I"}, "", Warn, "Python is started with -I"},
-		"a signal for it": {nil, "import signal; signal.signal(signal.SIGURG, signal.SIG_IGN);", Warn, "uses the recorder's signal"},
+		"a signal for it": {nil, "import signal; signal.signal(signal.SIGURG, signal.SIG_IGN);", Warn, "does not listen to the recorder's signal"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			state, dir := t.TempDir(), t.TempDir()

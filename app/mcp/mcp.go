@@ -53,6 +53,8 @@ type Status struct {
 	LatencyMS     float64   `json:"latency_ms,omitempty"`
 	Crashes       int       `json:"crashes" jsonschema:"since a person last started it or a run proved stable"`
 	ConfigProblem string    `json:"config_problem,omitempty"`
+	WaitsFor      string    `json:"waits_for,omitempty" jsonschema:"the backend that has to be healthy before this one is started, and what is with it"`
+	After         []string  `json:"after,omitempty" jsonschema:"the backends that it is started after"`
 	ConfigChanged bool      `json:"config_changed,omitempty" jsonschema:"the configuration changed since the start: restart to apply it"`
 	LogFile       string    `json:"log_file,omitempty"`
 	Verdict       *Verdict  `json:"verdict,omitempty" jsonschema:"why it last ended unasked"`
@@ -157,7 +159,8 @@ type writeCloser struct{ io.Writer }
 func (writeCloser) Close() error { return nil }
 
 const instructions = `Vivarium keeps local Python servers (backends) alive and explains their deaths. ` +
-	`Start and stop them here instead of running uvicorn, flask or a start script by hand: a second copy would meet a taken port. ` +
+	`Start and stop them here instead of running uvicorn, flask or a start script by hand: Vivarium keeps their ports, and a second copy would ` +
+	`meet "address already in use". A process that finds VIVARIUM_RUN in its environment is supervised already. ` +
 	`After an edit call restart, then wait_until. If wait_until says that it is not healthy, call why.`
 
 // New is a server with every tool and resource.
@@ -168,7 +171,8 @@ func New(b Backends, o Options) *mcp.Server {
 	s := mcp.NewServer(&mcp.Implementation{Name: "vivarium", Title: "Vivarium", Version: o.Version}, &mcp.ServerOptions{
 		Instructions: instructions, Capabilities: &mcp.ServerCapabilities{},
 	})
-	t := tools{b, o}
+	t := tools{b, o, map[string][]string{}}
+	s.AddReceivingMiddleware(t.explainArguments, t.listRecords)
 	t.addReading(s)
 	t.addActing(s)
 	t.addResources(s)

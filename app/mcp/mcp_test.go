@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -217,6 +216,11 @@ func TestALifeOfABackend(t *testing.T) {
 	r, err = c.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: "vivarium://backends/shop/record.json"})
 	require.NoError(t, err)
 	require.JSONEq(t, `{"kind":"missing-module"}`, r.Contents[0].Text)
+	listed, err := c.ListResources(t.Context(), nil)
+	require.NoError(t, err)
+	require.Len(t, listed.Resources, 2)
+	require.Equal(t, out["record"], listed.Resources[0].URI)
+	require.Equal(t, "application/json", listed.Resources[1].MIMEType)
 
 	_, out, _ = use(t, c, "stop", nil)
 	require.Equal(t, "stopped", out["state"])
@@ -237,8 +241,9 @@ func TestAWrongArgumentIsAnsweredWithWhatIsRight(t *testing.T) {
 	}{
 		{"status", "Name one of shop, chat", nil},
 		{"status", `there is no backend "web"; there is shop, chat`, map[string]any{"backend": "web"}},
-		{"status", "bakend", map[string]any{"bakend": "shop"}},
-		{"list_backends", "all", map[string]any{"all": true}},
+		{"status", `unexpected additional properties ["bakend"]; status takes these arguments, each of which may be left out: backend`, map[string]any{"bakend": "shop"}},
+		{"logs", `want "integer"; logs takes these arguments, each of which may be left out: backend, tail, since, search, level`, map[string]any{"tail": "ten"}},
+		{"list_backends", `["all"]; list_backends takes no arguments`, map[string]any{"all": true}},
 		{"logs", "1 to 2000", map[string]any{"backend": "shop", "tail": 5000}},
 		{"logs", "1 to 2000", map[string]any{"backend": "shop", "tail": -1}},
 		{"logs", "10m", map[string]any{"backend": "shop", "since": "yesterday"}},
@@ -280,6 +285,27 @@ func TestWhichBackendIsMeant(t *testing.T) {
 	require.Equal(t, "/p/shop", dir)
 }
 
+func TestTheRecordsOfTwoBackendsOfOneNameAreToldApart(t *testing.T) {
+	m := newInMemory("a/shop", "b/shop")
+	for _, s := range m.state {
+		s.Name = "shop"
+	}
+	m.crash("/p/b/shop")
+	c := connect(t, m, "/p/b/shop")
+	_, out, _ := use(t, c, "why", nil)
+	require.Equal(t, RecordURI("/p/b/shop"), out["record"])
+	r, err := c.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: out["record"].(string)})
+	require.NoError(t, err)
+	require.Contains(t, r.Contents[0].Text, "# It died")
+	listed, err := c.ListResources(t.Context(), nil)
+	require.NoError(t, err)
+	require.Len(t, listed.Resources, 2, "the other one has none")
+	_, err = c.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: RecordURI("shop")})
+	require.ErrorContains(t, err, "several backends are called")
+	_, err = c.ReadResource(t.Context(), &mcp.ReadResourceParams{URI: RecordURI("/p/a/shop")})
+	require.Error(t, err, "it has no record")
+}
+
 func TestNoSecretLeavesInAnyAnswer(t *testing.T) {
 	m := newInMemory("shop")
 	m.logs["/p/shop"] = []string{"token=hunter2"}
@@ -293,6 +319,23 @@ func TestNoSecretLeavesInAnyAnswer(t *testing.T) {
 		require.Contains(t, text, "•••", tool)
 	}
 	require.Contains(t, m.state["/p/shop"].Verdict.Summary, "hunter2", "the backend's own value is not changed")
+}
+
+func TestSecretsOfSeveralLinesAreHiddenAsOne(t *testing.T) {
+	hide := func(s string) string {
+		lines := strings.Split(s, "\n")
+		for i := range lines {
+			if i > 0 && lines[i-1] == "BEGIN" {
+				lines[i] = "•••"
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	got := masked(tools{o: Options{Mask: hide}}, Logs{Lines: []string{"a", "BEGIN", "hunter2"}})
+	require.Equal(t, []string{"a", "BEGIN", "•••"}, got.Lines)
+	grows := func(s string) string { return strings.ReplaceAll(s, "b", "b\nc") }
+	require.Equal(t, []string{"a", "b\nc"}, masked(tools{o: Options{Mask: grows}}, Logs{Lines: []string{"a", "b"}}).Lines)
+	require.Equal(t, []string{}, masked(tools{o: Options{Mask: hide}}, Logs{Lines: []string{}}).Lines)
 }
 
 func TestAVeryLongLogIsCutAtItsBeginning(t *testing.T) {
@@ -349,19 +392,6 @@ func TestNothingButTheProtocolIsWritten(t *testing.T) {
 	case <-done:
 	case <-time.After(10 * time.Second):
 		t.Fatal("the server outlives its client")
-	}
-}
-
-// With MCP_SERVER set, the test program is a server over its own standard streams, for clients that are programs of their own.
-func TestMain(m *testing.M) {
-	if os.Getenv("MCP_SERVER") == "" {
-		os.Exit(m.Run())
-	}
-	b := newInMemory("shop")
-	b.crash("/p/shop")
-	if err := Serve(context.Background(), os.Stdin, os.Stdout, b, Options{Version: "test", Dir: "/p/shop", Mask: hide}); err != nil {
-		os.Stderr.WriteString(err.Error() + "\n")
-		os.Exit(1)
 	}
 }
 

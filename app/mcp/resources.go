@@ -27,6 +27,31 @@ func (t tools) addResources(s *mcp.Server) {
 	s.AddResourceTemplate(&mcp.ResourceTemplate{Name: "record-json", Title: "The same as data", Description: "The record of the last death or stall as JSON.", MIMEType: "application/json", URITemplate: jsonTemplate}, t.record)
 }
 
+// listRecords lists the records that there are: a client shows a person what is listed, and not what could be asked for.
+func (t tools) listRecords(next mcp.MethodHandler) mcp.MethodHandler {
+	return func(ctx context.Context, method string, req mcp.Request) (mcp.Result, error) {
+		result, err := next(ctx, method, req)
+		list, ok := result.(*mcp.ListResourcesResult)
+		if err != nil || !ok {
+			return result, err
+		}
+		all, err := t.b.List(ctx)
+		if err != nil {
+			return nil, errors.New(t.o.Mask(err.Error()))
+		}
+		for _, b := range all {
+			if markdown, _, err := t.b.Record(ctx, b.Dir); err != nil || markdown == "" {
+				continue
+			}
+			uri := RecordURI(reference(all, b))
+			list.Resources = append(list.Resources,
+				&mcp.Resource{Name: b.Name + " record", Title: "Why " + b.Name + " last died or stood still", MIMEType: "text/markdown", URI: uri},
+				&mcp.Resource{Name: b.Name + " record as data", Title: "The same as data", MIMEType: "application/json", URI: strings.TrimSuffix(uri, "md") + "json"})
+		}
+		return list, nil
+	}
+}
+
 func (t tools) record(ctx context.Context, r *mcp.ReadResourceRequest) (*mcp.ReadResourceResult, error) {
 	uri := r.Params.URI
 	rest := strings.TrimPrefix(uri, "vivarium://backends/")
@@ -110,6 +135,10 @@ func mask(v reflect.Value, hide func(string) string) {
 		}
 		own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
 		reflect.Copy(own, v)
+		if lines, ok := own.Interface().([]string); ok && maskLines(lines, hide) {
+			v.Set(own)
+			return
+		}
 		for i := range own.Len() {
 			mask(own.Index(i), hide)
 		}
@@ -122,4 +151,14 @@ func mask(v reflect.Value, hide func(string) string) {
 			mask(v.Field(i), hide)
 		}
 	}
+}
+
+// maskLines hides secrets in lines that belong together: a private key is one only as a whole. false: they are no lines, one by one.
+func maskLines(lines []string, hide func(string) string) bool {
+	hidden := strings.Split(hide(strings.Join(lines, "\n")), "\n")
+	if len(hidden) != len(lines) {
+		return false
+	}
+	copy(lines, hidden)
+	return true
 }

@@ -15,8 +15,9 @@ import (
 )
 
 type tools struct {
-	b Backends
-	o Options
+	b         Backends
+	o         Options
+	arguments map[string][]string // of each tool
 }
 
 // backendArgument is the argument that most tools have.
@@ -56,7 +57,7 @@ func acting(title string, destructive, idempotent bool) *mcp.ToolAnnotations {
 }
 
 func (t tools) addReading(s *mcp.Server) {
-	mcp.AddTool(s, &mcp.Tool{Name: "list_backends", Description: "Every backend that Vivarium knows, with its state.", Annotations: reading("List backends")},
+	addTool(t, s, &mcp.Tool{Name: "list_backends", Description: "Every backend that Vivarium knows, with its state.", Annotations: reading("List backends")},
 		func(ctx context.Context, _ *mcp.CallToolRequest, _ noArguments) (*mcp.CallToolResult, listed, error) {
 			all, err := t.b.List(ctx)
 			if all == nil {
@@ -65,11 +66,11 @@ func (t tools) addReading(s *mcp.Server) {
 			return nil, masked(t, listed{all}), err
 		})
 	add(t, s, &mcp.Tool{Name: "status", Description: "How a backend is now: its state, health, address, and why it last ended unasked.", Annotations: reading("Status")}, t.b.Status)
-	add(t, s, &mcp.Tool{Name: "why", Description: "Why a backend last died, or why it does not answer now: the cause, a remedy, the deciding line, and the frames of the user's own code.", Annotations: reading("Why it died or stands still")}, t.b.Why)
+	add(t, s, &mcp.Tool{Name: "why", Description: "Why a backend last died, or why it does not answer now: the cause, a remedy, the deciding line, and the frames of the user's own code.", Annotations: reading("Why it died or stands still")}, t.why)
 	add(t, s, &mcp.Tool{Name: "stacks", Description: "Where every Python thread of a running backend is at this moment.", Annotations: reading("Python stacks")}, t.b.Stacks)
 	add(t, s, &mcp.Tool{Name: "doctor", Description: "Checks a backend's environment: interpreter, packages, OpenMP copies, port, configuration.", Annotations: reading("Doctor")}, t.b.Doctor)
-	mcp.AddTool(s, &mcp.Tool{Name: "logs", Description: "The newest lines of a backend's log, filtered by time, text or level.", Annotations: reading("Logs")}, t.logs)
-	mcp.AddTool(s, &mcp.Tool{Name: "wait_until", Description: "Waits until a backend is healthy (or stopped), and says why if it does not become so.", Annotations: reading("Wait")}, t.wait)
+	addTool(t, s, &mcp.Tool{Name: "logs", Description: "The newest lines of a backend's log, filtered by time, text or level.", Annotations: reading("Logs")}, t.logs)
+	addTool(t, s, &mcp.Tool{Name: "wait_until", Description: "Waits until a backend is healthy (or stopped), and says why if it does not become so.", Annotations: reading("Wait")}, t.wait)
 }
 
 func (t tools) addActing(s *mcp.Server) {
@@ -80,7 +81,7 @@ func (t tools) addActing(s *mcp.Server) {
 
 // add adds a tool whose only argument is the backend.
 func add[Out any](t tools, s *mcp.Server, tool *mcp.Tool, do func(context.Context, string) (Out, error)) {
-	mcp.AddTool(s, tool, func(ctx context.Context, _ *mcp.CallToolRequest, in backendArgument) (*mcp.CallToolResult, Out, error) {
+	addTool(t, s, tool, func(ctx context.Context, _ *mcp.CallToolRequest, in backendArgument) (*mcp.CallToolResult, Out, error) {
 		var out Out
 		dir, err := t.resolve(ctx, in.Backend)
 		if err != nil {
@@ -167,6 +168,29 @@ func (t tools) wait(ctx context.Context, _ *mcp.CallToolRequest, in waitArgument
 		return nil, Outcome{}, errors.New(t.o.Mask(err.Error()))
 	}
 	return nil, masked(t, out), nil
+}
+
+// why names the record so that it can be read, also where two backends have one name.
+func (t tools) why(ctx context.Context, dir string) (Why, error) {
+	w, err := t.b.Why(ctx, dir)
+	if err != nil || w.Record == "" {
+		return w, err
+	}
+	all, err := t.b.List(ctx)
+	for _, b := range all {
+		if b.Dir == dir {
+			w.Record = RecordURI(reference(all, b))
+		}
+	}
+	return w, err
+}
+
+// reference names a backend as no other is named: by its name, or by its folder.
+func reference(all []Backend, b Backend) string {
+	if slices.ContainsFunc(all, func(o Backend) bool { return o.Name == b.Name && o.Dir != b.Dir }) {
+		return b.Dir
+	}
+	return b.Name
 }
 
 // resolve finds the backend that is meant.

@@ -100,6 +100,20 @@ func Of(e supervisor.Event) (Notice, bool) {
 		n.Class, n.Icon = ClassFinal, assets.Crashed
 		n.title(gaveUpTitle(e), "gave up")
 		n.body(remedy, gaveUpNext(e), words.Away(e))
+	case supervisor.EventMemoryHigh:
+		if e.Snapshot.State == supervisor.Stopping { // what is done about it is told in a moment
+			return Notice{}, false
+		}
+		n.Icon = assets.Unhealthy
+		n.title("memory is high: "+e.Text, "")
+		n.body(words.MemoryRemedy(e))
+	case supervisor.EventRestarting:
+		if e.Text == "" { // the crash before it was told
+			return Notice{}, false
+		}
+		n.Icon = assets.Unhealthy
+		n.title(e.Text, "")
+		n.body("It held too much memory, and was stopped in good order", next(e))
 	case supervisor.EventPortTaken:
 		n.Icon = assets.Unhealthy
 		n.portTaken(e)
@@ -164,6 +178,11 @@ func (n *Notice) body(parts ...string) {
 // unhealthy says what the server does instead of answering, as far as that is known.
 func (n *Notice) unhealthy(e supervisor.Event) {
 	if text := words.StallText(e.Snapshot); text != "" {
+		if words.Wedged(e.Snapshot) { // what failed begins its summary
+			n.title("wedged: "+text, "")
+			n.body(e.Snapshot.Stall.Remedy)
+			return
+		}
 		n.title("hung: "+text, "")
 		n.body(e.Snapshot.Stall.Remedy, e.Text)
 		return

@@ -15,6 +15,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/record"
+	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
@@ -54,12 +55,20 @@ func TestWhatDeservesAttentionIsToldWithItsCauseAndRemedy(t *testing.T) {
 		{"it answers errors", supervisor.Event{What: supervisor.EventUnhealthy, Text: "/health answers 500", Snapshot: testkit.In(supervisor.Unhealthy, 0, testkit.With(func(s *supervisor.Snapshot) {
 			s.Health.Phase = record.PhaseWrongAnswer
 		}))}, Notice{Title: "backend: the server answers errors", Body: "Restart it from the menu, or set restart_hung = true in vivarium.toml. /health answers 500.", Icon: assets.Unhealthy}},
+		{"its real work fails", supervisor.Event{What: supervisor.EventUnhealthy, Text: "POST /w answered 500", Snapshot: testkit.In(supervisor.Unhealthy, 0, testkit.With(func(s *supervisor.Snapshot) {
+			s.Health.Phase, s.Stall = record.PhaseWedged, stall.Stall{Kind: stall.KindWedged, Summary: "POST /w answered 500, while the health check is good", Remedy: "Read the log."}
+		}))}, Notice{Title: "backend: wedged: POST /w answered 500, while the health check is good", Body: "Read the log.", Icon: assets.Unhealthy}},
 		{"it is asked the wrong thing", supervisor.Event{What: supervisor.EventMisconfigured, Text: "/health answers 404: name the right path under [health] (found: /api/health)", Snapshot: testkit.In(supervisor.Unhealthy, 0)},
 			Notice{Title: "backend: /health answers 404", Body: "Name the right path under [health] (found: /api/health). The server itself runs, and is left alone.", Icon: assets.Unhealthy}},
 		{"it served, and leaves", supervisor.Event{What: supervisor.EventEnded, Verdict: crash.Verdict{Kind: crash.KindCleanExit, Summary: "the server ended by itself", Remedy: "policy = \"never\" leaves it."}, Snapshot: testkit.In(supervisor.Starting, 0)},
 			Notice{Title: "backend: the server ended by itself", Body: "policy = \"never\" leaves it. It is starting again.", Icon: assets.Unhealthy}},
 		{"its workers die", supervisor.Event{What: supervisor.EventWorkerLoop, Text: "5 workers died within 10 min", Verdict: testkit.OpenMP, Snapshot: testkit.In(supervisor.Healthy, 0)},
 			Notice{Title: "backend: its workers die again and again", Body: testkit.OpenMP.Remedy + " two OpenMP runtimes in one process. 5 workers died within 10 min.", Icon: assets.Crashed, Class: ClassFinal}},
+		{"memory is high", supervisor.Event{What: supervisor.EventMemoryHigh, Text: "13.6 GB for 30 s, more than 85 % of the 16.0 GB that there are", Snapshot: testkit.In(supervisor.Healthy, 0)},
+			Notice{Title: "backend: memory is high: 13.6 GB for 30 s, more than 85 % of the 16.0 GB that there are", Icon: assets.Unhealthy,
+				Body: `Use a smaller model, batch or context, or fewer workers; restart = "90%" under [memory] in vivarium.toml starts it anew in time.`}},
+		{"it was restarted for its memory", supervisor.Event{What: supervisor.EventRestarting, Text: "restarted at 13.6 GB, before macOS would have ended it", Snapshot: testkit.In(supervisor.Restarting, 0)},
+			Notice{Title: "backend: restarted at 13.6 GB, before macOS would have ended it", Body: "It held too much memory, and was stopped in good order. It is starting again.", Icon: assets.Unhealthy}},
 		{"healthy again", supervisor.Event{What: supervisor.EventHealthy, Recovery: true, Snapshot: testkit.In(supervisor.Healthy, 0)},
 			Notice{Title: "backend: healthy again", Body: "Process 4711.", Icon: assets.Healthy, Class: ClassRecovered}},
 		{"it ended by itself", supervisor.Event{What: supervisor.EventStopped, Snapshot: testkit.In(supervisor.Stopped, 0), Verdict: crash.Verdict{Kind: crash.KindCleanExit}},
@@ -79,6 +88,7 @@ func TestWhatAPersonAskedForOrExpectsIsNoNews(t *testing.T) {
 	for _, e := range []supervisor.Event{
 		{What: supervisor.EventStopped, Asked: true}, {What: supervisor.EventStopping}, {What: supervisor.EventStopping, Asked: true},
 		{What: supervisor.EventStarted}, {What: supervisor.EventHealthy}, {What: supervisor.EventBusy}, {What: supervisor.EventRestarting},
+		{What: supervisor.EventMemoryHigh, Text: "13.6 GB", Snapshot: testkit.In(supervisor.Stopping, 0)},
 		{What: supervisor.EventAmended, Verdict: testkit.OpenMP}, {What: supervisor.EventAttached}, {What: supervisor.EventTookOver}, {What: "of-a-newer-version"},
 	} {
 		_, ok := Of(e)

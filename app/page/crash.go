@@ -10,6 +10,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -117,12 +118,16 @@ func (w Words) facts(r record.Record) []fact {
 	if r.Worker == 0 {
 		add("It had been", map[bool]string{true: "healthy", false: "never healthy"}[r.Healthy])
 	}
+	if n := len(r.Native); n > 0 { // it hung
+		add("In native code", strings.Join(r.Native[:min(n, 8)], " ← "))
+	}
 	add("Last health check", w.health(r.Health, r.At))
 	if r.PID != 0 {
 		add("Process", fmt.Sprint(r.PID))
 	}
 	add("The port is now held by", r.PortOwner)
 	add("Memory", w.memory(r.Memory))
+	add("Largest other programs", w.programs(r.Programs))
 	if r.Away {
 		add("Seen", "later: Vivarium was not running then")
 	}
@@ -144,11 +149,27 @@ func (w Words) health(h record.Health, end time.Time) string {
 	return text
 }
 
+// programs are the largest others at the time of the death.
+func (w Words) programs(all []memory.Program) string {
+	var parts []string
+	for _, p := range all[:min(len(all), 5)] {
+		text := w.Safe(p.Name) + " " + w.Size(p.Bytes)
+		if p.Processes > 1 {
+			text += fmt.Sprintf(" (%d processes)", p.Processes)
+		}
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, ", ")
+}
+
 // memory is the system's word.
 func (w Words) memory(m crash.Memory) string {
 	var text string
 	if m.OOM {
 		text = "ended by the system because memory ran out"
+	}
+	if m.Last > 0 {
+		text = join(text, w.Size(m.Last)+" at last")
 	}
 	if m.Peak > 0 {
 		text = join(text, w.Size(m.Peak)+" at most")

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -47,12 +48,13 @@ func TestThePagesHoldTheirStructure(t *testing.T) {
 	worker := record.Record{
 		Death: record.Death{At: died, Worker: 4712, Verdict: crash.Verdict{Kind: crash.KindWorkerDied, Summary: "a worker process died"}}, Backend: "chat", PID: 4712,
 	}
-	memory := record.Record{
+	hungry := record.Record{
 		Death:  record.Death{At: died, Uptime: time.Hour, Signal: "SIGKILL", Healthy: true, Verdict: crash.Verdict{Kind: crash.KindKilled, Summary: "memory ran out", Remedy: "Load a smaller model."}},
-		Memory: crash.Memory{OOM: true, Source: "cgroup", Limit: 2e9, Peak: 19e8}, Known: true, Amended: true, Away: true, Asked: true, PortOwner: "node (PID 12)",
-		Health: record.Health{Phase: record.PhaseBusy, Good: died.Add(-time.Minute), Problem: "no answer within 3 s"},
+		Memory: crash.Memory{OOM: true, Source: "cgroup", Limit: 2e9, Peak: 19e8, Last: 18e8}, Known: true, Amended: true, Away: true, Asked: true, PortOwner: "node (PID 12)",
+		Programs: []memory.Program{{Name: "Google Chrome", Bytes: 6e9, Processes: 31}, {Name: "<b>\x1b", Bytes: 2e9, Processes: 1}},
+		Health:   record.Health{Phase: record.PhaseBusy, Good: died.Add(-time.Minute), Problem: "no answer within 3 s"},
 	}
-	for name, r := range map[string]record.Record{"openmp": whole, "exception": exception, "worker": worker, "memory": memory, "nothing": {}} {
+	for name, r := range map[string]record.Record{"openmp": whole, "exception": exception, "worker": worker, "memory": hungry, "nothing": {}} {
 		t.Run(name, func(t *testing.T) { golden(t, name, made(t, r)) })
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 )
 
 // The types below are what the live page shows of a backend. Their texts may be anything: what is written is masked.
@@ -26,7 +27,7 @@ type Backend struct {
 	PID           int       // 0: nothing runs
 	Started       time.Time // the run
 	Latency       time.Duration
-	RSS           uint64
+	Memory        uint64   // bytes that it uses
 	CPU           float64  // 1 is one core
 	Trouble       *Trouble // why it ended, or does not answer; nil: nothing to do
 	Can           []string // what can be asked for now: "start", "stop", "restart", "take-over", "hurry", "open", "reveal", "stacks"
@@ -45,15 +46,17 @@ type Trouble struct {
 type Sample struct {
 	At      time.Time
 	CPU     float64
-	RSS     uint64
+	Memory  uint64
 	Latency time.Duration
 	OK      bool // the health check was answered well
+
+	Pressure memory.Level // how short of memory the system was
 }
 
 // Mark is something that happened, for the charts.
 type Mark struct {
 	At, Until time.Time // Until: it lasted; zero: it did not
-	What      string    // "start", "death", "stall", "sleep"
+	What      string    // "start", "death", "stall", "sleep", "memory"
 	Text      string
 }
 
@@ -120,8 +123,8 @@ func (w Words) live(b Backend, now time.Time) liveBackend {
 		if !b.Started.IsZero() {
 			l.Up = w.Duration(now.Sub(b.Started))
 		}
-		if b.RSS > 0 {
-			l.Memory, l.Percent = w.Size(b.RSS), fmt.Sprintf("%.0f %%", 100*bounded(b.CPU))
+		if b.Memory > 0 {
+			l.Memory, l.Percent = w.Size(b.Memory), fmt.Sprintf("%.0f %%", 100*bounded(b.CPU))
 		}
 		if b.Latency > 0 {
 			l.Answer = answerTime(b.Latency.Seconds())

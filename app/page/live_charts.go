@@ -28,6 +28,7 @@ type chart struct {
 	Missed          []mark // health checks that were not answered
 	Marks           []chartMark
 	Lasting         []lasting // marks that lasted
+	Pressure        []pressed // when the system was short of memory
 	Top             string    // what the upper edge is
 	Says            string
 	MinuteX         []float64
@@ -72,6 +73,9 @@ func (w Words) newCharts(id string, h History, runs bool, now time.Time) charts 
 		}
 		drawn = drawn || one.Path != ""
 		one.ID, one.Marks, one.Lasting = q.class+"-"+id, marks, spans
+		if q.class == "memory" {
+			one.pressure(samples, now)
+		}
 		c.Charts = append(c.Charts, one)
 	}
 	c.Empty = c.Empty || !runs && !drawn // a run that ended at once leaves no picture
@@ -110,7 +114,7 @@ type liveQuantity struct {
 func (w Words) liveQuantities() []liveQuantity {
 	return []liveQuantity{
 		{"Latency", "health", secondsUnits, func(s Sample) (float64, bool) { return s.Latency.Seconds(), s.OK && s.Latency > 0 }, answerTime},
-		{"Memory", "memory", bytesUnits, func(s Sample) (float64, bool) { return float64(s.RSS), s.RSS > 0 }, func(v float64) string { return w.Size(uint64(v)) }},
+		{"Memory", "memory", bytesUnits, func(s Sample) (float64, bool) { return float64(s.Memory), s.Memory > 0 }, func(v float64) string { return w.Size(uint64(v)) }},
 		{"CPU", "cpu", percentUnits, func(s Sample) (float64, bool) { return s.CPU, true }, func(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }},
 	}
 }
@@ -120,7 +124,7 @@ func recent(samples []Sample, now time.Time) []Sample {
 	var all []Sample
 	for _, s := range samples[max(0, len(samples)-mostSamples):] {
 		age := now.Sub(s.At)
-		if age < -time.Second || age > sparkSpan || bounded(s.CPU) != s.CPU || s.RSS > 1<<50 || s.Latency < 0 || s.Latency > time.Hour {
+		if age < -time.Second || age > sparkSpan || bounded(s.CPU) != s.CPU || s.Memory > 1<<50 || s.Latency < 0 || s.Latency > time.Hour {
 			continue
 		}
 		all = append(all, s)
@@ -194,7 +198,7 @@ func (c *chart) finish(piece []mark) {
 }
 
 // markNames are what the marks with a look of their own are called. Others are called by their kind.
-var markNames = map[string]string{"start": "started", "death": "died", "stall": "stood still", "sleep": "the computer slept"}
+var markNames = map[string]string{"start": "started", "death": "died", "stall": "stood still", "sleep": "the computer slept", "memory": "memory"}
 
 // chartMarks are what happened in the last fifteen minutes.
 func (w Words) chartMarks(all []Mark, now time.Time) (marks []chartMark, spans []lasting) {
@@ -220,6 +224,18 @@ func (w Words) chartMarks(all []Mark, now time.Time) (marks []chartMark, spans [
 		}
 	}
 	return marks, spans
+}
+
+// pressure shades the times in which the system was short of memory.
+func (c *chart) pressure(samples []Sample, now time.Time) {
+	all := make([]levelAt, len(samples))
+	for i, s := range samples {
+		all[i] = levelAt{s.At, s.Pressure}
+	}
+	c.Pressure = pressures(all, func(at time.Time) float64 { return sparkX(at, now) })
+	if len(c.Pressure) > 0 {
+		c.Says += "; the system was short of memory"
+	}
 }
 
 func max2(a, b time.Time) time.Time {

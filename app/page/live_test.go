@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
@@ -20,7 +21,7 @@ var liveNow = time.Date(2026, 11, 28, 14, 30, 0, 0, time.UTC)
 func runningBackend() Backend {
 	return Backend{
 		ID: "abc", Name: "search-api", Dir: "/Users/alice/backend", State: "healthy", Word: "Healthy", Line: "Healthy · 12 ms", URL: "http://127.0.0.1:8000", PID: 4711,
-		Started: liveNow.Add(-time.Hour), Latency: 12 * time.Millisecond, RSS: 1.2e9, CPU: 0.5, Can: []string{"stop", "restart", "nonsense"},
+		Started: liveNow.Add(-time.Hour), Latency: 12 * time.Millisecond, Memory: 1.2e9, CPU: 0.5, Can: []string{"stop", "restart", "nonsense"},
 	}
 }
 
@@ -35,7 +36,7 @@ func html(parts ...Part) string {
 func liveSamples(n int) []Sample {
 	var all []Sample
 	for i := range n {
-		all = append(all, Sample{At: liveNow.Add(time.Duration(i-n) * 5 * time.Second), CPU: 0.1 * float64(i%5), RSS: 1e9, Latency: 10 * time.Millisecond, OK: true})
+		all = append(all, Sample{At: liveNow.Add(time.Duration(i-n) * 5 * time.Second), CPU: 0.1 * float64(i%5), Memory: 1e9, Latency: 10 * time.Millisecond, OK: true})
 	}
 	return all
 }
@@ -84,19 +85,25 @@ func TestChartsShowTheLastFifteenMinutesWithTheirMarks(t *testing.T) {
 	samples := liveSamples(100)
 	samples = append(samples[:40], samples[60:]...) // nothing was measured for a while
 	samples[10].OK = false
-	samples = append(samples, Sample{At: liveNow.Add(-time.Hour), CPU: 99, RSS: 1}, Sample{At: liveNow.Add(time.Hour), CPU: 99, RSS: 1}, Sample{At: liveNow, CPU: math.NaN()})
+	samples[70].Pressure = memory.Warning
+	samples = append(samples, Sample{At: liveNow.Add(-time.Hour), CPU: 99, Memory: 1}, Sample{At: liveNow.Add(time.Hour), CPU: 99, Memory: 1}, Sample{At: liveNow, CPU: math.NaN()})
 	c := plainWords.newCharts("abc", History{Samples: samples, Marks: []Mark{
 		{At: liveNow.Add(-10 * time.Minute), What: "death", Text: "it died <b>"}, {At: liveNow.Add(-20 * time.Minute), Until: liveNow.Add(-10 * time.Minute), What: "sleep"},
 		{At: liveNow.Add(-20 * time.Minute), What: "start"}, {At: liveNow.Add(-time.Minute), What: "of a newer version"},
+		{At: liveNow.Add(-time.Minute), What: "memory", Text: "restarted at 13.6 GB, before macOS would have ended it"},
 	}}, true, liveNow)
 	require.Len(t, c.Charts, 3)
-	latency, memory, cpu := c.Charts[0], c.Charts[1], c.Charts[2]
+	latency, used, cpu := c.Charts[0], c.Charts[1], c.Charts[2]
 	require.Equal(t, 2, strings.Count(cpu.Path, "M"), "two pieces, with a gap between them")
 	require.Equal(t, 3, strings.Count(latency.Path, "M"), "and one where nothing answered")
 	require.Len(t, latency.Missed, 1)
 	require.Equal(t, "40 %", cpu.Most)
-	require.Contains(t, memory.Says, "highest 1000 MB")
-	require.Len(t, c.Events, 3, "what a newer version marks is shown by its own name")
+	require.Contains(t, used.Says, "highest 1000 MB")
+	require.Contains(t, used.Says, "the system was short of memory")
+	require.Len(t, used.Pressure, 1)
+	require.Empty(t, cpu.Pressure)
+	require.Contains(t, c.Events[3].Text, "memory: restarted at 13.6 GB, before macOS would have ended it")
+	require.Len(t, c.Events, 4, "what a newer version marks is shown by its own name")
 	require.Equal(t, 100.0, cpu.Marks[0].X)
 	require.Equal(t, []lasting{{span{X: 0, Width: 100}, "sleep"}}, cpu.Lasting)
 	require.Equal(t, "of a newer version", c.Events[2].Text)

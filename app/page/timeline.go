@@ -40,6 +40,7 @@ type timeline struct {
 	Says          string // the picture in a sentence, for who cannot see it
 	Gaps          bool   // somewhere nothing was measured
 	Unanswered    bool   // some probe was not answered
+	Pressed       bool   // the system was short of memory
 }
 
 type mark struct {
@@ -48,6 +49,12 @@ type mark struct {
 }
 
 type span struct{ X, Width float64 }
+
+// pressed is a time in which the system was short of memory.
+type pressed struct {
+	span
+	Level, Text string
+}
 
 // panel is one quantity over time.
 type panel struct {
@@ -60,7 +67,8 @@ type panel struct {
 	Dots         []mark // values without a neighbour
 	Missed       []mark // probes that were not answered
 	Gaps         []span
-	Height, Text float64 // for the template: of the panel; where its name stands
+	Pressure     []pressed // when the system was short of memory
+	Height, Text float64   // for the template: of the panel; where its name stands
 }
 
 // quantity is what a panel shows of a sample.
@@ -73,7 +81,7 @@ type quantity struct {
 
 func (w Words) quantities() []quantity {
 	return []quantity{
-		{"Memory", "memory", bytesUnits, func(s record.Sample) (float64, bool) { return float64(s.RSS), s.RSS > 0 },
+		{"Memory", "memory", bytesUnits, func(s record.Sample) (float64, bool) { return float64(s.Used()), s.Used() > 0 },
 			func(v float64) string { return w.Size(uint64(v)) }},
 		{"CPU, 100 % is one core", "cpu", percentUnits, func(s record.Sample) (float64, bool) { return s.CPU, true },
 			func(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }},
@@ -122,6 +130,10 @@ func newTimeline(r record.Record, w Words) *timeline {
 	}
 	for i, q := range w.quantities() {
 		p := newPanel(q, samples, s, chartTop+float64(i)*(panelHeight+panelGap))
+		if q.class == "memory" {
+			p.Pressure = pressures(levels(samples), s.x)
+			t.Pressed = len(p.Pressure) > 0
+		}
 		t.Panels = append(t.Panels, p)
 		t.Gaps = t.Gaps || len(p.Gaps) > 0
 		t.Unanswered = t.Unanswered || len(p.Missed) > 0
@@ -138,7 +150,7 @@ func usable(samples []record.Sample, death time.Time) []record.Sample {
 	var all []record.Sample
 	for _, s := range samples[max(0, len(samples)-mostSamples):] {
 		age := death.Sub(s.At)
-		if age < 0 || age > time.Hour || math.IsNaN(s.CPU) || s.CPU < 0 || s.CPU > 1e4 || s.RSS > 1<<50 || s.Latency > time.Hour {
+		if age < 0 || age > time.Hour || math.IsNaN(s.CPU) || s.CPU < 0 || s.CPU > 1e4 || s.Used() > 1<<50 || s.Latency > time.Hour {
 			continue
 		}
 		all = append(all, s)
@@ -170,6 +182,9 @@ func (t *timeline) sentence(s scale) string {
 		} else {
 			parts = append(parts, p.Name+": not measured")
 		}
+	}
+	if t.Pressed {
+		parts = append(parts, "The system was short of memory")
 	}
 	return strings.Join(parts, ". ") + "."
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -106,6 +107,28 @@ func TestSamplesAtTheUsualDistanceHaveNoGaps(t *testing.T) {
 		require.False(t, tl.Gaps, "%d s", step)
 		require.Equal(t, 1, strings.Count(tl.Panels[0].Path, "M"))
 	}
+}
+
+func TestTimesInWhichTheSystemWasShortOfMemoryAreShaded(t *testing.T) {
+	short := func(seconds int, level memory.Level) record.Sample {
+		s := at(seconds, 1e9, 1e6)
+		s.Pressure = level
+		return s
+	}
+	tl := timelineOf(t, time.Hour, short(60, memory.Normal), short(55, memory.Warning), short(50, memory.Warning), short(45, memory.Critical),
+		short(40, memory.Normal), short(35, "of a newer version"), short(30, ""), short(5, memory.Critical))
+	found := tl.Panels[0].Pressure
+	require.Len(t, found, 3)
+	require.Equal(t, []string{"warning", "critical", "critical"}, []string{found[0].Level, found[1].Level, found[2].Level})
+	require.InDelta(t, 2*found[1].Width, found[0].Width, 0.3, "two samples make one piece, from the sample before")
+	require.InDelta(t, found[1].Width, found[2].Width, 0.3, "after a gap it speaks for a few seconds")
+	require.InDelta(t, found[0].X+found[0].Width, found[1].X, 0.3)
+	require.Empty(t, tl.Panels[1].Pressure, "it is shown beside the memory")
+	require.Contains(t, tl.Says, "The system was short of memory")
+	require.False(t, timelineOf(t, time.Hour, short(10, memory.Normal), short(5, memory.Normal)).Pressed)
+	page := made(t, record.Record{Death: record.Death{At: died, Uptime: time.Hour}, Samples: []record.Sample{short(10, memory.Critical)}})
+	require.Contains(t, page, `class="pressure critical"`)
+	require.Contains(t, page, "the system was short of memory</span>")
 }
 
 func TestTheLineDoesNotRunFromOneRunIntoTheNext(t *testing.T) {

@@ -3,6 +3,7 @@ package setup
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -12,6 +13,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/project"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 )
@@ -157,6 +159,56 @@ func Planned(dir string, interactive bool) (config.Config, plan.Plan, error) {
 		GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: os.Environ(), Home: home, Interactive: interactive,
 	})
 	return c, p, err
+}
+
+// PlannedLike is the same for a start in a terminal, but while a server of the backend runs with the Python of that one: it may have been
+// started from an app or from another shell. differs says so where a start from here would take another one, "" otherwise.
+func PlannedLike(dir string, pid int) (c config.Config, p plan.Plan, differs string, err error) {
+	c, p, err = Planned(dir, true)
+	running := runningPython(pid)
+	var broken *config.Error
+	if errors.As(err, &broken) {
+		return c, p, "", err
+	}
+	if err != nil && running == "" || err == nil && (p.Python.Path == "" || running == "" || running == p.Python.Path || samePlace(running, p.Python.Path)) {
+		return c, p, "", err
+	}
+	home, _ := os.UserHomeDir()
+	like := c
+	like.Python = running
+	theirs, likeErr := plan.Make(like, plan.Options{
+		GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: os.Environ(), Home: home, Interactive: true,
+	})
+	if likeErr != nil {
+		return c, p, "", err
+	}
+	here := p.Python.Path
+	if err != nil {
+		here = "none: " + err.Error()
+	}
+	return c, theirs, fmt.Sprintf("the running server was started with %s; a start from here would take %s", running, here), nil
+}
+
+// runningPython is the Python with which a process was started, "" if it does not tell.
+func runningPython(pid int) string {
+	if pid == 0 {
+		return ""
+	}
+	args, err := proc.Args(pid)
+	if err != nil || len(args) == 0 || !filepath.IsAbs(args[0]) || !strings.HasPrefix(strings.ToLower(filepath.Base(args[0])), "python") {
+		return ""
+	}
+	return args[0]
+}
+
+// samePlace: both are names of the Python of one environment, such as bin/python and bin/python3.
+func samePlace(a, b string) bool {
+	if filepath.Dir(a) != filepath.Dir(b) {
+		return false
+	}
+	x, err := filepath.EvalSymlinks(a)
+	y, yErr := filepath.EvalSymlinks(b)
+	return err == nil && yErr == nil && x == y
 }
 
 // Environment is the crash environment of the backend in dir as lines for a shell, with the reason for each.

@@ -39,7 +39,7 @@ func colourOf(e supervisor.Event) string {
 		return green
 	case supervisor.EventCrashed, supervisor.EventGaveUp, supervisor.EventWorkerDied, supervisor.EventWorkerLoop, supervisor.EventKeeperLost:
 		return red
-	case supervisor.EventUnhealthy, supervisor.EventMisconfigured, supervisor.EventPermission, supervisor.EventEnded, supervisor.EventBusy, supervisor.EventPortTaken, supervisor.EventEnvMissing, supervisor.EventRestarting:
+	case supervisor.EventUnhealthy, supervisor.EventMisconfigured, supervisor.EventPermission, supervisor.EventEnded, supervisor.EventBusy, supervisor.EventPortTaken, supervisor.EventEnvMissing, supervisor.EventRestarting, supervisor.EventMemoryHigh:
 		return yellow
 	case supervisor.EventStopped:
 		if !e.Asked {
@@ -70,6 +70,9 @@ func (p *printer) kept(s supervisor.Snapshot) error {
 		line := fmt.Sprintf("kept by Vivarium (PID %d); showing its events", s.HeldBy)
 		if s.Run.PID != 0 {
 			line += fmt.Sprintf("; process %d", s.Run.PID)
+		}
+		if s.Run.PID != 0 && s.Port != 0 {
+			line += "; " + words.KeptPort(s.Port, s.Backend)
 		}
 		return p.line(p.now(), faint, line)
 	}

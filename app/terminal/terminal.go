@@ -13,6 +13,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/control"
+	"github.com/vivarium-app/vivarium/app/hook"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
@@ -115,6 +116,9 @@ func (r *run) shows(s supervisor.Snapshot) {
 	if s.State == supervisor.Unreachable && r.last.State != supervisor.Unreachable {
 		r.print.say(fmt.Sprintf("%s; trying again, Ctrl-C leaves it as it is", words.Plain(s.Note)))
 	}
+	if s.Awaits != r.last.Awaits && s.Awaits.Name != "" {
+		r.print.say("waits for " + words.AwaitsText(s.Awaits))
+	}
 	r.last = s
 }
 
@@ -135,9 +139,17 @@ func (r *run) here(ctx context.Context, held *control.Held) error {
 	work.Go(func() { _ = held.Serve(inner, s) })
 	ended := make(chan error, 1)
 	work.Go(func() { ended <- s.Run(inner) })
+	said := make(chan string, 16)
+	hooks := hook.New(r.Config.Dir, r.Log, func(text string) {
+		select {
+		case said <- text:
+		default:
+		}
+	})
 	defer func() {
 		cancel()
 		work.Wait()
+		hooks.Close()
 		if r.unheard { // whoever reaches the keeper next ends the run
 			_ = record.Unwant(r.folder)
 		}
@@ -164,8 +176,11 @@ func (r *run) here(ctx context.Context, held *control.Held) error {
 			}
 		case <-calm:
 			idle()
+		case text := <-said:
+			r.print.say(text)
 		case e := <-s.Events():
 			held.Tell(e)
+			hooks.Tell(e)
 			if r.print.event(e) != nil {
 				r.closed = nil
 				r.stopOnce(s)
@@ -204,7 +219,9 @@ func (r *run) supervision() control.Supervision {
 	if r.Supervise != nil {
 		return r.Supervise(r.Config.Dir)
 	}
-	return supervisor.New(r.Config.Dir, supervisor.Deps{State: r.State, KeeperExe: r.Keeper, Interactive: true, Log: r.Log, Recorded: app.Recorded(r.Log, r.State, nil)})
+	return supervisor.New(r.Config.Dir, supervisor.Deps{
+		State: r.State, KeeperExe: r.Keeper, Interactive: true, Log: r.Log, Recorded: app.Recorded(r.Log, r.State, nil), Await: app.Waiter(r.State).Await,
+	})
 }
 
 func (r *run) stopOnce(s control.Supervision) {

@@ -41,6 +41,9 @@ type Sight struct {
 	Summary       string // the last verdict or the present stall in one sentence, "" if there is none
 	Remedy        string
 	Problem       string // why the last probe failed, "" if it did not
+
+	Awaits string // its start waits for another backend: "database, which gave up"
+	Stuck  bool   // and that one will not become healthy by itself
 }
 
 // Answer is what to do next.
@@ -54,7 +57,8 @@ const (
 )
 
 // Judge says whether the goal is reached. A backend that nobody keeps yet is not healthy yet, and is waited for: somebody may be about to
-// start it. Only what no time mends ends the waiting early: a configuration that cannot be used, and a supervisor that gave up. reason is one
+// start it. Only what no time mends ends the waiting early: a configuration that cannot be used, and a supervisor that gave up, on it or on
+// one that it waits for. reason is one
 // sentence for a person, "" for Done.
 func Judge(g Goal, s Sight) (a Answer, reason string) {
 	if g == Stopped {
@@ -67,6 +71,10 @@ func Judge(g Goal, s Sight) (a Answer, reason string) {
 		return Failed, s.ConfigProblem
 	case s.State == "gave-up":
 		return Failed, s.why("Vivarium gave up starting it")
+	case s.Awaits != "" && s.Stuck:
+		return Failed, "it waits for " + s.Awaits
+	case s.Awaits != "":
+		return Continue, "it waits for " + s.Awaits
 	case !s.Held:
 		return Continue, "no Vivarium program keeps it yet"
 	case s.State == "stopped":

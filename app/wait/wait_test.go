@@ -24,6 +24,9 @@ func TestWhenWaitingIsOver(t *testing.T) {
 		{"unhealthy may become healthy", Healthy, Sight{Held: true, Runs: true, State: "unhealthy", Problem: "answered 500"}, Continue, "it is unhealthy: answered 500"},
 		{"stopped may be started", Healthy, Sight{Held: true, State: "stopped"}, Continue, "it is stopped"},
 
+		{"it waits for another one", Healthy, Sight{Held: true, State: "starting", Awaits: "db, which is starting"}, Continue, "it waits for db, which is starting"},
+		{"it waits for one that gave up", Healthy, Sight{Held: true, State: "starting", Awaits: "db, which gave up", Stuck: true}, Failed, "it waits for db, which gave up"},
+
 		{"nothing runs and nobody keeps it", Stopped, Sight{}, Done, ""},
 		{"stopped is stopped", Stopped, Sight{Held: true, State: "stopped"}, Done, ""},
 		{"a broken configuration is no matter once it is stopped", Stopped, Sight{Held: true, State: "stopped", ConfigProblem: "x"}, Done, ""},

@@ -8,6 +8,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
+	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 // Sentence is an event as one line for a person, without the time and without the backend's name. Not every event deserves
@@ -21,7 +22,11 @@ func Sentence(e supervisor.Event) string {
 	case supervisor.EventHealthy:
 		line = Facts(Chosen(e.Recovery, "healthy again", "healthy"), s.URL, Latency(s.Health.Latency), e.Text)
 	case supervisor.EventUnhealthy:
-		line = Facts(Chosen(Answers(s), "unhealthy: wrong answer", "unhealthy: hung"), StallText(s), stallRemedy(s), e.Text)
+		text := e.Text
+		if Wedged(s) { // its stall begins with it
+			text = ""
+		}
+		line = Facts(Chosen(Answers(s), "unhealthy: wrong answer", Chosen(Wedged(s), "unhealthy: wedged", "unhealthy: hung")), StallText(s), stallRemedy(s), text)
 	case supervisor.EventMisconfigured:
 		line = "misconfigured: the server runs, but " + e.Text
 	case supervisor.EventPermission:
@@ -41,11 +46,13 @@ func Sentence(e supervisor.Event) string {
 	case supervisor.EventEnded:
 		line = Facts("ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventRestarting:
-		line = Facts("restarting", nextStart(e))
+		line = Facts(OrElse(e.Text, "restarting"), nextStart(e))
+	case supervisor.EventMemoryHigh:
+		line = Facts("memory is high: "+OrElse(e.Text, "above its limit"), MemoryRemedy(e))
 	case supervisor.EventGaveUp:
 		line = Facts("gave up"+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy)
 	case supervisor.EventStopping:
-		line = Chosen(e.Asked, "stopping", Chosen(Answers(s), "stopping: it answers errors", "stopping: it does not answer"))
+		line = Chosen(e.Asked || e.Text != "", "stopping"+Prefixed(": ", e.Text), stoppingFor(s))
 	case supervisor.EventStopped:
 		line = Chosen(e.Asked, "stopped", Facts("ended by itself"+ended(e)+Prefixed(": ", e.Verdict.Summary), e.Verdict.Remedy))
 	case supervisor.EventAttached:
@@ -65,6 +72,17 @@ func Sentence(e supervisor.Event) string {
 		line = Facts(line, Away(e))
 	}
 	return Plain(line)
+}
+
+// stoppingFor is why a run is stopped that nobody asked to stop.
+func stoppingFor(s supervisor.Snapshot) string {
+	switch {
+	case s.Health.Phase == record.PhaseWedged: // it is Stopping by now
+		return "stopping: its real work fails"
+	case Answers(s):
+		return "stopping: it answers errors"
+	}
+	return "stopping: it does not answer"
 }
 
 func Chosen(yes bool, a, b string) string {

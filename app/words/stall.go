@@ -22,6 +22,11 @@ func stallRemedy(s supervisor.Snapshot) string {
 	return Plain(s.Stall.Remedy)
 }
 
+// Wedged: its health check is good, and its real work fails.
+func Wedged(s supervisor.Snapshot) bool {
+	return s.State == supervisor.Unhealthy && s.Health.Phase == record.PhaseWedged
+}
+
 // stalledWord is how the run is whose stall is told.
 func stalledWord(s supervisor.Snapshot) string {
 	switch {
@@ -29,6 +34,8 @@ func stalledWord(s supervisor.Snapshot) string {
 		return "starting"
 	case s.Health.Phase == record.PhaseBusy:
 		return "busy"
+	case Wedged(s):
+		return "wedged"
 	}
 	return "hung"
 }

@@ -26,6 +26,8 @@ func StatusOf(s supervisor.Snapshot, now time.Time, room int) StatusText {
 		return heldStatus(s, now)
 	case s.State == supervisor.Unreachable:
 		return StatusText{Line: Facts(StateWord(s), "the server may be running"), Detail: Plain(s.Note)}
+	case s.State == supervisor.Starting && s.Awaits.Name != "":
+		return StatusText{Line: Facts("Waits for "+AwaitsText(s.Awaits), lasting(s.Since, now)), Note: noteOf(s, now)}
 	case s.State == supervisor.GaveUp:
 		return reasonStatus("Gave up", s.Last.Summary, s.Last.Remedy, room, noteOf(s, now))
 	case s.State == supervisor.Stopped && s.Owner != (port.Owner{}):
@@ -38,6 +40,11 @@ func StatusOf(s supervisor.Snapshot, now time.Time, room int) StatusText {
 func StatusLine(s supervisor.Snapshot, now time.Time) string {
 	st := StatusOf(s, now, MaxLine)
 	return Short(Facts(st.Line), MaxLine)
+}
+
+// AwaitsText is whom a start waits for, and what is with that one: "database, which gave up: no module named x".
+func AwaitsText(a supervisor.Awaits) string {
+	return Plain(a.Name) + Prefixed(", ", Plain(a.Why))
 }
 
 // Misconfigured: the configuration cannot be used.
@@ -68,6 +75,9 @@ func stateLine(s supervisor.Snapshot, now time.Time) string {
 		if Answers(s) {
 			problem, _, _ := strings.Cut(s.Health.Problem, ": ") // the remedy is in the note
 			return Facts(word, problem)
+		}
+		if Wedged(s) {
+			return Facts("Wedged: "+OrElse(StallText(s), s.Health.Problem), lasting(s.Since, now))
 		}
 		quiet := s.Health.Good
 		if quiet.IsZero() {
@@ -110,8 +120,8 @@ func DetailOf(s supervisor.Snapshot, now time.Time) string {
 		return ""
 	}
 	memory, cpu := "", ""
-	if s.Usage.RSS > 0 {
-		memory, cpu = Size(s.Usage.RSS), Percent(s.Usage.CPU)+" CPU"
+	if s.Usage.Used() > 0 {
+		memory, cpu = Size(s.Usage.Used()), Percent(s.Usage.CPU)+" CPU"
 	}
 	up := lasting(s.Run.Started, now)
 	if s.State == supervisor.Starting { // its age is in the status already
@@ -165,7 +175,7 @@ func noteOf(s supervisor.Snapshot, now time.Time) string {
 	if s.Semaphores > 0 {
 		semaphores = Count(s.Semaphores, "named semaphore", "named semaphores") + " left behind by ended runs"
 	}
-	return Facts(missing, problem, WorkerDeaths(s), changed, s.Note, semaphores, TallyLine(s.Tally, now))
+	return Facts(missing, problem, MemoryNote(s, now), WorkerDeaths(s), changed, s.Note, semaphores, TallyLine(s.Tally, now))
 }
 
 func heldStatus(s supervisor.Snapshot, now time.Time) StatusText {
@@ -173,7 +183,11 @@ func heldStatus(s supervisor.Snapshot, now time.Time) StatusText {
 	if s.State == supervisor.Stopped { // nothing is known of it but its holder
 		return StatusText{Line: kept}
 	}
-	return StatusText{Line: Facts(StateWord(s), kept), Detail: DetailOf(s, now), Note: noteOf(s, now)}
+	word := StateWord(s)
+	if s.Awaits.Name != "" {
+		word = "Waits for " + AwaitsText(s.Awaits)
+	}
+	return StatusText{Line: Facts(word, kept), Detail: DetailOf(s, now), Note: noteOf(s, now)}
 }
 
 func ownerStatus(s supervisor.Snapshot, now time.Time) StatusText {
@@ -261,7 +275,7 @@ func LastOf(s supervisor.Snapshot, now time.Time) string {
 
 // SummaryOf counts several backends: "3 backends: 2 healthy, 1 stopped".
 func SummaryOf(all []supervisor.Snapshot) string {
-	order := []string{"misconfigured", "gave up", "hung", "unhealthy", "without the crash environment", "restarting", "busy", "starting", "stopping", "healthy", "stopped"}
+	order := []string{"misconfigured", "gave up", "hung", "unhealthy", "without the crash environment", "restarting", "busy", "starting", "waiting", "stopping", "healthy", "stopped"}
 	n := map[string]int{}
 	for _, s := range all {
 		n[briefOf(s)]++
@@ -288,6 +302,8 @@ func briefOf(s supervisor.Snapshot) string {
 		return "without the crash environment"
 	case s.State == supervisor.Unhealthy && s.Health.Phase == record.PhaseWrongAnswer:
 		return "unhealthy"
+	case Wedged(s):
+		return "wedged"
 	case s.State == supervisor.Unhealthy && s.Health.Phase != record.PhaseBusy && !Answers(s):
 		return "hung"
 	}

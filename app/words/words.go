@@ -34,12 +34,26 @@ const MaxLine = 90
 // Between stands between two facts of one line.
 const Between = " · "
 
+// KeptPort is told where somebody starts a second copy by hand: "port 8000 is kept by Vivarium for shop: `vivarium restart shop` instead".
+func KeptPort(port int, backend string) string {
+	name := Plain(backend)
+	if strings.ContainsFunc(name, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && c != '-' && c != '_' && c != '.'
+	}) {
+		name = "'" + strings.ReplaceAll(name, "'", `'\''`) + "'"
+	}
+	return fmt.Sprintf("port %d is kept by Vivarium for %s: `vivarium restart %s` instead of a second copy", port, Plain(backend), name)
+}
+
 // StateWord is a state as a person reads it.
 func StateWord(s supervisor.Snapshot) string {
 	switch s.State {
 	case supervisor.Stopped:
 		return "Stopped"
 	case supervisor.Starting:
+		if s.Awaits.Name != "" {
+			return "Waiting"
+		}
 		return "Starting"
 	case supervisor.Healthy:
 		return "Healthy"
@@ -51,6 +65,8 @@ func StateWord(s supervisor.Snapshot) string {
 			return "Misconfigured"
 		case record.PhaseWrongAnswer:
 			return "Unhealthy: wrong answer"
+		case record.PhaseWedged:
+			return "Unhealthy: wedged"
 		}
 		return "Unhealthy: hung"
 	case supervisor.Stopping:

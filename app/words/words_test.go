@@ -106,6 +106,7 @@ func TestEveryEventHasASentence(t *testing.T) {
 	exit := &keeper.Exit{Run: s.Run, At: testkit.Ago(time.Minute), Known: true, Signal: syscall.SIGSEGV}
 	retry := testkit.In(supervisor.Restarting, 0, testkit.With(func(s *supervisor.Snapshot) { s.Retry = testkit.Noon.Add(2 * time.Second) }))
 	byHand := testkit.In(supervisor.Stopped, 0, testkit.With(func(s *supervisor.Snapshot) { s.Owner = port.Owner{PID: 7, Copy: true} }))
+	guarded := testkit.In(supervisor.Healthy, time.Hour, testkit.With(func(s *supervisor.Snapshot) { s.Memory.Restart = 14_000_000_000 }))
 	wrong := testkit.In(supervisor.Unhealthy, 0, testkit.With(func(s *supervisor.Snapshot) { s.Health.Phase = record.PhaseWrongAnswer }))
 	for _, c := range []struct {
 		e    supervisor.Event
@@ -132,6 +133,14 @@ func TestEveryEventHasASentence(t *testing.T) {
 			"crashed (exit code 3) · It happened at 13:02, while Vivarium was not running"},
 		{supervisor.Event{What: supervisor.EventWorkerDied, Verdict: testkit.OpenMP, Text: "process 9"}, "a worker died: two OpenMP runtimes in one process · process 9 · " + testkit.OpenMP.Remedy},
 		{supervisor.Event{What: supervisor.EventRestarting, At: testkit.Noon, Snapshot: retry}, "restarting · next start in 2 s"},
+		{supervisor.Event{What: supervisor.EventRestarting, At: testkit.Noon, Snapshot: retry, Text: "restarted at 13.6 GB, before macOS would have ended it"},
+			"restarted at 13.6 GB, before macOS would have ended it · next start in 2 s"},
+		{supervisor.Event{What: supervisor.EventStopping, Text: "its memory: 13.6 GB for 30 s, more than 12.0 GB"}, "stopping: its memory: 13.6 GB for 30 s, more than 12.0 GB"},
+		{supervisor.Event{What: supervisor.EventMemoryHigh, Snapshot: s, Text: "13.6 GB for 30 s, more than 85 % of the 16.0 GB that there are"},
+			`memory is high: 13.6 GB for 30 s, more than 85 % of the 16.0 GB that there are · Use a smaller model, batch or context, or fewer workers; restart = "90%" under [memory] in vivarium.toml starts it anew in time`},
+		{supervisor.Event{What: supervisor.EventMemoryHigh, Snapshot: guarded, Text: "13.6 GB, more than 12.0 GB"},
+			"memory is high: 13.6 GB, more than 12.0 GB · Above 14.0 GB it is stopped in good order and started anew"},
+		{supervisor.Event{What: supervisor.EventMemoryHigh, Snapshot: testkit.In(supervisor.Stopping, 0), Text: "13.6 GB, more than 12.0 GB"}, "memory is high: 13.6 GB, more than 12.0 GB"},
 		{supervisor.Event{What: supervisor.EventGaveUp, Verdict: testkit.OpenMP}, "gave up: two OpenMP runtimes in one process · " + testkit.OpenMP.Remedy},
 		{supervisor.Event{What: supervisor.EventStopping, Asked: true}, "stopping"},
 		{supervisor.Event{What: supervisor.EventStopped, Asked: true}, "stopped"},
@@ -163,6 +172,18 @@ func TestTheStatusOfAServerThatAnswersOtherwiseSaysWhat(t *testing.T) {
 	require.Contains(t, StatusLine(s, testkit.Noon), "no answer for")
 	s.WorkerDeaths = 1
 	require.Empty(t, WorkerDeaths(s), "the last end tells of one")
+}
+
+func TestAStartThatWaitsSaysForWhom(t *testing.T) {
+	s := testkit.In(supervisor.Starting, 5*time.Second)
+	s.Awaits = supervisor.Awaits{Name: "database", Why: "which gave up: no module\nnamed x", Stuck: true}
+	require.Equal(t, "Waits for database, which gave up: no module named x · 5 s", StatusLine(s, testkit.Noon))
+	require.Equal(t, "Waiting", StateWord(s))
+	require.Equal(t, "1 backend: 1 waiting", SummaryOf([]supervisor.Snapshot{s}))
+	s.HeldBy = 17
+	require.Contains(t, StatusLine(s, testkit.Noon), "Waits for database, which gave up")
+	s.HeldBy, s.Awaits = 0, supervisor.Awaits{Name: "database"}
+	require.Equal(t, "Waits for database · 5 s", StatusLine(s, testkit.Noon))
 }
 
 func TestWordsForPeopleAreWhole(t *testing.T) {

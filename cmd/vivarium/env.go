@@ -14,15 +14,15 @@ import (
 // supervised is said and not exported: a shell is not supervised.
 const supervised = `
 # The server also finds VIVARIUM_RUN, the ID of its run: the mark "you are supervised".
-# A program that sees it need not restart itself, reload, or start a second copy.
+# A program that sees it need not restart itself, reload, or start a second copy: the port is kept, and "vivarium restart" applies an edit.
 `
 
 func envCommand(c console) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use: "env [NAME|DIR]", Short: "Print the crash environment as export lines, with the reason for each", Args: atMostOne("backend"),
-		Long: "Prints the variables of the crash environment as the backend's next start would set them, with the reason for each. Of what\n" +
-			"you set yourself it prints only what replaces one of them.",
+		Long: "Prints the variables of the crash environment as the backend's next start would set them, with the reason for each; while it\n" +
+			"runs, for the Python that it runs with. Of what you set yourself it prints only what replaces one of them.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			h, err := openHome()
 			if err != nil {
@@ -32,9 +32,13 @@ func envCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			cfg, plan, err := setup.Planned(dir, true)
+			row, _ := h.look(cmd.Context(), dir) // nobody who answers: it does not run
+			cfg, plan, differs, err := setup.PlannedLike(dir, row.PID)
 			if err != nil {
 				return err
+			}
+			if differs != "" {
+				fmt.Fprintln(c.err, "vivarium: "+words.Plain(differs)+"; these are the variables for the running one's Python")
 			}
 			for _, w := range plan.Warnings {
 				fmt.Fprintln(c.err, "vivarium: "+words.Plain(w))

@@ -2,8 +2,10 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
+	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/words"
+	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 )
@@ -42,7 +46,7 @@ func explainCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return printVerdict(c.out, v, about, asJSON)
+			return printVerdict(c.out, keptHere(cmd.Context(), v), about, asJSON)
 		},
 	}
 	jsonFlag(cmd, &asJSON)
@@ -75,6 +79,36 @@ func (q *question) answer(in io.Reader) (v crash.Verdict, about string, err erro
 		return v, "", err
 	}
 	return crash.Judge(e), about, nil
+}
+
+var takenPort = regexp.MustCompile(`\bport (\d{1,5})\b`)
+
+// keptHere has the remedy for a port that was taken, where a backend of ours has that port now: what was started by hand was a second copy.
+func keptHere(ctx context.Context, v crash.Verdict) crash.Verdict {
+	if v.Kind != crash.KindPortTaken {
+		return v
+	}
+	h, err := openHome()
+	if err != nil {
+		return v // the verdict is good without it
+	}
+	var numbers []int
+	for _, m := range takenPort.FindAllStringSubmatch(v.Summary+"\n"+v.Line, -1) {
+		number, _ := strconv.Atoi(m[1])
+		numbers = append(numbers, number)
+	}
+	if dir, ok := around(nil); ok && len(numbers) == 0 { // Python's own words have no port: then this folder's is meant
+		if c, err := config.Load(dir); err == nil {
+			numbers = append(numbers, c.Port)
+		}
+	}
+	for _, number := range numbers {
+		if row, ok := control.Keeping(ctx, h.state, number); ok {
+			v.Remedy = "On this computer " + words.KeptPort(number, row.Backend) + "."
+			return v
+		}
+	}
+	return v
 }
 
 // status is the end as it was given: it counts more than what a report says.

@@ -20,6 +20,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/app/mcp"
 	"github.com/vivarium-app/vivarium/app/wait"
+	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
@@ -100,7 +101,10 @@ func (a agents) Status(ctx context.Context, dir string) (mcp.Status, error) {
 func statusOf(dir string, r control.Row) mcp.Status {
 	s := mcp.Status{
 		Backend: backendOf(dir, r), Want: r.Want, PID: r.PID, Port: r.Port, Since: r.Since, Health: r.Health.Problem, LatencyMS: r.Health.Latency,
-		Crashes: r.Crashes, ConfigProblem: r.Problem, ConfigChanged: r.Changed, LogFile: r.Log,
+		Crashes: r.Crashes, ConfigProblem: r.Problem, ConfigChanged: r.Changed, LogFile: r.Log, After: r.After,
+	}
+	if r.Awaits != nil {
+		s.WaitsFor = words.AwaitsText(*r.Awaits)
 	}
 	if last := r.Snapshot().Last; last.Kind != "" {
 		s.Verdict = &mcp.Verdict{Kind: string(last.Kind), Summary: last.Summary, Remedy: last.Remedy, Line: last.Line, At: r.LastAt}

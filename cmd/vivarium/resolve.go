@@ -37,6 +37,15 @@ func openHome() (home, error) {
 // folder is where a directory's backend keeps its state.
 func (h home) folder(dir string) string { return keeper.BackendFolder(h.state, dir) }
 
+// load reads a backend's configuration, and looks at what it says of the other backends.
+func (h home) load(dir string) (config.Config, error) {
+	c, err := config.Load(dir)
+	if err == nil {
+		err = app.Waiter(h.state).Check(c)
+	}
+	return c, err
+}
+
 // registered are the folders of the app's list.
 func (h home) registered() ([]string, error) {
 	list, err := app.OpenBackends(h.state)

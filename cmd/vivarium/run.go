@@ -66,7 +66,7 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	config, err := config.Load(dir)
+	config, err := h.load(dir)
 	if err != nil {
 		return err
 	}

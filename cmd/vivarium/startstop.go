@@ -88,7 +88,7 @@ func (h home) ask(ctx context.Context, c console, dir string, i intent, asJSON b
 		return err
 	}
 	defer client.Close()
-	if _, err := config.Load(dir); err != nil { // said here and now, not in the holder's own words later
+	if _, err := h.load(dir); err != nil { // said here and now, not in the holder's own words later
 		return err
 	}
 	row, err := i.ask(client, ctx)
@@ -168,7 +168,7 @@ func ladderOf(dir string) keeper.Ladder {
 	if err != nil {
 		return defaultLadder
 	}
-	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}
+	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace, Abort: true}
 }
 
 var defaultLadder = keeper.Ladder{Signal: syscall.SIGINT, Grace: 10 * time.Second}

@@ -120,8 +120,8 @@ func printStatus(w io.Writer, r control.Row, colour bool) error {
 		if !r.Started.IsZero() {
 			up = ", up " + words.Duration(now.Sub(r.Started))
 		}
-		if u := r.Usage; u != nil && u.RSS > 0 {
-			up += fmt.Sprintf(", %s, %s CPU", words.Size(u.RSS), words.Percent(u.CPU))
+		if u := s.Usage; u.Used() > 0 {
+			up += fmt.Sprintf(", %s, %s CPU", words.Size(u.Used()), words.Percent(u.CPU))
 		}
 		detail("process", fmt.Sprint(r.PID)+up)
 	}
@@ -133,6 +133,7 @@ func printStatus(w io.Writer, r control.Row, colour bool) error {
 	if r.State == supervisor.Unhealthy.String() {
 		detail("health", s.Health.Problem)
 	}
+	detail("memory", words.MemoryNote(s, now))
 	detail("workers", words.WorkerDeaths(s))
 	if last := s.Last; last.Kind != "" && last.Kind != crash.KindConfig { // which has a line of its own, as long as it lasts
 		detail("last end", last.Summary+" ("+words.Clock(s.LastAt, now)+")")

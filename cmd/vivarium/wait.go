@@ -15,7 +15,6 @@ import (
 	"github.com/vivarium-app/vivarium/app/wait"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
-	"github.com/vivarium-app/vivarium/supervisor/config"
 )
 
 func waitCommand(c console) *cobra.Command {
@@ -165,7 +164,7 @@ func (h home) followTo(ctx context.Context, dir string, g wait.Goal, asked time.
 
 func (h home) judgeUnheld(ctx context.Context, dir string, g wait.Goal) (wait.Answer, string, error) {
 	s := wait.Sight{}
-	if _, err := config.Load(dir); err != nil {
+	if _, err := h.load(dir); err != nil {
 		s.ConfigProblem = err.Error()
 	}
 	if g == wait.Stopped {
@@ -187,6 +186,9 @@ func sightOf(r control.Row) wait.Sight {
 	ended := r.State == supervisor.GaveUp.String() || r.State == supervisor.Restarting.String()
 	if last := r.Snapshot().Last; last.Kind != "" && (ended || r.Crashes > 0) {
 		s.Summary, s.Remedy = last.Summary, last.Remedy
+	}
+	if r.Awaits != nil {
+		s.Awaits, s.Stuck = words.AwaitsText(*r.Awaits), r.Awaits.Stuck
 	}
 	if r.Stall != nil && r.PID != 0 {
 		s.Summary, s.Remedy = r.Stall.Summary, r.Stall.Remedy

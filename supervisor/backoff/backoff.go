@@ -1,5 +1,5 @@
-// Package backoff counts the deaths that belong together, and says how long to wait before the next start. It is pure: begin with InARow and
-// Wait. It knows records of deaths and nothing of states; whether to start again at all is the supervisor's to decide.
+// Package backoff decides when a run that died is started again, and when that has no sense any more: from the deaths on record and nothing else.
+// It is pure, asks no clock, and knows no state and no supervisor. Begin with Wait and InARow.
 package backoff
 
 import (

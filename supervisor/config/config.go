@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 )
 
 // FileName is the configuration's name in a backend's folder.
@@ -47,6 +49,7 @@ type Config struct {
 	EnvFileNamed   bool     // the configuration names it: then it must exist
 	LoginShellEnv  []string // variables that are taken from the person's login shell; none by default
 	OnPortConflict string   // TakeOver or Refuse
+	After          []string // names of the backends that have to be healthy before it is started
 	KeepAwake      string   // AwakeNever, AwakeBusy or AwakeRunning: when the computer is kept from idle sleep
 	IntervalNamed  bool     // the configuration names [health] interval: then it is kept to
 
@@ -55,9 +58,12 @@ type Config struct {
 	Stop        Stop
 	Log         Log
 	Recorder    Recorder
+	OnEvent     OnEvent
+	Memory      guard.Policy      // the section [memory]
 	Environment map[string]string // overrides; "" leaves the variable unset
 
-	marks []mark // what the files were when they were read
+	afterLine int    // where After is written
+	marks     []mark // what the files were when they were read
 }
 
 // Health is the section [health].
@@ -71,6 +77,8 @@ type Health struct {
 	BusyLimit   time.Duration
 	QuietStart  time.Duration // a start without a line of log for so long is explained
 	RestartHung bool
+	// Deep is what the file says now, also for a run that was started before: there may be a key in it, which is not kept on disk.
+	Deep Deep `json:"-"`
 }
 
 // Restart is the section [restart].
@@ -97,6 +105,13 @@ type Log struct {
 // Recorder is the section [recorder].
 type Recorder struct {
 	Enabled bool // Vivarium's few lines of Python are brought into the server
+}
+
+// OnEvent is the section [on_event].
+type OnEvent struct {
+	Command []string      // gets each event as JSON on its standard input; empty: there is none
+	Events  []string      // which ones, by the names of the command line's JSON
+	Timeout time.Duration // then it is ended
 }
 
 // URL is where the backend answers, or "" if it listens nowhere.

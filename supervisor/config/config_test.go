@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
@@ -32,6 +34,8 @@ func TestAFolderWithoutConfigurationHasTheDefaults(t *testing.T) {
 		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
 		Log:         Log{File: filepath.Join(dir, "logs/server.log"), MaxSize: 50_000_000, Keep: 5},
 		Recorder:    Recorder{Enabled: true},
+		OnEvent:     OnEvent{Events: []string{"crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"}, Timeout: 10 * time.Second},
+		Memory:      guard.Policy{Warn: guard.Limit{Percent: 85}, For: 30 * time.Second},
 		Environment: map[string]string{},
 	}, c)
 	require.Equal(t, "http://127.0.0.1:8000", c.URL())
@@ -46,6 +50,7 @@ env_file  = ".env"
 on_port_conflict = "take_over"
 keep_awake = "never"
 login_shell_env = []
+after = []
 [health]
 path = "/health"
 interval = "5s"
@@ -68,6 +73,14 @@ max_size = "50MB"
 keep = 5
 [recorder]
 enabled = true
+[on_event]
+events = ["crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"]
+timeout = "10s"
+command = ["./tell.sh"]
+[memory]
+warn = "85%"
+restart = ""
+for = "30s"
 [environment]
 OMP_NUM_THREADS = "4"
 `
@@ -79,7 +92,8 @@ func TestTheDocumentedConfigurationSaysTheDefaults(t *testing.T) {
 	require.NoError(t, err)
 	want := Defaults(dir)
 	want.Name, want.EnvFileNamed, want.IntervalNamed, want.Environment = "backend", true, true, map[string]string{"OMP_NUM_THREADS": "4"}
-	c.marks = nil
+	want.OnEvent.Command = []string{"./tell.sh"} // by default there is none
+	c.marks, c.afterLine = nil, 0
 	require.Equal(t, want, c)
 }
 
@@ -109,6 +123,13 @@ restart.stable = "0s"
 restart.give_up_after = 0
 stop.signal = "term"
 stop.grace = "0s"
+after = ["database", " models "]
+on_event.command = ["~/bin/tell", "--to", "me"]
+on_event.events = ["healthy", "crashed", "healthy"]
+on_event.timeout = "1m"
+memory.warn = 12000000000
+memory.restart = " 92.5 % "
+memory.for = "2m"
 [environment]
 A = ""
 "B.C" = "1=2"
@@ -117,6 +138,8 @@ A = ""
 	c, err := Load(dir)
 	require.NoError(t, err)
 	c.marks = nil
+	require.Equal(t, Error{File: c.File, Line: 26, Key: "after", Problem: "x", Remedy: "y"}, *c.AfterError("x", "y"))
+	c.afterLine = 0
 	require.Equal(t, Config{
 		Dir: dir, File: filepath.Join(dir, "vivarium.toml"), Name: "Übersetzer 翻訳", Command: []string{"{python}", "server.py"},
 		Python: "/home/ann/py/bin/python", OnPortConflict: "refuse", KeepAwake: "busy", IntervalNamed: true, LoginShellEnv: []string{"PATH", "_x1"},
@@ -127,18 +150,23 @@ A = ""
 		Restart:     Restart{Policy: "never"},
 		Stop:        Stop{Signal: syscall.SIGTERM},
 		Log:         Log{File: "/var/log/x.log", MaxSize: 1 << 20},
+		After:       []string{"database", "models"},
+		OnEvent:     OnEvent{Command: []string{"/home/ann/bin/tell", "--to", "me"}, Events: []string{"healthy", "crashed"}, Timeout: time.Minute},
+		Memory:      guard.Policy{Warn: guard.Limit{Bytes: 12_000_000_000}, Restart: guard.Limit{Percent: 92.5}, For: 2 * time.Minute},
 		Environment: map[string]string{"A": "", "B.C": "1=2"},
 	}, c)
 	require.Empty(t, c.URL())
 }
 
-// mistakes are what people get wrong, with the line, the key and the remedy that they are shown.
-var mistakes = []struct {
+// mistake is what people get wrong, with the line, the key and the remedy that they are shown.
+type mistake struct {
 	name, text  string
 	line        int
 	key         string
 	says, mends string
-}{
+}
+
+var mistakes = []mistake{
 	{"a typo in a key", "port = 8000\nprot = 8000", 2, "prot", "is not a key", "did you mean port?"},
 	{"a typo in a section", "\n[helth]\npath = '/'", 2, "helth", "is not a key", "did you mean [health]?"},
 	{"a typo in a section's key", "[health]\nintervall = '5s'", 2, "health.intervall", "is not a key", "did you mean interval in [health]?"},
@@ -245,7 +273,7 @@ var mistakes = []struct {
 }
 
 func TestEveryMistakeIsToldWithFileLineAndRemedy(t *testing.T) {
-	for _, m := range mistakes {
+	for _, m := range slices.Concat(mistakes, orderMistakes, memoryMistakes) {
 		t.Run(m.name, func(t *testing.T) {
 			dir := testkit.BackendDir(t, m.text)
 			c, err := Load(dir)
@@ -273,8 +301,11 @@ func TestTheErrorIsOneLineWithFileLineKeyProblemAndRemedy(t *testing.T) {
 func TestEveryKeyHasAnExampleThatIsRight(t *testing.T) {
 	for key, rule := range keyRules {
 		text := rule.example
-		if section, _, inside := strings.Cut(key, "."); inside {
-			text = "[" + section + "]\n" + text
+		if dot := strings.LastIndexByte(key, '.'); dot >= 0 && rule.wants != "a section" || key == "health.deep.headers" {
+			text = "[" + key[:dot] + "]\n" + text
+		}
+		if strings.HasPrefix(key, "health.deep") && key != "health.deep.path" { // without a path there is no deep probe
+			text += "\npath = '/x'"
 		}
 		_, err := parseConfig(Defaults("/b"), []byte(text))
 		require.NoError(t, err, key)
@@ -343,16 +374,6 @@ func TestAFolderNameOfAnyBytesMakesANameForPeople(t *testing.T) {
 	require.Equal(t, strings.Repeat("ü", 64), folderName("/x/"+strings.Repeat("ü", 100)))
 	require.Equal(t, "/", folderName("/"))
 	require.Equal(t, "backend", folderName("/x/ "))
-}
-
-func TestDistanceCountsLetters(t *testing.T) {
-	for _, d := range []struct {
-		a, b string
-		n    int
-	}{{"", "", 0}, {"port", "port", 0}, {"prot", "port", 1}, {"helth", "health", 1}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}} {
-		require.Equal(t, d.n, distance(d.a, d.b), d)
-	}
-	require.Equal(t, 64, distance(strings.Repeat("a", 65), "a"))
 }
 
 func TestAChangeIsSeen(t *testing.T) {

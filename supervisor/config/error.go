@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,14 +88,14 @@ func nearestKey(key string) string {
 
 // placed names a key with the section it belongs in.
 func placed(key string) string {
-	section, word, inside := strings.Cut(key, ".")
+	dot := strings.LastIndexByte(key, '.')
 	switch {
 	case key == "":
 		return ""
-	case inside:
-		return word + " in [" + section + "]"
 	case keyRules[key].wants == "a section":
 		return "[" + key + "]"
+	case dot >= 0:
+		return key[dot+1:] + " in [" + key[:dot] + "]"
 	}
 	return key
 }
@@ -104,7 +105,9 @@ func sortedKeys() []string {
 	for k := range keyRules {
 		keys = append(keys, k)
 	}
-	slices.Sort(keys)
+	slices.SortFunc(keys, func(a, b string) int { // a key of a section before one of a section within it
+		return cmp.Or(cmp.Compare(strings.Count(a, "."), strings.Count(b, ".")), cmp.Compare(a, b))
+	})
 	return keys
 }
 

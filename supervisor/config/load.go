@@ -7,12 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
@@ -70,6 +72,8 @@ func Defaults(dir string) Config {
 		Stop:        Stop{Signal: syscall.SIGINT, Grace: 10 * time.Second},
 		Log:         Log{File: filepath.Join(dir, "logs", "server.log"), MaxSize: 50_000_000, Keep: 5},
 		Recorder:    Recorder{Enabled: true},
+		OnEvent:     OnEvent{Events: slices.Clone(troubles), Timeout: 10 * time.Second},
+		Memory:      guard.Policy{Warn: guard.Limit{Percent: 85}, For: 30 * time.Second},
 		Environment: map[string]string{},
 	}
 }
@@ -193,6 +197,11 @@ func (r *reading) onDisk() error {
 			return r.fail("env_file", "cannot be read: "+reason(err), "check who may read it")
 		case st.IsDir():
 			return r.fail("env_file", Quoted(r.EnvFile)+" is a folder", "name a file")
+		}
+	}
+	for _, key := range []string{"on_event.events", "on_event.timeout"} {
+		if r.has(key) && len(r.OnEvent.Command) == 0 {
+			return r.fail(key, "is there without a command", "add one: "+keyRules["on_event.command"].example+", or remove the line")
 		}
 	}
 	for _, other := range []string{r.File, r.EnvFile} {

@@ -13,6 +13,7 @@ const template = `# How Vivarium runs this backend. What stands as a comment is 
 # env_file = ".env"              # a missing default is no error, a missing named one is
 # login_shell_env = []           # names of variables to take from your login shell, as in ["PATH", "HF_TOKEN"]
 # on_port_conflict = "take_over" # end a copy that was started by hand; or "refuse"
+# after = []                     # backends that have to be healthy before this one is started, as in ["database"]
 # keep_awake = "never"           # busy | running: while it is at work, or as long as it runs, the computer does not fall asleep by itself
 
 [health]
@@ -25,6 +26,8 @@ const template = `# How Vivarium runs this backend. What stands as a comment is 
 # busy_limit = "10m"             # how long it may be too busy to answer
 # quiet_start = "30s"            # a start without a line of log for so long is explained
 # restart_hung = false
+#                                # [health.deep] with path, method, body and expect asks for the real work once in a while (interval "5m"),
+#                                # because a server may be wedged while its health check answers; see README
 
 [restart]
 # policy = "on-crash"            # always | on-crash | never; a server that was healthy and leaves by itself counts, too
@@ -43,6 +46,16 @@ const template = `# How Vivarium runs this backend. What stands as a comment is 
 
 [recorder]
 # enabled = true                 # says what Python does when it stands still, and what it raised
+
+[on_event]
+# command = ["./tell.sh"]        # gets each event as JSON on its standard input; no shell, and no secrets of the server's environment
+# events = ["crashed", "ended", "gave-up", "port-taken", "stalled", "unhealthy", "worker-loop"]
+# timeout = "10s"
+
+[memory]                         # of all processes of the server together; sizes, as in "12GB", or shares of what the computer has; "" = off
+# warn = "85%"                   # a warning, once
+# restart = ""                   # it is stopped in good order and started anew, before the system ends it
+# for = "30s"                    # so long above it; a shorter peak does not count
 
 [environment]                    # override or switch off ("" = leave unset) any variable of the crash environment, or add your own
 # OMP_NUM_THREADS = "4"

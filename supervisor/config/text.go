@@ -21,12 +21,15 @@ type configText struct {
 	EnvFile        string            `toml:"env_file"`
 	LoginShellEnv  []string          `toml:"login_shell_env"`
 	OnPortConflict string            `toml:"on_port_conflict"`
+	After          []string          `toml:"after"`
 	KeepAwake      string            `toml:"keep_awake"`
 	Health         healthText        `toml:"health"`
 	Restart        restartText       `toml:"restart"`
 	Stop           stopText          `toml:"stop"`
 	Log            logText           `toml:"log"`
 	Recorder       recorderText      `toml:"recorder"`
+	OnEvent        onEventText       `toml:"on_event"`
+	Memory         memoryText        `toml:"memory"`
 	Environment    map[string]string `toml:"environment"`
 }
 
@@ -40,6 +43,8 @@ type healthText struct {
 	BusyLimit   string `toml:"busy_limit"`
 	QuietStart  string `toml:"quiet_start"`
 	RestartHung bool   `toml:"restart_hung"`
+
+	Deep deepText `toml:"deep"`
 }
 
 type restartText struct {
@@ -64,6 +69,18 @@ type recorderText struct {
 	Enabled bool `toml:"enabled"`
 }
 
+type onEventText struct {
+	Command []string `toml:"command"`
+	Events  []string `toml:"events"`
+	Timeout string   `toml:"timeout"`
+}
+
+type memoryText struct {
+	Warn    any    `toml:"warn"` // "85%", "12GB", bytes, or "" for none
+	Restart any    `toml:"restart"`
+	For     string `toml:"for"`
+}
+
 // keyRule is what a key wants, in words, with a line that is right.
 type keyRule struct{ wants, example string }
 
@@ -77,6 +94,7 @@ var keyRules = map[string]keyRule{
 	"env_file":            {"a text", `env_file = ".env"`},
 	"login_shell_env":     {"a list of names", `login_shell_env = ["PATH", "HF_TOKEN"]`},
 	"on_port_conflict":    {"a text", `on_port_conflict = "take_over"`},
+	"after":               {"a list of names", `after = ["database"]`},
 	"keep_awake":          {"a text", `keep_awake = "busy"`},
 	"health":              {"a section", `[health]`},
 	"health.path":         {"a text", `path = "/health"`},
@@ -105,8 +123,16 @@ var keyRules = map[string]keyRule{
 	"recorder.enabled": {
 		"true or false", `enabled = true`,
 	},
-	"log.probes":  {"true or false", `probes = true`},
-	"environment": {"a section", `[environment]`},
+	"log.probes":       {"true or false", `probes = true`},
+	"on_event":         {"a section", `[on_event]`},
+	"on_event.command": {"a list of words", `command = ["./tell.sh"]`},
+	"on_event.events":  {"a list of names", `events = ["crashed", "gave-up"]`},
+	"on_event.timeout": {"a duration in quotes", `timeout = "10s"`},
+	"memory":           {"a section", `[memory]`},
+	"memory.warn":      {"a share or a size in quotes", `warn = "85%"`},
+	"memory.restart":   {"a share or a size in quotes", `restart = "90%"`},
+	"memory.for":       {"a duration in quotes", `for = "30s"`},
+	"environment":      {"a section", `[environment]`},
 }
 
 // variableRule is the rule of every key below [environment].
@@ -115,6 +141,9 @@ var variableRule = keyRule{"a text in quotes", `OMP_NUM_THREADS = "4"`}
 func ruleOf(key string) (keyRule, bool) {
 	if strings.HasPrefix(key, "environment.") {
 		return variableRule, true
+	}
+	if strings.HasPrefix(key, deepHeaders) {
+		return headerRule, true
 	}
 	r, ok := keyRules[key]
 	return r, ok

@@ -57,9 +57,23 @@ func parseSize(v any) (bytes int64, problem string) {
 	if !ok {
 		return 0, "wants a size in quotes"
 	}
+	n, ok := sizeOf(text)
+	switch {
+	case !ok:
+		return 0, Quoted(text) + " is no size"
+	case n < leastLog:
+		return 0, Quoted(text) + " is too small: the least is 1KiB"
+	case n > mostLog:
+		return 0, Quoted(text) + " is too large: the most is 1TiB"
+	}
+	return int64(n), ""
+}
+
+// sizeOf is the number of bytes that a text names, which may be too large for a whole number.
+func sizeOf(text string) (float64, bool) {
 	m := sizeText.FindStringSubmatch(strings.TrimSpace(text))
 	if m == nil || m[3] != "" && m[2] == "" {
-		return 0, Quoted(text) + " is no size"
+		return 0, false
 	}
 	n, _ := strconv.ParseFloat(m[1], 64)
 	base, power := 1000.0, 0
@@ -69,12 +83,5 @@ func parseSize(v any) (bytes int64, problem string) {
 	if m[2] != "" {
 		power = 1 + strings.Index("KMGT", strings.ToUpper(m[2]))
 	}
-	n *= math.Pow(base, float64(power))
-	switch {
-	case n < leastLog:
-		return 0, Quoted(text) + " is too small: the least is 1KiB"
-	case n > mostLog:
-		return 0, Quoted(text) + " is too large: the most is 1TiB"
-	}
-	return int64(n), ""
+	return n * math.Pow(base, float64(power)), true
 }

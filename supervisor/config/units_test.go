@@ -1,6 +1,7 @@
 package config
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,4 +36,14 @@ func TestDurationsAreShownShort(t *testing.T) {
 	} {
 		require.Equal(t, want, shortDuration(d))
 	}
+}
+
+func TestDistanceCountsLetters(t *testing.T) {
+	for _, d := range []struct {
+		a, b string
+		n    int
+	}{{"", "", 0}, {"port", "port", 0}, {"prot", "port", 1}, {"helth", "health", 1}, {"", "abc", 3}, {"abc", "", 3}, {"kitten", "sitting", 3}} {
+		require.Equal(t, d.n, distance(d.a, d.b), d)
+	}
+	require.Equal(t, 64, distance(strings.Repeat("a", 65), "a"))
 }

@@ -20,7 +20,7 @@ import (
 // take checks what was written and puts it into the Config. The first mistake ends it.
 func (r *reading) take(raw configText) error {
 	for _, step := range []func(configText) error{
-		r.takeName, r.takeCommand, r.takePython, r.takePort, r.takeFiles, r.takeShell, r.takeChoices, r.takeHealth, r.takeRestart, r.takeStop, r.takeServer, r.takeEnvironment,
+		r.takeName, r.takeCommand, r.takePython, r.takePort, r.takeFiles, r.takeShell, r.takeChoices, r.takeHealth, r.takeRestart, r.takeStop, r.takeMemory, r.takeServer, r.takeAfter, r.takeOnEvent, r.takeEnvironment,
 	} {
 		if err := step(raw); err != nil {
 			return err
@@ -223,8 +223,10 @@ func (r *reading) takeHealth(raw configText) (err error) {
 			return err
 		}
 	}
-	r.Health.Failures, err = r.count("health.failures", h.Failures, 1, 1000)
-	return err
+	if r.Health.Failures, err = r.count("health.failures", h.Failures, 1, 1000); err != nil {
+		return err
+	}
+	return r.takeDeep(raw)
 }
 
 // takeHealthURL: an address stands for the path, too, so that a configuration which has both has to say which it means.

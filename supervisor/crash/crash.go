@@ -65,6 +65,7 @@ type Memory struct {
 	Source string `json:"source"`          // "cgroup", "kernel log", "JetsamEvent"
 	Limit  uint64 `json:"limit,omitempty"` // bytes the run was allowed; 0 without a limit, or unknown
 	Peak   uint64 `json:"peak,omitempty"`  // bytes that were used at most; 0 unknown
+	Last   uint64 `json:"last,omitempty"`  // bytes that the whole run used when it was last measured; 0 unknown
 }
 
 // Kind is the machine-readable name of a cause, as in "openmp-duplicate". Kinds are listed in verdict.go.

@@ -39,6 +39,7 @@ var gpuWords = []gpuWord{
 	{"_status < MTLCommandBufferStatusCommitted", nil, "Apple's graphics (MPS) were " + almostCertainly + " used from two threads at once", oneThread, almostCertainly},
 	{"uncommitted encoder", nil, "Apple's graphics (MPS) were " + probably + " used from two threads at once", oneThread, probably},
 	{"commit an already committed command buffer", nil, "Apple's graphics (MPS) were " + probably + " used from two threads at once", oneThread, probably},
+	{"handler provided after commit", nil, "Apple's graphics (MPS) were " + probably + " used from two threads at once", oneThread, probably},
 	{"addScheduledHandler:", pattern(`failed assertion`), "Apple's graphics (MPS) were " + probably + " used from two threads at once", oneThread, probably},
 	{"Command buffer execution failed", pattern(`(?i)command buffer execution failed: ([^(\n]+\([^)\n]*\)|[^\n]+)`), "work on the GPU failed: ", upgradeIt + " and macOS: this is a fault in the code for Apple's graphics, and says nothing of memory.", ""},
 }
@@ -85,6 +86,42 @@ func gpuFailed(s *scene) (Verdict, bool) {
 		v.Remedy = "Your code was at " + p + ". " + v.Remedy
 	}
 	return v, true
+}
+
+// gpuError is the code that Metal gives for a buffer of commands that it did not finish, as engines write it on stderr.
+var gpuError = pattern(`\([0-9a-fA-F]{8}:kIOGPUCommandBufferCallbackError\w+\)`)
+
+// vague are exceptions that engines raise after they have written what happened.
+var vague = pattern(`^(?:[\w.]+\.)?RuntimeError\b|^c10::Error\b|(?i)\b(?:llama|ggml|decode|metal|mps|command buffer)`)
+
+// gpuNoted: code for Apple's graphics wrote why Metal gave up, and the process failed right after that by words that say less: an assertion of
+// its own, an exception of another language, a return code. Metal refuses all further work after an error, so the first one is the cause.
+func gpuNoted(s *scene) (Verdict, bool) {
+	if !s.failed() && !s.ended("SIGABRT") && !s.ended("SIGSEGV") && !s.ended("SIGTRAP") {
+		return Verdict{}, false
+	}
+	const near = 40
+	raised, text := s.thrown()
+	if raised >= 0 && !vague().MatchString(headline(text)) {
+		return Verdict{}, false
+	}
+	for i := max(0, len(s.lines)-near); i < len(s.lines); i++ {
+		l := s.lines[i]
+		if !strings.Contains(l, "kIOGPU") || !gpuError().MatchString(l) || quotedSaying(l) || strings.Contains(l, "SubmissionsIgnored") || s.wentOn(i) || s.assumed && !s.atEnd(i) {
+			continue
+		}
+		if v, ok := gpuIn(l); ok {
+			v.Line = l
+			if raised < 0 {
+				return s.placed(v), true
+			}
+			if p := s.place(raised); p != "" {
+				v.Remedy = "Your code was at " + p + ". " + v.Remedy
+			}
+			return v, true
+		}
+	}
+	return Verdict{}, false
 }
 
 // mpsInThread: the fault was in PyTorch's code for Apple's graphics, in another thread than the main one. That code keeps its state without a

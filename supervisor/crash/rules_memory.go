@@ -121,8 +121,11 @@ func outOfMemoryText(s *scene) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	v.Line = s.lines[i]
-	if strings.Contains(text, "MPS") && s.alreadySet("PYTORCH_MPS_HIGH_WATERMARK_RATIO") {
-		v.Remedy += " PYTORCH_MPS_HIGH_WATERMARK_RATIO is set already: with 0.0 the whole Mac can come to a halt."
+	switch ratio := "PYTORCH_MPS_HIGH_WATERMARK_RATIO"; {
+	case strings.Contains(text, "MPS") && s.alreadySet(ratio):
+		v.Remedy += " " + ratio + " is set already: with 0.0 the whole Mac can come to a halt."
+	case strings.Contains(text, ratio):
+		v.Remedy += " " + ratio + "=0.0 lifts the limit, and can bring the whole Mac to a halt."
 	}
 	if p := s.place(i); p != "" {
 		v.Remedy = "Your code was at " + p + ". " + v.Remedy
@@ -194,6 +197,9 @@ func outOfMemory(s *scene) (Verdict, bool) {
 		v.Confidence = almostCertainly
 	}
 	v.Summary = ran + limit + ", and the system ended Python (SIGKILL)"
+	if m.Limit == 0 && m.Last > 0 {
+		v.Summary = ran + ": Python used " + bytesText(m.Last) + ", and the system ended it (SIGKILL)"
+	}
 	return v, true
 }
 

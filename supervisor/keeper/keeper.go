@@ -53,6 +53,10 @@ type Exit struct {
 // Ladder is how a run is stopped: Signal to the leader, Grace, the same again, 2 s, SIGTERM to the group, 2 s, SIGKILL to
 // everything but the resource trackers, which then have 5 s to unlink the named semaphores.
 type Ladder struct {
+	// Abort: before SIGKILL a Python gets SIGABRT, if its faulthandler then writes what its threads do, and no recorder could tell it. Nothing
+	// but that: no core. On Linux alone; on a Mac it would be a crash with a dialog. A keeper before 1.1 does not know it.
+	Abort bool `json:"abort,omitempty"`
+
 	Signal syscall.Signal `json:"signal"` // If zero, SIGINT
 	Grace  time.Duration  `json:"grace"`  // ns on the wire. If zero, the first wait is skipped
 }

@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -14,6 +15,8 @@ import (
 const (
 	forceWait   = 2 * time.Second // after the second stop signal: uvicorn's force
 	termWait    = 2 * time.Second // after SIGTERM
+	abortWait   = time.Second     // after SIGABRT, for the stacks: a dump of many threads takes milliseconds
+	mostAborted = 8               // processes that get it; each writes a dump of its own
 	killWait    = 5 * time.Second // after SIGKILL: longer than that a process is stuck in the kernel
 	trackerWait = 5 * time.Second // for the resource trackers to unlink the named semaphores
 	clearWait   = time.Second     // for the remains of a run that ended, after SIGTERM
@@ -61,6 +64,11 @@ func (l Ladder) climb(ctx context.Context, k *descendants, hurry <-chan struct{}
 	if err := k.term(ctx, termWait); err != nil {
 		return err
 	}
+	if l.Abort {
+		if err := k.abort(ctx); err != nil {
+			return err
+		}
+	}
 	if err := k.kill(ctx, false); err != nil {
 		return err
 	}
@@ -104,6 +112,29 @@ func (k *descendants) term(ctx context.Context, wait time.Duration) error {
 	}
 	signalAll(others, syscall.SIGTERM)
 	until(ctx, wait, func() bool { return !slices.ContainsFunc(others, proc.Alive) })
+	return ctx.Err()
+}
+
+// abort has each Python that did not listen to SIGTERM say what its threads do, and end by that: one after the other, so that the dumps do not
+// mix in the log.
+func (k *descendants) abort(ctx context.Context) error {
+	others, _, err := k.look()
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(others, func(a, b proc.Process) int { return cmp.Compare(a.PID, b.PID) })
+	asked := 0
+	for _, p := range others {
+		if asked == mostAborted || ctx.Err() != nil {
+			break
+		}
+		if !proc.TellsStacks(p) || proc.NoCore(p) != nil {
+			continue
+		}
+		asked++
+		signalAll([]proc.Process{p}, syscall.SIGABRT)
+		until(ctx, abortWait, func() bool { return !proc.Alive(p) })
+	}
 	return ctx.Err()
 }
 

@@ -14,6 +14,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/proc"
+	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
@@ -190,4 +192,23 @@ func TestLinesAreMaskedBoundedAndPrintable(t *testing.T) {
 	for _, l := range lines {
 		require.LessOrEqual(t, len([]rune(l)), longest)
 	}
+}
+
+func TestAllPythonsBelowALauncherAreLookedAtAndNoStrangers(t *testing.T) {
+	s := server(t, "import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\nsubprocess.Popen(['sleep', '60'])\nprint(1, flush=True)\ntime.sleep(60)\n")
+	leader, err := proc.Find(s.Members[0].PID)
+	require.NoError(t, err)
+	s.Members[0].Stamp = leader.Stamp
+	s.Signal = func(pid int, stamp string, sig syscall.Signal) error { return syscall.Kill(pid, sig) }
+	require.Eventually(t, func() bool { return len(process.Pythons(leader.PID)) == 2 }, 10*time.Second, 10*time.Millisecond, "a program is no Python")
+	all := process.Pythons(leader.PID)
+	t.Cleanup(func() { _ = syscall.Kill(all[1].PID, syscall.SIGKILL) })
+	require.Equal(t, []int{leader.PID}, all[1].Above)
+	o := TakeRun(t.Context(), s)
+	require.Len(t, o.Processes, 2)
+	require.True(t, o.Processes[1].Worker)
+
+	s.Members[0].Stamp = "another"
+	s.Signal = func(int, string, syscall.Signal) error { return syscall.ESRCH }
+	require.Len(t, TakeRun(t.Context(), s).Processes, 1, "the tree below another process is nobody's")
 }

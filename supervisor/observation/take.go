@@ -4,13 +4,13 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"os"
 	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
@@ -48,6 +48,7 @@ type Subject struct {
 	Log     string   // the path of the run's log
 	Started time.Time
 	Slept   time.Duration // the machine slept a moment ago
+	Deep    string        // what failed of the deep probe, see stall.Case
 	Memory  string        // how memory is short on this machine, in words; "" if it is not, and then Linux is asked
 }
 
@@ -120,7 +121,7 @@ func (s Subject) look(ctx context.Context, m Member, turns *recorder.Turns) one 
 		}
 	}
 	f := one{process: Process{PID: m.PID, Name: m.Name, Worker: m.Worker, Threads: []Thread{}}, asked: true}
-	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Memory: cmp.Or(s.Memory, stall.ShortMemory(m.PID)), Source: stall.ReadSource(s.Started.Add(time.Second))}
+	c := stall.Case{Phase: s.Phase, Dir: s.Dir, Places: s.Places, Slept: s.Slept, Deep: s.Deep, Memory: cmp.Or(s.Memory, stall.ShortMemory(m.PID)), Source: stall.ReadSource(s.Started.Add(time.Second))}
 	meter := newMeter(s.System, m.PID, s.Log)
 	var latest recorder.Stacks
 	for i := range samples {
@@ -215,7 +216,7 @@ type meter struct {
 }
 
 func newMeter(system recorder.System, pid int, log string) *meter {
-	m := &meter{system: system, pid: pid, log: log, at: time.Now(), size: sizeOf(log)}
+	m := &meter{system: system, pid: pid, log: log, at: time.Now(), size: safefile.Size(log)}
 	m.began = m.at
 	m.before, _ = system.Threads(pid) // unknown: no use is told
 	return m
@@ -244,7 +245,7 @@ func (m *meter) read(sample *stall.Sample, stacks recorder.Stacks) {
 		m.total += spent
 	}
 	m.before, m.at = use, now
-	size := sizeOf(m.log)
+	size := safefile.Size(m.log)
 	sample.Log, m.size = max(0, size-m.size), size
 }
 
@@ -253,14 +254,6 @@ func (m *meter) mean() float64 {
 		return 0
 	}
 	return float64(int64(1000*m.total.Seconds()/m.at.Sub(m.began).Seconds())) / 1000
-}
-
-func sizeOf(path string) int64 {
-	st, err := os.Stat(path)
-	if err != nil || !st.Mode().IsRegular() {
-		return 0
-	}
-	return st.Size()
 }
 
 func threads(s recorder.Stacks) []stall.Thread {

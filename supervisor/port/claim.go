@@ -27,6 +27,8 @@ type Finding struct {
 type Mine struct {
 	Folder string                  // where its keeper lives, see BackendFolder
 	Run    func(runID string) bool // a run of it
+	// Name is the name of the backend that another keeper of ours, in that folder, keeps; "" if it is not known. It may be nil.
+	Name func(folder string) string
 }
 
 // Claim looks who has the port of c. Ours is told by the Run ID that a process carries. A copy of the backend that was
@@ -191,6 +193,16 @@ func (k ownership) keptBy(line []proc.Process) string {
 			continue
 		}
 		where := ""
+		if len(args) > 1 && k.mine.Folder != "" && filepath.Dir(args[1]) == filepath.Dir(k.mine.Folder) {
+			name := ""
+			if k.mine.Name != nil {
+				name = config.Plain(k.mine.Name(args[1]))
+			}
+			if name == "" {
+				name = "another backend"
+			}
+			return fmt.Sprintf("%s (PID %d) is kept by Vivarium for %s.", line[0].Name, line[0].PID, name)
+		}
 		if len(args) > 1 {
 			where = ", whose state folder is " + filepath.Dir(filepath.Dir(args[1]))
 		}

@@ -182,6 +182,19 @@ func TestWhatAnotherVivariumKeepsIsRefusedByName(t *testing.T) {
 	require.Empty(t, claim.End)
 	require.False(t, claim.Owner.Copy)
 	require.Contains(t, claim.Owner.Why, "is kept by another Vivarium, whose state folder is "+state+" (keeper PID "+strconv.Itoa(cmd.Process.Pid)+").")
+
+	other := Mine{Folder: keeper.BackendFolder(state, "/another"), Name: func(f string) string {
+		require.Equal(t, folder, f)
+		return "chat"
+	}}
+	claim, err := Claim(t.Context(), c, other)
+	require.NoError(t, err)
+	require.Empty(t, claim.End)
+	require.Contains(t, claim.Owner.Why, "is kept by Vivarium for chat.", "it is this Vivarium")
+	other.Name = nil
+	claim, err = Claim(t.Context(), c, other)
+	require.NoError(t, err)
+	require.Contains(t, claim.Owner.Why, "is kept by Vivarium for another backend.")
 }
 
 // nobodyID is the user and group that own nothing on Linux.

@@ -56,8 +56,6 @@ func TestWithoutALimitThereIsNoLimit(t *testing.T) {
 	require.True(t, ok)
 	require.Zero(t, m.Limit)
 	require.Zero(t, m.Peak)
-	c.Put(t, "v1", "9223372036854771712\n")
-	require.Zero(t, number(filepath.Join(c.Root, "v1")), "v1 says “no limit” by a number")
 }
 
 func TestWhereTheKernelCountsNothingNothingIsSaid(t *testing.T) {

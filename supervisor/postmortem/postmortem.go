@@ -10,10 +10,12 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/port"
@@ -40,6 +42,7 @@ type Case struct {
 	Plan    *plan.Plan      // what the run was started with; nil if unknown
 	Stall   *stall.Stall    // why it hung; nil if it did not, or nobody knows
 	Stacks  []string        // of a hung run, masked
+	Native  []string        // the native frames of its main thread, masked
 	// Raised gives the exception that ended the run, as the recorder had it, in the form of a traceback; it may be nil.
 	Raised func() []string
 	Tail   []string // the last lines of output, oldest first
@@ -52,8 +55,10 @@ type Examiner struct {
 	Scans         *Scans
 	Scan          func(ctx context.Context, in python.Interpreter) (openmp.Environment, error)
 	PortOwner     func(ctx context.Context) (port.Owner, error) // who has the backend's port now
-	Log           *slog.Logger
-	Keep          func(record.Record) // hears of the record each time more is known
+	// Programs are the largest programs at this moment, without the processes that skip says belong to the run. It may be nil.
+	Programs func(skip func(pid int) bool) []memory.Program
+	Log      *slog.Logger
+	Keep     func(record.Record) // hears of the record each time more is known
 	// Amend hears that later evidence changed what was said of the death.
 	Amend func(before record.Death, exit *keeper.Exit, v crash.Verdict)
 }
@@ -64,16 +69,19 @@ type examination struct {
 	Case
 	evidence crash.Evidence
 	record   record.Record
+	programs []memory.Program // the largest others, just after the death
 }
 
 // Examine gathers what is known of one death, step by step, and returns when there is nothing more to wait for.
 func (e Examiner) Examine(ctx context.Context, c Case) {
 	x := &examination{Examiner: e, Case: c}
 	x.begin()
+	x.lookAtPrograms()
 	x.Keep(x.record)
 	for _, look := range []func(context.Context) bool{x.lookAtException, x.lookAtMemory, x.lookAtPort, x.lookForReport, x.lookForOpenMP} {
 		if look(ctx) {
 			x.amend()
+			x.namePrograms()
 			x.Keep(x.record)
 		}
 	}
@@ -83,7 +91,7 @@ func (e Examiner) Examine(ctx context.Context, c Case) {
 func (x *examination) begin() {
 	x.record = record.Record{
 		Death: x.Death, Backend: x.Backend, Dir: x.Dir, Log: x.Case.Log, PID: x.Run.PID, Away: x.Away, Tail: mask.Lines(x.Tail),
-		Samples: x.Samples, Health: x.Health, Stall: x.Stall, Stacks: x.Stacks, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
+		Samples: x.Samples, Health: x.Health, Stall: x.Stall, Stacks: x.Stacks, Native: x.Native, Missing: x.Missing, Loaded: x.Known.Loaded, OpenMP: x.Known.OpenMP,
 		Versions: map[string]string{systemName(runtime.GOOS): systemVersion(), "Vivarium": keeper.Version},
 	}
 	x.evidence = x.Known
@@ -152,8 +160,35 @@ func (x *examination) lookAtMemory(context.Context) bool {
 	if !ok {
 		return false
 	}
-	x.evidence.Memory, x.record.Memory = m, m
+	x.ranOut(m)
 	return true
+}
+
+// ranOut takes the system's word that memory ran out, with what the run used a moment before.
+func (x *examination) ranOut(m crash.Memory) {
+	if n := len(x.Samples); n > 0 && x.Death.At.Sub(x.Samples[n-1].At) < time.Minute && !x.Samples[n-1].At.Before(x.Run.Started) {
+		m.Last = x.Samples[n-1].Used()
+	}
+	x.evidence.Memory, x.record.Memory = m, m
+}
+
+// lookAtPrograms sees who else holds memory, at once: in a minute it may be others.
+func (x *examination) lookAtPrograms() {
+	mayBe := x.evidence.Signal == "SIGKILL" || x.Death.Worker != 0 || x.Death.Verdict.Kind == crash.KindOutOfMemory
+	if !mayBe || x.Programs == nil || x.Away || x.Exit != nil && x.Exit.Asked {
+		return
+	}
+	x.programs = x.Programs(func(pid int) bool { return x.Run.ID != "" && proc.RunOf(pid) == x.Run.ID })
+	x.namePrograms()
+}
+
+// namePrograms has the others in the record of a death for want of memory, and of one that may be such a death.
+func (x *examination) namePrograms() {
+	x.record.Programs = nil
+	switch x.record.Verdict.Kind {
+	case crash.KindOutOfMemory, crash.KindKilled:
+		x.record.Programs = x.programs
+	}
 }
 
 // lookAtPort names who has the port, if that is why the run died.

@@ -141,7 +141,7 @@ func (x *examination) lookForReport(ctx context.Context) bool {
 	x.evidence.Report = found.report
 	x.record.ReportFile, x.record.Report = found.file, maskReport(*found.report)
 	if found.memory.OOM {
-		x.evidence.Memory, x.record.Memory = found.memory, found.memory
+		x.ranOut(found.memory)
 	}
 	return true
 }

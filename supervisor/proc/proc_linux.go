@@ -156,3 +156,30 @@ func PeerOf(fd int) (uid, pid int, err error) {
 	}
 	return int(c.Uid), int(c.Pid), nil
 }
+
+// handles gives the program of a process, and whether it catches the signal.
+func handles(pid int, sig syscall.Signal) (exe string, catches bool, err error) {
+	dir := "/proc/" + strconv.Itoa(pid)
+	if exe, err = os.Readlink(dir + "/exe"); err != nil {
+		return "", false, err
+	}
+	status, err := readProc(dir + "/status")
+	return exe, err == nil && caught(string(status), sig), err
+}
+
+// noCore sets the limit to one byte: with 0 a core_pattern that is a pipe, as apport's and systemd's, would still be fed; 1 the kernel takes for
+// "none, whatever the pattern is". A core that is a file is larger than either.
+func noCore(p Process) error {
+	if !Alive(p) {
+		return ErrGone
+	}
+	var old unix.Rlimit
+	if err := unix.Prlimit(p.PID, unix.RLIMIT_CORE, nil, &old); err != nil {
+		return fmt.Errorf("reading the core limit of process %d: %w", p.PID, err)
+	}
+	none := unix.Rlimit{Cur: min(1, old.Max), Max: old.Max}
+	if err := unix.Prlimit(p.PID, unix.RLIMIT_CORE, &none, nil); err != nil {
+		return fmt.Errorf("setting the core limit of process %d: %w", p.PID, err)
+	}
+	return nil
+}

@@ -9,16 +9,27 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 )
 
 // Usage is what a run's process tree uses.
 type Usage struct {
-	CPU   float64       // share of one core over the last interval: 1 is one core
-	Total time.Duration // CPU time of the tree so far
-	RSS   uint64        // bytes resident
-	Procs int           // processes in the tree
+	CPU    float64       // share of one core over the last interval: 1 is one core
+	Total  time.Duration // CPU time of the tree so far
+	Memory uint64        // bytes that the tree uses, for a person; see memory.Figure
+	Held   uint64        // the part of them that the system cannot drop
+	RSS    uint64        // bytes resident; what forked workers share counts for each of them
+	Procs  int           // processes in the tree
+}
+
+// Used is the memory that is shown to a person, also of a program that tells of nothing but what is resident.
+func (u Usage) Used() uint64 {
+	if u.Memory == 0 {
+		return u.RSS
+	}
+	return u.Memory
 }
 
 // member is a process of a run's tree.
@@ -35,30 +46,42 @@ const few = 4
 
 // Measure measures the tree below the process with that PID, and gives its children. prev is the measure before, elapsed ago; the
 // zero Usage if there is none. The CPU time is always the whole tree's, so that a run which works in its workers is never taken for a
-// hung one; the memory of more than a few processes is read only if whole, else it stays as it was.
-//
-// RSS counts memory that forked workers share once for each of them: the kernel's fair figure costs milliseconds a process.
-func Measure(pid int, prev Usage, elapsed time.Duration, whole bool) (Usage, []Child, error) {
+// hung one; the memory of more than a few processes is read only if whole, else it stays as it was. The meter is the run's own.
+func Measure(pid int, prev Usage, elapsed time.Duration, whole bool, meter *memory.Meter) (Usage, []Child, error) {
 	tree, err := family(pid)
 	if err != nil {
 		return prev, nil, fmt.Errorf("measuring process %d: %w", pid, err)
 	}
-	u := Usage{RSS: prev.RSS}
+	u := Usage{Memory: prev.Memory, Held: prev.Held, RSS: prev.RSS}
+	var living []int
 	for _, m := range tree {
 		if m.Zombie {
 			continue
 		}
-		u.Procs++
+		living = append(living, m.PID)
 		u.Total += m.cpu
 	}
+	u.Procs = len(living)
 	u.CPU = cpuShare(prev, u.Total, elapsed)
 	if whole || len(tree) <= few {
-		u.RSS = 0
-		for _, m := range tree {
-			u.RSS += resident(m.PID)
-		}
+		f := meter.Read(living, func() bool { return copies(living) })
+		u.Memory, u.Held, u.RSS = f.Used, f.Held, f.RSS
 	}
 	return u, childrenOf(tree), nil
+}
+
+// copies says whether two of the processes run one program: a fork shares its parent's memory.
+func copies(pids []int) bool {
+	seen := map[string]bool{}
+	for _, pid := range pids {
+		if path := executable(pid); path != "" && path != "." {
+			if seen[path] {
+				return true
+			}
+			seen[path] = true
+		}
+	}
+	return false
 }
 
 // cpuShare is the share of one core used since prev. A process that ended unwaited takes its time with it: that is no negative use.

@@ -26,14 +26,6 @@ func family(pid int) ([]member, error) {
 	return tree, nil
 }
 
-func resident(pid int) uint64 {
-	m, err := (&process.Process{Pid: int32(pid)}).MemoryInfo()
-	if err != nil {
-		return 0
-	}
-	return m.RSS
-}
-
 func age(pid int) time.Duration {
 	ms, err := (&process.Process{Pid: int32(pid)}).CreateTime()
 	if err != nil {

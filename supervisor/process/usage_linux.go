@@ -190,17 +190,6 @@ func parseCPU(stat []byte) (time.Duration, error) {
 	return time.Duration(ticks) * clockTick, nil
 }
 
-// resident gives bytes; 0 of a process that has ended.
-func resident(pid int) uint64 {
-	b, err := readSmallProc("/proc/" + strconv.Itoa(pid) + "/statm")
-	f := strings.Fields(string(b))
-	if err != nil || len(f) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseUint(f[1], 10, 64)
-	return pages * uint64(os.Getpagesize())
-}
-
 // age is how long the process has run; 0 if that is unknown.
 func age(pid int) time.Duration {
 	b, err := readSmallProc("/proc/" + strconv.Itoa(pid) + "/stat")

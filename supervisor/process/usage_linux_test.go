@@ -85,6 +85,4 @@ func TestTheAgeAndTheProgramOfAProcess(t *testing.T) {
 	require.Less(t, age(cmd.Process.Pid), testkit.Patience)
 	require.Eventually(t, func() bool { return age(cmd.Process.Pid) > 100*time.Millisecond }, testkit.Patience, 10*time.Millisecond)
 	require.Zero(t, age(1<<30))
-	require.Zero(t, resident(1<<30))
-	require.NotZero(t, resident(os.Getpid()))
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
@@ -96,12 +97,12 @@ func startBurners(t testing.TB, kind string) (pid int, dir string) {
 func TestTheWorkOfAChildIsTheTreesWork(t *testing.T) {
 	for _, kind := range []string{"burn", "deep"} {
 		pid, _ := startBurners(t, kind)
-		first, _, err := Measure(pid, Usage{}, 0, false)
+		first, _, err := Measure(pid, Usage{}, 0, false, new(memory.Meter))
 		require.NoError(t, err)
 		require.Zero(t, first.CPU)
 		begun := time.Now()
 		require.Eventually(t, func() bool {
-			u, _, err := Measure(pid, first, time.Since(begun), false)
+			u, _, err := Measure(pid, first, time.Since(begun), false, new(memory.Meter))
 			return err == nil && u.Total >= first.Total+300*time.Millisecond && u.CPU > 0 && u.CPU < 3
 		}, testkit.Patience, 50*time.Millisecond)
 	}
@@ -110,18 +111,20 @@ func TestTheWorkOfAChildIsTheTreesWork(t *testing.T) {
 func TestMemoryIsReadOfTheWholeTreeAndOfManyProcessesOnlyWhenAsked(t *testing.T) {
 	pid, dir := startBurners(t, "hold")
 	require.Eventually(t, func() bool { return config.Exists(filepath.Join(dir, "ready")) }, testkit.Patience, 10*time.Millisecond)
-	whole, _, err := Measure(pid, Usage{}, 0, true)
+	whole, _, err := Measure(pid, Usage{}, 0, true, new(memory.Meter))
 	require.NoError(t, err)
 	require.Greater(t, whole.RSS, uint64(64<<20), "the child's 64 MiB are in it")
+	require.Greater(t, whole.Held, uint64(64<<20))
+	require.Less(t, whole.Held, whole.Memory, "the interpreter itself is mapped from its file")
 	require.Equal(t, 3, whole.Procs, "leader, child and resource tracker")
-	again, _, err := Measure(pid, Usage{RSS: 42}, time.Second, false)
+	again, _, err := Measure(pid, Usage{Memory: 44, Held: 43, RSS: 42}, time.Second, false, new(memory.Meter))
 	require.NoError(t, err)
 	require.Greater(t, again.RSS, uint64(64<<20), "three processes are few")
 	pid, _ = startBurners(t, "kinds")
-	many, _, err := Measure(pid, Usage{RSS: 42}, time.Second, false)
+	many, _, err := Measure(pid, Usage{Memory: 44, Held: 43, RSS: 42}, time.Second, false, new(memory.Meter))
 	require.NoError(t, err)
 	require.Greater(t, many.Procs, few)
-	require.EqualValues(t, 42, many.RSS, "as it was")
+	require.Equal(t, []uint64{44, 43, 42}, []uint64{many.Memory, many.Held, many.RSS}, "as it was")
 }
 
 func TestWorkersAreToldFromHelpersAndPrograms(t *testing.T) {
@@ -137,7 +140,7 @@ func TestWorkersAreToldFromHelpersAndPrograms(t *testing.T) {
 	}
 	require.Eventually(t, func() bool { // a fork counts once it has settled
 		var err error
-		_, children, err = Measure(pid, Usage{}, 0, false)
+		_, children, err = Measure(pid, Usage{}, 0, false, new(memory.Meter))
 		return err == nil && len(children) == 5 && interpreters() == 2
 	}, testkit.Patience, 50*time.Millisecond)
 	for _, c := range children {
@@ -157,7 +160,7 @@ func TestWorkersAreToldFromHelpersAndPrograms(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, proc.Signal(p, syscall.SIGKILL))
 	require.Eventually(t, func() bool {
-		_, after, err := Measure(pid, Usage{}, 0, false)
+		_, after, err := Measure(pid, Usage{}, 0, false, new(memory.Meter))
 		gone := Vanished(children, after)
 		return err == nil && len(gone) == 1 && gone[0] == victim
 	}, testkit.Patience, 20*time.Millisecond)
@@ -168,7 +171,7 @@ func TestAProcessThatEndedCannotBeMeasured(t *testing.T) {
 	require.NoError(t, cmd.Process.Kill())
 	_ = cmd.Wait()
 	prev := Usage{CPU: 0.3, Total: time.Second, RSS: 7, Procs: 2}
-	u, children, err := Measure(cmd.Process.Pid, prev, time.Second, true)
+	u, children, err := Measure(cmd.Process.Pid, prev, time.Second, true, new(memory.Meter))
 	require.ErrorIs(t, err, proc.ErrGone)
 	require.ErrorContains(t, err, strconv.Itoa(cmd.Process.Pid))
 	require.Equal(t, prev, u, "what was known stays")
@@ -182,7 +185,7 @@ func BenchmarkTreeUsage(b *testing.B) {
 			b.Run(kind+"/whole="+strconv.FormatBool(whole), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					if _, _, err := Measure(pid, Usage{}, 0, whole); err != nil {
+					if _, _, err := Measure(pid, Usage{}, 0, whole, new(memory.Meter)); err != nil {
 						b.Fatal(err)
 					}
 				}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/crash/report"
+	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
@@ -39,12 +40,16 @@ type Record struct {
 	OpenMP []openmp.Runtime `json:"openmp,omitempty"` // the copies in the environment
 	Loaded []string         `json:"loaded,omitempty"` // paths of the OpenMP images that were mapped just before the end
 	Memory crash.Memory     `json:"memory,omitzero"`  // the system's word on memory
+	// Programs are the largest other programs just after a death for want of memory, or one that may be: names and sizes.
+	Programs []memory.Program `json:"programs,omitempty"`
 	// ReportFile is the system's own report on this death, a crash report or a JetsamEvent; "" if none was found.
 	ReportFile string         `json:"report_file,omitempty"`
 	Report     *report.Report `json:"report,omitempty"`
 
 	Stall  *stall.Stall `json:"stall,omitempty"`  // why it did not answer, if it hung and was ended
 	Stacks []string     `json:"stacks,omitempty"` // what its threads did then, as text, masked
+	// Native is where the native code of its main thread was then, on a Mac, the innermost call first: "__kmp_suspend_64 (libomp.dylib)".
+	Native []string `json:"native,omitempty"`
 	// Raised is the exception that nobody caught, as the recorder had it, in the form of a traceback, masked; empty if there was none, or if the
 	// output has it.
 	Raised []string `json:"raised,omitempty"`
@@ -69,6 +74,8 @@ const (
 	PhaseMisconfigured Phase = "misconfigured"
 	// PhaseWrongAnswer: it answered well before, and now says that something is wrong with it.
 	PhaseWrongAnswer Phase = "wrong-answer"
+	// PhaseWedged: its health check is good, and its real work fails.
+	PhaseWedged Phase = "wedged"
 )
 
 // Health is the latest word of the health probe.
@@ -84,9 +91,20 @@ type Health struct {
 type Sample struct {
 	At      time.Time     `json:"at"`
 	CPU     float64       `json:"cpu"`     // share of one core: 1 is one core
-	RSS     uint64        `json:"rss"`     // bytes of the whole tree
+	Memory  uint64        `json:"memory"`  // bytes that the whole tree uses, see process.Usage
+	RSS     uint64        `json:"rss"`     // bytes of it that are resident; of records before Memory it is all that is known
 	Latency time.Duration `json:"latency"` // ns; of the last good answer
 	OK      bool          `json:"ok"`      // the last probe was answered well
+
+	Pressure memory.Level `json:"pressure,omitempty"` // how short of memory the system was
+}
+
+// Used is what the tree used of memory, in bytes, also of a sample by an earlier Vivarium.
+func (s Sample) Used() uint64 {
+	if s.Memory == 0 {
+		return s.RSS
+	}
+	return s.Memory
 }
 
 // History is what is known of a backend's last fifteen minutes, oldest first.
@@ -112,6 +130,8 @@ const (
 	MarkDeath MarkKind = "death" // a run ended, and nobody had asked for it
 	MarkStall MarkKind = "stall" // a run lives and does not answer
 	MarkSleep MarkKind = "sleep" // the computer slept
+	// MarkMemory: the run was above a limit of [memory], or was restarted for it.
+	MarkMemory MarkKind = "memory"
 )
 
 // Tally is how often a backend died on one day.

@@ -97,13 +97,17 @@ func stallNames(dir string) []string {
 	return names
 }
 
-// Stalls are the stalls on record of the backend whose state is kept in folder, the oldest first: at most the last fifty. A file that cannot be
-// read is left out.
-func Stalls(folder string) []Stalled {
+// Stalls are the stalls on record that began at since or later, of the backend whose state is kept in folder, the oldest first: at most the
+// last fifty. A file that cannot be read is left out, and none is read that is older.
+func Stalls(folder string, since time.Time) []Stalled {
 	dir := filepath.Join(folder, stallsFolder)
 	var all []Stalled
 	names := stallNames(dir)
+	from := since.UTC().Format(idTime)
 	for _, name := range names[max(0, len(names)-maxStalls):] {
+		if name < from {
+			continue
+		}
 		if s, err := readStall(filepath.Join(dir, name)); err == nil && s.ID()+".json" == name {
 			all = append(all, s)
 		}

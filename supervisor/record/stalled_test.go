@@ -24,17 +24,17 @@ func stallAt(at time.Time) Stalled {
 
 func TestAStallIsReadAsItWasWrittenAndItsEndReplacesItsBeginning(t *testing.T) {
 	folder := t.TempDir()
-	require.Empty(t, Stalls(folder))
+	require.Empty(t, Stalls(folder, time.Time{}))
 	s := stallAt(testkit.Noon)
 	require.NoError(t, s.Write(folder))
 	path := filepath.Join(folder, "stalls", "20260301T120000.000Z-r1-stall.json")
 	st, err := os.Stat(path)
 	require.NoError(t, err)
 	require.Equal(t, os.FileMode(0o600), st.Mode().Perm())
-	require.Equal(t, []Stalled{s}, Stalls(folder))
+	require.Equal(t, []Stalled{s}, Stalls(folder, time.Time{}))
 	s.Until, s.Outcome = s.At.Add(time.Minute), Recovered
 	require.NoError(t, s.Write(folder))
-	require.Equal(t, []Stalled{s}, Stalls(folder))
+	require.Equal(t, []Stalled{s}, Stalls(folder, time.Time{}))
 	one, err := StallOf(folder, s.ID())
 	require.NoError(t, err)
 	require.Equal(t, s, one)
@@ -49,10 +49,14 @@ func TestOnlyTheLastFiftyStallsStayAndWhatIsNotOursIsNotTouched(t *testing.T) {
 	for i := range 60 {
 		require.NoError(t, stallAt(testkit.Noon.Add(time.Duration(i)*time.Minute)).Write(folder))
 	}
-	all := Stalls(folder)
+	all := Stalls(folder, time.Time{})
 	require.Len(t, all, 50)
 	require.Equal(t, testkit.Noon.Add(10*time.Minute), all[0].At, "the oldest went, and the rest are in order")
 	require.FileExists(t, foreign)
+	recent := Stalls(folder, testkit.Noon.Add(55*time.Minute))
+	require.Len(t, recent, 5)
+	require.Equal(t, testkit.Noon.Add(55*time.Minute), recent[0].At)
+	require.Empty(t, Stalls(folder, testkit.Noon.Add(2*time.Hour)))
 }
 
 func TestTheStacksOfAStallAreBounded(t *testing.T) {
@@ -80,7 +84,7 @@ func TestAStallThatCannotBeReadIsLeftOutAndNoIDLeadsOutOfTheFolder(t *testing.T)
 	require.NoError(t, syscall.Mkfifo(filepath.Join(dir, pipe+".json"), 0o600))
 	other := stallAt(testkit.Noon.Add(3 * time.Minute)).ID()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, other+".json"), []byte(`{"run":"r9"}`), 0o600))
-	require.Equal(t, []Stalled{s}, Stalls(folder))
+	require.Equal(t, []Stalled{s}, Stalls(folder, time.Time{}))
 	_, err := StallOf(folder, broken)
 	require.ErrorContains(t, err, "reading a recorded stall")
 	_, err = StallOf(folder, pipe)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
@@ -47,6 +48,7 @@ type Saved struct {
 	Last    crash.Verdict `json:"last,omitzero"`
 	LastAt  time.Time     `json:"last_at,omitzero"`
 	With    *RanWith      `json:"with,omitempty"`
+	Memory  guard.Past    `json:"memory,omitzero"`  // what was done about the memory that it held
 	Ended   string        `json:"ended,omitempty"`  // the last run that ended as it was asked to, which is no death
 	Dir     string        `json:"dir,omitempty"`    // the backend's folder
 	Name    string        `json:"name,omitempty"`   // and its name: what is on record can be found by it
@@ -72,7 +74,9 @@ func NewRanWith(run keeper.Run, c config.Config) *RanWith {
 }
 
 func (w *RanWith) Apply(c config.Config) config.Config {
+	deep := c.Health.Deep
 	c.Command, c.Port, c.Health, c.Stop, c.Log = w.Command, w.Port, w.Health, w.Stop, w.Log
+	c.Health.Deep = deep
 	return c
 }
 

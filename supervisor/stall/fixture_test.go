@@ -134,7 +134,7 @@ func setHeader(c *Case, base *Sample, line string) (err error) {
 	case "log":
 		base.Log, err = strconv.ParseInt(value, 10, 64)
 	case "deep":
-		c.Deep, err = strconv.ParseBool(value)
+		c.Deep = value
 	default:
 		return fmt.Errorf("unknown header %q", key)
 	}
@@ -265,4 +265,34 @@ func BenchmarkJudge(b *testing.B) {
 	for b.Loop() {
 		Judge(c)
 	}
+}
+
+func TestNativeCodeIsNamedWhereItExplains(t *testing.T) {
+	const where = "libomp's __kmp_suspend_64"
+	native := Stall{Kind: KindNative, Summary: "native code does not come back from faiss.search, main.py line 31", Remedy: "r", Line: 31}
+	got := native.InNative(where)
+	require.Equal(t, native.Summary+" (in "+where+")", got.Summary)
+	require.Equal(t, got, got.InNative(where), "once")
+	require.Equal(t, native, native.InNative(""))
+	for _, kind := range []Kind{KindUnknown, ""} {
+		got = Stall{Kind: kind}.InNative(where)
+		require.Equal(t, KindNative, got.Kind)
+		require.Contains(t, got.Summary, where)
+		require.NotEmpty(t, got.Remedy)
+	}
+	for _, k := range Kinds() {
+		if st := (Stall{Kind: k.Kind, Summary: "s"}); k.Kind != KindNative && k.Kind != KindUnknown {
+			require.Equal(t, st, st.InNative(where), k.Kind)
+		}
+	}
+	long := native.InNative(strings.Repeat("x", 500))
+	require.LessOrEqual(t, utf8.RuneCountInString(long.Summary), longestSummary)
+}
+
+func TestAWorkThatAnswersWronglyIsWedgedWithoutStacks(t *testing.T) {
+	st := Wedged("POST /work answered 500", began)
+	require.Equal(t, KindWedged, st.Kind)
+	require.Equal(t, "POST /work answered 500, while the health check is good", st.Summary)
+	require.Contains(t, st.Remedy, "log")
+	require.Equal(t, began, st.Taken)
 }

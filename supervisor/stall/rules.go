@@ -140,6 +140,21 @@ func silentCall(s *scene) (Stall, bool) {
 	return st, true
 }
 
+// InNative adds where native code was all the time, as the system's own sampler saw it: "libomp's __kmp_suspend_64". What the stacks of Python
+// explain better stays as it is.
+func (st Stall) InNative(where string) Stall {
+	switch {
+	case where == "" || strings.Contains(st.Summary, where):
+		return st
+	case st.Kind == KindNative:
+		st.Summary = strings.TrimSuffix(st.Summary, ".") + " (in " + where + ")"
+	case st.Kind == KindUnknown || st.Kind == "":
+		st.Kind, st.Summary = KindNative, "native code does not come back: it is in "+where
+		st.Remedy = "A C extension waits there or keeps the GIL. Call it in a process of its own, with a time limit; a restart ends it."
+	}
+	return st.tidy()
+}
+
 // withMemory says that memory is short where that may be the whole reason: what a program reads, loads or runs becomes slow by it, and
 // nothing that waits for another does.
 func (s *scene) withMemory(st Stall) Stall {
@@ -335,16 +350,24 @@ func (s *scene) accepts(v *view) bool {
 	}) && v.mine < 0
 }
 
-func wedged(st Stall) Stall {
+// Wedged is the stall of a run whose work failed at once, by what it answered: there is nothing to see in its stacks.
+func Wedged(problem string, at time.Time) Stall {
+	st := wedged(Stall{Kind: KindIdle}, problem)
+	st.Remedy, st.Taken = "The log's last lines say what went wrong in it. If they do not help, a restart may.", at
+	return st.tidy()
+}
+
+// wedged: what the server does not do comes first, then why, as far as its stacks say that.
+func wedged(st Stall, problem string) Stall {
 	because := ""
-	if st.Kind != KindUnknown && st.Kind != KindIdle {
+	if st.Kind != KindUnknown && st.Kind != KindIdle && st.Kind != "" {
 		because = ": " + st.Summary
 	}
 	remedy := st.Remedy
 	if because == "" || remedy == "" {
 		remedy = "Only the deep probe sees it. A restart helps for now; `vivarium stacks` shows what each thread does."
 	}
-	st.Kind, st.Summary, st.Remedy = KindWedged, "the health check answers, and the real work does not"+because, remedy
+	st.Kind, st.Summary, st.Remedy = KindWedged, problem+", while the health check is good"+because, remedy
 	return st
 }
 

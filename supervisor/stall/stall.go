@@ -69,7 +69,7 @@ type Case struct {
 	Samples []Sample // the oldest first, about half a second apart
 	Slept   time.Duration
 	Memory  string // what the system says of memory pressure, "" if there is none
-	Deep    bool   // the deep probe failed while /health is good
+	Deep    string // what failed of the deep probe while /health is good, "" nothing
 	// Exception is the last one that the main thread of this process did not catch.
 	Exception string
 	Peers     []string // addresses to which the process has connections of its own making
@@ -108,8 +108,8 @@ func Judge(c Case) Stall {
 		}
 	}
 	found = s.afterSleep(s.withMemory(found))
-	if c.Deep {
-		found = wedged(found)
+	if c.Deep != "" {
+		found = wedged(found, c.Deep)
 	}
 	if n := len(c.Samples); n > 0 {
 		found.Taken = c.Samples[n-1].At

@@ -62,5 +62,5 @@ func ladderOf(dir string) keeper.Ladder {
 	if err != nil {
 		return keeper.Ladder{Signal: syscall.SIGINT, Grace: 10 * time.Second}
 	}
-	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace}
+	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace, Abort: true}
 }

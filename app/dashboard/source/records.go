@@ -35,7 +35,7 @@ func (s *Source) before(dir string, known record.History, now time.Time) record.
 	if err != nil { // then it is drawn without them
 		return known
 	}
-	marks := stallMarks(record.Stalls(s.folder(dir)), known.Marks, now)
+	marks := stallMarks(record.Stalls(s.folder(dir), now.Add(-recent)), known.Marks)
 	var samples []record.Sample
 	for _, d := range deaths {
 		if now.Sub(d.At) > recent {
@@ -62,10 +62,10 @@ func (s *Source) before(dir string, known record.History, now time.Time) record.
 }
 
 // stallMarks are those of stalls on record that are not known already.
-func stallMarks(stalls []record.Stalled, known []record.Mark, now time.Time) (marks []record.Mark) {
+func stallMarks(stalls []record.Stalled, known []record.Mark) (marks []record.Mark) {
 	for _, s := range stalls {
 		told := slices.ContainsFunc(known, func(k record.Mark) bool { return k.What == record.MarkStall && k.At.Sub(s.At).Abs() < time.Second })
-		if !told && now.Sub(s.At) <= recent {
+		if !told {
 			marks = append(marks, record.Mark{At: s.At, Until: s.Until, What: record.MarkStall, Text: s.Why()})
 		}
 	}
@@ -75,7 +75,7 @@ func stallMarks(stalls []record.Stalled, known []record.Mark, now time.Time) (ma
 func shown(h record.History) page.History {
 	var p page.History
 	for _, one := range h.Samples {
-		p.Samples = append(p.Samples, page.Sample{At: one.At, CPU: one.CPU, RSS: one.RSS, Latency: one.Latency, OK: one.OK})
+		p.Samples = append(p.Samples, page.Sample{At: one.At, CPU: one.CPU, Memory: one.Used(), Latency: one.Latency, OK: one.OK, Pressure: one.Pressure})
 	}
 	for _, k := range h.Marks {
 		p.Marks = append(p.Marks, page.Mark{At: k.At, Until: k.Until, What: string(k.What), Text: k.Text})
@@ -104,7 +104,7 @@ func (s *Source) Deaths(_ context.Context, dir string) ([]page.Death, error) {
 		hung[k.Run] = hung[k.Run] || k.Verdict.Kind == crash.KindHung
 		all = append(all, d)
 	}
-	for _, one := range record.Stalls(s.folder(dir)) {
+	for _, one := range record.Stalls(s.folder(dir), time.Time{}) {
 		if one.Outcome != record.Ended || !hung[one.Run] {
 			all = append(all, page.StallOf(one))
 		}

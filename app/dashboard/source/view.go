@@ -28,7 +28,7 @@ func (s *Source) backend(row control.Row, dir string, held bool, now time.Time) 
 	b := page.Backend{
 		Name: words.OrElse(row.Backend, filepath.Base(dir)), Dir: dir, State: row.State, Word: words.StateWord(was), Line: status.Line, Note: noteOf(was, status),
 		URL: row.URL, Log: words.OrElse(row.Log, filepath.Join(dir, "logs", "server.log")), PID: row.PID, Started: row.Started,
-		Latency: was.Health.Latency, RSS: was.Usage.RSS, CPU: was.Usage.CPU, Trouble: troubleOf(was, now), Can: can(was, held),
+		Latency: was.Health.Latency, Memory: was.Usage.Used(), CPU: was.Usage.CPU, Trouble: troubleOf(was, now), Can: can(was, held),
 	}
 	if row.State == "" { // nothing could be found out
 		b.State = supervisor.Stopped.String()
@@ -65,9 +65,9 @@ func noteOf(s supervisor.Snapshot, status words.StatusText) string {
 
 // troubleOf is what to do something about: a server that does not answer, or the last end while it matters.
 func troubleOf(s supervisor.Snapshot, now time.Time) *page.Trouble {
-	if s.State == supervisor.Unhealthy && s.Health.Phase == record.PhaseHung {
+	if words.Wedged(s) || s.State == supervisor.Unhealthy && s.Health.Phase == record.PhaseHung {
 		since := s.Health.Good
-		if since.IsZero() {
+		if since.IsZero() || words.Wedged(s) {
 			since = s.Since
 		}
 		if st := s.Stall; st.Summary != "" { // why is known

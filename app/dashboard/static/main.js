@@ -29,6 +29,7 @@ async function show(moved) {
   log = null;
   const at = here();
   document.body.dataset.view = at.view;
+  point(at);
   if (at.view) {
     try {
       const path = at.death ? `/api/b/${at.backend}/report/${encodeURIComponent(at.death)}` : `/api/b/${at.backend}/view/${at.view}`;
@@ -49,6 +50,15 @@ async function show(moved) {
   if (moved) element("main").focus({ preventScroll: true });
   if (moved) scrollTo(0, 0);
   restream();
+}
+
+/** Marks the view in the list of views, before the dashboard does. @param {Place} at */
+function point(at) {
+  const path = `/b/${at.backend}` + (at.view && "/" + at.view);
+  for (const link of document.querySelectorAll(".views a")) {
+    if (link instanceof HTMLAnchorElement && link.pathname === path) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
 }
 
 /** The copy buttons of a report. */

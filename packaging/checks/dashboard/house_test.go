@@ -66,7 +66,7 @@ func (h *house) add(t testing.TB, name string) string {
 	h.change(dir, func(b *page.Backend) {
 		*b = page.Backend{
 			Name: name, Dir: dir, State: "healthy", Word: "Healthy", Line: "Healthy · 12 ms", URL: "http://127.0.0.1:8000", Log: filepath.Join(dir, "logs", "server.log"),
-			PID: 4711, Started: time.Now().Add(-3 * time.Hour), Latency: 12 * time.Millisecond, RSS: 1_200_000_000, CPU: 0.04,
+			PID: 4711, Started: time.Now().Add(-3 * time.Hour), Latency: 12 * time.Millisecond, Memory: 1_200_000_000, CPU: 0.04,
 			Can: []string{"stop", "restart", "open", "reveal", "stacks"},
 		}
 	})
@@ -226,7 +226,7 @@ func samples(until time.Time) []page.Sample {
 	for i := range 180 {
 		f := float64(i) / 180
 		all = append(all, page.Sample{
-			At: until.Add(time.Duration(i-180) * 5 * time.Second), CPU: 0.4 + 0.3*math.Sin(float64(i)/9) + f*f, RSS: uint64(6e8 + 7e8*f),
+			At: until.Add(time.Duration(i-180) * 5 * time.Second), CPU: 0.4 + 0.3*math.Sin(float64(i)/9) + f*f, Memory: uint64(6e8 + 7e8*f),
 			Latency: time.Duration(10+8*math.Sin(float64(i)/4)+60*math.Pow(f, 8)) * time.Millisecond, OK: true,
 		})
 	}

@@ -121,7 +121,8 @@ func TestButtonsDoWhatTheMenuDoes(t *testing.T) {
 	require.Contains(t, b.said(), "409", "the browser itself says that a request was refused")
 }
 
-func TestEveryViewShowsWhatItIsAbout(t *testing.T) {
+// eventful is a backend with something to show in every view.
+func eventful(t *testing.T) (*house, string) {
 	h, first, _ := twoBackends(t)
 	trouble := openMP("20261126T140211.000Z-r1")
 	trouble.At = time.Now().Add(-time.Hour)
@@ -138,6 +139,47 @@ func TestEveryViewShowsWhatItIsAbout(t *testing.T) {
 	log := strings.Join(tail, "\n") + "\n"
 	require.NoError(t, os.WriteFile(filepath.Join(first, "logs", "server.log.1"), []byte(log), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(first, "logs", "server.log"), []byte(strings.Repeat("INFO:     later\nother\n", 500)), 0o600))
+	return h, first
+}
+
+func TestEveryViewFitsAnyWindow(t *testing.T) {
+	h, first := eventful(t)
+	s := serve(t, h)
+	for _, look := range []struct {
+		scheme string
+		width  int
+	}{{"dark", 420}, {"dark", 1000}, {"light", 420}} {
+		t.Run(fmt.Sprintf("%s-%d", look.scheme, look.width), func(t *testing.T) {
+			b := newTab(t, look.width, look.scheme)
+			b.open(s.URL(first))
+			b.shows("Healthy")
+			for view, text := range map[string]string{
+				"log": "later", "deaths": "The event loop is blocked", "doctor": "search-api", "environment": "KMP_DUPLICATE_LIB_OK", "configuration": "wants a number",
+			} {
+				b.click(`a[href$="/` + view + `"]`)
+				b.shows(text)
+				if view == "doctor" {
+					b.until("the doctor is asked", `document.querySelector("[data-doctor]")`)
+					b.click("[data-doctor]")
+					b.shows("one thing keeps the server from working")
+				}
+				b.fits()
+				b.shot(fmt.Sprintf("view-%s-%s-%d", view, look.scheme, look.width))
+				axe(t, b)
+			}
+			b.click(`a[href$="/deaths"]`)
+			b.click(`a[href*="/deaths/"]`)
+			b.shows("How it ended")
+			b.fits()
+			b.shot(fmt.Sprintf("view-report-%s-%d", look.scheme, look.width))
+			axe(t, b)
+			b.clean(s)
+		})
+	}
+}
+
+func TestEveryViewShowsWhatItIsAbout(t *testing.T) {
+	h, first := eventful(t)
 	s := serve(t, h)
 	b := newTab(t, 1000, "light")
 	b.open(s.URL(first))

@@ -92,12 +92,19 @@ func (r *rig) run() *follower {
 
 func (r *rig) runAs(uid uint32) *follower {
 	r.t.Helper()
-	f := &follower{rig: r, cmd: exec.Command(vivarium, "run", "--json", r.dir), done: make(chan struct{})}
+	cmd := exec.Command(vivarium, "run", "--json", r.dir)
+	if int(uid) != os.Getuid() {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	}
+	return r.follow(cmd)
+}
+
+// follow starts a command that ends as, or is, `vivarium run --json` on the backend.
+func (r *rig) follow(cmd *exec.Cmd) *follower {
+	r.t.Helper()
+	f := &follower{rig: r, cmd: cmd, done: make(chan struct{})}
 	f.news = sync.NewCond(&f.mu)
 	f.cmd.Env, f.cmd.Stderr = r.environ(), &f.errors
-	if int(uid) != os.Getuid() {
-		f.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
-	}
 	out, err := f.cmd.StdoutPipe()
 	require.NoError(r.t, err)
 	require.NoError(r.t, f.cmd.Start())

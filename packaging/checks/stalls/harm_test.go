@@ -114,7 +114,7 @@ def work(n):
     try:
         time.sleep(0.002)
         r, w = os.pipe()
-        if "gevent" not in sys.modules:  # gevent leaves os.read as it is: the read would keep the writer from running
+        if "gevent" not in sys.modules and "eventlet" not in sys.modules:  # they leave os.read as it is: the read would keep the writer from running
             threading.Timer(0.003, os.write, (w, b"x")).start()
             assert os.read(r, 1) == b"x"
         select.select([r], [], [], 0.002)
@@ -166,6 +166,7 @@ func TestNoServerIsHarmedByBeingAsked(t *testing.T) {
 		"gunicorn, its arbiter": {wsgi, []string{"python", "-m", "gunicorn", "-b", "127.0.0.1:%PORT%", "--threads", "4", "main:app"}, false},
 		"flask":                 {flask, []string{"python", "main.py"}, false},
 		"gevent":                {"from gevent import monkey\nmonkey.patch_all()\nfrom gevent.pywsgi import WSGIServer\n" + wsgi + "WSGIServer(('127.0.0.1', %PORT%), app, log=None).serve_forever()\n", []string{"python", "main.py"}, false},
+		"eventlet":              {"import eventlet\neventlet.monkey_patch()\nfrom eventlet import wsgi\n" + wsgi + "wsgi.server(eventlet.listen(('127.0.0.1', %PORT%)), app, log_output=False)\n", []string{"python", "main.py"}, false},
 		"a handler of its own":  {"import signal\nsignal.signal(signal.SIGURG, lambda *a: None)\n" + flask, []string{"python", "main.py"}, false},
 		"200 threads":           {"import threading\nfor i in range(200): threading.Thread(target=threading.Event().wait, daemon=True).start()\n" + flask, []string{"python", "main.py"}, false},
 	} {
@@ -176,6 +177,9 @@ func TestNoServerIsHarmedByBeingAsked(t *testing.T) {
 			require.NoError(t, os.WriteFile(filepath.Join(r.dir, "work.py"), []byte(work), 0o644))
 			require.NoError(t, os.WriteFile(filepath.Join(r.dir, "main.py"), []byte(fill(c.text)), 0o644))
 			args := []string{inVenv(t, c.args[0])}
+			if name == "eventlet" {
+				args[0] = agent(t, c.args[0])
+			}
 			for _, a := range c.args[1:] {
 				args = append(args, fill(a))
 			}

@@ -32,8 +32,22 @@ import (
 var wheels = []string{"fastapi<1", "uvicorn<1", "uvloop<1", "httpx<1", "requests<3", "gunicorn", "flask<4", "gevent", "numpy<3", "faiss-cpu<2", "huggingface_hub<2", "py-spy<1",
 	"aiohttp<4", "tornado<7", "sqlalchemy<3", "redis<8", "psycopg[binary]<4", "boto3<2", "grpcio<2", "joblib<2", "tokenizers<1"}
 
+// agents bring a sitecustomize of their own, or change what waits for what. Where they cannot be had, their tests are skipped.
+var agents = []string{"ddtrace<5", "eventlet<1", "opentelemetry-distro", "opentelemetry-instrumentation"}
+
+// withAgents is the environment of the python3 on PATH with them.
+var withAgents = sync.OnceValues(func() (string, error) {
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		return "", err
+	}
+	return environmentOf(python, agents)
+})
+
 // environment is the virtual environment of an interpreter, made once and kept in the user's cache folder.
-func environment(python string) (string, error) {
+func environment(python string) (string, error) { return environmentOf(python, wheels) }
+
+func environmentOf(python string, wheels []string) (string, error) {
 	version, err := exec.Command(python, "-c", "import sys; print(sys.version, sys.base_prefix)").Output()
 	if err != nil {
 		return "", fmt.Errorf("asking %s for its version: %w", python, err)

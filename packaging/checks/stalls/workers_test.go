@@ -12,17 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/observation"
-	tree "github.com/vivarium-app/vivarium/supervisor/process"
+	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
 // take looks at the run as the supervisor does: at all of its Pythons at once.
 func (p *process) take(phase stall.Phase, dir string) observation.Observation {
-	s := observation.Subject{Run: "r", Folder: p.asker.Folder, Signal: p.signal, Phase: phase, Dir: dir, Started: p.start}
-	for _, one := range tree.Pythons(p.cmd.Process.Pid) {
-		s.Members = append(s.Members, observation.Member{PID: one.PID, Stamp: one.Stamp, Name: one.Name, Worker: len(one.Above) > 0, Above: one.Above})
-	}
-	return observation.Take(p.t.Context(), s)
+	leader, err := proc.Find(p.cmd.Process.Pid)
+	require.NoError(p.t, err)
+	return observation.TakeRun(p.t.Context(), observation.Subject{
+		Run: "r", Folder: p.asker.Folder, Signal: p.signal, Phase: phase, Dir: dir, Started: p.start,
+		Members: []observation.Member{{PID: leader.PID, Stamp: leader.Stamp, Name: leader.Name}},
+	})
 }
 
 // pools are ways to give work to other processes; work stands still at the line marked "# here", in a call that a signal ends and in one that
