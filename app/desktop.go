@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/login"
@@ -21,6 +22,8 @@ type Desktop struct {
 
 	// Awake keeps the system from slowing this program's timers while it watches somebody. It is called from one goroutine.
 	Awake func(on bool)
+	// KeepAwake keeps the computer from idle sleep for a backend; nil: as the supervisor does by itself.
+	KeepAwake func(why string) (io.Closer, error)
 
 	Login    func() (on, possible bool) // the app starts at login; it can be made to
 	SetLogin func(on bool) error

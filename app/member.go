@@ -132,7 +132,7 @@ func (a *App) supervise(dir string) control.Supervision {
 	}
 	return supervisor.New(dir, supervisor.Deps{State: a.state, KeeperExe: a.options.Keeper, Log: a.log,
 		Recorded: Recorded(a.log, a.state, a.options.Pages),
-		Await:    Waiter(a.state).Await})
+		Await:    Waiter(a.state).Await, KeepAwake: a.desktop.KeepAwake})
 }
 
 // watchThere shows what another program does with the backend, until that ends. false: it could not be reached.

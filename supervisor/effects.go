@@ -30,9 +30,28 @@ func (s *Supervisor) performAll(ctx context.Context, all []effect) {
 			return
 		}
 	}
-	for _, e := range all {
+	for i, e := range all {
+		if p, ok := e.(doProbe); ok && i+1 < len(all) {
+			if u, ok := all[i+1].(doUse); ok { // they are due at the same time: one goroutine, and one waking of the loop
+				s.lookAt(ctx, p, u)
+				s.performAll(ctx, all[i+2:])
+				return
+			}
+		}
 		s.perform(ctx, e)
 	}
+}
+
+// lookAt measures the run and probes it, and tells of both at once.
+func (s *Supervisor) lookAt(ctx context.Context, p doProbe, u doUse) {
+	c, conn, before := s.m.config, s.conn, s.measure
+	from := max(before.log, s.logFrom)
+	s.background(func() {
+		measured, answer := s.use(c, u, before, from), s.probe(ctx, c, conn, p)
+		if ctx.Err() == nil {
+			s.box.post(measured, message{in: answer})
+		}
+	})
 }
 
 // catchUp does what waited for the fork.

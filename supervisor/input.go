@@ -117,7 +117,9 @@ type (
 		changed  bool // the configuration files changed since the run was started
 		looked   bool // which OpenMP runtimes are mapped was looked at, too
 		openmp   []string
-		power    *power.State // nil: not looked at
+		power    *power.State   // nil: not looked at
+		wall     *crash.Verdict // a permission of macOS that the log tells of
+		broken   int            // lines of the log, since the computer woke, that tell of a connection which broke off
 	}
 	deepProbed struct { // what came of its real work
 		runID string
@@ -198,6 +200,7 @@ type (
 		run    keeper.Run
 		whole  bool
 		openmp bool // look which OpenMP runtimes are mapped, too
+		woke   bool // the computer slept a moment ago: what does the log say of connections?
 	}
 	doJudgeWorker struct {
 		run   keeper.Run

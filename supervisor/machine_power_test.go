@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -165,4 +166,28 @@ func TestWhatFailsAcrossASleepIsNoStall(t *testing.T) {
 	p.after(shortestGrace)
 	p.feed(probed{runID: p.m.Run.ID, err: errors.New("no answer within 3 s")})
 	require.Equal(t, 1, p.m.Health.Failures, "from then on a failure is one")
+}
+
+func TestAPermissionThatARunRunsIntoIsToldOnce(t *testing.T) {
+	p := newPlay(t, in("healthy"))
+	wall := &crash.Verdict{Kind: crash.KindPermission, Summary: "macOS does not let Python into Documents"}
+	p.feed(used{runID: p.m.Run.ID, wall: wall})
+	require.Equal(t, *wall, p.told[0].Verdict)
+	require.Equal(t, []What{EventPermission}, p.events())
+	p.feed(used{runID: p.m.Run.ID, wall: wall})
+	require.Empty(t, p.events(), "once a run")
+	require.Equal(t, Healthy, p.m.State)
+	require.Zero(t, p.m.Crashes)
+}
+
+func TestWhatASleepBrokeOffIsOnTheTimeline(t *testing.T) {
+	p := newPlay(t, in("healthy")).idle()
+	p.m.probing = true
+	p.feed(woke{time.Hour})
+	last := func() string { return p.m.marks[len(p.m.marks)-1].Text }
+	require.Equal(t, "a health probe was under way", last())
+	shown := p.m.past()
+	p.feed(used{runID: p.m.Run.ID, broken: 2})
+	require.Equal(t, "2 requests broke off across it, a health probe was under way", last())
+	require.Equal(t, "a health probe was under way", shown.Marks[len(shown.Marks)-1].Text, "what somebody holds is not changed")
 }

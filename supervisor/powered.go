@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/power"
@@ -12,6 +13,8 @@ type powered struct {
 	power    power.State
 	workedAt time.Time // when the run was last seen at work
 	wakeful  bool      // the computer is to be kept awake
+	across   bool      // a probe was under way when it fell asleep last
+	broken   int       // how many connections the log has told of since, that broke off
 }
 
 // every is how long to wait between two looks at the run.
@@ -30,6 +33,21 @@ func (m *machine) looked(now time.Time, in used) {
 	}
 	if in.usage.CPU >= busyShare || m.Health.Phase == record.PhaseBusy {
 		m.workedAt = now
+	}
+	if in.wall != nil && !m.walled {
+		m.walled = true
+		m.tell(now, Event{What: EventPermission, Verdict: *in.wall})
+	}
+	if in.broken == 0 {
+		return
+	}
+	m.broken += in.broken
+	m.marks = slices.Clone(m.marks) // a History may hold the old ones
+	for i := len(m.marks) - 1; i >= 0; i-- {
+		if m.marks[i].What == record.MarkSleep {
+			m.marks[i].Text = power.Across(m.across, m.broken)
+			return
+		}
 	}
 }
 

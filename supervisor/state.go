@@ -94,6 +94,8 @@ const (
 	EventStalled   What = "stalled" // why it does not answer, or starts so long, is known now, or has changed
 	// EventMisconfigured: the server works, and is asked where it does not answer well.
 	EventMisconfigured What = "misconfigured"
+	// EventPermission: it lives, and macOS keeps it from something; see crash.Wall.
+	EventPermission What = "permission"
 	// EventEnded: it served, ended by itself without an error, and is started again.
 	EventEnded What = "ended"
 	// EventWorkerLoop: its workers die again and again, and it goes on.

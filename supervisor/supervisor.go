@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
@@ -24,6 +25,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/reboot"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/sampler"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -65,6 +67,7 @@ type Deps struct {
 
 // system is everything outside the machine that may block.
 type system struct {
+	App       string // whom macOS holds to account for the server
 	Attach    func(ctx context.Context, folder string) (Keeper, error)
 	Launch    func(ctx context.Context, exe, folder string) (Keeper, error)
 	EndStale  func(ctx context.Context, r keeper.Run, l keeper.Ladder) error
@@ -88,8 +91,10 @@ type system struct {
 	Sample    func(ctx context.Context, pid int, stamp string) (sampler.Stack, error) // nil where nothing looks at native code
 	Loaded    func(pid int) ([]string, error)
 	Power     func() power.State
-	Asleep    func() (time.Duration, bool)               // how long the computer has slept so far, see power.Asleep
-	Sleeps    func(ctx context.Context, told func(bool)) // tells when it is about to, and when it is back
+	Wall      func(lines []string, dir string) (crash.Verdict, bool) // see crash.Wall; nil where there is no macOS
+	Restarted func(started, seen time.Time) reboot.Told              // why the computer was started anew since
+	Asleep    func() (time.Duration, bool)                           // how long the computer has slept so far, see power.Asleep
+	Sleeps    func(ctx context.Context, told func(bool))             // tells when it is about to, and when it is back
 	Environ   func(pid int) ([]string, error)
 	Memory    func(pid int) *postmortem.MemoryWatch
 	Scan      func(ctx context.Context, in python.Interpreter) (openmp.Environment, error)
@@ -390,9 +395,9 @@ type mailbox struct {
 	messages []message
 }
 
-func (b *mailbox) post(l message) {
+func (b *mailbox) post(l ...message) {
 	b.mu.Lock()
-	b.messages = append(b.messages, l)
+	b.messages = append(b.messages, l...)
 	b.mu.Unlock()
 	select {
 	case b.ping <- struct{}{}:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -70,6 +72,16 @@ func (s *Supervisor) missed(in began, known crash.Evidence) []missed {
 		recorded := slices.ContainsFunc(in.saved.Deaths, func(d record.Death) bool { return d.Run == e.Run.ID })
 		if !recorded && e.Known && !e.Asked && e.Run.ID != in.saved.Ended {
 			all = append(all, missed{e, judge(e, known)})
+		}
+	}
+	if run, seen, ok := keeper.BeforeBoot(s.folder); ok && in.saved.Want && !in.saved.Quit && s.system.Restarted != nil {
+		recorded := slices.ContainsFunc(in.saved.Deaths, func(d record.Death) bool { return d.Run == run.ID })
+		if log, err := os.Stat(in.config.Log.File); err == nil && log.ModTime().After(seen) {
+			seen = log.ModTime()
+		}
+		if !recorded && run.ID != in.saved.Ended {
+			told := s.system.Restarted(run.Started, seen)
+			all = append(all, missed{keeper.Exit{Run: run, At: told.At}, crash.Verdict{Kind: crash.KindRestarted, Summary: told.Summary, Remedy: told.Remedy, Line: told.Line}})
 		}
 	}
 	return all
@@ -170,7 +182,7 @@ type knowledge struct {
 // learn puts together what is known of the present run, for whoever judges its end.
 func (s *Supervisor) learn() {
 	k := knowledge{Evidence: s.good.evidence()}
-	k.Missing, k.Loaded = s.m.Missing, s.m.OpenMP
+	k.Missing, k.Loaded, k.App = s.m.Missing, s.m.OpenMP, s.system.App
 	if s.good != nil {
 		k.python = s.good.plan.Python
 	}
@@ -238,6 +250,14 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 		in.power = &now
 	}
 	in.logSize = safefile.Size(c.Log.File)
+	if s.system.Wall != nil && in.logSize > from {
+		if v, ok := s.system.Wall(safefile.LastLines(c.Log.File, from), c.Dir); ok {
+			in.wall = &v
+		}
+	}
+	if e.woke && in.logSize != from {
+		in.broken = power.Broken(safefile.LastLines(c.Log.File, from))
+	}
 	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
 		in.dead = slices.DeleteFunc(process.DeadWorkers(safefile.LastLines(c.Log.File, from)), func(pid int) bool {
 			_, err := proc.Find(pid)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
@@ -19,6 +20,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/reboot"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/sampler"
 )
@@ -30,7 +32,9 @@ func realSystem(d Deps) system {
 		parent = os.Environ()
 	}
 	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
-	return system{
+	app := crash.Responsible(d.Interactive, os.Getenv("TERM_PROGRAM"))
+	all := system{
+		App:    app,
 		Attach: func(ctx context.Context, folder string) (Keeper, error) { return asKeeper(keeper.Attach(ctx, folder)) },
 		Launch: func(ctx context.Context, exe, folder string) (Keeper, error) {
 			return asKeeper(keeper.Launch(ctx, exe, folder))
@@ -75,11 +79,18 @@ func realSystem(d Deps) system {
 		Loaded:   func(pid int) ([]string, error) { return process.Loaded(pid) },
 		Environ:  proc.Environ,
 		Memory:   postmortem.WatchMemory,
+		Restarted: func(started, seen time.Time) reboot.Told {
+			return reboot.Judge(reboot.Look(started, seen), time.Now())
+		},
 		Scan: func(ctx context.Context, in python.Interpreter) (openmp.Environment, error) {
 			return openmp.Scan(ctx, in.Prefix, in.Site, nil)
 		},
 		ReportFolders: postmortem.ReportFolders(),
 	}
+	if runtime.GOOS == "darwin" {
+		all.Wall = func(lines []string, dir string) (crash.Verdict, bool) { return crash.Wall(lines, dir, app) }
+	}
+	return all
 }
 
 // asKeeper keeps a nil *Conn from becoming a Keeper that is not nil.

@@ -8,6 +8,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/deep"
 	"github.com/vivarium-app/vivarium/supervisor/guard"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -38,6 +39,7 @@ type watch struct {
 	logBase        int64    // size of the log at the first of them
 	logGrew        bool
 	children       []process.Child
+	walled         bool // a permission that it runs into was told
 	childless      bool // the last look at a reloader found no child
 	stalling
 	deep    deep.Watch
@@ -192,7 +194,7 @@ func (m *machine) use(now time.Time, whole bool) {
 		every = min(every, deep.Quiet/2)
 	}
 	m.using, m.useAt = true, now.Add(every)
-	m.do(doUse{m.Run, whole, openmp})
+	m.do(doUse{m.Run, whole, openmp, !m.wokeAt.IsZero() && now.Sub(m.wokeAt) < afterSleep})
 }
 
 func (m *machine) onLook(now time.Time) {
@@ -390,7 +392,8 @@ func (m *machine) onWoke(now time.Time, in woke) {
 		m.ignore("nothing is probed")
 		return
 	}
-	m.mark(record.Mark{At: now.Add(-in.slept), Until: now, What: record.MarkSleep})
+	m.mark(record.Mark{At: now.Add(-in.slept), Until: now, What: record.MarkSleep, Text: power.Across(m.probing, 0)})
+	m.across, m.broken = m.probing, 0
 	m.freeUntil = now.Add(max(shortestGrace, time.Duration(m.config.Health.Failures)*m.config.Health.Interval))
 	m.Health.Failures, m.failing, m.samples = 0, time.Time{}, nil
 	m.probeAt = now

@@ -56,7 +56,8 @@ type Row struct {
 	Problem    string       `json:"config_problem,omitempty"`
 	ConfigFile string       `json:"config_file,omitempty"`
 	Changed    bool         `json:"config_changed,omitempty"`
-	HeldBy     int          `json:"held_by,omitempty"` // PID of the Vivarium program that keeps it
+	HeldBy     int          `json:"held_by,omitempty"`    // PID of the Vivarium program that keeps it
+	KeptAwake  bool         `json:"kept_awake,omitempty"` // the computer is kept from idle sleep for it
 	Note       string       `json:"note,omitempty"`
 	Text       string       `json:"text,omitempty"` // of an event: one more detail for a person
 	Asked      bool         `json:"asked,omitempty"`
@@ -177,7 +178,7 @@ func snapshotRow(s supervisor.Snapshot) Row {
 		Crashes: s.Crashes, Log: s.Log, Run: s.Run.ID, Started: s.Run.Started, Retry: s.Retry, Port: s.Port, URL: s.URL,
 		LastAt: s.LastAt, Semaphores: s.Semaphores, Missing: s.Missing, OpenMP: s.OpenMP, Problem: s.ConfigProblem, ConfigFile: s.ConfigFile,
 		Changed: s.ConfigChanged, HeldBy: s.HeldBy, Note: s.Note, Report: s.LastReport, Tally: tallyRow(s.Tally),
-		Workers: s.WorkerDeaths, After: s.After,
+		Workers: s.WorkerDeaths, After: s.After, KeptAwake: s.KeptAwake,
 	}
 	if s.Awaits.Name != "" {
 		r.Awaits = &s.Awaits
@@ -262,7 +263,7 @@ func (r Row) Snapshot() supervisor.Snapshot {
 		Crashes: r.Crashes, Last: r.Last.verdict(), LastAt: r.LastAt, Port: r.Port, URL: r.URL, Log: r.Log,
 		ConfigProblem: r.Problem, ConfigFile: r.ConfigFile, ConfigChanged: r.Changed, Missing: r.Missing, OpenMP: r.OpenMP,
 		Semaphores: r.Semaphores, Note: r.Note, HeldBy: r.HeldBy, LastReport: r.Report, Tally: r.Tally.tally(),
-		WorkerDeaths: r.Workers, After: r.After,
+		WorkerDeaths: r.Workers, After: r.After, KeptAwake: r.KeptAwake,
 	}
 	if r.Awaits != nil {
 		s.Awaits = *r.Awaits

@@ -70,6 +70,7 @@ var checkNames = []struct{ code, name, what string }{
 	{"VIV023", "recorder", "what explains a server that hangs is in the running one, or would be"},
 	{"VIV024", "event loop", "the environment's uvloop is none with known faults"},
 	{"VIV025", "reloader", "the server does not start itself anew with every edit"},
+	{"VIV026", "iCloud", "on a Mac: whether iCloud has taken contents of the backend or its environment away"},
 }
 
 // CheckCodes are the codes with their names and what each looks at, for documentation.
@@ -141,6 +142,7 @@ func Diagnose(ctx context.Context, state, dir string, progress func(files int)) 
 	e.keeper()
 	e.stopSignal()
 	e.privacy(os.UserHomeDir, os.ReadDir)
+	e.icloud(dataless)
 	e.recorder(recorder.Real())
 	e.reloader()
 	for _, w := range e.plan.Warnings {

@@ -88,6 +88,10 @@ func Of(e supervisor.Event) (Notice, bool) {
 			remedy = strings.ToUpper(remedy[:1]) + remedy[1:]
 		}
 		n.body(remedy, "The server itself runs, and is left alone")
+	case supervisor.EventPermission:
+		n.Icon = assets.Unhealthy
+		n.title(n.Cause, "macOS keeps it from something")
+		n.body(remedy, "The server itself runs, and is left alone")
 	case supervisor.EventKeeperLost:
 		n.Class, n.Icon = ClassCrash, assets.Crashed
 		n.title(n.Cause, "its keeper died, how the server ended is unknown")

@@ -39,7 +39,7 @@ func colourOf(e supervisor.Event) string {
 		return green
 	case supervisor.EventCrashed, supervisor.EventGaveUp, supervisor.EventWorkerDied, supervisor.EventWorkerLoop, supervisor.EventKeeperLost:
 		return red
-	case supervisor.EventUnhealthy, supervisor.EventMisconfigured, supervisor.EventEnded, supervisor.EventBusy, supervisor.EventPortTaken, supervisor.EventEnvMissing, supervisor.EventRestarting, supervisor.EventMemoryHigh:
+	case supervisor.EventUnhealthy, supervisor.EventMisconfigured, supervisor.EventPermission, supervisor.EventEnded, supervisor.EventBusy, supervisor.EventPortTaken, supervisor.EventEnvMissing, supervisor.EventRestarting, supervisor.EventMemoryHigh:
 		return yellow
 	case supervisor.EventStopped:
 		if !e.Asked {

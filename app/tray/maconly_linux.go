@@ -4,6 +4,7 @@ package tray
 
 import (
 	"context"
+	"io"
 
 	"github.com/vivarium-app/vivarium/app/login"
 	"github.com/vivarium-app/vivarium/app/notice"
@@ -20,6 +21,9 @@ func NoticesAllowed() func(context.Context) error { return nil }
 
 // Awake is nil: nothing on Linux stretches a program's timers.
 var Awake func(on bool)
+
+// KeepAwake is nil: logind is asked over D-Bus, without a tray.
+var KeepAwake func(why string) (io.Closer, error)
 
 func prepare() {}
 

@@ -10,6 +10,8 @@ import "C"
 
 import (
 	"context"
+	"errors"
+	"io"
 	"os"
 	"runtime"
 	"unsafe"
@@ -90,4 +92,22 @@ var Awake = func(on bool) {
 		return
 	}
 	C.activityEnd()
+}
+
+// KeepAwake keeps the Mac from idle sleep until it is closed. macOS takes it back from a program that dies.
+var KeepAwake = func(why string) (io.Closer, error) {
+	text := C.CString(why)
+	defer C.free(unsafe.Pointer(text))
+	one := C.sleeplessBegin(text)
+	if one == nil {
+		return nil, errors.New("macOS gave no activity")
+	}
+	return sleepless{one}, nil
+}
+
+type sleepless struct{ activity unsafe.Pointer }
+
+func (s sleepless) Close() error {
+	C.sleeplessEnd(s.activity)
+	return nil
 }

@@ -9,6 +9,8 @@ void noticesShow(uint64_t call, const char *identifier, const char *title, const
 
 void activityBegin(void);
 void activityEnd(void);
+void *sleeplessBegin(const char *why);
+void sleeplessEnd(void *activity);
 
 // In Go, and called on any thread; they copy what they are given.
 void noticesAnswered(uint64_t call, char *problem);

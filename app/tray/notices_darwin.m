@@ -172,3 +172,24 @@ void activityEnd(void) {
 		activity = nil;
 	}
 }
+
+// sleeplessBegin and sleeplessEnd keep the Mac from idle sleep for one backend; NULL: it could not be had.
+void *sleeplessBegin(const char *why) {
+	@autoreleasepool {
+		@try {
+			id one = [[objc_getClass("NSProcessInfo") processInfo] beginActivityWithOptions:NSActivityIdleSystemSleepDisabled reason:string(why)];
+			return (__bridge_retained void *)one;
+		} @catch (id e) {
+		}
+		return NULL;
+	}
+}
+
+void sleeplessEnd(void *one) {
+	@autoreleasepool {
+		@try {
+			[[objc_getClass("NSProcessInfo") processInfo] endActivity:(__bridge_transfer id)one];
+		} @catch (id e) {
+		}
+	}
+}

@@ -29,6 +29,8 @@ func Sentence(e supervisor.Event) string {
 		line = Facts(Chosen(Answers(s), "unhealthy: wrong answer", Chosen(Wedged(s), "unhealthy: wedged", "unhealthy: hung")), StallText(s), stallRemedy(s), text)
 	case supervisor.EventMisconfigured:
 		line = "misconfigured: the server runs, but " + e.Text
+	case supervisor.EventPermission:
+		line = Facts("runs, but "+e.Verdict.Summary, e.Verdict.Remedy)
 	case supervisor.EventBusy:
 		line = Facts("busy: it works, but does not answer", StallText(s), e.Text)
 	case supervisor.EventStalled:

@@ -127,7 +127,7 @@ func DetailOf(s supervisor.Snapshot, now time.Time) string {
 	if s.State == supervisor.Starting { // its age is in the status already
 		up = ""
 	}
-	return Facts(Prefixed("Up ", up), memory, cpu, OpenMPText(s.OpenMP))
+	return Facts(Prefixed("Up ", up), memory, cpu, OpenMPText(s.OpenMP), Chosen(s.KeptAwake, "keeps the computer awake", ""))
 }
 
 // OpenMPText says which runtimes are loaded, given their paths: "OpenMP: 1 runtime", "OpenMP: 2 runtimes (faiss, torch)"; "" for none.

@@ -41,7 +41,7 @@ func run(args []string) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
-	around := app.Desktop{Copy: tray.Copy, Awake: tray.Awake, Folder: tray.Folder, Ask: tray.Ask, Tell: tray.Tell, Items: tray.LoginService{}}
+	around := app.Desktop{Copy: tray.Copy, Awake: tray.Awake, KeepAwake: tray.KeepAwake, Folder: tray.Folder, Ask: tray.Ask, Tell: tray.Tell, Items: tray.LoginService{}}
 	a, err := app.New(app.Options{Desktop: around, Center: tray.Center(), AtLogin: o.login, Welcome: !o.login && !o.demo})
 	switch {
 	case errors.Is(err, app.ErrRunning):

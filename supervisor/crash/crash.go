@@ -46,6 +46,7 @@ type Evidence struct {
 	// names vivarium.toml.
 	Foreign bool
 
+	App       string           // whom macOS holds to account for the server, see Responsible; "": Vivarium
 	OS        string           // GOOS of the machine it died on; "" for this one
 	Dir       string           // the backend's folder: code below it, and outside of site-packages, is the user's own
 	OpenMP    []openmp.Runtime // the copies in its environment

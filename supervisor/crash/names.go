@@ -19,6 +19,7 @@ var meanings = []Meaning{
 	{KindHung, "it no longer answered", "It no longer answered, was not busy, and was ended for it.", "The log's last lines show what it was doing; `restart_hung = false` leaves it alone."},
 	{KindWrongAnswer, "it answered with errors", "Its health path, which had answered well, answered with errors again and again, and it was ended for it.", "The log's last lines show what went wrong in it; `restart_hung = false` leaves it alone."},
 	{KindKeeperLost, "the keeper died", "Nobody saw the exit status, because the process that watches was ended.", "Nothing is known to be wrong with the server."},
+	{KindRestarted, "the computer restarted", "The computer itself went down while it ran: a kernel panic, a loss of power, or a restart that left no time.", "After a panic of the GPU driver a smaller context and fewer requests at once; else what the sentence names."},
 	{KindWorkerDied, "a worker died", "A worker of the server, of a pool or of a DataLoader was gone.", "The worker's own cause if the log has it; fewer workers if memory was short."},
 	{KindEnvironment, "the crash environment did not arrive", "It died of exactly what the crash environment prevents, and that had not reached Python.", "Let `command` start Python itself, with no script in between."},
 	{KindOpenMP, "two OpenMP runtimes", `Two OpenMP runtimes met in one process: "OMP: Error #15", or a fault inside one of them.`, "`vivarium doctor --fix` makes one of them."},

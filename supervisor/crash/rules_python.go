@@ -191,38 +191,27 @@ func permission(s *scene) (Verdict, bool) {
 	}
 	app := "the app that started the server (your terminal, or your editor)"
 	if !s.Foreign {
-		app = "Vivarium"
+		app = responsible(s.App)
 	}
 	if noRoute().MatchString(text) {
 		where := private().FindString(text)
 		if e := s.exceptionAt(i); where == "" && e != nil && e.Start < e.Line {
 			where = private().FindString(strings.Join(s.lines[e.Start:e.Line], "\n"))
 		}
-		v := Verdict{Line: s.lines[i], Confidence: probably, Summary: "macOS " + probably + " does not let Python into the local network (No route to host)"}
 		if where == "" {
 			return Verdict{}, false
 		}
-		v.Summary = "macOS " + probably + " does not let Python into the local network: no route to " + where
-		v.Remedy = "Allow " + app + " in System Settings, Privacy & Security, Local Network, and start the server again. If the switch is on already, switch it off and on."
+		v := noNetwork(s.lines[i], where, app)
+		v.Kind = ""
 		return v, true
 	}
 	m := notAllowed().FindStringSubmatch(text)
 	if m == nil {
 		return Verdict{}, false
 	}
-	file := m[1] + m[2] + m[3]
-	if !strings.HasPrefix(file, "/") && s.Dir != "" {
-		file = s.Dir + "/" + file
-	}
-	for _, w := range walls {
-		if !strings.Contains(file+"/", w.part) {
-			continue
-		}
-		v := Verdict{Line: s.lines[i], Summary: "macOS does not let Python into " + w.name + ": " + file}
-		v.Remedy = "Allow " + app + " in System Settings, Privacy & Security, " + w.pane + ", and start the server again; or move the folder to your home folder, outside of it."
-		return v, true
-	}
-	return Verdict{}, false
+	v, ok := guardedFile(s.lines[i], m, s.Dir, app)
+	v.Kind = ""
+	return v, ok
 }
 
 // tooManyFiles: the system gave no more files and connections, as the exception says that ended it; or the server could take no connection any

@@ -46,7 +46,8 @@ const (
 	KindCleanExit     Kind = "clean-exit"     // exit 0 that nobody asked for
 	KindExitCode      Kind = "exit-code"      // any other exit code, without a word
 	KindUnknown       Kind = "unknown"
-	KindWorkerTimeout Kind = "worker-timeout" // a worker did not answer in time, and its own server ended it
+	KindRestarted     Kind = "computer-restarted" // the computer itself went down, and the server with it
+	KindWorkerTimeout Kind = "worker-timeout"     // a worker did not answer in time, and its own server ended it
 	KindDiskFull      Kind = "disk-full"
 	KindPortDenied    Kind = "port-denied"   // the port is free, and not allowed
 	KindBrokenPython  Kind = "broken-python" // no standard library, or a broken one

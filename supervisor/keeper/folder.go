@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
@@ -144,6 +145,26 @@ func (r records) news() *Exit {
 		at = st.ModTime()
 	}
 	return &Exit{Run: rec.Run, At: at}
+}
+
+// BeforeBoot is the run that was there when the computer went down, if it was started in another boot and nobody has seen its end; seen is when
+// its keeper last wrote something.
+func BeforeBoot(dir string) (run Run, seen time.Time, ok bool) {
+	r := records{dir}
+	rec, ok := r.load()
+	if !ok || rec.Forgotten || rec.Boot == proc.BootID() || rec.Boot == "" || rec.Run.PID == 0 {
+		return Run{}, time.Time{}, false
+	}
+	if e := r.exit(); e != nil && e.Run.ID == rec.Run.ID {
+		return Run{}, time.Time{}, false
+	}
+	seen = rec.Run.Started
+	for _, name := range []string{runFile, logFile} {
+		if st, err := os.Stat(r.path(name)); err == nil && st.ModTime().After(seen) {
+			seen = st.ModTime()
+		}
+	}
+	return rec.Run, seen, true
 }
 
 // Forgotten are the exits of the last two runs that were told in the folder dir, and forgotten. Who forgets an exit to start anew without

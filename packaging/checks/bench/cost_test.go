@@ -110,9 +110,11 @@ func TestIdle(t *testing.T) {
 	time.Sleep(10 * time.Second) // what a start costs is not what idling costs
 	run, keeper := h.cmd.Process.Pid, h.keeper()
 	a, b := processCPU(t, run), processCPU(t, keeper)
+	runSwitches, keeperSwitches := switches(t, run), switches(t, keeper)
 	time.Sleep(time.Minute)
-	row("idle: keeper", fmt.Sprintf("%.1f MiB PSS", pss(t, keeper)), milliseconds(processCPU(t, keeper)-b)+" CPU a minute")
-	row("idle: vivarium run", fmt.Sprintf("%.1f MiB PSS", pss(t, run)), milliseconds(processCPU(t, run)-a)+" CPU a minute")
+	runSwitches, keeperSwitches = switches(t, run)-runSwitches, switches(t, keeper)-keeperSwitches
+	row("idle: keeper", fmt.Sprintf("%.1f MiB PSS", pss(t, keeper)), fmt.Sprintf("%s CPU and %d voluntary context switches a minute", milliseconds(processCPU(t, keeper)-b), keeperSwitches))
+	row("idle: vivarium run", fmt.Sprintf("%.1f MiB PSS", pss(t, run)), fmt.Sprintf("%s CPU and %d voluntary context switches a minute", milliseconds(processCPU(t, run)-a), runSwitches))
 
 	var all []time.Duration
 	for range 21 {
@@ -133,6 +135,27 @@ func processCPU(t *testing.T, pid int) time.Duration {
 	var used unix.Timespec
 	require.NoError(t, unix.ClockGettime(int32(^pid)<<3|whole, &used))
 	return time.Duration(used.Nano())
+}
+
+// switches is how often the threads of a process have waited so far. Each is a waking of the processor, which a battery feels.
+func switches(t *testing.T, pid int) (n int) {
+	t.Helper()
+	threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/status", pid))
+	require.NoError(t, err)
+	for _, path := range threads {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue // it ended meanwhile
+		}
+		for line := range strings.Lines(string(text)) {
+			if rest, ok := strings.CutPrefix(line, "voluntary_ctxt_switches:"); ok {
+				one, err := strconv.Atoi(strings.TrimSpace(rest))
+				require.NoError(t, err)
+				n += one
+			}
+		}
+	}
+	return n
 }
 
 func pss(t *testing.T, pid int) float64 {

@@ -112,7 +112,7 @@ func TestTheReadmesWholeConfigurationIsTheDefault(t *testing.T) {
 	require.NoError(t, err)
 
 	require.Equal(t, "backend", got.Name)
-	got.Name, got.Environment, got.EnvFileNamed = want.Name, want.Environment, want.EnvFileNamed
+	got.Name, got.Environment, got.EnvFileNamed, got.IntervalNamed = want.Name, want.Environment, want.EnvFileNamed, want.IntervalNamed
 	a, err := json.Marshal(want) // what it remembers of the files themselves is not exported
 	require.NoError(t, err)
 	b, err := json.Marshal(got)

@@ -68,6 +68,7 @@ enum { NSUTF8StringEncoding = 4 };
 typedef uint64_t NSActivityOptions;
 // NSActivityUserInitiated, which is 0x00FFFFFF with NSActivityIdleSystemSleepDisabled in it, without that: 1 << 20.
 static const NSActivityOptions NSActivityUserInitiatedAllowingIdleSystemSleep = 0x00EFFFFF;
+static const NSActivityOptions NSActivityIdleSystemSleepDisabled = 1ULL << 20;
 
 @interface NSProcessInfo : NSObject
 @property(class, readonly, strong) NSProcessInfo *processInfo;
