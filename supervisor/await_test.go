@@ -10,6 +10,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 )
 
 // awaits says how the stage waits for other backends; nil: not at all.
@@ -31,7 +32,7 @@ func (s *stage) await(ctx context.Context, c config.Config, asked func() bool, t
 }
 
 // afterDB has the configuration say that the backend is started after db.
-func afterDB(w *system) {
+func afterDB(w *platform.System) {
 	load := w.Load
 	w.Load = func(dir string) (config.Config, error) {
 		c, err := load(dir)
@@ -139,7 +140,7 @@ func TestAMistakeInAfterRefusesAStartAndNotTheRestartOfWhatRan(t *testing.T) {
 func TestAPersonsStartReachesAStartThatWaitsAlready(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			afterDB(w)
 			load := w.Load
 			w.Load = func(dir string) (config.Config, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -49,7 +50,7 @@ func (s *Supervisor) lookAt(ctx context.Context, p doProbe, u doUse) {
 	s.background(func() {
 		measured, answer := s.use(c, u, before, from), s.probe(ctx, c, conn, p)
 		if ctx.Err() == nil {
-			s.box.post(measured, message{in: answer})
+			s.box.Post(measured, message{in: answer})
 		}
 	})
 }
@@ -71,7 +72,7 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 		lctx, cancel := context.WithCancel(ctx)
 		s.cancel = cancel
 		l := launch{s: s, doLaunch: e, conn: conn, good: s.good, mine: s.mine(), life: ctx}
-		begin := func() { s.background(func() { defer cancel(); s.box.post(l.run(lctx)) }) }
+		begin := func() { s.background(func() { defer cancel(); s.box.Post(l.run(lctx)) }) }
 		if e.automatic { // the fork first
 			begin()
 		} else { // after the wish is written
@@ -84,7 +85,7 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 			s.cancel()
 		}
 	case doStop:
-		s.tellKeeper(conn, "stopping the run", func(k Keeper) error {
+		s.tellKeeper(conn, "stopping the run", func(k platform.Keeper) error {
 			err := k.Stop(e.runID, e.ladder)
 			if errors.Is(err, keeper.ErrNone) { // it is dead: what it left is gone before that is forgotten
 				return s.system.EndStale(ctx, keeper.Run{ID: e.runID}, e.ladder)
@@ -92,7 +93,7 @@ func (s *Supervisor) perform(ctx context.Context, e effect) {
 			return err
 		})
 	case doForget:
-		s.tellKeeper(conn, "forgetting the run", func(k Keeper) error { return k.Forget(e.runID) })
+		s.tellKeeper(conn, "forgetting the run", func(k platform.Keeper) error { return k.Forget(e.runID) })
 	case doEndStale:
 		s.conn = nil
 		told := make(chan struct{})
@@ -163,7 +164,7 @@ const goodbyeTime = 20 * time.Second
 
 // endStale lets the keeper go once it was told everything, and ends what is left of the run without it. A keeper that lives forgets first,
 // since it tells of a stop only when nobody is left; what a dead one knew is forgotten afterwards.
-func (s *Supervisor) endStale(ctx context.Context, conn Keeper, e doEndStale, told <-chan struct{}) message {
+func (s *Supervisor) endStale(ctx context.Context, conn platform.Keeper, e doEndStale, told <-chan struct{}) message {
 	if conn != nil && conn.Live() {
 		bye, cancel := context.WithTimeout(ctx, goodbyeTime)
 		defer cancel()
@@ -204,12 +205,12 @@ func (s *Supervisor) mine() port.Mine {
 // post drops what comes after the end.
 func (s *Supervisor) post(ctx context.Context, l message) {
 	if ctx.Err() == nil {
-		s.box.post(l)
+		s.box.Post(l)
 	}
 }
 
 // tellKeeper sends the keeper a short request, in the order in which they were asked for.
-func (s *Supervisor) tellKeeper(conn Keeper, what string, f func(Keeper) error) {
+func (s *Supervisor) tellKeeper(conn platform.Keeper, what string, f func(platform.Keeper) error) {
 	if conn == nil {
 		return
 	}
@@ -224,29 +225,7 @@ func (s *Supervisor) tellKeeper(conn Keeper, what string, f func(Keeper) error) 
 // inOrder is done after those before it: what is wanted is written before the keeper hears of it. A keeper that does not answer holds
 // up what comes after it, and nothing else.
 func (s *Supervisor) inOrder(f func()) {
-	select {
-	case s.ordered <- f:
-	default:
+	if !s.ordered.Add(f) {
 		s.log.Error("the keeper has not answered for a long time", "backend", s.m.Backend)
-	}
-}
-
-// runInOrder does them, the last ones after the end of the loop.
-func (s *Supervisor) runInOrder(ctx context.Context) {
-	for {
-		select {
-		case f := <-s.ordered:
-			f()
-			continue
-		default:
-		}
-		select {
-		case f := <-s.ordered:
-			f()
-		case <-ctx.Done():
-			if len(s.ordered) == 0 {
-				return
-			}
-		}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/process"
@@ -40,7 +41,7 @@ func bed(t *testing.T) plan.Plan {
 func TestADeathIsRecordedWithAllThatIsKnownAndWithoutASecret(t *testing.T) {
 	state, made := t.TempDir(), bed(t)
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
 			w.Loaded = func(int) ([]string, error) { return []string{"/b/.venv/libomp.so"}, nil }
 		})
@@ -81,7 +82,7 @@ func TestNothingIsGatheredBeforeTheNextRunIsForked(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		forked := make(chan struct{})
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			w.Plan = func(config.Config) (plan.Plan, error) {
 				select {
 				case <-forked:
@@ -112,7 +113,7 @@ func TestEvidenceThatComesLaterAmendsTheVerdictOnce(t *testing.T) {
 	rig := testkit.NewCgroupRig(t, "v2")
 	rig.Kills(t, "0")
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
 			w.Memory = func(int) *postmortem.MemoryWatch { return postmortem.NewMemoryWatch(rig.Root, 4711, 0, nil) }
 		})
@@ -151,7 +152,7 @@ func TestTheEnvironmentIsWalkedForNativeDeathsAndOnceUntilPackagesChange(t *test
 	synctest.Test(t, func(t *testing.T) {
 		walks := 0
 		found := []openmp.Runtime{{Path: "/b/.venv/torch/lib/libomp.dylib", Flavor: openmp.LLVM}}
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
 			w.Scan = func(context.Context, python.Interpreter) (openmp.Environment, error) {
 				walks++ // the scans' own lock makes this safe
@@ -189,7 +190,7 @@ func TestTheEnvironmentIsWalkedForNativeDeathsAndOnceUntilPackagesChange(t *test
 func TestAnAppThatLeavesDoesNotWaitForAWalkAndKeepsTheRecord(t *testing.T) {
 	state, made := t.TempDir(), bed(t)
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
 			w.Scan = func(ctx context.Context, _ python.Interpreter) (openmp.Environment, error) {
 				<-ctx.Done()
@@ -214,7 +215,7 @@ func TestWhoHasThePortIsNamedWhereThatIsTheQuestion(t *testing.T) {
 	state, made := t.TempDir(), bed(t)
 	synctest.Test(t, func(t *testing.T) {
 		claims := 0
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
 			w.Claim = func(context.Context, config.Config, port.Mine) (port.Finding, error) {
 				if claims++; claims == 1 { // the first start finds it free
@@ -243,7 +244,7 @@ func TestAWorkersDeathIsRecordedWithTheLogsTail(t *testing.T) {
 	require.NoError(t, os.WriteFile(log, []byte("of an earlier run\n"), 0o600))
 	synctest.Test(t, func(t *testing.T) {
 		gone := make(chan struct{})
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			load := w.Load
 			w.Load = func(dir string) (config.Config, error) { c, err := load(dir); c.Log.File = log; return c, err }
 			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
@@ -289,9 +290,9 @@ func TestADeathWhileNobodyWatchedIsRecordedByTheNextApp(t *testing.T) {
 		exit := keeper.Exit{Run: keeper.Run{ID: "run1", PID: 101, Started: time.Now().Add(-time.Hour)}, At: time.Now(), Known: true, Signal: 11}
 		k.exits <- exit
 		time.Sleep(time.Minute)
-		s := setStage(t, state, func(w *system) {
-			w.Attach = func(context.Context, string) (Keeper, error) { return k, nil }
-			w.Launch = func(context.Context, string, string) (Keeper, error) { return k, nil }
+		s := setStage(t, state, func(w *platform.System) {
+			w.Attach = func(context.Context, string) (platform.Keeper, error) { return k, nil }
+			w.Launch = func(context.Context, string, string) (platform.Keeper, error) { return k, nil }
 		})
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
@@ -316,7 +317,7 @@ func TestWhatVivariumEndedItselfIsNotAmended(t *testing.T) {
 	rig := testkit.NewCgroupRig(t, "v2")
 	rig.Kills(t, "0")
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			load := w.Load
 			w.Load = func(dir string) (config.Config, error) {
 				c, err := load(dir)
@@ -353,7 +354,7 @@ func TestAReportThatComesLaterIsInTheRecord(t *testing.T) {
 	state, made := t.TempDir(), bed(t)
 	s := testkit.Shelf{T: t, Dir: t.TempDir()}
 	synctest.Test(t, func(t *testing.T) {
-		st := setStage(t, state, func(w *system) {
+		st := setStage(t, state, func(w *platform.System) {
 			w.Plan = func(config.Config) (plan.Plan, error) { return made, nil }
 			w.ReportFolders = []string{s.Dir}
 		})

@@ -11,33 +11,34 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
 func TestTheLoopLooksAroundWhereAServerDoesNotAnswerWell(t *testing.T) {
 	for name, c := range map[string]struct {
-		world   func(*system)
+		world   func(*platform.System)
 		problem string
 	}{
-		"another path": {func(w *system) {
+		"another path": {func(w *platform.System) {
 			w.Probe = answering(&probe.AnswerError{Status: 404})
 			w.FindPath = func(_ context.Context, t config.Target) string { return "/api" + t.Path() }
 		}, "(found: /api/health)"},
-		"another port": {func(w *system) {
+		"another port": {func(w *platform.System) {
 			w.Probe = answering(probe.ErrRefused)
 			w.Ports = func(keeper.Run) ([]int, error) { return []int{8022}, nil }
 		}, "it listens on 8022, not on 8000"},
-		"https": {func(w *system) {
+		"https": {func(w *platform.System) {
 			w.Probe = answering(probe.ErrClosed)
 			w.SpeaksTLS = func(context.Context, config.Target) bool { return true }
 		}, `it speaks https, not http: write url = "https://127.0.0.1:8000/health" under [health]`},
-		"another process speaks https": {func(w *system) {
+		"another process speaks https": {func(w *platform.System) {
 			w.Probe = answering(probe.ErrClosed)
 			w.Listening = func(int, keeper.Run) (bool, error) { return false, nil }
 			w.SpeaksTLS = func(context.Context, config.Target) bool { return true }
 		}, ""},
-		"nobody knows": {func(w *system) {
+		"nobody knows": {func(w *platform.System) {
 			w.Probe = answering(probe.ErrRefused)
 			w.Ports = func(keeper.Run) ([]int, error) { return nil, errors.New("no lsof") }
 		}, ""},
@@ -73,7 +74,7 @@ func TestTheKeeperHearsFromWhichPortsItIsProbed(t *testing.T) {
 	for _, wanted := range []bool{false, true} {
 		state := t.TempDir()
 		synctest.Test(t, func(t *testing.T) {
-			s := setStage(t, state, func(w *system) {
+			s := setStage(t, state, func(w *platform.System) {
 				load := w.Load
 				w.Load = func(dir string) (config.Config, error) {
 					c, err := load(dir)

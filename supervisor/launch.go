@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
@@ -28,7 +29,7 @@ type planned struct {
 type launch struct {
 	s *Supervisor
 	doLaunch
-	conn Keeper
+	conn platform.Keeper
 	good *planned
 	mine port.Mine
 	life context.Context // of the loop; a launch that is called off ends earlier
@@ -179,7 +180,7 @@ const spawnTime = 30 * time.Second
 
 // spawn forks through the keeper that is there, or through a new one. It is not called off in the middle: a request that is on its way
 // is carried out, and a run that nobody knows of must not be. A keeper that leaves or dies at this moment is followed by another.
-func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
+func (l launch) spawn(spec keeper.Spec) (launched, platform.Keeper, error) {
 	ctx, cancel := context.WithTimeout(l.life, spawnTime)
 	defer cancel()
 	conn := l.conn
@@ -195,7 +196,7 @@ func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
 		if conn == nil || !conn.Live() {
 			next, err := l.s.system.Launch(ctx, l.s.deps.KeeperExe, l.s.folder)
 			if err != nil {
-				return launched{}, conn, keeperTrouble(err)
+				return launched{}, conn, &refusal{launchFailed{verdict: platform.LaunchTrouble(err)}}
 			}
 			conn = next
 		}
@@ -205,7 +206,7 @@ func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
 		run, err := conn.Spawn(ctx, spec)
 		lost := errors.Is(err, keeper.ErrLost) || errors.Is(err, keeper.ErrLeaving)
 		if err == nil || try == 3 || !lost && !errors.Is(err, keeper.ErrUnforgotten) && !errors.Is(err, keeper.ErrRunning) {
-			return launched{run: run}, conn, spawnTrouble(err, spec.Log)
+			return launched{run: run}, conn, notSpawned(err, spec.Log)
 		}
 		if lost {
 			_ = conn.Close()
@@ -216,7 +217,7 @@ func (l launch) spawn(spec keeper.Spec) (launched, Keeper, error) {
 
 // settleOld deals with what a keeper already has: a run that outlived whoever started it is taken over, one that is being stopped is
 // waited for, one whose keeper died half-way is ended. true: there is a run, none is to be started.
-func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, error) {
+func (l launch) settleOld(ctx context.Context, conn platform.Keeper) (keeper.Run, bool, error) {
 	if run, ok := conn.Current(); ok && !conn.Stopping() {
 		return run, true, nil
 	} else if ok {
@@ -242,41 +243,11 @@ func (l launch) settleOld(ctx context.Context, conn Keeper) (keeper.Run, bool, e
 	return keeper.Run{}, false, nil
 }
 
-// spawnTrouble says what kept the keeper from starting the run. The log is opened before the program is started, and its trouble is not
-// the program's.
-func spawnTrouble(err error, log string) error {
-	var e *keeper.SpawnError
-	if !errors.As(err, &e) {
+// notSpawned is a start that the keeper could not make of a program or a log.
+func notSpawned(err error, log string) error {
+	v, ok := platform.SpawnTrouble(err, log)
+	if !ok {
 		return err
 	}
-	if e.Path == log {
-		return &refusal{launchFailed{final: true, verdict: crash.Verdict{
-			Kind: crash.KindCannotStart, Summary: fmt.Sprintf("the log %s cannot be written: %v", e.Path, bare(e.Err)),
-			Remedy: "Make its folder writable for you, or name another file: file under [log] in vivarium.toml.",
-		}}}
-	}
-	return &refusal{launchFailed{final: true, verdict: crash.Verdict{
-		Kind: crash.KindCannotStart, Summary: fmt.Sprintf("%s cannot be started: %v", e.Path, e.Err),
-		Remedy: "Check command and python in vivarium.toml.",
-	}}}
-}
-
-// bare is the innermost error: what the system said.
-func bare(err error) error {
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(inner) {
-		err = inner
-	}
-	return err
-}
-
-func keeperTrouble(err error) error {
-	v := crash.Verdict{Kind: crash.KindCannotStart, Summary: "the keeper cannot be started: " + err.Error()}
-	var busy *keeper.BusyError
-	switch {
-	case errors.As(err, &busy):
-		v.Remedy = fmt.Sprintf("Process %d is attached to it: stop that first.", busy.PID)
-	case errors.Is(err, keeper.ErrSilent):
-		v.Remedy = "It is alive but does not answer: end it by hand, then try again."
-	}
-	return &refusal{launchFailed{verdict: v}}
+	return &refusal{launchFailed{final: true, verdict: v}}
 }

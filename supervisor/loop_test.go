@@ -11,6 +11,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -19,7 +20,7 @@ func TestABrokenConfigurationAtAnAutomaticRestartUsesTheLastGoodOneAloud(t *test
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		broken := false
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			load := w.Load
 			w.Changed = func(config.Config) bool { mu.Lock(); defer mu.Unlock(); return broken }
 			w.Load = func(dir string) (config.Config, error) {

@@ -12,6 +12,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/sampler"
@@ -119,7 +120,7 @@ func TestWhereNobodySamplesNothingWaits(t *testing.T) {
 func TestTheNativeFramesOfAHungRunAreInItsRecord(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			load := w.Load
 			w.Load = func(dir string) (config.Config, error) {
 				c, err := load(dir)

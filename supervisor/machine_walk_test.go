@@ -54,7 +54,7 @@ func in(situation string) *machine {
 		run(Unhealthy)
 		m.Health = record.Health{Phase: record.PhaseBusy, Failures: 3}
 		m.failing, m.proven, m.answers = testkit.Noon, true, answers{well: true}
-		m.samples = []sample{{testkit.Noon, 0}}
+		m.samples = []process.Reading{{At: testkit.Noon}}
 	case "stopping":
 		run(Stopping)
 		m.Want = false

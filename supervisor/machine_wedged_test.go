@@ -14,6 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -263,7 +264,7 @@ func TestTheLoopHasTheWorkDoneWithTheEnvironmentOfTheRunAndCutsItAtTheStop(t *te
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		asked, cut := make(chan []string, 9), make(chan error, 9)
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			load := w.Load
 			w.Load = func(dir string) (config.Config, error) {
 				c, err := load(dir)

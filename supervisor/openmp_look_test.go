@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 )
 
@@ -59,7 +60,7 @@ func TestTheLoopTellsWhatIsLoaded(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
 		var fails atomic.Bool
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			w.Loaded = func(int) ([]string, error) {
 				if fails.Load() {
 					return nil, errors.New("permission denied")

@@ -3,35 +3,18 @@ package supervisor
 import (
 	"context"
 	"errors"
-	"slices"
 	"syscall"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
-
-// addRecorder adds the recorder to what the keeper is to start, last of all: nothing that a person sets comes after it. A switched-off or
-// impossible one leaves nothing of an inherited one, either. It runs before each start, and looks at two files.
-func addRecorder(state string, c config.Config, spec keeper.Spec) (keeper.Spec, error) {
-	folder, runs := "", recorder.Runs(keeper.BackendFolder(state, c.Dir))
-	var err error
-	if c.Recorder.Enabled {
-		if folder, err = recorder.Place(state); err == nil {
-			err = recorder.Prepare(runs)
-		}
-		if err != nil {
-			folder = ""
-		}
-	}
-	spec.Env = recorder.Environ(spec.Env, folder, runs)
-	return spec, err
-}
 
 // withRecorder gives what is to be started, and once why the recorder is not in it. The start does not depend on it.
 func (s *Supervisor) withRecorder(c config.Config, spec keeper.Spec) (keeper.Spec, string) {
@@ -56,7 +39,9 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-func (s *Supervisor) recordings() string { return recorder.Runs(s.folder) }
+func (s *Supervisor) recordings() platform.Recordings {
+	return platform.Recordings(recorder.Runs(s.folder))
+}
 
 // keptRuns is how many of the latest deaths keep their recordings: they may still be examined.
 const keptRuns = 3
@@ -80,21 +65,8 @@ func (s *Supervisor) sweepAtBegin(f found) {
 }
 
 func (s *Supervisor) sweep(keep []string) {
-	err := recorder.Sweep(s.recordings(), func(run string) bool { return slices.Contains(keep, run) })
-	if err != nil {
+	if err := s.recordings().Sweep(keep); err != nil {
 		s.log.Debug("sweeping recordings", "error", err)
-	}
-}
-
-// tidyRecordings removes what short-lived processes of a run left.
-func (s *Supervisor) tidyRecordings(run keeper.Run) {
-	folder := recorder.RunFolder(s.recordings(), run.ID)
-	if folder == "" {
-		return
-	}
-	lives := func(pid int) bool { err := syscall.Kill(pid, 0); return err == nil || errors.Is(err, syscall.EPERM) }
-	if err := recorder.Tidy(folder, lives); err != nil {
-		s.log.Debug("tidying recordings", "error", err)
 	}
 }
 
@@ -105,22 +77,11 @@ func signalProven(pid int, stamp string, sig syscall.Signal) error {
 
 // raised is the exception that ended a run, as the recorder had it, in the form of a traceback; nil if there is none that decides.
 func (s *Supervisor) raised(exit keeper.Exit) []string {
-	folder := recorder.RunFolder(s.recordings(), exit.Run.ID)
-	if folder == "" {
-		return nil
-	}
-	all, written, err := recorder.Exceptions(folder, exit.Run.PID)
+	lines, err := s.recordings().Raised(exit)
 	if err != nil {
 		s.log.Debug("reading recorded exceptions", "error", err)
-		return nil
 	}
-	e, decides := recorder.Decides(all, written, recorder.End{
-		PID: exit.Run.PID, Known: exit.Known, Code: exit.Code, Signal: proc.SignalName(exit.Signal), Asked: exit.Asked, At: exit.At,
-	})
-	if !decides {
-		return nil
-	}
-	return e.Error.Traceback()
+	return lines
 }
 
 // addStacks adds to the evidence what a run did that hung and was ended: as it was seen while it lived, or as its last words tell it, where it had
@@ -139,7 +100,7 @@ func (s *Supervisor) addStacks(ctx context.Context, e doRecord, c *postmortem.Ca
 	if x := e.exit; x != nil && (seen == nil || !seen.Stacks()) {
 		last := observation.Last{PID: x.Run.PID, Signal: x.Signal, At: x.At, Tail: x.Tail}
 		if told, ok := observation.LastWords(s.subject(b.Run, stall.Unhealthy, 0, deep), last); ok {
-			seen, st, c.Death.Verdict = &told, told.Stall, hungVerdict(e.death.Uptime, "it hung", told.Stall)
+			seen, st, c.Death.Verdict = &told, told.Stall, postmortem.Hung(e.death.Uptime, "it hung", told.Stall)
 			s.post(ctx, message{in: amended{e.death, x, c.Death.Verdict}})
 		}
 	}

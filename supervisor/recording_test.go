@@ -5,7 +5,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 	"testing"
 
@@ -16,39 +15,6 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 )
-
-func valueIn(env []string, name string) string {
-	value := ""
-	for _, v := range env {
-		if rest, ok := strings.CutPrefix(v, name+"="); ok {
-			value = rest
-		}
-	}
-	return value
-}
-
-func TestTheRecorderComesLastOfAllAndCanBeSwitchedOff(t *testing.T) {
-	state := t.TempDir()
-	require.NoError(t, os.Chmod(state, 0o700))
-	c := config.Config{Dir: "/b", Recorder: config.Recorder{Enabled: true}}
-	spec := keeper.Spec{Env: []string{"PYTHONPATH=/own", "VIVARIUM_RECORDER=/inherited"}}
-
-	got, err := addRecorder(state, c, spec)
-	require.NoError(t, err)
-	path := strings.Split(valueIn(got.Env, "PYTHONPATH"), ":")
-	require.Len(t, path, 2)
-	require.Equal(t, "/own", path[1])
-	require.FileExists(t, filepath.Join(path[0], "sitecustomize.py"))
-	runs := valueIn(got.Env, "VIVARIUM_RECORDER")
-	require.Equal(t, filepath.Join(keeper.BackendFolder(state, "/b"), "recordings"), runs)
-	require.DirExists(t, runs)
-	require.Equal(t, []string{"PYTHONPATH=/own", "VIVARIUM_RECORDER=/inherited"}, spec.Env, "the plan is kept for the next start")
-
-	c.Recorder.Enabled = false
-	got, err = addRecorder(state, c, spec)
-	require.NoError(t, err)
-	require.Equal(t, []string{"PYTHONPATH=/own"}, got.Env)
-}
 
 func TestAStateFolderWithAColonMeansNoRecorderSaidOnce(t *testing.T) {
 	state := filepath.Join(t.TempDir(), "a:b")
@@ -64,7 +30,7 @@ func TestAStateFolderWithAColonMeansNoRecorderSaidOnce(t *testing.T) {
 
 func TestRecordingsOfEarlierRunsAreSwept(t *testing.T) {
 	s := New("/b", Deps{State: t.TempDir()})
-	runs := s.recordings()
+	runs := string(s.recordings())
 	for _, run := range []string{"now", "last", "old"} {
 		require.NoError(t, os.MkdirAll(recorder.RunFolder(runs, run), 0o700))
 	}

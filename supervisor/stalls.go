@@ -7,9 +7,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
+	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/recorder"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -169,19 +169,7 @@ func (m *machine) endHung(now time.Time) {
 	if m.State != Unhealthy || m.Health.Phase != record.PhaseHung && !m.wedged() || !m.config.Health.RestartHung || m.sampling {
 		return
 	}
-	m.end(now, hungVerdict(now.Sub(m.started), "it hung", m.Stall))
-}
-
-// hungVerdict is the verdict on a run that was ended while it hung.
-func hungVerdict(uptime time.Duration, words string, st stall.Stall) crash.Verdict {
-	v := crash.Judge(crash.Evidence{Hung: true, Known: true, Uptime: uptime})
-	if st.Kind != "" && st.Kind != stall.KindUnknown {
-		if st.Kind == stall.KindWedged {
-			words = strings.Replace(words, "it hung", "it was wedged", 1)
-		}
-		v.Summary, v.Remedy = words+": "+st.Summary, st.Remedy
-	}
-	return v
+	m.end(now, postmortem.Hung(now.Sub(m.started), "it hung", m.Stall))
 }
 
 // keepStall has kept what a run did that a person stopped because it hung: the stop destroys what it could have said. It is no death.
@@ -190,14 +178,14 @@ func (m *machine) keepStall(exit keeper.Exit, away bool) {
 		return
 	}
 	m.hungAtStop = false
-	d := m.death(exit, hungVerdict(exit.At.Sub(exit.Run.Started), "it hung when it was stopped", m.Stall), away)
+	d := m.death(exit, postmortem.Hung(exit.At.Sub(exit.Run.Started), "it hung when it was stopped", m.Stall), away)
 	m.doRecord(d, &exit, m.Snapshot, away)
 }
 
 // subject is the run for whoever looks at it. It is called by the loop.
 func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Duration, deep string) observation.Subject {
 	sub := observation.Subject{
-		Run: run.ID, Folder: recorder.RunFolder(s.recordings(), run.ID), Signal: signalProven, Phase: phase,
+		Run: run.ID, Folder: recorder.RunFolder(string(s.recordings()), run.ID), Signal: signalProven, Phase: phase,
 		Dir: s.dir, Log: s.m.Log, Started: run.Started, Slept: slept, Deep: deep,
 	}
 	if s.good != nil {
@@ -219,7 +207,7 @@ var ErrNothingRuns = errors.New("nothing runs")
 // Stacks says what the run does now, also when it is healthy. It takes a second, and up to three if a process does not answer.
 func (s *Supervisor) Stacks(ctx context.Context) (observation.Observation, error) {
 	asked := make(chan observation.Subject, 1)
-	s.box.post(message{subject: asked})
+	s.box.Post(message{subject: asked})
 	select {
 	case sub := <-asked:
 		if len(sub.Members) == 0 {

@@ -13,37 +13,15 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
-	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/observation"
-	"github.com/vivarium-app/vivarium/supervisor/openmp"
-	"github.com/vivarium-app/vivarium/supervisor/plan"
-	"github.com/vivarium-app/vivarium/supervisor/port"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/power"
-	"github.com/vivarium-app/vivarium/supervisor/probe"
-	"github.com/vivarium-app/vivarium/supervisor/process"
-	"github.com/vivarium-app/vivarium/supervisor/python"
-	"github.com/vivarium-app/vivarium/supervisor/reboot"
+	"github.com/vivarium-app/vivarium/supervisor/queue"
 	"github.com/vivarium-app/vivarium/supervisor/record"
-	"github.com/vivarium-app/vivarium/supervisor/sampler"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
-
-// Keeper is what a Supervisor needs of the keeper it is attached to: a *keeper.Conn, or in tests one that runs nothing.
-type Keeper interface {
-	Live() bool
-	Current() (keeper.Run, bool)
-	Stopping() bool
-	Spawn(ctx context.Context, s keeper.Spec) (keeper.Run, error)
-	Stop(run string, l keeper.Ladder) error
-	Wait(ctx context.Context) (keeper.Exit, error)
-	Forget(run string) error
-	Probing(run string, port int)
-	Goodbye(ctx context.Context)
-	Close() error
-}
 
 // finishTime is how long the end of Run waits for what is under way.
 const finishTime = 1500 * time.Millisecond
@@ -65,60 +43,23 @@ type Deps struct {
 	Recorded func(record.Record)
 }
 
-// system is everything outside the machine that may block.
-type system struct {
-	App       string // whom macOS holds to account for the server
-	Attach    func(ctx context.Context, folder string) (Keeper, error)
-	Launch    func(ctx context.Context, exe, folder string) (Keeper, error)
-	EndStale  func(ctx context.Context, r keeper.Run, l keeper.Ladder) error
-	Load      func(dir string) (config.Config, error)
-	Plan      func(c config.Config) (plan.Plan, error)
-	Record    func(c config.Config, spec keeper.Spec) (keeper.Spec, error) // brings the recorder in; the Spec is good also with an error
-	Changed   func(c config.Config) bool
-	Claim     func(ctx context.Context, c config.Config, mine port.Mine) (port.Finding, error)
-	EndCopies func(ctx context.Context, c port.Finding, l keeper.Ladder) error
-	Probe     func(ctx context.Context, c config.Config, o probe.Options) (time.Duration, error)
-	Deep      func(ctx context.Context, t config.Target, d config.Deep, env []string, o probe.Options) (time.Duration, error)
-	FindPath  func(ctx context.Context, t config.Target) string
-	SpeaksTLS func(ctx context.Context, t config.Target) bool
-	Listening func(port int, r keeper.Run) (bool, error)
-	Ports     func(r keeper.Run) ([]int, error)
-	Use       func(r keeper.Run, before process.Usage, elapsed time.Duration, whole bool, meter *memory.Meter) (process.Usage, []process.Child, error)
-	Machine   func(pid int) uint64 // how much memory there is for the process
-	Pressure  func() memory.Pressure
-	Programs  func(skip func(pid int) bool) []memory.Program
-	Observe   func(ctx context.Context, s observation.Subject) observation.Observation
-	Sample    func(ctx context.Context, pid int, stamp string) (sampler.Stack, error) // nil where nothing looks at native code
-	Loaded    func(pid int) ([]string, error)
-	Power     func() power.State
-	Wall      func(lines []string, dir string) (crash.Verdict, bool) // see crash.Wall; nil where there is no macOS
-	Restarted func(started, seen time.Time) reboot.Told              // why the computer was started anew since
-	Asleep    func() (time.Duration, bool)                           // how long the computer has slept so far, see power.Asleep
-	Sleeps    func(ctx context.Context, told func(bool))             // tells when it is about to, and when it is back
-	Environ   func(pid int) ([]string, error)
-	Memory    func(pid int) *postmortem.MemoryWatch
-	Scan      func(ctx context.Context, in python.Interpreter) (openmp.Environment, error)
-	// ReportFolders are where the system leaves reports on processes that died.
-	ReportFolders []string
-}
-
 // Supervisor keeps one backend running.
 type Supervisor struct {
 	dir, folder string
 	deps        Deps
-	system      system
+	system      platform.System
 	log         *slog.Logger
-	box         mailbox
+	box         *queue.Box[message]
 	changed     chan Snapshot
 	events      chan Event
 	asked       chan chan<- record.History
-	ordered     chan func() // what is to be written and what the keeper is to be told, in order
+	ordered     *queue.Line // what is to be written and what the keeper is to be told, in order
 
 	awake *power.Hold
 
 	// Owned by the loop.
 	m       machine
-	conn    Keeper
+	conn    platform.Keeper
 	cancel  context.CancelFunc // of the launch under way
 	cutDeep context.CancelFunc // of the latest deep probe
 	later   []effect           // what waits until the fork is done
@@ -152,43 +93,43 @@ func New(dir string, d Deps) *Supervisor {
 	if d.KeepAwake == nil {
 		d.KeepAwake = power.Take
 	}
-	real := realSystem(d)
+	real := platform.Real(d.State, d.Parent, d.Interactive)
 	s := &Supervisor{
 		m:   machine{sampler: real.Sample != nil},
 		dir: dir, folder: keeper.BackendFolder(d.State, dir), deps: d, system: real, log: d.Log,
-		box:     mailbox{ping: make(chan struct{}, 1)},
-		changed: make(chan Snapshot, 1), events: make(chan Event), asked: make(chan chan<- record.History), ordered: make(chan func(), 256),
+		box:     queue.NewBox[message](),
+		changed: make(chan Snapshot, 1), events: make(chan Event), asked: make(chan chan<- record.History), ordered: queue.NewLine(256),
 	}
 	s.awake = power.NewHold(d.KeepAwake, "The backend in "+filepath.Base(dir)+" is not to be put to sleep", func(held bool, problem error) {
 		if problem != nil {
 			s.log.Warn("keep_awake has no effect", "backend", s.dir, "error", problem)
 		}
-		s.box.post(message{in: awake{held}})
+		s.box.Post(message{in: awake{held}})
 	})
 	return s
 }
 
 // Start and its sisters tell what a person wants. They never block and never fail; what comes of it is told by Changed and
 // Events.
-func (s *Supervisor) Start() { s.box.post(message{in: start{}}) }
+func (s *Supervisor) Start() { s.box.Post(message{in: start{}}) }
 
 // Stop asks for the end of what runs, and of every wish to start it again.
-func (s *Supervisor) Stop() { s.box.post(message{in: stop{}}) }
+func (s *Supervisor) Stop() { s.box.Post(message{in: stop{}}) }
 
 // Restart stops what runs and starts it anew with the configuration of that moment.
-func (s *Supervisor) Restart() { s.box.post(message{in: restart{}}) }
+func (s *Supervisor) Restart() { s.box.Post(message{in: restart{}}) }
 
 // TakeOver starts, and first ends a copy of this backend that was started by hand.
-func (s *Supervisor) TakeOver() { s.box.post(message{in: takeOver{}}) }
+func (s *Supervisor) TakeOver() { s.box.Post(message{in: takeOver{}}) }
 
 // Hurry skips the grace of the stop that is under way.
-func (s *Supervisor) Hurry() { s.box.post(message{in: hurry{}}) }
+func (s *Supervisor) Hurry() { s.box.Post(message{in: hurry{}}) }
 
 // Quit is a Stop that is not remembered: the next time autostart decides.
-func (s *Supervisor) Quit() { s.box.post(message{in: quit{}}) }
+func (s *Supervisor) Quit() { s.box.Post(message{in: quit{}}) }
 
 // Look says that somebody looks: fresh figures are worth their price.
-func (s *Supervisor) Look() { s.box.post(message{in: look{}}) }
+func (s *Supervisor) Look() { s.box.Post(message{in: look{}}) }
 
 // Changed gives the newest Snapshot; older ones that nobody took are dropped.
 func (s *Supervisor) Changed() <-chan Snapshot { return s.changed }
@@ -199,7 +140,7 @@ func (s *Supervisor) Events() <-chan Event { return s.events }
 // Run is the loop. It ends with ctx and leaves the child alone: the keeper goes on without us.
 func (s *Supervisor) Run(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	s.background(func() { s.runInOrder(ctx) })
+	s.background(func() { s.ordered.Run(ctx) })
 	s.background(func() { s.begin(ctx) })
 	timer := time.NewTimer(time.Hour)
 	sleep := power.NewSleep(s.system.Asleep, time.Now())
@@ -230,8 +171,8 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		case answer := <-s.asked:
 			answer <- s.m.past()
 			continue
-		case <-s.box.ping:
-			messages = s.box.take()
+		case <-s.box.Ready():
+			messages = s.box.Take()
 		case <-timer.C:
 			if len(s.later) > 0 {
 				s.catchUp(ctx)
@@ -378,7 +319,7 @@ func (s *Supervisor) background(f func()) {
 // message is an input with what the loop, not the machine, needs of it.
 type message struct {
 	in      input
-	conn    Keeper
+	conn    platform.Keeper
 	before  map[string]time.Time
 	logFrom int64
 	good    *planned
@@ -386,29 +327,4 @@ type message struct {
 	seen    *observation.Observation
 	native  []string
 	subject chan<- observation.Subject // no input: somebody wants to look at the run
-}
-
-// mailbox never blocks a sender: intents come from a UI loop, and results from goroutines that must not pile up.
-type mailbox struct {
-	ping     chan struct{}
-	mu       sync.Mutex
-	messages []message
-}
-
-func (b *mailbox) post(l ...message) {
-	b.mu.Lock()
-	b.messages = append(b.messages, l...)
-	b.mu.Unlock()
-	select {
-	case b.ping <- struct{}{}:
-	default:
-	}
-}
-
-func (b *mailbox) take() []message {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	l := b.messages
-	b.messages = nil
-	return l
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/observation"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/postmortem"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
@@ -170,13 +171,13 @@ func (s *stage) toldRecords() []record.Record {
 
 func (s *stage) setIll(ill bool) { s.mu.Lock(); defer s.mu.Unlock(); s.ill = ill }
 
-func setStage(t *testing.T, state string, change func(*system)) *stage {
+func setStage(t *testing.T, state string, change func(*platform.System)) *stage {
 	s := &stage{k: newFakeKeeper(), done: make(chan error, 1)}
 	c := testConfig()
 	c.Autostart = false
-	w := system{
-		Attach:   func(context.Context, string) (Keeper, error) { return nil, keeper.ErrNone },
-		Launch:   func(context.Context, string, string) (Keeper, error) { return s.k, nil },
+	w := platform.System{
+		Attach:   func(context.Context, string) (platform.Keeper, error) { return nil, keeper.ErrNone },
+		Launch:   func(context.Context, string, string) (platform.Keeper, error) { return s.k, nil },
 		EndStale: func(context.Context, keeper.Run, keeper.Ladder) error { return nil },
 		Load:     func(string) (config.Config, error) { return c, nil },
 		Plan:     func(config.Config) (plan.Plan, error) { return plan.Plan{}, nil },
@@ -284,9 +285,9 @@ func TestTheLoopLeavesTheChildAloneAtItsEnd(t *testing.T) {
 func TestIntentsThatComeBeforeTheLoopKnowsWhatIsThereAreNotLost(t *testing.T) {
 	state := t.TempDir()
 	synctest.Test(t, func(t *testing.T) {
-		s := setStage(t, state, func(w *system) {
+		s := setStage(t, state, func(w *platform.System) {
 			attach := w.Attach
-			w.Attach = func(ctx context.Context, f string) (Keeper, error) {
+			w.Attach = func(ctx context.Context, f string) (platform.Keeper, error) {
 				time.Sleep(5 * time.Second)
 				return attach(ctx, f)
 			}
@@ -307,8 +308,8 @@ func TestALostConnectionIsMadeAgainAndTheRunGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var second *fakeKeeper
-		s := setStage(t, state, func(w *system) {
-			w.Attach = func(context.Context, string) (Keeper, error) {
+		s := setStage(t, state, func(w *platform.System) {
+			w.Attach = func(context.Context, string) (platform.Keeper, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				if second == nil {
@@ -345,8 +346,8 @@ func TestADeadKeeperIsNoticedItsServerEndedAndANewOneStarted(t *testing.T) {
 		first, second := newFakeKeeper(), newFakeKeeper()
 		second.runs = 1
 		next := first
-		s := setStage(t, state, func(w *system) {
-			w.Launch = func(context.Context, string, string) (Keeper, error) {
+		s := setStage(t, state, func(w *platform.System) {
+			w.Launch = func(context.Context, string, string) (platform.Keeper, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				k := next

@@ -6,13 +6,13 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
+	"github.com/vivarium-app/vivarium/supervisor/platform"
 	"github.com/vivarium-app/vivarium/supervisor/port"
 	"github.com/vivarium-app/vivarium/supervisor/power"
 	"github.com/vivarium-app/vivarium/supervisor/probe"
@@ -106,7 +106,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // attach gives what is there now.
-func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, found) {
+func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (platform.Keeper, found) {
 	conn, err := s.system.Attach(ctx, s.folder)
 	switch {
 	case errors.Is(err, keeper.ErrNone):
@@ -135,7 +135,7 @@ func (s *Supervisor) attach(ctx context.Context, known crash.Evidence) (Keeper, 
 }
 
 // await waits for the end of the run, through as many connections as that takes.
-func (s *Supervisor) await(ctx context.Context, conn Keeper, run keeper.Run) {
+func (s *Supervisor) await(ctx context.Context, conn platform.Keeper, run keeper.Run) {
 	s.memory.Store(s.system.Memory(run.PID))
 	exit, err := conn.Wait(ctx)
 	if err == nil {
@@ -200,7 +200,7 @@ func (s *Supervisor) knownNow() crash.Evidence {
 	return e
 }
 
-func (s *Supervisor) probe(ctx context.Context, c config.Config, conn Keeper, e doProbe) probed {
+func (s *Supervisor) probe(ctx context.Context, c config.Config, conn platform.Keeper, e doProbe) probed {
 	in := probed{runID: e.run.ID, listens: e.proven}
 	o := probe.Options{Run: e.run.ID}
 	if conn != nil && !c.Log.Probes {
@@ -242,7 +242,9 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 	}
 	if e.whole {
 		s.memory.Load().Look()
-		s.tidyRecordings(e.run)
+		if err := s.recordings().Tidy(e.run.ID); err != nil {
+			s.log.Debug("tidying recordings", "error", err)
+		}
 	}
 	in := used{runID: e.run.ID, usage: u, children: children, changed: s.system.Changed(c), machine: before.machine, pressure: s.system.Pressure()}
 	if e.openmp && s.system.Power != nil { // once a minute
@@ -258,7 +260,7 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 	if e.woke && in.logSize != from {
 		in.broken = power.Broken(safefile.LastLines(c.Log.File, from))
 	}
-	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || mayHaveWorkers(c.Command)) {
+	if in.logSize != from && (len(children) > 0 || u.Procs > 1 || before.usage.Procs > 1 || process.MayHaveWorkers(c.Command)) {
 		in.dead = slices.DeleteFunc(process.DeadWorkers(safefile.LastLines(c.Log.File, from)), func(pid int) bool {
 			_, err := proc.Find(pid)
 			return err == nil // some other line: it lives
@@ -271,11 +273,6 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 		}
 	}
 	return message{in: in, measure: measure{now, u, in.logSize, before.meter, before.machine}}
-}
-
-// mayHaveWorkers: the command speaks of workers, which may be gone at each look where none of them lives for long.
-func mayHaveWorkers(command []string) bool {
-	return slices.ContainsFunc(command, func(w string) bool { return strings.Contains(w, "worker") || w == "-w" })
 }
 
 // checkArrival looks whether the crash environment is in the process. What cannot be read is not called missing.

@@ -35,8 +35,8 @@ type watch struct {
 	useAt, wholeAt time.Time
 	openmpAt       time.Time // when its OpenMP runtimes are to be looked at next
 	using          bool
-	samples        []sample // of the whole tree, since it began to fail
-	logBase        int64    // size of the log at the first of them
+	samples        []process.Reading // of the whole tree, since it began to fail
+	logBase        int64             // size of the log at the first of them
 	logGrew        bool
 	children       []process.Child
 	walled         bool // a permission that it runs into was told
@@ -45,11 +45,6 @@ type watch struct {
 	deep    deep.Watch
 	workers workerDeaths
 	guard   guard.Guard
-}
-
-type sample struct {
-	at  time.Time
-	cpu time.Duration
 }
 
 // arm sets the one deadline from the state and what is under way.
@@ -332,32 +327,20 @@ func (m *machine) onUsed(now time.Time, in used) {
 		m.logBase = in.logSize
 	}
 	m.logGrew = m.logGrew || in.logSize != m.logBase
-	m.samples = append(m.samples, sample{now, in.usage.Total})
+	m.samples = append(m.samples, process.Reading{At: now, CPU: in.usage.Total})
 	every := m.config.Health.Interval
-	for len(m.samples) > 2 && now.Sub(m.samples[1].at) >= 2*every {
+	for len(m.samples) > 2 && now.Sub(m.samples[1].At) >= 2*every {
 		m.samples = m.samples[1:]
 	}
 	// On a loaded computer a moment tells nothing: a busy server may not have had its turn.
-	if m.Health.Failures >= m.config.Health.Failures && now.Sub(m.samples[0].at) >= every*9/10 {
+	if m.Health.Failures >= m.config.Health.Failures && now.Sub(m.samples[0].At) >= every*9/10 {
 		m.unwell(now)
 	}
 }
 
-// share of one core that the tree used between the first and the last sample, which are two intervals apart once so much time has passed.
-func share(samples []sample) float64 {
-	if len(samples) < 2 {
-		return 0
-	}
-	a, b := samples[0], samples[len(samples)-1]
-	if !b.at.After(a.at) {
-		return 0
-	}
-	return float64(b.cpu-a.cpu) / float64(b.at.Sub(a.at))
-}
-
 // unwell tells a server that works too hard to answer from one that hangs.
 func (m *machine) unwell(now time.Time) {
-	busy := (share(m.samples) >= busyShare || m.logGrew) && now.Sub(m.failing) < m.config.Health.BusyLimit
+	busy := (process.Share(m.samples) >= busyShare || m.logGrew) && now.Sub(m.failing) < m.config.Health.BusyLimit
 	phase, what := record.PhaseHung, EventUnhealthy
 	if busy {
 		phase, what = record.PhaseBusy, EventBusy

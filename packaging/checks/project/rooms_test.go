@@ -27,6 +27,7 @@ supervisor/power
 supervisor/proc
 supervisor/memory          <- supervisor/proc
 supervisor/guard           <- supervisor/memory
+supervisor/queue
 supervisor/reboot
 supervisor/recorder
 supervisor/safefile
@@ -49,7 +50,8 @@ supervisor/record          <- supervisor/config supervisor/crash supervisor/cras
 supervisor/backoff         <- supervisor/record
 supervisor/history         <- supervisor/memory supervisor/record supervisor/stall
 supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/memory supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
-supervisor                 <- supervisor/backoff supervisor/config supervisor/crash supervisor/deep supervisor/guard supervisor/history supervisor/keeper supervisor/memory supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/reboot supervisor/record supervisor/recorder supervisor/safefile supervisor/sampler supervisor/stall
+supervisor/platform        <- supervisor/config supervisor/crash supervisor/keeper supervisor/memory supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/reboot supervisor/record supervisor/recorder supervisor/sampler
+supervisor                 <- supervisor/backoff supervisor/config supervisor/crash supervisor/deep supervisor/guard supervisor/history supervisor/keeper supervisor/memory supervisor/observation supervisor/plan supervisor/platform supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/queue supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
 app/logfile
 app/page                   <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/memory supervisor/observation supervisor/openmp supervisor/record
 app/dashboard              <- app/logfile app/page supervisor/keeper

@@ -1,4 +1,4 @@
-package supervisor
+package platform
 
 import (
 	"context"
@@ -25,15 +25,15 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/sampler"
 )
 
-// realSystem is the system of everybody but the tests.
-func realSystem(d Deps) system {
-	parent := d.Parent
+// Real is the System of everybody but the tests. state is the state folder, parent the environment that backends inherit (nil: this
+// process's); interactive says that a person's shell started us: its $VIRTUAL_ENV and $CONDA_PREFIX count.
+func Real(state string, parent []string, interactive bool) System {
 	if parent == nil {
 		parent = os.Environ()
 	}
 	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
-	app := crash.Responsible(d.Interactive, os.Getenv("TERM_PROGRAM"))
-	all := system{
+	app := crash.Responsible(interactive, os.Getenv("TERM_PROGRAM"))
+	all := System{
 		App:    app,
 		Attach: func(ctx context.Context, folder string) (Keeper, error) { return asKeeper(keeper.Attach(ctx, folder)) },
 		Launch: func(ctx context.Context, exe, folder string) (Keeper, error) {
@@ -42,9 +42,9 @@ func realSystem(d Deps) system {
 		EndStale: keeper.End,
 		Load:     config.Load,
 		Plan: func(c config.Config) (plan.Plan, error) {
-			folder := keeper.BackendFolder(d.State, c.Dir)
+			folder := keeper.BackendFolder(state, c.Dir)
 			p, err := plan.Make(c, plan.Options{
-				GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: d.Interactive, Home: home, Recorded: record.Environment(folder),
+				GOOS: runtime.GOOS, GOARCH: runtime.GOARCH, Parent: parent, Interactive: interactive, Home: home, Recorded: record.Environment(folder),
 			})
 			if err == nil && p.Python.Venv {
 				if err := record.SetEnvironment(folder, p.Python.Prefix); err != nil {
@@ -53,7 +53,7 @@ func realSystem(d Deps) system {
 			}
 			return p, err
 		},
-		Record:  func(c config.Config, spec keeper.Spec) (keeper.Spec, error) { return addRecorder(d.State, c, spec) },
+		Record:  func(c config.Config, spec keeper.Spec) (keeper.Spec, error) { return AddRecorder(state, c, spec) },
 		Changed: config.Config.Changed,
 		Claim:   port.Claim,
 		EndCopies: func(ctx context.Context, c port.Finding, l keeper.Ladder) error {

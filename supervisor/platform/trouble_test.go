@@ -1,4 +1,4 @@
-package supervisor
+package platform
 
 import (
 	"errors"
@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
-
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
@@ -18,12 +17,19 @@ func TestWhatKeepsARunFromStartingIsTheLogOrTheProgram(t *testing.T) {
 		"the log /b/logs/server.log cannot be written: permission denied":     fmt.Errorf("asking: %w", &keeper.SpawnError{Path: log, Err: fmt.Errorf("opening the log: %w", syscall.EACCES)}),
 		"/b/.venv/bin/python cannot be started: exec format error":            &keeper.SpawnError{Path: "/b/.venv/bin/python", Err: syscall.ENOEXEC},
 	} {
-		var r *refusal
-		require.ErrorAs(t, spawnTrouble(err, log), &r)
-		require.Equal(t, says, r.verdict.Summary)
-		require.NotEmpty(t, r.verdict.Remedy)
-		require.True(t, r.final)
+		v, ok := SpawnTrouble(err, log)
+		require.True(t, ok)
+		require.Equal(t, says, v.Summary)
+		require.NotEmpty(t, v.Remedy)
 	}
-	other := errors.New("x")
-	require.Equal(t, other, spawnTrouble(other, log))
+	_, ok := SpawnTrouble(errors.New("x"), log)
+	require.False(t, ok)
+}
+
+func TestWhyThereIsNoKeeperIsSaidWithWhatHelps(t *testing.T) {
+	require.Contains(t, LaunchTrouble(fmt.Errorf("launching a keeper: %w", &keeper.BusyError{PID: 71})).Remedy, "Process 71")
+	require.Contains(t, LaunchTrouble(fmt.Errorf("launching a keeper: %w", keeper.ErrSilent)).Remedy, "end it by hand")
+	v := LaunchTrouble(errors.New("no such file"))
+	require.Equal(t, "the keeper cannot be started: no such file", v.Summary)
+	require.Empty(t, v.Remedy)
 }
