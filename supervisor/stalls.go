@@ -186,7 +186,7 @@ func (m *machine) keepStall(exit keeper.Exit, away bool) {
 func (s *Supervisor) subject(run keeper.Run, phase stall.Phase, slept time.Duration, deep string) observation.Subject {
 	sub := observation.Subject{
 		Run: run.ID, Folder: recorder.RunFolder(string(s.recordings()), run.ID), Signal: signalProven, Phase: phase,
-		Dir: s.dir, Log: s.m.Log, Started: run.Started, Slept: slept, Deep: deep,
+		Dir: s.dir, Log: s.m.Log, Started: run.Started, Slept: slept, Deep: deep, Memory: s.m.Memory.Pressure.Words(),
 	}
 	if s.good != nil {
 		p := s.good.plan.Python

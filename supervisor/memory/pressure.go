@@ -1,5 +1,7 @@
 package memory
 
+import "fmt"
+
 // Level is how short of memory the system is.
 type Level string
 
@@ -28,6 +30,14 @@ const (
 
 // Now asks the system. Level is Unknown where it does not say.
 func Now() Pressure { return now() }
+
+// Words say how macOS judges it, "" if it is well or if it does not say. Linux is asked about the process itself where that matters.
+func (p Pressure) Words() string {
+	if p.Free == 0 || p.Level != Warning && p.Level != Critical {
+		return ""
+	}
+	return fmt.Sprintf("macOS calls the memory pressure %s, with %.0f %% left", p.Level, 100*p.Free)
+}
 
 func linuxPressure(text string) Pressure {
 	some, full, ok := pressureIn(text)
