@@ -26,8 +26,8 @@ func growing(t *testing.T, memory string) *rig {
 	return newRig(t, "memory", "command = [\"{python}\", \"main.py\", \"{port}\"]\n[health]\ninterval = \"500ms\"\n[stop]\ngrace = \"30s\"\n[memory]\n"+memory)
 }
 
-// ask asks the server, and gives an error where it does not answer well.
-func (r *rig) ask(path string) error {
+// asked asks the server, and gives an error where it does not answer well.
+func (r *rig) asked(path string) error {
 	answer, err := http.Get("http://" + r.address() + path)
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func TestAServerThatGrowsIsWarnedOfAndRestartedInGoodOrder(t *testing.T) {
 	r := growing(t, "warn = \"150MB\"\nrestart = \"300MB\"\nfor = \"2s\"\n")
 	f := r.run()
 	first := f.await("healthy").PID
-	require.NoError(t, r.ask("/grow?mb=200"))
+	require.NoError(t, r.asked("/grow?mb=200"))
 	high := memoryOf(t, f.await("memory-high"))
 	require.Regexp(t, `^2\d\d MB for 2 s, more than 150 MB$`, high.Text)
 	require.Greater(t, high.Usage.Held, uint64(200e6))
@@ -77,10 +77,10 @@ func TestAServerThatGrowsIsWarnedOfAndRestartedInGoodOrder(t *testing.T) {
 	time.Sleep(3 * time.Second) // there is no second warning, nor a restart, below the other limit
 	require.Empty(t, f.seen("stopping"))
 
-	require.NoError(t, r.ask("/grow?mb=150"))
+	require.NoError(t, r.asked("/grow?mb=150"))
 	answers := make(chan error)
 	for range 4 {
-		go func() { answers <- r.ask("/slow?s=6") }()
+		go func() { answers <- r.asked("/slow?s=6") }()
 	}
 	stopping := memoryOf(t, f.await("stopping"))
 	require.Regexp(t, `^its memory: 3\d\d MB for 2 s, more than 300 MB$`, stopping.Text)
@@ -115,14 +115,14 @@ func TestPageCacheAndAShortPeakAreNoReason(t *testing.T) {
 	require.NoError(t, os.WriteFile(model, make([]byte, 400e6), 0o600))
 	f := r.run()
 	pid := f.await("healthy").PID
-	require.NoError(t, r.ask("/cache?file="+model))
+	require.NoError(t, r.asked("/cache?file="+model))
 	eventually(t, "the model is in memory", func() bool { return memoryOf(t, r.status()).Usage.Memory > 400e6 })
 	require.Less(t, memoryOf(t, r.status()).Usage.Held, uint64(150e6), "it can be dropped at any time")
 	time.Sleep(6 * time.Second)
 	for range 3 { // peaks, each shorter than the time, and together longer
-		require.NoError(t, r.ask("/grow?mb=300"))
+		require.NoError(t, r.asked("/grow?mb=300"))
 		eventually(t, "the peak is measured", func() bool { return memoryOf(t, r.status()).Usage.Held > 300e6 })
-		require.NoError(t, r.ask("/shrink"))
+		require.NoError(t, r.asked("/shrink"))
 		eventually(t, "the peak is over", func() bool { return memoryOf(t, r.status()).Usage.Held < 150e6 })
 	}
 	require.Empty(t, f.seen("memory-high"))
@@ -137,8 +137,8 @@ func TestWhatForkedProcessesShareIsNoReason(t *testing.T) {
 	r := growing(t, "warn = \"\"\nrestart = \"300MB\"\nfor = \"2s\"\n")
 	f := r.run()
 	pid := f.await("healthy").PID
-	require.NoError(t, r.ask("/grow?mb=200"))
-	require.NoError(t, r.ask("/fork?n=4"))
+	require.NoError(t, r.asked("/grow?mb=200"))
+	require.NoError(t, r.asked("/fork?n=4"))
 	eventually(t, "the forks are measured", func() bool { return memoryOf(t, r.status()).Usage.RSS > 800e6 })
 	time.Sleep(5 * time.Second)
 	m := memoryOf(t, r.status())
@@ -146,7 +146,7 @@ func TestWhatForkedProcessesShareIsNoReason(t *testing.T) {
 	require.Greater(t, m.Usage.Held, uint64(200e6))
 	require.Empty(t, f.seen("memory-high"))
 	require.Equal(t, pid, r.status().PID)
-	require.NoError(t, r.ask("/grow?mb=150"))
+	require.NoError(t, r.asked("/grow?mb=150"))
 	f.await("restarting")
 	f.await("healthy")
 	require.Len(t, f.seen("memory-high"), 1, "a restart is never without it")
@@ -162,10 +162,10 @@ func TestTheRestartComesBeforeTheKernelEndsTheGroup(t *testing.T) {
 	require.NoError(t, os.WriteFile(model, make([]byte, 500e6), 0o600))
 	f := r.follow(exec.Command("sh", "-c", `echo $$ >"$0" && exec "$@"`, procs, vivarium, "run", "--json", r.dir))
 	f.await("healthy")
-	require.NoError(t, r.ask("/cache?file="+model)) // the whole group is at its limit now, by what can be dropped
+	require.NoError(t, r.asked("/cache?file="+model)) // the whole group is at its limit now, by what can be dropped
 	time.Sleep(2 * time.Second)
 	require.Empty(t, f.seen("memory-high"))
-	require.NoError(t, r.ask("/grow?mb=300"))
+	require.NoError(t, r.asked("/grow?mb=300"))
 	restarting := memoryOf(t, f.await("restarting"))
 	require.EqualValues(t, limit, restarting.Memory.Machine, "a share is one of what the group may have")
 	f.await("healthy")
