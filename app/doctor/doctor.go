@@ -43,7 +43,7 @@ type Check struct {
 	Remedy string     `json:"remedy,omitempty"` // one line: what to do
 }
 
-// The doctor's checks, in their order. README has the table.
+// The doctor's checks, in their order. packaging/docs/doctor.md has the table.
 var checkNames = []struct{ code, name, what string }{
 	{"VIV001", "configuration", "`vivarium.toml` can be read, and every key in it is known"},
 	{"VIV002", "environment", "the backend has a Python environment of its own"},

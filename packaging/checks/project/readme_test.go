@@ -28,13 +28,13 @@ func readme(t *testing.T) string {
 	return string(text)
 }
 
-// between is the README's text between two marks.
+// between is what a page has between two marks.
 func between(t *testing.T, text, from, to string) string {
 	t.Helper()
 	_, rest, ok := strings.Cut(text, from)
-	require.True(t, ok, "the README has no %q", from)
+	require.True(t, ok, "there is no %q", from)
 	inside, _, ok := strings.Cut(rest, to)
-	require.True(t, ok, "the README has no %q after %q", to, from)
+	require.True(t, ok, "there is no %q after %q", to, from)
 	return inside
 }
 
@@ -45,7 +45,7 @@ func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
 		on := map[string]string{"": "Mac, Linux", "darwin": "Mac", "linux": "Linux"}[v.Only]
 		b.WriteString("| `" + v.Name + "` | `" + v.Value + "` | " + on + " | " + strings.ReplaceAll(v.Why, "|", `\|`) + " |\n")
 	}
-	written(t, "<!-- variables: written by `go test ./packaging/checks/project -update` -->", "<!-- end of variables -->", b.String())
+	written(t, "README.md", "<!-- variables: written by `go test ./packaging/checks/project -update` -->", "<!-- end of variables -->", b.String())
 }
 
 func TestTheReadmeNamesEveryKindOfStall(t *testing.T) {
@@ -54,26 +54,29 @@ func TestTheReadmeNamesEveryKindOfStall(t *testing.T) {
 	for _, m := range stall.Kinds() {
 		b.WriteString("| `" + string(m.Kind) + "` | " + m.Means + " |\n")
 	}
-	written(t, "<!-- stalls: written by `go test ./packaging/checks/project -update` -->", "<!-- end of stalls -->", b.String())
+	written(t, "README.md", "<!-- stalls: written by `go test ./packaging/checks/project -update` -->", "<!-- end of stalls -->", b.String())
 }
 
-func TestTheReadmeNamesEveryCheckOfTheDoctor(t *testing.T) {
+func TestThePageOfTheDoctorNamesEveryCheck(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("\n| code | name | what it looks at |\n|---|---|---|\n")
 	for _, c := range doctor.CheckCodes() {
 		b.WriteString("| `" + c[0] + "` | " + c[1] + " | " + c[2] + " |\n")
 	}
-	written(t, "<!-- checks: written by `go test ./packaging/checks/project -update` -->", "<!-- end of checks -->", b.String())
+	written(t, "packaging/docs/doctor.md", "<!-- checks: written by `go test ./packaging/checks/project -update` -->", "<!-- end of checks -->", b.String())
 }
 
-// written asserts that the README has the table between its marks, or writes it.
-func written(t *testing.T, from, to, table string) {
+// written asserts that a page has the table between its marks, or writes it.
+func written(t *testing.T, page, from, to, table string) {
 	t.Helper()
-	text := readme(t)
+	path := filepath.Join(top(t), page)
+	raw, err := os.ReadFile(path)
+	require.NoError(t, err)
+	text := string(raw)
 	inside := between(t, text, from, to)
 	if *update {
 		text = strings.Replace(text, from+inside+to, from+table+to, 1)
-		require.NoError(t, os.WriteFile(filepath.Join(top(t), "README.md"), []byte(text), 0o644))
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
 		return
 	}
 	require.Equal(t, table, inside, "run go test ./packaging/checks/project -update")
@@ -130,17 +133,34 @@ func TestTheReadmeGivesAReasonForEachModule(t *testing.T) {
 	require.Equal(t, direct(t), named)
 }
 
-func TestWhatTheReadmeLinksToExists(t *testing.T) {
-	for _, m := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(readme(t), -1) {
-		_, err := os.Stat(filepath.Join(top(t), m[1]))
+func TestWhatTheReadmeAndItsPagesLinkToExists(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(top(t), "packaging/docs/*.md"))
+	require.NoError(t, err)
+	linked := readme(t)
+	for _, page := range append(pages, filepath.Join(top(t), "README.md")) {
+		text, err := os.ReadFile(page)
 		require.NoError(t, err)
+		for _, m := range regexp.MustCompile(`\]\(([^)#:]+)\)`).FindAllStringSubmatch(string(text), -1) {
+			_, err := os.Stat(filepath.Join(filepath.Dir(page), m[1]))
+			require.NoError(t, err, page)
+		}
+		if filepath.Base(page) != "README.md" {
+			require.Contains(t, linked, "packaging/docs/"+filepath.Base(page), "nobody finds a page that nothing links to")
+		}
 	}
 	reading := between(t, readme(t)+"\n## ", "## How it is built\n", "\n## ")
 	require.Contains(t, reading, "supervisor/machine.go")
-	for _, m := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(reading, -1) {
+	begin, err := os.ReadFile(filepath.Join(top(t), "packaging/docs/architecture.md"))
+	require.NoError(t, err)
+	for _, m := range regexp.MustCompile("`([a-z/_]+\\.go)`").FindAllStringSubmatch(reading+string(begin), -1) {
 		_, err := os.Stat(filepath.Join(top(t), m[1]))
 		require.NoError(t, err)
 	}
+}
+
+// The README is what a person reads before he tries it: what is longer than that is on a page of its own.
+func TestTheReadmeStaysReadable(t *testing.T) {
+	require.LessOrEqual(t, strings.Count(readme(t), "\n"), 380)
 }
 
 func TestTheReadmesCommandsAreThoseOfTheProgram(t *testing.T) {

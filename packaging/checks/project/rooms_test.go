@@ -202,7 +202,7 @@ func TestNoPictureStandsForAWordOfTheTrade(t *testing.T) {
 }
 
 // The drawing leaves out an arrow where a longer way leads to the same room: what is left is what one has to know.
-func TestTheReadmeDrawsTheRoomsAndTheirArrows(t *testing.T) {
+func TestThePageOfTheArchitectureDrawsTheRoomsAndTheirArrows(t *testing.T) {
 	order, allowed := picture(t)
 	reach := map[string]map[string]bool{}
 	for _, name := range order { // what it imports stands above it, and is known already
@@ -223,5 +223,5 @@ func TestTheReadmeDrawsTheRoomsAndTheirArrows(t *testing.T) {
 		}
 	}
 	b.WriteString("```\n")
-	written(t, "<!-- rooms: written by `go test ./packaging/checks/project -update` -->", "<!-- end of rooms -->", b.String())
+	written(t, "packaging/docs/architecture.md", "<!-- rooms: written by `go test ./packaging/checks/project -update` -->", "<!-- end of rooms -->", b.String())
 }

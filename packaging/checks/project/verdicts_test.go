@@ -92,7 +92,7 @@ func TestTheReadmeAndItsPageSayOfEachKindWhatTheCodeSays(t *testing.T) {
 		require.True(t, listed[v.Kind], "%s: nothing is said of the kind %s", name, v.Kind)
 	}
 	short += "\nThe other kinds are on [a page of their own](packaging/docs/verdicts.md). A kind keeps its name for ever.\n"
-	written(t, "<!-- kinds: written by `go test ./packaging/checks/project -update` -->", "<!-- end of kinds -->", short)
+	written(t, "README.md", "<!-- kinds: written by `go test ./packaging/checks/project -update` -->", "<!-- end of kinds -->", short)
 	page := filepath.Join(top(t), "packaging/docs/verdicts.md")
 	want := "# Why a server ended: the kinds of verdict\n\n" +
 		"`vivarium explain --json`, `vivarium crashes --json` and the records of deaths name a cause by its kind. A kind keeps its name for ever, and new ones may come.\n" +
