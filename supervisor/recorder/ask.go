@@ -73,6 +73,9 @@ type Asker struct {
 // quiet is for how long no thread but the main one may have used the CPU before a raw dump.
 const quiet = 100 * time.Millisecond
 
+// quietTries is how often such a time is looked for.
+const quietTries = 5
+
 // Ask gives the stacks of a process.
 func (a Asker) Ask(ctx context.Context, t Target) (Answer, error) {
 	path, h, err := a.find(t)
@@ -230,28 +233,40 @@ func (a Asker) forbids(ctx context.Context, t Target, path string, h header) (st
 	return "", nil
 }
 
+// othersRun says whether other threads of the process than its main one run, or did within the last tenth of a second. A server that waits
+// has threads that look around now and then, so a moment in which none does is waited for.
 func (a Asker) othersRun(ctx context.Context, pid int) (string, error) {
 	const unknown = "what its threads use of the CPU is not known"
 	before, err := a.System.Threads(pid)
 	if err != nil {
 		return unknown, nil
 	}
-	select {
-	case <-ctx.Done():
-		return "", ctx.Err()
-	case <-time.After(quiet):
+	for range quietTries {
+		select {
+		case <-ctx.Done():
+			return "", ctx.Err()
+		case <-time.After(quiet):
+		}
+		after, err := a.System.Threads(pid)
+		if err != nil {
+			return unknown, nil
+		}
+		if !anyRan(pid, before, after) {
+			return "", nil
+		}
+		before = after
 	}
-	after, err := a.System.Threads(pid)
-	if err != nil {
-		return unknown, nil
-	}
+	return "other threads of the process run", nil
+}
+
+func anyRan(pid int, before, after map[int]ThreadUse) bool {
 	for tid, now := range after {
 		then, known := before[tid]
 		if tid != pid && (!known || now.Running || now.CPU != then.CPU) { // on Linux the main thread has the number of the process
-			return "other threads of the process run", nil
+			return true
 		}
 	}
-	return "", nil
+	return false
 }
 
 // settled reads what is added to a file after size, once it no longer grows: faulthandler marks no end.

@@ -31,6 +31,14 @@ func (m *pretended) Threads(int) (map[int]ThreadUse, error) {
 	return now, nil
 }
 
+// each makes the looks that are taken at the threads.
+func (m *pretended) each(look func(i int) map[int]ThreadUse) {
+	m.use = nil
+	for i := range quietTries + 1 {
+		m.use = append(m.use, look(i))
+	}
+}
+
 // stage is process 7 and what it does with signals.
 func stage(t *testing.T, m *pretended, on func(path string, s syscall.Signal)) (Asker, *[]syscall.Signal) {
 	folder := t.TempDir()
@@ -119,9 +127,13 @@ func TestARawDumpIsAskedForOnlyOfAProcessThatStandsStill(t *testing.T) {
 		harm func(*pretended)
 		why  string
 	}{
-		"a thread ran":             {func(m *pretended) { m.use[1][8] = ThreadUse{CPU: 6} }, "other threads"},
-		"a thread is on the CPU":   {func(m *pretended) { m.use[1][8] = ThreadUse{CPU: 5, Running: true} }, "other threads"},
-		"a new thread":             {func(m *pretended) { m.use[1][9] = ThreadUse{} }, "other threads"},
+		"a thread runs": {func(m *pretended) {
+			m.each(func(i int) map[int]ThreadUse { return map[int]ThreadUse{8: {CPU: 5 + time.Duration(i)}} })
+		}, "other threads"},
+		"a thread is on the CPU": {func(m *pretended) {
+			m.each(func(int) map[int]ThreadUse { return map[int]ThreadUse{8: {CPU: 5, Running: true}} })
+		}, "other threads"},
+		"threads come and go":      {func(m *pretended) { m.each(func(i int) map[int]ThreadUse { return map[int]ThreadUse{9 + i: {}} }) }, "other threads"},
 		"the CPU is not known":     {func(m *pretended) { m.use = nil }, "not known"},
 		"it no longer listens":     {func(m *pretended) { m.catches[raw] = false }, "does not listen"},
 		"the descriptor is reused": {func(m *pretended) { m.holds = false }, "another file"},
@@ -147,6 +159,19 @@ func TestARawDumpIsAskedForOnlyOfAProcessThatStandsStill(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, got.Silent)
 		require.Equal(t, []Frame{{"/b/main.py", 4, "f"}}, got.Stacks.Threads[0].Frames)
+		require.Equal(t, []syscall.Signal{urgent, raw}, *sent)
+	})
+	t.Run("a thread looked around a moment ago", func(t *testing.T) {
+		m := quietMachine()
+		m.use = []map[int]ThreadUse{{7: {CPU: 1}, 8: {CPU: 4}}, {7: {CPU: 1}, 8: {CPU: 5}}, {7: {CPU: 1}, 8: {CPU: 5}}}
+		a, sent := stage(t, m, func(path string, s syscall.Signal) {
+			if s == raw {
+				add(t, path, "Current thread 0x0000000000000001 (most recent call first):\n  File \"/b/main.py\", line 4 in f\n")
+			}
+		})
+		got, err := a.Ask(t.Context(), target)
+		require.NoError(t, err)
+		require.Empty(t, got.Why)
 		require.Equal(t, []syscall.Signal{urgent, raw}, *sent)
 	})
 	t.Run("it is stopped", func(t *testing.T) {

@@ -109,7 +109,7 @@ func mainEnded(s *scene) (Stall, bool) {
 
 // unanswered: the main thread runs no Python, and no stacks are known.
 func unanswered(s *scene) (Stall, bool) {
-	if !s.noStack || !s.silent {
+	if !s.noStack || !s.silent || s.Phase == Asked { // the main thread of a server that answers may well wait
 		return Stall{}, false
 	}
 	if s.always(Disk) {
