@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/desktop"
 	"github.com/vivarium-app/vivarium/app/terminal"
 	"github.com/vivarium-app/vivarium/app/words"
@@ -80,7 +81,7 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	if err != nil {
 		return err
 	}
-	tellBefore(c, config)
+	tellBefore(c, h.state, config)
 	signals := make(chan os.Signal, 4)
 	signal.Reset(syscall.SIGQUIT) // what main does with it
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
@@ -102,15 +103,18 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 }
 
 // tellBefore says before the start what would end it, where that is seen without running anything. The start is made all the same: what is seen
-// may be mended meanwhile, and a person may know better.
-func tellBefore(c console, conf config.Config) {
+// may be mended meanwhile, and a person may know better. A server that runs is taken over, and nobody waits for this.
+func tellBefore(c console, state string, conf config.Config) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	if row, err := control.Look(ctx, state, conf); err != nil || row.PID != 0 {
+		return
+	}
 	home, _ := os.UserHomeDir() // unknown: no interpreter is looked for there
 	p, err := plan.Make(conf, plan.Options{Parent: os.Environ(), Home: home, Interactive: true})
 	if err != nil {
 		return // the start tells it
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
 	for _, v := range ready.Look(ctx, conf, p) {
 		fmt.Fprintln(c.err, "vivarium: "+words.Plain(ready.Line(v)))
 	}

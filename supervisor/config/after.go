@@ -44,8 +44,8 @@ func (c Config) AfterError(problem, remedy string) *Error {
 
 // EventNames are the events that on_event can be told of, by the names of the command line's JSON.
 var EventNames = []string{
-	"amended", "attached", "busy", "crashed", "ended", "env-missing", "gave-up", "healthy", "keeper-lost", "misconfigured", "port-taken",
-	"restarting", "stalled", "started", "stopped", "stopping", "took-over", "unhealthy", "worker-died", "worker-loop",
+	"amended", "attached", "busy", "crashed", "ended", "env-missing", "gave-up", "healthy", "keeper-lost", "memory-high", "misconfigured", "permission",
+	"port-taken", "restarting", "stalled", "started", "stopped", "stopping", "took-over", "unhealthy", "worker-died", "worker-loop",
 }
 
 // troubles are the events that on_event is told of by default: what a person would want to know at once.
