@@ -5,12 +5,8 @@ import (
 	"time"
 )
 
-// What macOS's libproc is asked for, and where in its answers the fields stand (<sys/proc_info.h>; a test holds them against an excerpt).
+// Where in the answers of macOS's libproc the fields stand (<sys/proc_info.h>; a test holds them against an excerpt).
 const (
-	pidThreadInfo  = 5 // PROC_PIDTHREADINFO: struct proc_threadinfo of the thread with a handle
-	pidListThreads = 6 // PROC_PIDLISTTHREADS: the handles of all threads, the main one first
-	fdVnodeInfo    = 1 // PROC_PIDFDVNODEINFO: struct vnode_fdinfo
-
 	threadInfoSize   = 112
 	threadSystemTime = 8
 	threadRunState   = 24

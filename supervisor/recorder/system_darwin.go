@@ -58,7 +58,14 @@ var libproc = sync.OnceValue(func() (calls struct {
 	return calls
 })
 
-const mostThreads = 4096
+// What is asked for, by the names of <sys/proc_info.h>.
+const (
+	pidThreadInfo  = 5 // PROC_PIDTHREADINFO: struct proc_threadinfo of the thread with a handle
+	pidListThreads = 6 // PROC_PIDLISTTHREADS: the handles of all threads, the main one first
+	fdVnodeInfo    = 1 // PROC_PIDFDVNODEINFO: struct vnode_fdinfo
+
+	mostThreads = 4096
+)
 
 func (darwin) Threads(pid int) (map[int]ThreadUse, error) {
 	ask := libproc().pidinfo
