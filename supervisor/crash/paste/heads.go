@@ -35,8 +35,8 @@ func heads(ls []line) []line {
 	return ls
 }
 
-// behead takes the head off the lines if they have one in common, and reports whether they did. Lines that are a part of the text
-// have lost only what a program cannot have printed itself: cautious asks that something of its own stands behind the head.
+// behead takes the head off the lines if they have one in common, and reports whether they did. cautious is for lines that are only a part of
+// the text: they lose theirs only if something that a program itself prints stands behind it.
 func behead(ls []line, lines []int, cautious bool) bool {
 	if len(lines) < fewestHeads {
 		return false
