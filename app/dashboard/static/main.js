@@ -34,7 +34,7 @@ async function show(moved) {
     try {
       const path = at.death ? `/api/b/${at.backend}/report/${encodeURIComponent(at.death)}` : `/api/b/${at.backend}/view/${at.view}`;
       const answer = await ask(path, { signal: mine });
-      place(await answer.json());
+      place(await answer.json(), true);
     } catch (why) {
       if (mine.aborted) return;
       if (why instanceof Refused && why.status === 404) return go("/");

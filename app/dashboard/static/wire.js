@@ -118,29 +118,78 @@ const ours = /** @type {any} */ (window).trustedTypes?.createPolicy("vivarium", 
 };
 
 /**
- * Puts a fragment that the dashboard made, in which every text is escaped, in place of what an element holds. What has the focus keeps it.
+ * Makes what an element holds like a fragment that the dashboard made, in which every text is escaped.
  * @param {{id: string, html: string}} part
+ * @param {boolean} [anew] it is another view: nothing of the one before stays
  */
-export function place(part) {
+export function place(part, anew = false) {
   const at = document.getElementById(part.id);
   if (!at) return;
-  const held = document.activeElement instanceof HTMLElement && at.contains(document.activeElement) ? document.activeElement : null;
-  const key = held?.dataset.key ?? held?.getAttribute("href");
-  const open = [...at.querySelectorAll("details[open]")].map((d) => d.querySelector("summary")?.textContent);
   const along = at.querySelector("nav ul")?.scrollLeft;
+  const like = document.createElement("template");
   // eslint-disable-next-line no-restricted-properties -- this is the one place
-  at.innerHTML = ours.createHTML(part.html);
+  like.innerHTML = ours.createHTML(part.html);
+  if (anew) at.replaceChildren(like.content);
+  else liken(at, like.content);
   for (const list of at.querySelectorAll("nav ul")) { // the backends may be more than fit: the one that is shown is in sight
     if (along !== undefined && list === at.querySelector("nav ul")) list.scrollLeft = along;
     const here = list.querySelector("[aria-current]");
     if (along === undefined && here instanceof HTMLElement) list.scrollLeft = Math.max(0, here.offsetLeft + here.offsetWidth - list.clientWidth);
   }
-  for (const d of at.querySelectorAll("details")) {
-    if (open.includes(d.querySelector("summary")?.textContent)) d.open = true;
+}
+
+/**
+ * Changes only what differs. The elements that stay are the same ones, so that a click whose press and release lie on either side of a change
+ * is a click, and so that the focus, a selected text and an opened part stay.
+ * @param {Node} now @param {Node} like
+ */
+function liken(now, like) {
+  let at = now.firstChild;
+  for (const want of like.childNodes) {
+    let found = at;
+    while (found && !same(found, want)) found = found.nextSibling;
+    if (!found) {
+      now.insertBefore(want.cloneNode(true), at);
+      continue;
+    }
+    while (at && at !== found) at = drop(at);
+    at = found.nextSibling;
+    if (found instanceof Element && want instanceof Element) {
+      attributes(found, want);
+      liken(found, want);
+    } else if (found.nodeValue !== want.nodeValue) {
+      found.nodeValue = want.nodeValue;
+    }
   }
-  if (key) {
-    const again = [...at.querySelectorAll("button, a")].find((e) => e instanceof HTMLElement && (e.dataset.key === key || e.getAttribute("href") === key));
-    if (again instanceof HTMLElement) again.focus({ preventScroll: true });
+  while (at) at = drop(at);
+}
+
+/** @param {ChildNode} node @returns {ChildNode | null} the one after it */
+function drop(node) {
+  const next = node.nextSibling;
+  node.remove();
+  return next;
+}
+
+/** @param {Node} a @param {Node} b */
+function same(a, b) {
+  return a.nodeName === b.nodeName && nameOf(a) === nameOf(b);
+}
+
+/** @param {Node} node @returns {string} what tells it from its neighbours of the same kind */
+function nameOf(node) {
+  if (!(node instanceof Element)) return "";
+  const named = node.id || node.getAttribute("data-key") || node.getAttribute("href");
+  return named || (node.nodeName === "DETAILS" && node.querySelector("summary")?.textContent) || "";
+}
+
+/** @param {Element} now @param {Element} like */
+function attributes(now, like) {
+  for (const { name } of [...now.attributes]) {
+    if (!like.hasAttribute(name) && !(name === "open" && now.nodeName === "DETAILS")) now.removeAttribute(name);
+  }
+  for (const { name, value } of like.attributes) {
+    if (now.getAttribute(name) !== value) now.setAttribute(name, value);
   }
 }
 

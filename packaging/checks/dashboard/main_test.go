@@ -7,6 +7,7 @@ package dashboard
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -17,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -234,9 +236,19 @@ func (b *tab) shows(text string) {
 	b.until("the page shows "+text, fmt.Sprintf("document.body.innerText.includes(%q)", text))
 }
 
+// click looks for the element again if it was replaced, as by a change of the view, after it was found.
 func (b *tab) click(selector string) {
 	b.t.Helper()
-	b.do(chromedp.Click(selector))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	for {
+		err := chromedp.Do(ctx, chromedp.Click(selector))
+		if gone := (*cdproto.Error)(nil); errors.As(err, &gone) && gone.Code == -32000 {
+			continue
+		}
+		require.NoError(b.t, err, selector)
+		return
+	}
 }
 
 func (b *tab) key(keys string) {

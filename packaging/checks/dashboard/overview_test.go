@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/input"
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/app/page"
@@ -97,6 +98,32 @@ func TestACrashIsShownWhileThePageIsOpen(t *testing.T) {
 	b.shows("_run_once")
 	b.shot("stall")
 	axe(t, b)
+	b.clean(s)
+}
+
+func TestWhatAPersonIsDoingSurvivesAChangeOfThePage(t *testing.T) {
+	h, first, _ := twoBackends(t)
+	s := serve(t, h)
+	b := newTab(t, 1000, "light")
+	b.open(s.URL(first))
+	b.shows("Healthy")
+	say := func(line string) {
+		h.change(first, func(b *page.Backend) { b.Word, b.Line = line, line })
+		b.shows(line)
+	}
+
+	var at struct{ X, Y float64 }
+	b.eval(`(({x, y, width, height}) => ({x: x + width / 2, y: y + height / 2}))(document.querySelector("#nav .views a[href$='/environment']").getBoundingClientRect())`, &at)
+	mouse := input.DispatchMouseEventParams{Type: input.DispatchMouseEventTypeMousePressed, X: at.X, Y: at.Y, Button: input.MouseButtonLeft, ClickCount: 1}
+	call(b, input.DispatchMouseEvent, mouse)
+	say("Pressed")
+	mouse.Type = input.DispatchMouseEventTypeMouseReleased
+	call(b, input.DispatchMouseEvent, mouse)
+	b.shows("KMP_DUPLICATE_LIB_OK") // a click whose press and release lie on either side of a change
+
+	b.eval(`getSelection().selectAllChildren(document.querySelector("#nav a[aria-current]"))`, nil)
+	say("Selected")
+	require.Contains(t, b.text("getSelection()"), "search-api")
 	b.clean(s)
 }
 

@@ -122,9 +122,9 @@ func TestTheCostOfARequest(t *testing.T) {
 		p.answers(port)
 		return p, port
 	}
-	n := 400
+	n, pairs := 400, 10
 	if os.Getenv("VIVARIUM_STORM") == "full" {
-		n = 2000 // in ten pairs 20,000 on either side
+		n, pairs = 2000, 30
 	}
 	load := func(p *process, port int) float64 {
 		client := &http.Client{}
@@ -148,11 +148,15 @@ func TestTheCostOfARequest(t *testing.T) {
 		return load(a, portA), load(b, portB)
 	}
 	var diffs, control, base []float64
-	for range 10 {
+	for range pairs {
 		a, b := pair(false, true)
 		base, diffs = append(base, a), append(diffs, (b-a)/a*100)
 		a, b = pair(false, false)
 		control = append(control, (b-a)/a*100)
 	}
-	fmt.Printf("CPU of a request: %.0f µs, with the recorder %+.2f %%, without it twice %+.2f %% (medians of 10 pairs of %d)\n", median(base), median(diffs), median(control), n)
+	middle := func(v []float64) string {
+		slices.Sort(v)
+		return fmt.Sprintf("%+.2f %% (%+.2f to %+.2f)", median(v), v[len(v)/4], v[len(v)*3/4])
+	}
+	fmt.Printf("CPU of a request: %.0f µs, with the recorder %s, without it twice %s: medians and middle halves of %d pairs of %d\n", median(base), middle(diffs), middle(control), pairs, n)
 }
