@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/app"
 	"github.com/vivarium-app/vivarium/app/tray"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/quiet"
 )
 
 // patience is how long the end may take: the app's own two seconds for the backends, and the last notices.
@@ -75,6 +76,7 @@ func told(o options) int {
 // serve is the app in the tray until its end, which comes from three sides: the app is done after a Quit, a signal ends ctx, or
 // the desktop ends the tray (a logout).
 func serve(ctx context.Context, a *app.App, o options) {
+	quiet.Begin()
 	ctx, end := context.WithCancel(ctx)
 	done := make(chan struct{})
 	tray.Run(func(t *tray.Tray) {

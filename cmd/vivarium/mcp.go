@@ -142,7 +142,7 @@ func (a agents) Restart(ctx context.Context, dir string) (mcp.Status, error) {
 
 // wish tells the holder, and returns once it shows.
 func (a agents) wish(ctx context.Context, dir string, i intent) (mcp.Status, error) {
-	err := a.ask(ctx, quiet, dir, i, false)
+	err := a.ask(ctx, unseen, dir, i, false)
 	if errors.Is(err, control.ErrNotHeld) {
 		return mcp.Status{}, fmt.Errorf("no Vivarium program keeps %s: ask the user to open the Vivarium app and add the folder there, or run `vivarium run %s` in a terminal of its own", nameOf(dir), crash.Quote(dir))
 	}
@@ -152,11 +152,11 @@ func (a agents) wish(ctx context.Context, dir string, i intent) (mcp.Status, err
 	return a.Status(ctx, dir)
 }
 
-// quiet is where commands write that answer by the protocol instead.
-var quiet = console{in: strings.NewReader(""), out: io.Discard, err: io.Discard}
+// unseen is where commands write that answer by the protocol instead.
+var unseen = console{in: strings.NewReader(""), out: io.Discard, err: io.Discard}
 
 func (a agents) Stop(ctx context.Context, dir string) (mcp.Status, error) {
-	s := stopper{a.home, quiet, false, true}
+	s := stopper{a.home, unseen, false, true}
 	if err := s.stop(ctx, a.folder(dir), nameOf(dir), ladderOf(dir)); err != nil {
 		return mcp.Status{}, err
 	}

@@ -10,7 +10,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -23,6 +22,7 @@ import (
 	"github.com/vivarium-app/vivarium/assets"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/quiet"
 	"github.com/vivarium-app/vivarium/supervisor/ready"
 )
 
@@ -95,10 +95,7 @@ func runHere(c console, dir string, asJSON, verbose bool) error {
 	if f := fileOf(c.out); f != nil {
 		o.Closed = terminal.Closed(f)
 	}
-	// What it does is little, and done in turn; a fixed number also keeps Go from looking at the cgroup every few seconds.
-	runtime.GOMAXPROCS(2)
-	// It idles for days beside a server that needs the memory: a small heap collected often costs nothing at one probe in 5 s.
-	debug.SetGCPercent(25)
+	quiet.Begin()
 	return terminal.Run(context.Background(), o)
 }
 

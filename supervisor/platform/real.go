@@ -20,6 +20,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
+	"github.com/vivarium-app/vivarium/supervisor/quiet"
 	"github.com/vivarium-app/vivarium/supervisor/reboot"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/sampler"
@@ -59,7 +60,10 @@ func Real(state string, parent []string, interactive bool) System {
 		EndCopies: func(ctx context.Context, c port.Finding, l keeper.Ladder) error {
 			return keeper.EndAll(ctx, c.End, l)
 		},
-		Probe:     probe.Backend,
+		Probe: func(ctx context.Context, c config.Config, o probe.Options) (time.Duration, error) {
+			defer quiet.Beat() // of all that a supervisor does, this comes again
+			return probe.Backend(ctx, c, o)
+		},
 		Deep:      probe.Deep,
 		FindPath:  probe.FindPath,
 		SpeaksTLS: probe.SpeaksTLS,

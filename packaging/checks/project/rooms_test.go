@@ -24,6 +24,7 @@ supervisor/crash/report
 supervisor/crash/traceback
 supervisor/deep
 supervisor/power
+supervisor/quiet
 supervisor/proc
 supervisor/memory          <- supervisor/proc
 supervisor/guard           <- supervisor/memory
@@ -50,7 +51,7 @@ supervisor/record          <- supervisor/config supervisor/crash supervisor/cras
 supervisor/backoff         <- supervisor/record
 supervisor/history         <- supervisor/memory supervisor/record supervisor/stall
 supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/memory supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
-supervisor/platform        <- supervisor/config supervisor/crash supervisor/keeper supervisor/memory supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/reboot supervisor/record supervisor/recorder supervisor/sampler
+supervisor/platform        <- supervisor/config supervisor/crash supervisor/keeper supervisor/memory supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/quiet supervisor/reboot supervisor/record supervisor/recorder supervisor/sampler
 supervisor                 <- supervisor/backoff supervisor/config supervisor/crash supervisor/deep supervisor/guard supervisor/history supervisor/keeper supervisor/memory supervisor/observation supervisor/plan supervisor/platform supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/queue supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
 app/logfile
 app/page                   <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/memory supervisor/observation supervisor/openmp supervisor/record
@@ -70,9 +71,9 @@ app                        <- app/control app/desktop app/doctor app/hook app/lo
 app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
 app/terminal               <- app app/control app/hook app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
 app/tray                   <- app app/login app/notice app/words assets supervisor/openmp
-cmd/vivarium               <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/process supervisor/python supervisor/ready supervisor/record supervisor/safefile supervisor/stall
+cmd/vivarium               <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/process supervisor/python supervisor/quiet supervisor/ready supervisor/record supervisor/safefile supervisor/stall
 cmd/vivarium-keeper        <- supervisor/keeper
-cmd/vivarium-menubar       <- app app/login app/tray supervisor/keeper
+cmd/vivarium-menubar       <- app app/login app/tray supervisor/keeper supervisor/quiet
 `
 
 // pictures are names that a reader would have to look up. They may not come back as names of files, types or functions.
