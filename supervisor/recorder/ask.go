@@ -64,11 +64,15 @@ type Asker struct {
 	// Signal sends a signal to the process with that stamp and to no other.
 	Signal func(pid int, stamp string, s syscall.Signal) error
 	System System
-	// Patience is how long an answer may take; 0 is a second.
+	// Patience is how long an answer may take; 0 is a little more than a second.
 	Patience time.Duration
 	// Turns keeps those apart who ask processes at the same time. nil: nobody else asks.
 	Turns *Turns
 }
+
+// usualPatience is longer than a second, because many programs wake once a second from a wait that the system starts again by itself after a
+// signal, as gunicorn's arbiter does.
+const usualPatience = 1200 * time.Millisecond
 
 // quiet is for how long no thread but the main one may have used the CPU before a raw dump.
 const quiet = 100 * time.Millisecond
@@ -110,7 +114,7 @@ func (a Asker) hear(ctx context.Context, t Target, path, own string, h header) (
 	}
 	patience := a.Patience
 	if patience == 0 {
-		patience = time.Second
+		patience = usualPatience
 	}
 	s, err := await(ctx, own, patience)
 	if err != nil {
