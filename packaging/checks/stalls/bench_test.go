@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,27 +35,23 @@ func cost(t testing.TB, env []string, args ...string) float64 {
 	return float64(cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime()) / 1e6
 }
 
+// The first thing that Python compiles costs it more than a millisecond, because it makes the types of its syntax tree then. Modules that come
+// compiled spare a program that, until one imports ast or inspect, as web frameworks do.
 func TestTheStartOfPython(t *testing.T) {
 	for version, python := range pythons() {
 		r := newRig(t)
 		bare := append(os.Environ(), "PYTHONFAULTHANDLER=1")
 		with := recorder.Environ(append(slices.Clone(bare), "VIVARIUM_RUN=r"), r.folder, r.runs)
-		var diffs, base, both []float64
-		for i := range 60 {
-			remove := filepath.Join(r.runs, "r")
-			require.NoError(t, os.RemoveAll(remove))
-			var a, b float64
-			if i%2 == 0 {
-				a = cost(t, bare, python, "-B", "-c", "pass")
-				b = cost(t, with, python, "-B", "-c", "pass")
-			} else {
-				b = cost(t, with, python, "-B", "-c", "pass")
-				a = cost(t, bare, python, "-B", "-c", "pass")
+		for _, program := range []string{"pass", "import inspect"} {
+			var diffs, base []float64
+			for range 60 {
+				require.NoError(t, os.RemoveAll(filepath.Join(r.runs, "r")))
+				a := cost(t, bare, python, "-B", "-c", program)
+				b := cost(t, with, python, "-B", "-c", program)
+				diffs, base = append(diffs, b-a), append(base, a)
 			}
-			diffs, base, both = append(diffs, b-a), append(base, a), append(both, b)
+			fmt.Printf("python %s -c %q: %.2f ms, with the recorder %+.2f ms (median of 60 pairs, CPU)\n", version, program, median(base), median(diffs))
 		}
-		least := slices.Min(both) - slices.Min(base)
-		fmt.Printf("start of Python %s: %.2f ms, with the recorder %+.2f ms (median of 60 pairs, CPU); the least of each: %+.2f ms\n", version, median(base), median(diffs), least)
 	}
 }
 
@@ -104,43 +102,78 @@ func used(t testing.TB, pid int) time.Duration {
 	return total
 }
 
-func TestTheCostOfARequest(t *testing.T) {
-	linuxOnly(t)
-	r := newRig(t)
-	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "main.py"), []byte(`async def app(scope, receive, send):
+// hello is a server that does as little as can be.
+const hello = `async def app(scope, receive, send):
     if scope["type"] == "http":
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"ok"})
-`), 0o644))
-	start := func(with bool) (*process, int) {
-		port := freePort(t)
-		env := []string{"PYTHONHASHSEED=0"}
-		if !with {
-			env = append(env, "VIVARIUM_RUN=") // the file is there, and does nothing
-		}
-		p := r.launch(env, inVenv(t, "python"), "-m", "uvicorn", "main:app", "--port", strconv.Itoa(port), "--loop", "asyncio", "--http", "h11", "--no-access-log", "--log-level", "error")
-		p.answers(port)
-		return p, port
+`
+
+// launchHello starts it behind a program such as valgrind, with the recorder or with one that does nothing.
+func (r *rig) launchHello(with bool, before ...string) (*process, int) {
+	r.t.Helper()
+	require.NoError(r.t, os.WriteFile(filepath.Join(r.dir, "main.py"), []byte(hello), 0o644))
+	port := freePort(r.t)
+	env := []string{"PYTHONHASHSEED=0"}
+	if !with {
+		env = append(env, "VIVARIUM_RUN=")
 	}
+	p := r.launch(env, append(before, inVenv(r.t, "python"), "-m", "uvicorn", "main:app", "--port", strconv.Itoa(port), "--loop", "asyncio", "--http", "h11", "--no-access-log", "--log-level", "error")...)
+	p.answers(port)
+	return p, port
+}
+
+func get(t testing.TB, port, n int) {
+	t.Helper()
+	client := &http.Client{}
+	for range n {
+		resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
+		require.NoError(t, err)
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+	}
+}
+
+func TestTheInstructionsOfARequest(t *testing.T) {
+	linuxOnly(t)
+	if _, err := exec.LookPath("valgrind"); err != nil {
+		t.Skip("valgrind counts instructions")
+	}
+	total := func(with bool, n int) float64 {
+		p, port := newRig(t).launchHello(with, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
+		get(t, port, n)
+		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
+		<-p.ended
+		var count float64
+		for line := range strings.Lines(p.out.String()) {
+			if _, figure, ok := strings.Cut(line, "Collected : "); ok {
+				count, _ = strconv.ParseFloat(strings.TrimSpace(figure), 64)
+			}
+		}
+		require.NotZero(t, count, p.out.String())
+		return count
+	}
+	request := func(with bool) float64 { return (total(with, 1100) - total(with, 100)) / 1000 }
+	without, with := request(false), request(true)
+	fmt.Printf("instructions of a request: %.0f, with the recorder %+.2f %%, without it once more %+.2f %%\n", without, (with/without-1)*100, (request(false)/without-1)*100)
+}
+
+func TestTheCostOfARequest(t *testing.T) {
+	linuxOnly(t)
+	r := newRig(t)
 	n, pairs := 400, 10
 	if os.Getenv("VIVARIUM_STORM") == "full" {
 		n, pairs = 2000, 30
 	}
 	load := func(p *process, port int) float64 {
-		client := &http.Client{}
 		before := used(t, p.cmd.Process.Pid)
-		for range n {
-			resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/", port))
-			require.NoError(t, err)
-			_, _ = io.Copy(io.Discard, resp.Body)
-			resp.Body.Close()
-		}
+		get(t, port, n)
 		return float64(used(t, p.cmd.Process.Pid)-before) / 1e3 / float64(n)
 	}
 	// Two processes of the same program differ by a few per cent all their life, so each pair is of new ones; the control shows what is left.
 	pair := func(first, second bool) (float64, float64) {
-		a, portA := start(first)
-		b, portB := start(second)
+		a, portA := r.launchHello(first)
+		b, portB := r.launchHello(second)
 		defer a.kill()
 		defer b.kill()
 		load(a, portA)
