@@ -20,8 +20,12 @@ type Panic struct {
 	Task   string // the program in which it happened: "python3.11"
 }
 
+// panicType is the bug_type of a kernel panic.
+const panicType = "210"
+
 var (
 	panicLine = regexp.MustCompile(`(?m)^\s*panic\([^)\n]{0,100}\):?\s*([^\n]*(?:\n\s*@[^\n]*)?)`)
+	firstLine = regexp.MustCompile(`(?m)^\s*(\S[^\n]*)`)
 	extension = regexp.MustCompile(`(?m)^\s*((?:com|org|net|as)\.[A-Za-z0-9_.\-]{2,100})\(`)
 	epoch     = regexp.MustCompile(`(?m)^\s*Calendar\s*:\s*0x([0-9a-fA-F]{1,16})\b`)
 	panicked  = regexp.MustCompile(`(?m)^\s*Panicked task [^\n]{0,200}?: pid \d+: ([^\n]{1,64})$`)
@@ -33,13 +37,16 @@ var (
 // 10.15), or text. false: it is no report of a panic.
 func ReadPanic(report []byte) (Panic, bool) {
 	report = report[:min(len(report), MaxReport)]
-	text, stamp := string(report), ""
+	text, stamp, named := string(report), "", false
 	if b := bytes.TrimSpace(report); bytes.HasPrefix(b, []byte("{")) {
-		if text, stamp = texts(b); text == "" {
+		if text, stamp, named = texts(b); text == "" {
 			return Panic{}, false
 		}
 	}
 	m := panicLine.FindStringSubmatch(text)
+	if m == nil && named { // a nested panic, or a watchdog below the kernel: the words stand alone
+		m = firstLine.FindStringSubmatch(text)
+	}
 	if m == nil {
 		return Panic{}, false
 	}
@@ -57,11 +64,13 @@ func ReadPanic(report []byte) (Panic, bool) {
 	return p, true
 }
 
-// texts takes the kernel's words and the time out of the JSON values in b, whatever the keys beside them are.
-func texts(b []byte) (panicked, stamp string) {
+// texts takes the kernel's words and the time out of the JSON values in b, whatever the keys beside them are, and says whether one of them names
+// the report as one of a panic.
+func texts(b []byte) (panicked, stamp string, named bool) {
 	d := json.NewDecoder(bytes.NewReader(b))
 	for range 3 {
 		var v struct {
+			Type     json.RawMessage `json:"bug_type"`
 			Panic    string          `json:"panicString"`
 			MacPanic string          `json:"macOSPanicString"`
 			Old      string          `json:"macOSProcessedStackshotData"` // only to be skipped
@@ -72,6 +81,7 @@ func texts(b []byte) (panicked, stamp string) {
 		if _, wrong := err.(*json.UnmarshalTypeError); err != nil && !wrong { // a field of another type is as if it were not there
 			break
 		}
+		named = named || strings.Trim(string(v.Type), `"`) == panicType
 		if panicked == "" {
 			panicked = v.Panic
 		}
@@ -85,7 +95,7 @@ func texts(b []byte) (panicked, stamp string) {
 			}
 		}
 	}
-	return panicked, stamp
+	return panicked, stamp, named
 }
 
 // driver is the first extension in a backtrace; a graphics driver among the first few is told before the family that it stands on.

@@ -54,6 +54,19 @@ func TestAPanicOnTwoLinesAndOneWithoutABacktraceAreRead(t *testing.T) {
 	require.True(t, p.At.IsZero())
 }
 
+func TestAPanicWithoutTheUsualWordsIsReadWhereTheReportIsNamedOne(t *testing.T) {
+	for report, want := range map[string]string{
+		`{"bug_type":"210","timestamp":"2026-05-01 14:03:02.00 +0200"}` + "\n" + `{"macOSProcessedStackshotData":"bm9uZQ==","macOSPanicString":"Nested panic detected - entry count: 2 panic_caller: 0xffffff80109d360e\nNested panic string:\nlock"}`: "Nested panic detected - entry count: 2 panic_caller: 0xffffff80109d360e",
+		`{"bug_type":"210"}` + "\n" + `{"panicString":"\nSOCD report detected: (AP watchdog expired)\n"}`:                                                                                                                                              "SOCD report detected: (AP watchdog expired)",
+	} {
+		p, ok := ReadPanic([]byte(report))
+		require.True(t, ok, report)
+		require.Equal(t, want, p.Text)
+	}
+	_, ok := ReadPanic([]byte(`{"bug_type":"288"}` + "\n" + `{"panicString":"a stackshot"}`))
+	require.False(t, ok)
+}
+
 func TestWhatIsNoPanicIsNotTakenForOne(t *testing.T) {
 	for _, text := range []string{
 		"", "{", "{}", "{\"bug_type\":\"309\"}\n{\"pid\":1}", `{"panicString":17}`, `{"panicString":"nothing"}`, "Process: python3 [12]\nException Type: EXC_CRASH",
