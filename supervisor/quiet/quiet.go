@@ -38,6 +38,18 @@ func Beat() {
 	}
 }
 
+// Wait is a time to wait for the next piece of work, by up to a millisecond later than d, for a timer that does not wake Go's monitor thread.
+// That thread sleeps to the very time of a timer, and the poller that runs the timer sleeps for whole milliseconds. With half a millisecond
+// over, the poller comes second. If it were first, the first system call of the work would wake the monitor thread, which takes that for a
+// reason to look every 20 µs.
+func Wait(d time.Duration) time.Duration {
+	const half = time.Millisecond / 2
+	if d < time.Second {
+		return d
+	}
+	return (d + half - 1).Truncate(time.Millisecond) + half
+}
+
 // switches is how often a thread of this program has gone to sleep of its own accord so far; each time it is woken again.
 func switches() int64 {
 	var u syscall.Rusage
@@ -51,7 +63,7 @@ func switches() int64 {
 const (
 	most      = 8 // times that a piece of work may wake the program
 	beats     = 6 // pieces of work that are looked at together
-	leastWait = 5 * time.Minute
+	leastWait = 2 * time.Minute
 	mostWait  = 24 * time.Hour
 )
 
@@ -93,9 +105,9 @@ const (
 	mostTurns = 20
 )
 
-// settle works for a moment without a system call that lasts. Go's monitor thread looks every 20 µs at what goes on after it was woken from
-// within a system call, and slows down to once in 10 ms when it has found nothing to do for about 25 ms. A probe is too short for that, and at
-// the quick pace one of its system calls is sure to be long enough for the thread to begin anew. At the slow pace none is, so that it stays.
+// settle works for a moment without a system call that lasts. Go's monitor thread looks every 20 µs at what goes on after it was woken by a
+// system call of a program that had been idle, as the read of an answer is, and slows down to once in 10 ms when it has found nothing to do for
+// about 25 ms. A probe is too short for that. At the slow pace it sleeps through a whole probe, so that nothing in it wakes it, and keeps it.
 func settle() {
 	for range mostTurns {
 		before := switches()

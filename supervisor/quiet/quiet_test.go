@@ -52,7 +52,7 @@ func TestSettlingThatDoesNotHelpIsDoneLessAndLessOften(t *testing.T) {
 	var w watch
 	now := time.Unix(1_700_000_000, 0)
 	week := int(7 * 24 * time.Hour / (5 * time.Second))
-	require.InDelta(t, 15, len(work(&w, &now, week, 30)), 2, "after 5, 10, 20 minutes and so on, and then once a day")
+	require.InDelta(t, 16, len(work(&w, &now, week, 30)), 2, "after 2, 4, 8 minutes and so on, and then once a day")
 }
 
 func TestSettlingEnds(t *testing.T) {
