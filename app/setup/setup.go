@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -111,7 +112,7 @@ func Inspect(dir string, terminal bool) (Found, error) {
 		return Found{}, fmt.Errorf("adding a backend: %w", err)
 	}
 	defer folder.Close()
-	f := Found{Dir: real, Name: filepath.Base(real), project: project.Read(folder), terminal: terminal}
+	f := Found{Dir: real, Name: config.Defaults(real).Name, project: project.Read(folder), terminal: terminal}
 	_, err = os.Lstat(filepath.Join(real, config.FileName))
 	f.Configured = err == nil
 	f.lookAtStart()
@@ -143,7 +144,10 @@ func (f *Found) tryOut() {
 		c, err = config.Parse(f.Dir, text)
 	}
 	if err != nil {
-		return // whoever loads it tells
+		if !f.Configured { // otherwise whoever loads it tells
+			f.Stops = []string{unwritable(err)}
+		}
+		return
 	}
 	home, _ := os.UserHomeDir()
 	p, err := plan.Make(c, plan.Options{Parent: os.Environ(), Home: home, Interactive: f.terminal})
@@ -206,8 +210,8 @@ func (f *Found) take(p project.Proposal) {
 	}
 	f.Ask, f.Missing = p.Ask, p.Needs
 	f.Environment = nil
-	for name, value := range p.Environment {
-		f.Environment = append(f.Environment, Export{name, value, cmp.Or(p.From.File, p.PortFrom.File), true})
+	for _, name := range slices.Sorted(maps.Keys(p.Environment)) {
+		f.Environment = append(f.Environment, Export{name, p.Environment[name], cmp.Or(p.From.File, p.PortFrom.File), true})
 	}
 	if len(f.Missing) > 0 {
 		f.Mend = f.installs()
@@ -268,7 +272,15 @@ func (f *Found) takeExports() {
 	for _, v := range crash.Table() {
 		ours[v.Name] = v
 	}
+	seen := map[string]bool{} // a script and a Procfile may say the same: a name that is twice in vivarium.toml makes it unreadable
+	for _, e := range f.Environment {
+		seen[e.Name] = true
+	}
 	for _, e := range f.project.Vars {
+		if seen[e.Name] {
+			continue
+		}
+		seen[e.Name] = true
 		v, covered := ours[e.Name]
 		switch {
 		case covered && (e.Computed || e.Value == v.Value || !tunable[e.Name]):
@@ -276,10 +288,17 @@ func (f *Found) takeExports() {
 		case e.Computed:
 			f.Skipped = append(f.Skipped, e.Name)
 		case e.Name == "PORT" || e.Name == "PATH" || e.Name == "VIRTUAL_ENV" || e.Name == "CONDA_PREFIX":
+		case !writable(f.Dir, e):
 		default:
 			f.Environment = append(f.Environment, Export{e.Name, e.Value, e.File, false})
 		}
 	}
+}
+
+// writable: vivarium.toml may have it under [environment]. What is Vivarium's own mark, and what no process can be given, it may not.
+func writable(dir string, v project.Var) bool {
+	_, err := config.Parse(dir, "[environment]\n"+v.Name+" = "+tomlString(v.Value)+"\n")
+	return err == nil
 }
 
 // tunable are the variables of the crash environment whose value is a matter of taste: a person's own figure is kept.

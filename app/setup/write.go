@@ -50,6 +50,9 @@ func (f Found) Write(o WriteOptions) (Written, error) {
 			return w, ErrNoServer
 		}
 		text, mode := f.Config(o.Environment)
+		if _, err := config.Parse(f.Dir, text); err != nil {
+			return w, errors.New("nothing was written: " + unwritable(err))
+		}
 		if err := writeNew(filepath.Join(f.Dir, config.FileName), text, mode); err != nil {
 			return w, fmt.Errorf("writing the configuration: %w", err)
 		}
@@ -74,6 +77,15 @@ func (f Found) Write(o WriteOptions) (Written, error) {
 	}
 	w.Files = append(w.Files, "start")
 	return w, nil
+}
+
+// unwritable says why what was found cannot stand in a vivarium.toml: it is said before there is a file that no start can read.
+func unwritable(err error) string {
+	var mistake *config.Error
+	if !errors.As(err, &mistake) {
+		return err.Error()
+	}
+	return fmt.Sprintf("what was found cannot be taken over as it is: %s %s; write a vivarium.toml with a command of your own", mistake.Key, mistake.Problem)
 }
 
 // writeNew writes a file that is not there yet, whole or not at all.
