@@ -27,8 +27,9 @@ func Before(c config.Config, all []config.Config) ([]config.Config, error) {
 			return nil, c.AfterError(fmt.Sprintf("%s is the name of several backends: %s", config.Quoted(name), dirsOf(found)), "give one of them another name")
 		}
 	}
+	seen := map[string]bool{}
 	for _, b := range before {
-		if path := circle(b, c.Dir, all, nil); path != nil {
+		if path := circle(b, c.Dir, all, seen); path != nil {
 			names := strings.Join(append([]string{c.Name}, path...), " → ")
 			return nil, c.AfterError("it would wait for itself: "+names, "take one of these names out of its after")
 		}
@@ -36,15 +37,16 @@ func Before(c config.Config, all []config.Config) ([]config.Config, error) {
 	return before, nil
 }
 
-// circle is the way from b back to the backend in dir, nil if there is none.
-func circle(b config.Config, dir string, all []config.Config, seen []string) []string {
+// circle is the way from b back to the backend in dir, nil if there is none. seen are the folders that were looked at: each is looked at once,
+// however many ways lead to it. A circle of others is theirs to be told of.
+func circle(b config.Config, dir string, all []config.Config, seen map[string]bool) []string {
 	if b.Dir == dir {
 		return []string{b.Name}
 	}
-	if slices.Contains(seen, b.Dir) {
-		return nil // a circle of others, who are told of it
+	if seen[b.Dir] {
+		return nil
 	}
-	seen = append(seen, b.Dir)
+	seen[b.Dir] = true
 	for _, name := range b.After {
 		for _, next := range named(name, b.Dir, all) {
 			if path := circle(next, dir, all, seen); path != nil {
@@ -105,7 +107,7 @@ type Node struct {
 func Behind(i int, nodes []Node) []int {
 	var behind []int
 	for j := range nodes {
-		if j != i && slices.Contains(firsts(j, nodes), i) && !reaches(i, j, nodes, nil) {
+		if j != i && slices.Contains(firsts(j, nodes), i) && !reaches(i, j, nodes, map[int]bool{}) {
 			behind = append(behind, j)
 		}
 	}
@@ -126,13 +128,14 @@ func firsts(i int, nodes []Node) []int {
 	return found
 }
 
-// reaches: node i waits for node j, directly or by way of others.
-func reaches(i, j int, nodes []Node, seen []int) bool {
-	if slices.Contains(seen, i) {
+// reaches: node i waits for node j, directly or by way of others. seen are the nodes that were looked at.
+func reaches(i, j int, nodes []Node, seen map[int]bool) bool {
+	if seen[i] {
 		return false
 	}
+	seen[i] = true
 	for _, next := range firsts(i, nodes) {
-		if next == j || reaches(next, j, nodes, append(seen, i)) {
+		if next == j || reaches(next, j, nodes, seen) {
 			return true
 		}
 	}

@@ -1,7 +1,9 @@
 package order
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -74,5 +76,54 @@ func TestWhoHasToEndBeforeABackend(t *testing.T) {
 		{"nor has itself", []Node{node("a", "a")}, 0, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) { require.Equal(t, c.want, Behind(c.of, c.nodes)) })
+	}
+}
+
+// TestManyWaysToTheSameBackendCostNothing: 40 backends, each after the 16 before it, have more ways than could ever be walked one by one.
+func TestManyWaysToTheSameBackendCostNothing(t *testing.T) {
+	var all []config.Config
+	var nodes []Node
+	var names []string
+	for i := range 40 {
+		name := fmt.Sprint("b", i)
+		after := append([]string(nil), names[max(0, len(names)-16):]...)
+		all = append(all, backend(name, "/p/"+name, after...))
+		nodes = append(nodes, Node{name, "/p/" + name, after})
+		names = append(names, name)
+	}
+	type outcome struct {
+		before []config.Config
+		err    error
+		behind []int
+	}
+	done := make(chan outcome, 1)
+	go func() {
+		before, err := Before(all[39], all)
+		done <- outcome{before, err, Behind(0, nodes)}
+	}()
+	select {
+	case o := <-done:
+		require.NoError(t, o.err)
+		require.Len(t, o.before, 16)
+		require.Equal(t, []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16}, o.behind)
+	case <-time.After(30 * time.Second):
+		require.FailNow(t, "every way is walked")
+	}
+	all[0].After = []string{"b39"} // and one that leads back is found all the same
+	_, err := Before(all[39], all)
+	require.ErrorContains(t, err, "it would wait for itself: b39 → ")
+}
+
+func TestACircleAmongManyBackendsIsNoOrder(t *testing.T) {
+	var nodes []Node
+	for i := range 30 {
+		n := Node{Name: fmt.Sprint("b", i), Dir: fmt.Sprint("/p/b", i)}
+		for j := range 30 {
+			n.After = append(n.After, fmt.Sprint("b", j))
+		}
+		nodes = append(nodes, n)
+	}
+	for i := range nodes {
+		require.Empty(t, Behind(i, nodes))
 	}
 }
