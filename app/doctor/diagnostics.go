@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
@@ -189,13 +190,13 @@ func examine(s supervisor.Snapshot, home string) BackendReport {
 
 // lastLines is the end of a text file; nothing if it cannot be read.
 func lastLines(path string, n int) []string {
-	f, err := os.Open(path)
+	f, err := safefile.Open(path) // a named pipe in its place would be waited for
 	if err != nil {
 		return nil
 	}
 	defer f.Close()
 	st, err := f.Stat()
-	if err != nil || !st.Mode().IsRegular() {
+	if err != nil {
 		return nil
 	}
 	from := max(st.Size()-diagBytes, 0)

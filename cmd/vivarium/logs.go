@@ -18,6 +18,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/terminal"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 func logsCommand(c console) *cobra.Command {
@@ -88,7 +89,7 @@ const maxShown = 8 << 20
 // none.
 func lastOf(path string, lines int) ([]byte, *os.File, error) {
 	var text []byte
-	current, err := os.Open(path)
+	current, err := safefile.Open(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, nil, fmt.Errorf("reading the log: %w", err)
 	}
@@ -99,7 +100,7 @@ func lastOf(path string, lines int) ([]byte, *os.File, error) {
 		}
 	}
 	for i := 1; bytes.Count(text, []byte("\n")) < lines && len(text) < maxShown; i++ {
-		f, err := os.Open(rotated(path, i))
+		f, err := safefile.Open(rotated(path, i))
 		if err != nil {
 			break
 		}
@@ -181,7 +182,7 @@ func followLog(ctx context.Context, c console, path string, lines int) error {
 func more(w io.Writer, f *os.File, path string) (*os.File, error) {
 	for {
 		if f == nil {
-			next, err := os.Open(path)
+			next, err := safefile.Open(path)
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil, nil
 			}
@@ -230,7 +231,7 @@ func successor(f *os.File, path string) *os.File {
 		if at == 0 {
 			return nil
 		}
-		next, err := os.Open(rotated(path, at-1))
+		next, err := safefile.Open(rotated(path, at-1))
 		if err != nil {
 			return nil // between the rename and the new file
 		}
