@@ -46,11 +46,15 @@ func (h home) load(dir string) (config.Config, error) {
 	return c, err
 }
 
-// registered are the folders of the app's list.
+// registered are the folders of the app's list. One that could not be read is put aside, and that is an error this once: nobody else can tell
+// of it, as the next look finds an empty list.
 func (h home) registered() ([]string, error) {
 	list, err := app.OpenBackends(h.state)
 	if err != nil {
 		return nil, err
+	}
+	if list.Broken != nil {
+		return nil, list.Broken
 	}
 	return list.List()
 }
