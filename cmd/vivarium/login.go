@@ -2,7 +2,7 @@ package main
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -18,7 +18,7 @@ func loginCommand(c console) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "login on|off|status", Short: "Start the menu-bar app at login, or not", ValidArgs: []string{"on", "off", "status"},
 		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 || !strings.Contains(" on off status ", " "+args[0]+" ") {
+			if len(args) != 1 || !slices.Contains(cmd.ValidArgs, args[0]) {
 				return usage("say one of: login on, login off, login status")
 			}
 			return nil

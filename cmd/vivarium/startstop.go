@@ -40,6 +40,11 @@ func intentCommand(c console, i intent) *cobra.Command {
 	cmd := &cobra.Command{
 		Use: i.word + " [NAME|DIR]", Short: i.short, Args: atMostOne("backend"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if waits { // before anything is asked for
+				if err := checkTimeout(timeout); err != nil {
+					return err
+				}
+			}
 			h, err := openHome()
 			if err != nil {
 				return err

@@ -32,6 +32,9 @@ func waitCommand(c console) *cobra.Command {
 			if err != nil {
 				return &codeError{codeUsage, err}
 			}
+			if err := checkTimeout(timeout); err != nil {
+				return err
+			}
 			h, err := openHome()
 			if err != nil {
 				return err
@@ -53,6 +56,13 @@ func timeoutFlag(cmd *cobra.Command, timeout *time.Duration) {
 	cmd.Flags().DurationVar(timeout, "timeout", wait.DefaultTimeout, "how long to wait at most")
 }
 
+func checkTimeout(timeout time.Duration) error {
+	if timeout <= 0 {
+		return usage("--timeout is %s: it has to be more than nothing", timeout)
+	}
+	return nil
+}
+
 // waited is how waiting ended, for programs.
 type waited struct {
 	V       int       `json:"v"`
@@ -65,9 +75,6 @@ type waited struct {
 
 // waitHere waits, and says how it ended.
 func (h home) waitHere(ctx context.Context, c console, dir string, g wait.Goal, timeout time.Duration, asked time.Time, asJSON bool) error {
-	if timeout <= 0 {
-		return usage("--timeout is %s: it has to be more than nothing", timeout)
-	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	reached, reason, err := h.waitFor(ctx, dir, g, asked)
