@@ -175,10 +175,10 @@ func (a agents) Logs(_ context.Context, dir string, q mcp.LogQuery) (mcp.Logs, e
 	if current != nil {
 		current.Close()
 	}
-	lines, more, err := filterLog(strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"), q, time.Now())
 	if len(text) == 0 {
-		lines = []string{}
+		return mcp.Logs{Lines: []string{}, File: c.Log.File}, nil
 	}
+	lines, more, err := filterLog(strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"), q, time.Now())
 	return mcp.Logs{Lines: lines, File: c.Log.File, Truncated: more}, err
 }
 
