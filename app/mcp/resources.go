@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/modelcontextprotocol/go-sdk/mcp"
@@ -135,9 +136,11 @@ func mask(v reflect.Value, hide func(string) string) {
 		}
 		own := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
 		reflect.Copy(own, v)
-		if lines, ok := own.Interface().([]string); ok && maskLines(lines, hide) {
-			v.Set(own)
-			return
+		if lines, ok := own.Interface().([]string); ok {
+			if hidden, ok := maskLines(lines, hide); ok {
+				v.Set(reflect.ValueOf(hidden))
+				return
+			}
 		}
 		for i := range own.Len() {
 			mask(own.Index(i), hide)
@@ -153,12 +156,12 @@ func mask(v reflect.Value, hide func(string) string) {
 	}
 }
 
-// maskLines hides secrets in lines that belong together: a private key is one only as a whole. false: they are no lines, one by one.
-func maskLines(lines []string, hide func(string) string) bool {
-	hidden := strings.Split(hide(strings.Join(lines, "\n")), "\n")
-	if len(hidden) != len(lines) {
-		return false
+// maskLines hides secrets in lines that belong together: a private key is one only as a whole, and there are fewer lines without it. false: they
+// are no lines, one by one.
+func maskLines(lines []string, hide func(string) string) (hidden []string, ok bool) {
+	if len(lines) == 0 || slices.ContainsFunc(lines, func(s string) bool { return strings.Contains(s, "\n") }) {
+		return nil, false
 	}
-	copy(lines, hidden)
-	return true
+	hidden = strings.Split(hide(strings.Join(lines, "\n")), "\n")
+	return hidden, len(hidden) <= len(lines)
 }

@@ -178,9 +178,17 @@ func (a agents) Logs(_ context.Context, dir string, q mcp.LogQuery) (mcp.Logs, e
 	if len(text) == 0 {
 		return mcp.Logs{Lines: []string{}, File: c.Log.File}, nil
 	}
-	lines, more, err := filterLog(strings.Split(strings.TrimSuffix(string(text), "\n"), "\n"), q, time.Now())
+	all := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
+	if q.Since == 0 && q.Search == "" && q.Level == "" { // the newest lines, whatever they say
+		all = all[max(0, len(all)-q.Tail-aroundSecret):]
+	}
+	// They are masked before some are left out: the line above may be what says that a line is a secret, and no search finds one piece by piece.
+	lines, more, err := filterLog(mask.Lines(all), q, time.Now())
 	return mcp.Logs{Lines: lines, File: c.Log.File, Truncated: more}, err
 }
+
+// aroundSecret is how many lines before those that are shown are looked at: a private key has about sixty.
+const aroundSecret = 200
 
 // Why is the present stall, or the last death on record.
 func (a agents) Why(ctx context.Context, dir string) (mcp.Why, error) {

@@ -195,6 +195,29 @@ func TestAnAgentIsNotToldOfALogThatIsEmptyThatItHasNoTimes(t *testing.T) {
 	}
 }
 
+func TestNoQuestionOfAnAgentBringsOutASecretThatTheLineBeforeItTells(t *testing.T) {
+	state, dir := atHome(t)
+	write(t, filepath.Join(dir, "vivarium.toml"), "")
+	key := "-----BEGIN RSA PRIVATE KEY-----\n" + strings.Repeat("x", 30) + "innermost\nzUl3ec08PPMhNgip\n-----END RSA PRIVATE KEY-----\n"
+	write(t, filepath.Join(dir, "logs", "server.log"), numbered(1, 500)+"2026-11-29 10:00:00 ERROR "+key+"Enter the password:\ncorrecthorse\n")
+	a := agents{home{state}}
+	for _, q := range []mcp.LogQuery{{Tail: 1}, {Tail: 3}, {Tail: 2000}, {Tail: 5, Search: "correcth"}, {Tail: 5, Search: "innermost"}, {Tail: 5, Search: "zUl3"}, {Tail: 5, Level: "error"}} {
+		got, err := a.Logs(t.Context(), dir, q)
+		require.NoError(t, err)
+		text := strings.Join(got.Lines, "\n")
+		for _, secret := range []string{"correcthorse", "innermost", "zUl3ec08PPMhNgip"} {
+			require.NotContains(t, text, secret, "%+v", q)
+		}
+	}
+	got, err := a.Logs(t.Context(), dir, mcp.LogQuery{Tail: 2, Search: "line 49"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"line 498", "line 499"}, got.Lines, "what is no secret is found as ever")
+	require.True(t, got.Truncated)
+	got, err = a.Logs(t.Context(), dir, mcp.LogQuery{Tail: 3})
+	require.NoError(t, err)
+	require.True(t, got.Truncated, "there is more than was looked at")
+}
+
 func TestWaitingTellsProgramsHowItEnded(t *testing.T) {
 	state, dir := atHome(t)
 	write(t, filepath.Join(dir, "vivarium.toml"), "port = 'eighty'\n")
