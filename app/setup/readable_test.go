@@ -151,3 +151,35 @@ func FuzzWhatIsWrittenCanBeReadWhateverTheScriptSays(f *testing.F) {
 		require.NoError(t, os.Remove(filepath.Join(dir, "start")))
 	})
 }
+
+func TestAFolderNamedStartIsLeftAloneAndNothingIsPromisedOfIt(t *testing.T) {
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "start/__init__.py": ""})
+	f, err := Inspect(dir, false)
+	require.NoError(t, err)
+	require.NotContains(t, f.Question(), "./start;")
+	require.NotContains(t, f.Question(), "before-vivarium")
+	require.NotContains(t, f.Question(), "and ./start into")
+	require.Contains(t, f.Question(), "vivarium run '"+dir+"'", "its path has a space")
+	done, err := f.Write(WriteOptions{})
+	require.NoError(t, err, "there is nothing to ask a person for")
+	require.Equal(t, Written{Files: []string{config.FileName}}, done)
+	require.DirExists(t, filepath.Join(dir, "start"))
+	require.NoFileExists(t, filepath.Join(dir, "start.before-vivarium"))
+	require.NoError(t, f.Choose("main:app"))
+	require.Contains(t, strings.Join(f.Advice, "\n"), "in the way of ./start", "also of another server")
+}
+
+func TestWhatCannotBeWrittenIsAnErrorAndLeavesNoPieceBehind(t *testing.T) {
+	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
+	f, err := Inspect(dir, false)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, config.FileName), []byte("port = 1\n"), 0o600))
+	_, err = f.Write(WriteOptions{Force: true})
+	require.ErrorIs(t, err, os.ErrExist, "it came after the look")
+	require.Equal(t, map[string]string{"main.py": testkit.FastAPI, config.FileName: "port = 1\n"}, testkit.Contents(t, dir))
+
+	require.NoError(t, os.RemoveAll(dir))
+	_, err = f.Write(WriteOptions{Force: true})
+	require.Error(t, err)
+	require.ErrorContains(t, f.Choose("main:app"), "choosing the server")
+}

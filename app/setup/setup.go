@@ -58,10 +58,12 @@ type Found struct {
 	Missing []string // packages that the command needs, and that the interpreter has not
 	Mend    string   // the command that installs them, or that makes the environment
 
-	Start     bool     // ./start is there
+	Start     bool     // ./start is there, as a file or a link
 	StartOurs bool     // and it starts Vivarium already
 	Advice    []string // sentences for a person
 	Stops     []string // what would keep it from starting, in the words that a start has for it
+
+	startTaken bool // by a folder of that name
 
 	terminal bool
 	project  project.Project
@@ -169,7 +171,11 @@ func (f *Found) tryOut() {
 
 func (f *Found) lookAtStart() {
 	path := filepath.Join(f.Dir, "start")
-	if _, err := os.Lstat(path); err != nil {
+	st, err := os.Lstat(path)
+	if err != nil {
+		return
+	}
+	if f.startTaken = st.IsDir(); f.startTaken {
 		return
 	}
 	f.Start, f.StartOurs = true, isOurStart(readSmall(path))
@@ -307,6 +313,9 @@ var tunable = map[string]bool{"OMP_NUM_THREADS": true}
 var reloadArgument = lazily(`(?m)^[^#\n]*[\s(,]reload\s*=\s*True\b`)
 
 func (f *Found) advise() {
+	if f.startTaken {
+		f.Advice = append(f.Advice, "A folder named start is in the way of ./start, and may be a part of your program: start the backend with “"+f.StartWith()+"”.")
+	}
 	if f.AppFile != "" && reloadArgument().MatchString(readSmall(filepath.Join(f.Dir, f.AppFile))) && slices.Contains(f.Command, f.AppFile) {
 		f.Advice = append(f.Advice, fmt.Sprintf("%s uses reload=True: leave it off under Vivarium, a crashed worker is not noticed below the reloader.", f.AppFile))
 	}
@@ -321,6 +330,14 @@ func (f *Found) advise() {
 	}
 }
 
+// StartWith is the command that starts the backend from now on.
+func (f Found) StartWith() string {
+	if f.startTaken {
+		return "vivarium run " + crash.Quote(f.Dir)
+	}
+	return "./start"
+}
+
 // Question is what Add Backend asks before anything is written.
 func (f Found) Question() string {
 	var b strings.Builder
@@ -328,7 +345,7 @@ func (f Found) Question() string {
 	for _, l := range f.Lines() {
 		b.WriteString(l + "\n")
 	}
-	b.WriteString("\nVivarium writes vivarium.toml and ./start into the folder")
+	b.WriteString("\nVivarium writes vivarium.toml" + words.Chosen(f.startTaken, "", " and ./start") + " into the folder")
 	if f.Start && !f.StartOurs {
 		b.WriteString("; your present ./start is kept as start.before-vivarium")
 	}

@@ -58,13 +58,10 @@ func (f Found) Write(o WriteOptions) (Written, error) {
 		}
 		w.Files = append(w.Files, config.FileName)
 	}
-	if f.StartOurs {
+	if f.StartOurs || f.startTaken {
 		return w, nil
 	}
 	start := filepath.Join(f.Dir, "start")
-	if st, err := os.Lstat(start); err == nil && st.IsDir() {
-		return w, fmt.Errorf("a folder named start is in the way of ./start, and may be a part of your program: start the backend with “vivarium run %s”", f.Dir)
-	}
 	if f.Start {
 		kept, err := setAside(start)
 		if err != nil {

@@ -169,8 +169,8 @@ func tellWritten(c console, f setup.Found, done setup.Written) {
 		return
 	}
 	if len(f.Stops) > 0 {
-		fmt.Fprintln(c.out, "Mend what is said above, then start it with ./start")
+		fmt.Fprintln(c.out, "Mend what is said above, then start it with "+f.StartWith())
 		return
 	}
-	fmt.Fprintln(c.out, "Start it with ./start")
+	fmt.Fprintln(c.out, "Start it with "+f.StartWith())
 }

@@ -241,3 +241,16 @@ func TestWaitingTellsProgramsHowItEnded(t *testing.T) {
 	require.Empty(t, out)
 	require.Equal(t, "vivarium: brain is not stopped: it is healthy\n", told)
 }
+
+func TestInitTellsHowToStartWhereAFolderIsNamedStart(t *testing.T) {
+	_, dir := atHome(t)
+	write(t, filepath.Join(dir, "main.py"), "from fastapi import FastAPI\napp = FastAPI()\n")
+	write(t, filepath.Join(dir, "start", "__init__.py"), "")
+	out, told, code := do(t, "init")
+	require.Zero(t, code, told)
+	require.Contains(t, out, "Wrote vivarium.toml\n")
+	require.NotContains(t, out, "Wrote start")
+	require.NotContains(t, out, "with ./start")
+	require.Contains(t, out, "vivarium run "+dir)
+	require.NotContains(t, told, "--force")
+}
