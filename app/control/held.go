@@ -89,7 +89,10 @@ func holderOf(path string) int {
 	if err != nil {
 		return 0
 	}
-	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil { // it has not said yet; a number that is too large is none
+		return 0
+	}
 	return max(pid, 0)
 }
 

@@ -125,18 +125,24 @@ func EndUnwatched(ctx context.Context, folder string, l keeper.Ladder) (stopped 
 		return false, nil
 	}
 	err = alone(folder, func() error {
-		if err := record.Unwant(folder); err != nil {
-			return err
-		}
+		forgotten := unwant(folder) // what runs is ended all the same
 		for {
 			some, err := endWithKeeper(ctx, folder, l)
 			stopped = stopped || some
 			if !errors.Is(err, keeper.ErrLost) || ctx.Err() != nil {
-				return err
+				return errors.Join(err, forgotten)
 			}
 		} // the keeper died in the middle of it: what it left is found the next time
 	})
 	return stopped, err
+}
+
+// unwant is record.Unwant, also where the file is broken: reading it puts it aside, and what a person wants now begins a new one.
+func unwant(folder string) error {
+	if record.Unwant(folder) == nil {
+		return nil
+	}
+	return record.Unwant(folder)
 }
 
 func endWithKeeper(ctx context.Context, folder string, l keeper.Ladder) (stopped bool, err error) {
