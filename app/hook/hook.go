@@ -176,6 +176,14 @@ func masked(r *control.Row) {
 			*v = &own
 		}
 	}
+	if r.Tally != nil {
+		own := *r.Tally
+		own.Causes = slices.Clone(own.Causes)
+		for i := range own.Causes {
+			own.Causes[i].Summary = mask.Line(own.Causes[i].Summary)
+		}
+		r.Tally = &own
+	}
 	if r.Stall != nil {
 		own := *r.Stall
 		own.Summary, own.Remedy = mask.Line(own.Summary), mask.Line(own.Remedy)
