@@ -84,6 +84,9 @@ func (l ToolLink) place(path string) error {
 		return fmt.Errorf("%s is there already, and is not Vivarium's: it stays as it is. Remove it, or call the command line by its path, %s", path, l.Program)
 	}
 	fresh := path + ".vivarium-new"
+	if l.ours(fresh) { // an attempt was cut off between its two steps
+		_ = os.Remove(fresh)
+	}
 	if err := os.Symlink(l.Program, fresh); err != nil {
 		return fmt.Errorf("linking the command line tool: %w", err)
 	}

@@ -114,3 +114,46 @@ func TestAnAppInATemporaryPlaceIsLinkedNowhere(t *testing.T) {
 	require.NoFileExists(t, filepath.Join(system, "vivarium"))
 	require.NoDirExists(t, own)
 }
+
+func TestALinkThatLeadsNowhereIsReplacedAlsoAfterAnAttemptThatWasCutOff(t *testing.T) {
+	for name, at := range map[string]struct {
+		left string // what an attempt left beside it, "" nothing
+		done bool
+	}{
+		"nothing was left":                      {"", true},
+		"a link to this program":                {"here", true},
+		"a link to one that is gone":            {"/gone/Vivarium.app/Contents/Helpers/vivarium", true},
+		"a link of somebody else's stays there": {"/bin/sh", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			program, path := filepath.Join(folder, "Vivarium.app", "vivarium"), filepath.Join(folder, CommandProgram)
+			require.NoError(t, os.MkdirAll(filepath.Dir(program), 0o755))
+			require.NoError(t, os.WriteFile(program, nil, 0o755))
+			require.NoError(t, os.Symlink("/former/Vivarium.app/Contents/Helpers/vivarium", path))
+			switch at.left {
+			case "":
+			case "here":
+				require.NoError(t, os.Symlink(program, path+".vivarium-new"))
+			default:
+				require.NoError(t, os.Symlink(at.left, path+".vivarium-new"))
+			}
+			got, onPath, err := ToolLink{Program: program, Folders: []string{folder}, Path: "/bin:" + folder}.Install()
+			if !at.done {
+				require.Error(t, err)
+				target, err := os.Readlink(path + ".vivarium-new")
+				require.NoError(t, err)
+				require.Equal(t, at.left, target)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, path, got)
+			require.True(t, onPath)
+			target, err := os.Readlink(path)
+			require.NoError(t, err)
+			require.Equal(t, program, target)
+			_, err = os.Lstat(path + ".vivarium-new")
+			require.ErrorIs(t, err, os.ErrNotExist)
+		})
+	}
+}
