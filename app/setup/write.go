@@ -58,10 +58,10 @@ func (f Found) Write(o WriteOptions) (Written, error) {
 		}
 		w.Files = append(w.Files, config.FileName)
 	}
-	if f.StartOurs || f.startTaken {
+	start := filepath.Join(f.Dir, "start")
+	if st, err := os.Lstat(start); f.StartOurs || err == nil && st.IsDir() { // a folder of that name may be a part of the program
 		return w, nil
 	}
-	start := filepath.Join(f.Dir, "start")
 	if f.Start {
 		kept, err := setAside(start)
 		if err != nil {
