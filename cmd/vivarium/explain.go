@@ -141,6 +141,10 @@ func (q *question) witnesses(in io.Reader) (w witnesses, err error) {
 		return w, usage("the standard input can be read once only: name a file for the other")
 	case q.hasExit && q.signal != "":
 		return w, usage("either --exit or --signal: a process ends one way")
+	case q.exit > 255 || q.exit < -64:
+		return w, usage("%d is no exit code: it is 0 to 255, or minus the number of a signal, as Python has it", q.exit)
+	case q.pid < 0:
+		return w, usage("%d is no PID", q.pid)
 	}
 	for _, f := range files {
 		if err := w.read(in, f, f == q.report && !slices.Contains(q.files, f)); err != nil {
