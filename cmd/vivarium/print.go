@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"sync"
 
 	"golang.org/x/sys/unix"
 
@@ -54,4 +55,16 @@ func isTerminal(stream any) bool {
 	}
 	_, err := unix.IoctlGetTermios(int(f.Fd()), termiosRequest)
 	return err == nil
+}
+
+// inTurn lets several goroutines write to one writer, each a whole line at a time.
+type inTurn struct {
+	mu  sync.Mutex
+	out io.Writer
+}
+
+func (t *inTurn) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.out.Write(p)
 }

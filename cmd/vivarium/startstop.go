@@ -192,6 +192,7 @@ func (s stopper) everything(ctx context.Context) error {
 	for _, dir := range listed {
 		names[s.folder(dir)], ladders[s.folder(dir)] = nameOf(dir), ladderOf(dir)
 	}
+	s.out = &inTurn{out: s.out}
 	results := make(chan error)
 	for _, folder := range folders {
 		name, ladder := names[folder], ladders[folder]
