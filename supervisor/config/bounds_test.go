@@ -23,7 +23,7 @@ func list(n int, form string) string {
 }
 
 func TestWhatIsBoundedIsTakenUpToItsBoundAndToldBeyondIt(t *testing.T) {
-	deep := "[health.deep]\nurl = \"/v1/models\"\n"
+	deep := "[health.deep]\npath = \"/v1/models\"\n"
 	for name, c := range map[string]struct {
 		most, more string
 		line       int
