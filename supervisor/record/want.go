@@ -98,11 +98,25 @@ func ReadWant(folder string) (*Saved, error) {
 	}
 	var s Saved
 	if err := json.Unmarshal(text, &s); err != nil {
-		aside := path + ".broken"
-		_ = os.Rename(path, aside)
+		aside, failed := putAside(path)
+		if failed != nil {
+			return nil, fmt.Errorf("reading what was wanted: %w; %w", err, failed)
+		}
 		return nil, fmt.Errorf("reading what was wanted: %w; the file was kept as %s", err, aside)
 	}
 	return &s, nil
+}
+
+// putAside renames the file so that nothing in it is lost, nor what was put aside before; of very many the last is replaced.
+func putAside(path string) (aside string, err error) {
+	aside = path + ".broken"
+	for i := 2; i <= 20; i++ {
+		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		aside = fmt.Sprintf("%s.broken-%d", path, i)
+	}
+	return aside, os.Rename(path, aside)
 }
 
 func WriteWant(folder string, s Saved) error {
