@@ -86,7 +86,7 @@ const (
 	maxState  = 16 << 20 // bytes of a file of ours; a hundred deaths have far less
 )
 
-// ReadWant gives nil when nothing was saved. A broken file is set aside, never trusted and never lost.
+// ReadWant gives nil when nothing was saved. A broken file is set kept, never trusted and never lost.
 func ReadWant(folder string) (*Saved, error) {
 	path := filepath.Join(folder, wantFile)
 	text, err := safefile.ReadState(path, maxState)
@@ -98,25 +98,25 @@ func ReadWant(folder string) (*Saved, error) {
 	}
 	var s Saved
 	if err := json.Unmarshal(text, &s); err != nil {
-		aside, failed := putAside(path)
+		kept, failed := setApart(path)
 		if failed != nil {
 			return nil, fmt.Errorf("reading what was wanted: %w; %w", err, failed)
 		}
-		return nil, fmt.Errorf("reading what was wanted: %w; the file was kept as %s", err, aside)
+		return nil, fmt.Errorf("reading what was wanted: %w; the file was kept as %s", err, kept)
 	}
 	return &s, nil
 }
 
-// putAside renames the file so that nothing in it is lost, nor what was put aside before; of very many the last is replaced.
-func putAside(path string) (aside string, err error) {
-	aside = path + ".broken"
+// setApart renames the file so that nothing in it is lost, nor what was renamed before; of very many the last is replaced.
+func setApart(path string) (kept string, err error) {
+	kept = path + ".broken"
 	for i := 2; i <= 20; i++ {
-		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Lstat(kept); errors.Is(err, fs.ErrNotExist) {
 			break
 		}
-		aside = fmt.Sprintf("%s.broken-%d", path, i)
+		kept = fmt.Sprintf("%s.broken-%d", path, i)
 	}
-	return aside, os.Rename(path, aside)
+	return kept, os.Rename(path, kept)
 }
 
 func WriteWant(folder string, s Saved) error {
