@@ -86,7 +86,7 @@ const (
 	maxState  = 16 << 20 // bytes of a file of ours; a hundred deaths have far less
 )
 
-// ReadWant gives nil when nothing was saved. A broken file is set kept, never trusted and never lost.
+// ReadWant gives nil when nothing was saved. A broken file is set aside, never trusted and never lost.
 func ReadWant(folder string) (*Saved, error) {
 	path := filepath.Join(folder, wantFile)
 	text, err := safefile.ReadState(path, maxState)
