@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -44,15 +43,14 @@ func TestASecondCopyThatAPersonStartsIsToldWhatToDoInstead(t *testing.T) {
 
 	out, _ := r.do("doctor")
 	require.Contains(t, out, "port "+port+instead)
-	var run bytes.Buffer
+	var run screen
 	second := r.command("run")
 	second.Stdout = &run
 	require.NoError(t, second.Start())
-	require.NoError(t, r.command("wait").Run())
+	eventually(t, "it is told what to do instead", func() bool { return strings.Contains(run.all(), "port "+port+instead) })
 	require.NoError(t, r.command("restart", "--wait").Run())
 	require.NoError(t, second.Process.Signal(syscall.SIGINT))
 	require.NoError(t, second.Wait())
-	require.Contains(t, run.String(), "port "+port+instead)
 
 	other := r.beside("chat", "")
 	write(t, filepath.Join(other.dir, "vivarium.toml"), "command = [\"{python}\", \"server.py\", \"{port}\"]\nport = "+port+"\n")
