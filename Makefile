@@ -40,7 +40,7 @@ help:
 	@echo 'make e2e     the promises, with real processes, a real Python and, on Linux, a real desktop'
 	@echo 'make stalls  servers that stand still, and that nobody is harmed by being asked (VIVARIUM_STORM=full: for an hour)'
 	@echo 'make soak    random faults for SOAK_MINUTES (3), and what has to hold after each; SOAK_SEED repeats a run'
-	@echo 'make bench   what it costs: restart, log, memory, CPU (pattern=NAME for one)'
+	@echo 'make bench   what it costs: restart, log, memory, CPU (pattern=NAME for one; VIVARIUM_LONG=yes: idle for a quarter of an hour, too)'
 	@echo 'make wheels  the scan for OpenMP on real wheels, against other readers (small=yes: two packages)'
 	@echo 'make servers real servers from PyPI, found, started, asked and ended (small=yes: the six small ones)'
 	@echo 'make app     the Mac app, dist/Vivarium.app, on a Mac or on Linux; also dmg, zip, app-check'

@@ -49,13 +49,21 @@ def threads_of(interrupted, files):
     return '"threads":[%s],"cut":%d' % (",".join(parts), max(0, len(order) - MOST_THREADS))
 
 
+def all_tasks():
+    # asyncio keeps weak references to its tasks, from 3.14 on only to those of other kinds than its own: C gives them all there, by their loop.
+    asyncio, events = sys.modules.get("asyncio.tasks"), sys.modules.get("asyncio.events")
+    listed = getattr(asyncio, "_c_all_tasks", None)
+    loop = events._get_running_loop() if listed and events else None
+    if loop is not None:
+        return list(listed(loop))
+    kept = getattr(asyncio, "_scheduled_tasks", None) or getattr(asyncio, "_all_tasks", None)
+    return [ref() for ref in list(getattr(kept, "data", ()))]
+
+
 def tasks_of(files):
-    # What asyncio's tasks wait for, of the kinds of Task that keep a list in Python.
-    asyncio, parts = sys.modules.get("asyncio.tasks"), []
-    tasks = getattr(asyncio, "_scheduled_tasks", None) or getattr(asyncio, "_all_tasks", None)
-    refs = list(getattr(tasks, "data", ()))
-    for ref in refs[:MOST_TASKS]:
-        task = ref()
+    # What asyncio's tasks wait for.
+    parts, tasks = [], all_tasks()
+    for task in tasks[:MOST_TASKS]:
         coro = task.get_coro() if task is not None and not task.done() else None
         frames, n = [], 0
         while coro is not None and n < 30:
@@ -68,7 +76,7 @@ def tasks_of(files):
             coro, n = getattr(coro, "cr_await", None), n + 1
         if frames:
             parts.append('{"frames":[%s]}' % ",".join(reversed(frames)))
-    return '"tasks":[%s],"cut_tasks":%d' % (",".join(parts), max(0, len(refs) - MOST_TASKS))
+    return '"tasks":[%s],"cut_tasks":%d' % (",".join(parts), max(0, len(tasks) - MOST_TASKS))
 
 
 def describe(e, seen, most):

@@ -39,7 +39,7 @@ type Stacks struct {
 	PID     int
 	Threads []Thread // the main thread first, if it is known
 	Cut     int      // threads that were left out
-	// Tasks are the suspended coroutines of asyncio's tasks. Python 3.14 keeps no list of them that can be read.
+	// Tasks are the suspended coroutines of asyncio's tasks, from Python 3.14 on of the loop that runs in the main thread.
 	Tasks    [][]Frame
 	CutTasks int
 	// Raw: it comes from faulthandler, which knows no names, and of more than a hundred threads shows the newest.

@@ -152,6 +152,44 @@ def app(environ, start):
 `
 
 // TestNoServerIsHarmedByBeingAsked asks servers at random moments while clients compare every answer.
+func TestSuspendedTasksAreShownOnEveryPython(t *testing.T) {
+	linuxOnly(t)
+	const text = `import asyncio
+
+
+async def waits_for_nobody():
+    await asyncio.get_running_loop().create_future()
+
+
+async def main():
+    task = asyncio.create_task(waits_for_nobody())
+    print("up", flush=True)
+    await task
+
+asyncio.run(main())
+`
+	for version, python := range pythons() {
+		t.Run(version, func(t *testing.T) {
+			r := newRig(t)
+			require.NoError(t, os.WriteFile(filepath.Join(r.dir, "main.py"), []byte(text), 0o644))
+			p := r.launch(nil, python, "main.py")
+			p.recorded()
+			p.says("up")
+			got, err := p.asker.Ask(t.Context(), recorder.Target{PID: p.cmd.Process.Pid})
+			require.NoError(t, err)
+			lines := map[int]bool{}
+			for _, task := range got.Stacks.Tasks {
+				for _, f := range task {
+					if filepath.Base(f.File) == "main.py" {
+						lines[f.Line] = true
+					}
+				}
+			}
+			require.Equal(t, map[int]bool{5: true, 11: true}, lines)
+		})
+	}
+}
+
 func TestNoServerIsHarmedByBeingAsked(t *testing.T) {
 	linuxOnly(t)
 	flask := "from flask import Flask\nfrom work import work\napp = Flask('x')\n\n\n@app.route('/health')\ndef health():\n    return ''\n\n\n@app.route('/<n>')\ndef n(n):\n    return work(n)\n\n\napp.run(port=%PORT%, threaded=True)\n"

@@ -156,8 +156,7 @@ def product():
 		{name: "a computation in async def", files: script(fastapi + `@app.get("/x")
 async def crunch():
     total = 0
-    while True:  # here
-        total += 1
+    while True: total += 1  # here
 `), command: uvicorn(), pokes: []string{"/x"}, kind: stall.KindLoop, words: "a computation in crunch"},
 		{name: "an import that never ends", files: map[string]string{"main.py": "import model\n", "model.py": "import time\nprint('up')\ntime.sleep(1000)  # here\n"},
 			command: []string{"python", "main.py"}, says: "up", phase: stall.Starting, kind: stall.KindImporting, words: "importing model.py"},
