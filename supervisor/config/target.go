@@ -16,14 +16,19 @@ type Target struct {
 	Socket string // the Unix socket's absolute path, "" for a port
 }
 
-// At is the same server, at another path.
+// At is the same server, at another path, with its query. What begins with two slashes is a path as well, as in a request's first line: as a
+// part of an address it would name another server.
 func (t Target) At(path string) Target {
-	if u, err := url.Parse(t.URL); err == nil {
-		to, err := u.Parse(path)
-		if err == nil {
-			t.URL = to.String()
-		}
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return t
 	}
+	to, err := url.ParseRequestURI(path)
+	if err != nil || to.Host != "" || to.Scheme != "" {
+		return t
+	}
+	u.Path, u.RawPath, u.RawQuery, u.ForceQuery = to.Path, to.RawPath, to.RawQuery, to.ForceQuery
+	t.URL = u.String()
 	return t
 }
 

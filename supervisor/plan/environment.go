@@ -9,6 +9,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/project"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/servers"
@@ -150,13 +151,31 @@ func (p *Plan) withoutLauncher(c config.Config, o Options) config.Config {
 		return c
 	}
 	c.Command = words
+	p.workDir = workDir(launcher, c.Dir)
 	if len(launcher.EnvFiles) == 1 && !c.EnvFileNamed {
-		c.EnvFile, c.EnvFileNamed = absolute(c.Dir, launcher.EnvFiles[0]), true
+		c.EnvFile, c.EnvFileNamed = absolute(p.workDir, launcher.EnvFiles[0]), true
 	}
 	if c.Python == "" || c.Python == python.Auto {
 		c.Python = env
 	}
 	return c
+}
+
+// workDir is the folder in which a launcher starts its program: dir, or the one that it is told to go to first. The options that name a project
+// and no more leave it where it is.
+func workDir(w servers.Wrapper, dir string) string {
+	goes := map[string][]string{"uv": {"--directory"}, "poetry": {"--directory", "-C"}}[w.Tool]
+	for i, word := range w.Words {
+		name, value, glued := strings.Cut(word, "=")
+		if !slices.Contains(goes, name) {
+			continue
+		}
+		if !glued && i+1 < len(w.Words) {
+			value = w.Words[i+1]
+		}
+		return absolute(dir, value)
+	}
+	return dir
 }
 
 // understood: every option of the launcher is one whose meaning for the Python that it starts is known here. Others ask for other packages or
@@ -199,15 +218,18 @@ func holds(w servers.Wrapper, env string, o Options) bool {
 	return !slices.ContainsFunc(w.Brings, func(name string) bool { return !installed(in.Site, name) })
 }
 
-// installed: the distribution's metadata is there. A version that is asked for may be another one.
+// installed: the distribution's metadata is there, in whatever spelling: PyYAML is pyyaml. A version that is asked for may be another one.
 func installed(site []string, name string) bool {
 	if strings.ContainsAny(name, "<>=!~;@/[ ") || name == "" {
 		return false
 	}
 	for _, dir := range site {
-		found, _ := filepath.Glob(filepath.Join(globbed(dir), strings.ReplaceAll(globbed(name), "-", "_")+"-*.dist-info")) // the pattern is quoted
-		if len(found) > 0 {
-			return true
+		entries, _ := os.ReadDir(dir) // what cannot be read has nothing in it
+		for _, e := range entries {
+			stem, ok := strings.CutSuffix(e.Name(), ".dist-info")
+			if there, _, _ := strings.Cut(stem, "-"); ok && openmp.Normal(there) == openmp.Normal(name) {
+				return true
+			}
 		}
 	}
 	return false

@@ -44,6 +44,7 @@ type Plan struct {
 	Lacks      string   // the module of the server that the interpreter has nowhere, as far as the disk tells; "" for none
 
 	noEnvironment string // said where the project declares an environment, and it is not there
+	workDir       string // where the launcher that was taken out of the command would have started it
 }
 
 // Make makes a run of the configuration: it finds the interpreter, makes the environment and fills in the command. Nothing is
@@ -56,7 +57,7 @@ func Make(c config.Config, o Options) (Plan, error) {
 	if o.GOARCH == "" {
 		o.GOARCH = runtime.GOARCH
 	}
-	p := Plan{}
+	p := Plan{workDir: c.Dir}
 	o.Parent = p.withShell(c.LoginShellEnv, o)
 	c = p.withoutLauncher(c, o)
 	var err error
@@ -73,7 +74,7 @@ func Make(c config.Config, o Options) (Plan, error) {
 	if o.GOOS == "darwin" {
 		parent = p.inserted(&env, o)
 	}
-	p.Spec = keeper.Spec{Dir: c.Dir, Log: c.Log.File, LogSize: c.Log.MaxSize, LogKeep: c.Log.Keep}
+	p.Spec = keeper.Spec{Dir: p.workDir, Log: c.Log.File, LogSize: c.Log.MaxSize, LogKeep: c.Log.Keep}
 	if c.HasHealth() && !c.Log.Probes {
 		p.Spec.Probed = c.Target().Path()
 	}

@@ -25,6 +25,8 @@ func Broken(lines []string) (n int) {
 				n++
 			}
 			chained = false
+		case l != "" && !strings.HasPrefix(l, "Traceback "): // the chain ended with another exception
+			chained = false
 		}
 	}
 	return n

@@ -31,3 +31,16 @@ func TestWhatASleepBrokeOffIsSaid(t *testing.T) {
 	require.Equal(t, "a request broke off across it", Across(false, 1))
 	require.Equal(t, "3 requests broke off across it, a health probe was under way", Across(true, 3))
 }
+
+// One exception that a library raises from another is one broken request; what breaks off after it is the next.
+func TestAChainOfExceptionsThatEndsOtherwiseHidesNoLaterOne(t *testing.T) {
+	chain := []string{
+		"Traceback (most recent call last):", `  File "a.py", line 1, in f`, "ConnectionResetError: [Errno 104] Connection reset by peer", "",
+		"During handling of the above exception, another exception occurred:", "", "Traceback (most recent call last):", `  File "b.py", line 2, in g`,
+	}
+	require.Equal(t, 1, Broken(append(chain, "ClientDisconnect")))
+	require.Equal(t, 1, Broken(append(chain, "ValueError: no body")))
+	require.Equal(t, 2, Broken(append(chain, "ValueError: no body", "INFO: ready", "BrokenPipeError: [Errno 32] Broken pipe")))
+	require.Equal(t, 2, Broken(append(chain, "ClientDisconnect", "BrokenPipeError: [Errno 32] Broken pipe")))
+	require.Zero(t, Broken([]string{"  TimeoutError", "\tConnectionResetError", "INFO: a timeout of 104 s"}))
+}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
+	"github.com/vivarium-app/vivarium/supervisor/servers"
 )
 
 // WrongPath says what a path answers that was asked in vain, and what to do. found is where the server does answer well.
@@ -64,10 +65,17 @@ func pathOr(path, otherwise string) string {
 	return path
 }
 
-// unixSocketOf is the Unix socket that a command tells its server to listen on, "" none.
+// unixSocketOf is the Unix socket that a command tells its server to listen on, "" none. Of a server that nobody knows only the words count
+// that mean a socket everywhere: -u is a socket of a few, a user of others, and Python's own option before a script.
 func unixSocketOf(command []string) string {
+	if _, m := servers.ByCommand(command); m.Socket != "" {
+		if strings.HasPrefix(m.Socket, "fd://") {
+			return ""
+		}
+		return m.Socket
+	}
 	for i, w := range command {
-		for _, option := range []string{"--uds", "--bind", "-b", "--unix-socket", "-u"} {
+		for _, option := range []string{"--uds", "--bind", "-b", "--unix-socket"} {
 			value, joined := strings.CutPrefix(w, option+"=")
 			if w == option && i+1 < len(command) {
 				value, joined = command[i+1], true
@@ -78,7 +86,7 @@ func unixSocketOf(command []string) string {
 			if socket, ok := strings.CutPrefix(value, "unix:"); ok {
 				return socket
 			}
-			if option == "--uds" || option == "--unix-socket" || option == "-u" && strings.HasPrefix(value, "/") {
+			if option == "--uds" || option == "--unix-socket" {
 				return value
 			}
 		}

@@ -65,6 +65,10 @@ func Look(ctx context.Context, c config.Config, p plan.Plan) []crash.Verdict {
 		Known: true, Code: 1, Uptime: 100 * time.Millisecond, Port: c.Port, Python: p.Python.Path, Install: p.Python.Install, All: p.InstallAll,
 		Declares: p.Declares, Dir: c.Dir,
 	}
+	foreign := !within(c.Dir, p.Python.Real)
+	if p.Spec.Dir != "" { // where a launcher would have gone: the command's paths and modules begin there
+		c.Dir = p.Spec.Dir
+	}
 	if model := modelOf(c); model != "" {
 		return []crash.Verdict{judge(known, "FileNotFoundError: [Errno 2] No such file or directory: '"+model+"'")}
 	}
@@ -78,7 +82,7 @@ func Look(ctx context.Context, c config.Config, p plan.Plan) []crash.Verdict {
 		}
 		return []crash.Verdict{judge(known, missing)}
 	}
-	if file == "" || p.Python.Real == "" || within(c.Dir, p.Python.Real) {
+	if file == "" || p.Python.Real == "" || !foreign {
 		return nil // a program in the backend's folder is not run before the backend is
 	}
 	var all []crash.Verdict

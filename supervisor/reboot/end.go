@@ -84,9 +84,9 @@ var (
 func journalEnd(text string) (end End, last time.Time) {
 	lines := 0
 	for line := range strings.Lines(text) {
-		stamp, _, ok := strings.Cut(strings.TrimSpace(line), " ")
+		stamp, _, ok := strings.Cut(line, " ") // it is empty where a message goes on: such lines are indented
 		seconds, err := strconv.ParseFloat(stamp, 64)
-		if !ok || err != nil || seconds <= 0 || seconds > 1<<34 {
+		if !ok || err != nil || !(seconds > 0 && seconds < 1<<33) { // NaN, which is a number to Go; and what nanoseconds can hold
 			continue
 		}
 		lines++

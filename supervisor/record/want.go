@@ -98,11 +98,25 @@ func ReadWant(folder string) (*Saved, error) {
 	}
 	var s Saved
 	if err := json.Unmarshal(text, &s); err != nil {
-		aside := path + ".broken"
-		_ = os.Rename(path, aside)
-		return nil, fmt.Errorf("reading what was wanted: %w; the file was kept as %s", err, aside)
+		kept, failed := setApart(path)
+		if failed != nil {
+			return nil, fmt.Errorf("reading what was wanted: %w; %w", err, failed)
+		}
+		return nil, fmt.Errorf("reading what was wanted: %w; the file was kept as %s", err, kept)
 	}
 	return &s, nil
+}
+
+// setApart renames the file so that nothing in it is lost, nor what was renamed before; of very many the last is replaced.
+func setApart(path string) (kept string, err error) {
+	kept = path + ".broken"
+	for i := 2; i <= 20; i++ {
+		if _, err := os.Lstat(kept); errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		kept = fmt.Sprintf("%s.broken-%d", path, i)
+	}
+	return kept, os.Rename(path, kept)
 }
 
 func WriteWant(folder string, s Saved) error {

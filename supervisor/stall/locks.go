@@ -63,7 +63,7 @@ func (s *scene) holds(v *view) map[string]Frame {
 		depth := indent(lines[f.Line-1])
 		for n := f.Line - 2; n >= 0 && depth > 0; n-- {
 			line := lines[n]
-			if strings.TrimSpace(line) == "" {
+			if clean(line) == "" { // empty, or a comment, which may be indented as it likes
 				continue
 			}
 			text, in := clean(line), indent(line)

@@ -40,7 +40,7 @@ supervisor/sampler         <- supervisor/crash/mask supervisor/proc
 supervisor/servers
 supervisor/config          <- supervisor/guard supervisor/proc supervisor/python supervisor/recorder supervisor/safefile supervisor/servers
 supervisor/port            <- supervisor/config supervisor/crash supervisor/keeper supervisor/proc
-supervisor/probe           <- supervisor/config
+supervisor/probe           <- supervisor/config supervisor/servers
 supervisor/process         <- supervisor/crash supervisor/memory supervisor/proc supervisor/python supervisor/servers
 supervisor/project         <- supervisor/servers
 supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers

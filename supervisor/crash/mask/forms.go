@@ -70,11 +70,20 @@ func escapedQuote(s string) string {
 	return ""
 }
 
-// escapedClosing is the end of the text in escaped quotes that s begins with.
+// escapedClosing is the end of the text in escaped quotes that s begins with. A quote that is escaped more often is a part of the text.
 func escapedClosing(s string) int {
 	quote := escapedQuote(s)
-	if i := strings.Index(s[len(quote):], quote); i >= 0 {
-		return 2*len(quote) + i
+	most := len(quote) - 1
+	escapes := 0
+	for i := len(quote); i < len(s); i++ {
+		switch {
+		case s[i] == '\\':
+			escapes++
+			continue
+		case s[i] == quote[most] && escapes <= most:
+			return i + 1
+		}
+		escapes = 0
 	}
 	return len(s)
 }

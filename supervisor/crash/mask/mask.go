@@ -47,10 +47,7 @@ func Line(line string) string {
 	if len(s) > maxMask { // not in the middle of a word: half of a secret looks like none
 		s, more = s[:strings.LastIndexByte(s[:maxMask], ' ')+1], "…"
 	}
-	if strings.IndexByte(s, '\x1b') >= 0 {
-		s = colours.ReplaceAllString(s, "")
-	}
-	s = printable(s)
+	s = plain(s)
 	if strings.Contains(s, "://") {
 		s = userInfo.ReplaceAllString(s, "${1}"+masked+"@")
 	}
@@ -78,6 +75,14 @@ func Line(line string) string {
 	return s + more
 }
 
+// plain is the line as it is seen: what stands between the letters of a name, and is not seen, must not hide the name.
+func plain(s string) string {
+	if strings.IndexByte(s, '\x1b') >= 0 {
+		s = colours.ReplaceAllString(s, "")
+	}
+	return printable(s)
+}
+
 // printable is Plain, but leaves columns and indentation as they are.
 func printable(s string) string {
 	s = strings.Map(func(r rune) rune {
@@ -99,22 +104,19 @@ func Lines(lines []string) []string {
 	out := make([]string, 0, len(lines))
 	inKey, asked := false, false
 	for _, line := range lines {
-		begins, ends := keyBegin.MatchString(line), keyEnd.MatchString(line)
+		begins, ends := lastOf(keyBegin, line), lastOf(keyEnd, line)
 		switch {
-		case begins && !ends:
-			inKey = true
-			out = append(out, masked+" a private key")
-			continue
-		case ends && !begins:
-			if !inKey { // it began before the first line that we have
+		case begins >= 0 || ends >= 0:
+			if ends >= 0 && !inKey && !endsWhatItBegins(line) { // the key began before the first line that we have
 				for i := range out {
 					out[i] = masked
 				}
 			}
-			inKey = false
-			continue
-		case begins && ends:
-			out = append(out, masked+" a private key")
+			inKey = begins > ends
+			if begins >= 0 {
+				out = append(out, masked+" a private key")
+			}
+			asked = false // it is the value, if one was asked for
 			continue
 		case inKey:
 			continue
@@ -126,10 +128,28 @@ func Lines(lines []string) []string {
 			out = append(out, maskValue(line))
 			continue
 		}
-		asked = asksForValue(line)
+		asked = asksForValue(plain(line))
 		out = append(out, Line(line))
 	}
 	return out
+}
+
+// lastOf is where the last match in s begins, -1 if there is none.
+func lastOf(what *regexp.Regexp, s string) int {
+	if !strings.Contains(s, "PRIVATE KEY") {
+		return -1
+	}
+	all := what.FindAllStringIndex(s, -1)
+	if len(all) == 0 {
+		return -1
+	}
+	return all[len(all)-1][0]
+}
+
+// endsWhatItBegins: the first key that ends on the line begins on it, too.
+func endsWhatItBegins(line string) bool {
+	begin := keyBegin.FindStringIndex(line)
+	return begin != nil && begin[0] < keyEnd.FindStringIndex(line)[0]
 }
 
 // namesSecret: a variable, key or option of this name holds what nobody else should see.
@@ -166,14 +186,18 @@ func maskNamed(s string) string {
 	return b.String() + s[done:]
 }
 
-// closing is the end of the quoted text that s begins with.
+// closing is the end of the quoted text that s begins with. Three quotes in a row are Python's: one or two do not end them.
 func closing(s string) int {
-	for i := 1; i < len(s); i++ {
-		switch s[i] {
-		case '\\':
+	quote := s[:1]
+	if three := strings.Repeat(quote, 3); strings.HasPrefix(s, three) {
+		quote = three
+	}
+	for i := len(quote); i < len(s); i++ {
+		switch {
+		case s[i] == '\\':
 			i++
-		case s[0]:
-			return i + 1
+		case strings.HasPrefix(s[i:], quote):
+			return i + len(quote)
 		}
 	}
 	return len(s)
