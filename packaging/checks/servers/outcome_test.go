@@ -72,7 +72,7 @@ func (o *outcome) line() string {
 const head = `# Real servers, tried
 
 Each row of the table of servers that is tried has packages from PyPI in an environment of its own. ` + "`vivarium init`" + ` finds it in a folder as people have it; ` + "`vivarium run`" + ` gets it
-healthy; then a worker and the server itself are killed with SIGKILL, which has to be told as that; a stop has to leave no process, within two seconds where the row gives no reason for more;
+healthy; then a worker and the server itself are killed with SIGKILL, which has to be told as that; a stop after the end of its start has to leave no process, within two seconds where the row gives no reason for more, or longer as the computer is busy;
 and a copy that was started by hand has to be taken over. "–" is what a row has not: workers, or a port.
 This page is written by ` + "`make servers update=yes`" + `; a row that was not tried keeps what the last run said.
 

@@ -272,21 +272,23 @@ func (r *rig) killServer(f *follower) string {
 func (r *rig) stop(f *follower, row table.Server, o *outcome) {
 	t := r.t
 	t.Helper()
-	time.Sleep(500 * time.Millisecond) // a server that has just begun to answer may not have set up its own stop yet
 	r.readyInLog()
+	settle(r.processorTime, patience)
 	allowed := grace
 	if o.Slow = row.Slow; row.Slow != "" {
 		allowed = row.StopTakes
 	}
 	o.Limit = allowed
 	slow := loaded(t, r.env)
+	during := make(chan time.Duration, 1)
+	go func() { during <- slowest(r.env, f.done) }()
 	r.do("stop")
 	select {
 	case <-f.done:
 	case <-time.After(patience):
 		t.Fatal("run has not ended")
 	}
-	allowed = allowed * max(slow, loaded(t, r.env)) / 100
+	allowed = allowed * max(slow, percent(<-during), loaded(t, r.env)) / 100
 	stopping, stopped := f.last("stopping"), f.last("stopped")
 	took := stopped.At.Sub(stopping.At)
 	require.LessOrEqual(t, took, allowed, "it ends too late\n%s", tail(r.log()))
@@ -462,14 +464,13 @@ func (f *follower) last(event string) row {
 // loaded is how slow this computer is now, in percent of an idle one: even an empty Python takes its time on a busy one.
 func loaded(t *testing.T, env string) time.Duration {
 	t.Helper()
-	const usual = 50 * time.Millisecond // for an empty Python; on an idle computer it is less
-	slowest := time.Duration(0)
+	took := time.Duration(0)
 	for range 3 {
-		began := time.Now()
-		command(t, t.TempDir(), filepath.Join(env, "bin", "python"), "-c", "pass")
-		slowest = max(slowest, time.Since(began))
+		one, err := emptyPython(env)
+		require.NoError(t, err)
+		took = max(took, one)
 	}
-	return max(100, 100*slowest/usual)
+	return percent(took)
 }
 
 func tail(text string) string { return text[max(0, len(text)-3000):] }
