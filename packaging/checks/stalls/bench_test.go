@@ -123,7 +123,7 @@ func (r *rig) launchHello(with bool, before ...string) (*process, int) {
 	return p, port
 }
 
-func get(t testing.TB, port, n int) {
+func hellos(t testing.TB, port, n int) {
 	t.Helper()
 	client := &http.Client{}
 	for range n {
@@ -141,7 +141,7 @@ func TestTheInstructionsOfARequest(t *testing.T) {
 	}
 	total := func(with bool, n int) float64 {
 		p, port := newRig(t).launchHello(with, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null")
-		get(t, port, n)
+		hellos(t, port, n)
 		require.NoError(t, p.cmd.Process.Signal(syscall.SIGTERM))
 		<-p.ended
 		var count float64
@@ -167,7 +167,7 @@ func TestTheCostOfARequest(t *testing.T) {
 	}
 	load := func(p *process, port int) float64 {
 		before := used(t, p.cmd.Process.Pid)
-		get(t, port, n)
+		hellos(t, port, n)
 		return float64(used(t, p.cmd.Process.Pid)-before) / 1e3 / float64(n)
 	}
 	// Two processes of the same program differ by a few per cent all their life, so each pair is of new ones; the control shows what is left.
