@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -27,13 +28,22 @@ func reached(t *testing.T, dir string) *Conn {
 	return c
 }
 
+// wiped removes a folder, also while the keeper puts back what is in it.
+func wiped(dir string) error {
+	err := os.RemoveAll(dir)
+	for i := 0; i < 100 && errors.Is(err, syscall.ENOTEMPTY); i++ {
+		err = os.RemoveAll(dir)
+	}
+	return err
+}
+
 func TestAKeeperThatIsRemovedFromItsFolderIsFoundAgain(t *testing.T) {
 	t.Parallel()
 	for name, remove := range map[string]func(dir string) error{
 		"its socket":            func(dir string) error { return os.Remove(filepath.Join(dir, sockFile)) },
 		"its lock":              func(dir string) error { return os.Remove(filepath.Join(dir, lockFile)) },
-		"its folder":            os.RemoveAll,
-		"the state folder":      func(dir string) error { return os.RemoveAll(filepath.Dir(filepath.Dir(dir))) },
+		"its folder":            wiped,
+		"the state folder":      func(dir string) error { return wiped(filepath.Dir(filepath.Dir(dir))) },
 		"its folder, elsewhere": func(dir string) error { return os.Rename(dir, dir+".moved") },
 	} {
 		dir := stateDir(t)
