@@ -117,13 +117,13 @@ func TestGunicornWithAUvicornWorkerStopsWithinTwoSeconds(t *testing.T) {
 	r.empty()
 }
 
+// Hypercorn leaves with 0 when its only worker was killed. With two, it depends on how soon the other one ends.
 func TestAServerThatLeavesInGoodOrderIsStartedAgain(t *testing.T) {
 	t.Parallel()
 	main := strings.Replace(prefixed, `prefix="/api"`, "", 1)
-	r := served(t, main, `command = ["{python}", "-m", "hypercorn", "main:app", "--workers", "2", "--bind", "127.0.0.1:{port}"]`+"\n"+often)
+	r := served(t, main, `command = ["{python}", "-m", "hypercorn", "main:app", "--workers", "1", "--bind", "127.0.0.1:{port}"]`+"\n"+often)
 	f := r.run()
 	leader := f.await("healthy").PID
-	eventually(t, "both workers serve, and leave well when they are told to", func() bool { return strings.Count(r.log(), "Running on") == 2 })
 	for _, p := range r.servers() {
 		if p.pid != leader && strings.Contains(p.command, "spawn_main") {
 			require.NoError(t, syscall.Kill(p.pid, syscall.SIGKILL))
