@@ -63,7 +63,7 @@ func switches() int64 {
 const (
 	most      = 8 // times that a piece of work may wake the program
 	beats     = 6 // pieces of work that are looked at together
-	leastWait = 2 * time.Minute
+	leastWait = 5 * time.Minute
 	mostWait  = 24 * time.Hour
 )
 
@@ -71,7 +71,7 @@ const (
 type watch struct {
 	last, sum int64
 	n         int
-	wait      time.Duration // how long the latest settling has to last
+	wait      time.Duration // how long the latest settling has to last; if it did not, the next one waits twice as long
 	next      time.Time
 }
 
@@ -89,9 +89,10 @@ func (w *watch) beat(now time.Time, switches int64) bool {
 	restless := w.sum > most*beats
 	w.n, w.sum = 0, 0
 	switch {
+	case now.Before(w.next): // settling costs as much as some minutes of unrest
 	case !restless:
 		w.wait = 0
-	case !now.Before(w.next):
+	default:
 		w.wait = min(max(2*w.wait, leastWait), mostWait)
 		w.next = now.Add(w.wait)
 		return true

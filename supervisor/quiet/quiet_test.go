@@ -52,7 +52,18 @@ func TestSettlingThatDoesNotHelpIsDoneLessAndLessOften(t *testing.T) {
 	var w watch
 	now := time.Unix(1_700_000_000, 0)
 	week := int(7 * 24 * time.Hour / (5 * time.Second))
-	require.InDelta(t, 16, len(work(&w, &now, week, 30)), 2, "after 2, 4, 8 minutes and so on, and then once a day")
+	require.InDelta(t, 15, len(work(&w, &now, week, 30)), 2, "after 5, 10, 20 minutes and so on, and then once a day")
+}
+
+func TestSettlingThatHelpsForAMomentIsDoneLessAndLessOften(t *testing.T) {
+	var w watch
+	now := time.Unix(1_700_000_000, 0)
+	settled := 0
+	for begin := now; now.Sub(begin) < 24*time.Hour; {
+		settled += len(work(&w, &now, beats, 30))
+		settled += len(work(&w, &now, beats, 4))
+	}
+	require.Less(t, settled, 24*12/2)
 }
 
 func TestSettlingEnds(t *testing.T) {
