@@ -38,18 +38,6 @@ func Beat() {
 	}
 }
 
-// Wait is a time to wait for the next piece of work, by up to a millisecond later than d, for a timer that does not wake Go's monitor thread.
-// That thread sleeps to the very time of a timer, and the poller that runs the timer sleeps for whole milliseconds. With half a millisecond
-// over, the poller comes second. If it were first, the first system call of the work would wake the monitor thread, which takes that for a
-// reason to look every 20 µs.
-func Wait(d time.Duration) time.Duration {
-	const half = time.Millisecond / 2
-	if d < time.Second {
-		return d
-	}
-	return (d + half - 1).Truncate(time.Millisecond) + half
-}
-
 // switches is how often a thread of this program has gone to sleep of its own accord so far; each time it is woken again.
 func switches() int64 {
 	var u syscall.Rusage
