@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,12 +77,39 @@ func args(pid int) ([]string, error) { return zeros(pid, "cmdline") }
 
 func environ(pid int) ([]string, error) { return zeros(pid, "environ") }
 
+// zeros asks again where there is nothing yet: in the middle of an exec a process has neither arguments nor environment, and who is
+// taken for a stranger then is missed by whoever ends a run.
 func zeros(pid int, name string) ([]string, error) {
-	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/" + name)
+	path := "/proc/" + strconv.Itoa(pid) + "/" + name
+	b, err := readProc(path)
+	for patience := 100; err == nil && len(b) == 0 && patience > 0; patience-- {
+		waiting := inExec(pid) // looked at before the next reading, which may find that it is over
+		if waiting {
+			time.Sleep(time.Millisecond)
+		}
+		if b, err = readProc(path); !waiting {
+			break
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
 	return splitZeros(b), nil
+}
+
+// inExec says whether the kernel is still laying out the memory of a new program. Its own threads and zombies have no program at all.
+func inExec(pid int) bool {
+	const envEnd = 48 // field 51 of stat, which is written last
+	b, err := readProc("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	f := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(f) <= envEnd || f[envEnd] != "0" {
+		return false
+	}
+	_, err = os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+	return err == nil
 }
 
 // readProc is os.ReadFile without the netpoller and without asking for a size that /proc does not tell.
