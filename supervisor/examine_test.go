@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
@@ -33,7 +34,7 @@ func bed(t *testing.T) plan.Plan {
 	require.NoError(t, os.Mkdir(filepath.Join(site, "torch-2.13.0.dist-info"), 0o755))
 	return plan.Plan{
 		Python:  python.Interpreter{Path: "/b/.venv/bin/python", Prefix: "/b/.venv", Site: []string{site}, Version: "3.11.7"},
-		Applied: []crash.Var{{Name: "OMP_NUM_THREADS", Value: "4"}},
+		Applied: []environment.Var{{Name: "OMP_NUM_THREADS", Value: "4"}},
 		Spec:    keeper.Spec{Env: []string{"OMP_NUM_THREADS=4", "API_KEY=sk-aaaaaaaaaaaaaaaa", "PATH=/bin"}},
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/platform"
@@ -276,7 +277,7 @@ func (s *Supervisor) use(c config.Config, e doUse, before measure, from int64) m
 }
 
 // checkArrival looks whether the crash environment is in the process. What cannot be read is not called missing.
-func (s *Supervisor) checkArrival(ctx context.Context, run keeper.Run, vars []crash.Var) {
+func (s *Supervisor) checkArrival(ctx context.Context, run keeper.Run, vars []environment.Var) {
 	for range 20 {
 		if !sleep(ctx, 100*time.Millisecond) {
 			return

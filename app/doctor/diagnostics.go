@@ -14,7 +14,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
@@ -39,10 +39,10 @@ type BackendReport struct {
 	Snapshot supervisor.Snapshot
 	Command  []string
 	Python   string
-	Applied  []crash.Var // the crash environment, the only variables whose values are shown
-	Names    []string    // of all variables it is started with
-	Problem  string      // why there is no command and no environment
-	Log      []string    // the last lines
+	Applied  []environment.Var // the crash environment, the only variables whose values are shown
+	Names    []string          // of all variables it is started with
+	Problem  string            // why there is no command and no environment
+	Log      []string          // the last lines
 }
 
 // Text is the text for Copy Diagnostics. It goes to people who help, so secrets are masked, of the environment there are names

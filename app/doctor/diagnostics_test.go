@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/testkit"
 	"github.com/vivarium-app/vivarium/supervisor"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 )
 
 func TestSecretsAreMasked(t *testing.T) {
@@ -158,7 +159,7 @@ func TestDiagnosticsSayWhatHelpsAndNothingElse(t *testing.T) {
 		Backends: []BackendReport{{
 			Snapshot: s, Command: []string{"/home/ada/backend/.venv/bin/python", "serve.py", "--api-key", "hunter3", "a b"},
 			Python:  "/home/ada/backend/.venv/bin/python",
-			Applied: []crash.Var{{Name: "OMP_NUM_THREADS", Value: "4", From: "vivarium"}, {Name: "KMP_AFFINITY", Unset: true}},
+			Applied: []environment.Var{{Name: "OMP_NUM_THREADS", Value: "4", From: "vivarium"}, {Name: "KMP_AFFINITY", Unset: true}},
 			Names:   []string{"OMP_NUM_THREADS", "OPENAI_API_KEY", "PATH"},
 			Log:     []string{"INFO ok", "db postgres://ada:hunter4@db/x"},
 		}},

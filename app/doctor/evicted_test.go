@@ -16,7 +16,7 @@ import (
 // gone takes what has "gone" in its name for taken away.
 func gone(info fs.FileInfo) bool { return strings.Contains(info.Name(), "gone") }
 
-func environment(t *testing.T) string {
+func anEnvironment(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
 	for _, path := range []string{"a.py", "torch/lib/gone.dylib", "torch/__init__.py", "gone-folder/inside-gone.py", "z.py"} {
@@ -29,7 +29,7 @@ func environment(t *testing.T) string {
 }
 
 func TestFilesWithoutContentsAreFoundAndNothingBelowThemIsEntered(t *testing.T) {
-	dir := environment(t)
+	dir := anEnvironment(t)
 	files, whole := evicted([]string{dir, filepath.Join(dir, "nowhere")}, gone, 1000, time.Now().Add(time.Minute))
 	require.True(t, whole)
 	require.Equal(t, []string{filepath.Join(dir, "gone-folder"), filepath.Join(dir, "torch/lib/gone.dylib")}, files)
@@ -50,7 +50,7 @@ func TestWhatICloudTookAwayIsToldOnAMacOnly(t *testing.T) {
 		{"darwin", func(fs.FileInfo) bool { return false }, Pass, "no file"},
 		{"linux", gone, "", ""},
 	} {
-		e := &examiner{goos: c.goos, config: config.Config{Dir: environment(t)}}
+		e := &examiner{goos: c.goos, config: config.Config{Dir: anEnvironment(t)}}
 		e.icloud(c.gone)
 		if c.says == "" {
 			require.Empty(t, e.x.Checks)

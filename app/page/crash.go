@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -200,7 +201,7 @@ func (w Words) environment(r record.Record) (ours []variable, missing, names []s
 		ours = append(ours, one)
 	}
 	for _, name := range r.Missing {
-		if !slices.ContainsFunc(r.Env, func(v crash.Var) bool { return v.Name == name }) { // else its row says it
+		if !slices.ContainsFunc(r.Env, func(v environment.Var) bool { return v.Name == name }) { // else its row says it
 			missing = append(missing, w.Safe(name))
 		}
 	}

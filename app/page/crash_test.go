@@ -11,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
@@ -94,7 +95,7 @@ func TestSecretsNeverReachThePage(t *testing.T) {
 	r.Tail = append(r.Tail, "openai.AuthenticationError: Incorrect API key provided: "+key, "HF_TOKEN="+key, "-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "-----END PRIVATE KEY-----")
 	r.Verdict.Summary, r.Verdict.Remedy, r.Verdict.Line = "Incorrect API key provided: "+key, "Set OPENAI_API_KEY="+key, "api_key="+key
 	r.Health.Problem, r.PortOwner, r.Backend = "GET /?token="+key, "node --token "+key, "x "+key
-	r.Env = append(r.Env, crash.Var{Name: "OPENAI_API_KEY", Value: key, Why: key})
+	r.Env = append(r.Env, environment.Var{Name: "OPENAI_API_KEY", Value: key, Why: key})
 	r.Versions["torch"] = key
 	r.Dir, r.Log = "/srv/"+key, "/srv/"+key+"/server.log"
 	page := made(t, r)

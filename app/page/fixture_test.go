@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -59,8 +60,8 @@ func openMPDeath(t testing.TB) record.Record {
 		Versions: map[string]string{"Python": "3.12.7", "macOS": "26.1", "Vivarium": "1.0.0", "torch": "2.9.1", "faiss-cpu": "1.12.0", "numpy": "2.3.4"},
 		Missing:  []string{"KMP_DUPLICATE_LIB_OK"},
 	}
-	for _, v := range crash.Table() {
-		r.Env = append(r.Env, crash.Var{Name: v.Name, Value: v.Value, From: "vivarium", Why: v.Why})
+	for _, v := range environment.Table() {
+		r.Env = append(r.Env, environment.Var{Name: v.Name, Value: v.Value, From: "vivarium", Why: v.Why})
 	}
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/record"
@@ -26,7 +27,7 @@ func hostile(text string) record.Record {
 			text, "Traceback (most recent call last):", fmt.Sprintf("  File %q, line 1, in %s", "/b/"+text, text), "    " + text, "ValueError: " + text,
 		},
 		Health: record.Health{Phase: record.Phase(text), Problem: text}, Memory: crash.Memory{OOM: true, Source: text},
-		Env:      []crash.Var{{Name: text, Value: text, From: text, Why: text}},
+		Env:      []environment.Var{{Name: text, Value: text, From: text, Why: text}},
 		Versions: map[string]string{text: text, "Vivarium": text},
 		OpenMP:   []openmp.Runtime{{Path: "/x/" + text, Real: text, Flavor: openmp.Flavor(text), Version: text, Package: text, PackageVersion: text, Users: []openmp.User{{Package: text}}}},
 		Report: &report.Report{

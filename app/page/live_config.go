@@ -4,7 +4,7 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 )
 
@@ -15,7 +15,7 @@ const hidden = "•••"
 // which is when one looks at it: where it is not clear what a line is, it is hidden.
 func hideValues(lines []string) []string {
 	h := hider{known: map[string]bool{}}
-	for _, v := range crash.Table() {
+	for _, v := range environment.Table() {
 		h.known[v.Name] = true
 	}
 	out := make([]string, len(lines))

@@ -10,7 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
@@ -132,7 +132,7 @@ func liveParts(t testing.TB, text string) string {
 		plainWords.Nav([]Backend{b}, liveNow, "abc", "log"), plainWords.Cards([]Backend{b}, liveNow), plainWords.Cards(nil, liveNow), plainWords.LogView(b),
 		plainWords.Deaths(b, []Death{{Trouble: *b.Trouble, Uptime: time.Hour, Asked: true, Report: true}}, liveNow), plainWords.Deaths(b, nil, liveNow),
 		plainWords.DoctorView(b, nil), plainWords.DoctorView(b, &Doctor{Backend: text, Checks: []DoctorCheck{{text, text, "fail", text, text}}}),
-		plainWords.EnvironmentView(b, Environment{Vars: []crash.Var{{Name: text, Value: text, From: text, Why: text}}, Missing: []string{text, "X"}, Names: []string{text}, Problem: text}),
+		plainWords.EnvironmentView(b, Environment{Vars: []environment.Var{{Name: text, Value: text, From: text, Why: text}}, Missing: []string{text, "X"}, Names: []string{text}, Problem: text}),
 		plainWords.ConfigView(b, Config{File: text, Text: text + "\n[environment]\n" + text, Problems: []ConfigProblem{{1, text, text}, {0, text, text}, {99, text, text}}}),
 		plainWords.StacksPart("abc", Doing{Summary: text, Remedy: text, Lines: []string{"Thread 0x1 (most recent call first):", `  File "` + text + `", line 1 in ` + text, text}}),
 		plainWords.Failed("It failed", errors.New(text)),
@@ -242,7 +242,7 @@ func FuzzNoValueOfAVariableIsShown(f *testing.F) {
 		if strings.ContainsAny(key+open+end, "\n[#") || strings.Contains(noise, "hunter") || open == "" {
 			return
 		}
-		for _, v := range crash.Table() {
+		for _, v := range environment.Table() {
 			if strings.Contains(key, v.Name) {
 				return
 			}

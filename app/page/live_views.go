@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
@@ -75,10 +76,10 @@ func StallOf(s record.Stalled) Death {
 
 // Environment is what a backend's Python is started with.
 type Environment struct {
-	Vars    []crash.Var // the crash environment
-	Missing []string    // of it: what did not arrive in the running process
-	Names   []string    // of all variables
-	Problem string      // why it is not known; "" it is
+	Vars    []environment.Var // the crash environment
+	Missing []string          // of it: what did not arrive in the running process
+	Names   []string          // of all variables
+	Problem string            // why it is not known; "" it is
 }
 
 // EnvironmentView shows names, and values of the crash environment alone.

@@ -16,7 +16,7 @@ import (
 )
 
 // environment makes something that looks like a virtual environment with packages in it.
-func environment(t *testing.T, dir string, packages ...string) {
+func anEnvironment(t *testing.T, dir string, packages ...string) {
 	t.Helper()
 	bin, site := filepath.Join(dir, "bin"), filepath.Join(dir, "lib", "python3.12", "site-packages")
 	require.NoError(t, os.MkdirAll(bin, 0o755))
@@ -30,7 +30,7 @@ func environment(t *testing.T, dir string, packages ...string) {
 
 func TestTheEnvironmentThatIsFoundIsWrittenDown(t *testing.T) {
 	outside := filepath.Join(testkit.ShortDir(t), "outside")
-	environment(t, outside)
+	anEnvironment(t, outside)
 	for name, c := range map[string]struct {
 		files    map[string]string
 		own      string
@@ -49,7 +49,7 @@ func TestTheEnvironmentThatIsFoundIsWrittenDown(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI, "start.sh": c.files["start.sh"]})
 			if c.own != "" {
-				environment(t, filepath.Join(dir, c.own))
+				anEnvironment(t, filepath.Join(dir, c.own))
 			}
 			t.Setenv("CONDA_PREFIX", "")
 			t.Setenv("VIRTUAL_ENV", c.active)
@@ -73,7 +73,7 @@ func TestTheEnvironmentThatIsFoundIsWrittenDown(t *testing.T) {
 
 func TestTheServerThatIsInstalledIsTaken(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"app.py": "from quart import Quart\napp = Quart(__name__)\n"})
-	environment(t, filepath.Join(dir, ".venv"), "quart-0.20", "uvicorn-0.38")
+	anEnvironment(t, filepath.Join(dir, ".venv"), "quart-0.20", "uvicorn-0.38")
 	f, err := Inspect(dir, false)
 	require.NoError(t, err)
 	require.Contains(t, f.Command, "uvicorn")
@@ -82,7 +82,7 @@ func TestTheServerThatIsInstalledIsTaken(t *testing.T) {
 
 func TestAServerThatIsNotInstalledIsSaidWithTheCommandThatMendsIt(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI})
-	environment(t, filepath.Join(dir, ".venv"), "fastapi-0.120")
+	anEnvironment(t, filepath.Join(dir, ".venv"), "fastapi-0.120")
 	f, err := Inspect(dir, false)
 	require.NoError(t, err)
 	require.Equal(t, []string{"uvicorn"}, f.Missing)
@@ -98,7 +98,7 @@ func TestAServerThatIsNotInstalledIsSaidWithTheCommandThatMendsIt(t *testing.T) 
 
 func TestWhatWouldEndItsStartIsSaidInItsWords(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"main.py": testkit.FastAPI + "app = (\n"})
-	environment(t, filepath.Join(dir, ".venv"), "fastapi-0.120", "uvicorn-0.38")
+	anEnvironment(t, filepath.Join(dir, ".venv"), "fastapi-0.120", "uvicorn-0.38")
 	require.NoError(t, os.Mkdir(filepath.Join(dir, ".venv/lib/python3.12/site-packages/uvicorn"), 0o755))
 	out, err := exec.Command("python3", "-c", "import os, sys; print(os.path.realpath(sys.executable))").Output()
 	require.NoError(t, err)

@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/proc"
 	"github.com/vivarium-app/vivarium/supervisor/project"
@@ -221,7 +221,7 @@ func Environment(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return crash.Exports(p.Applied) + RecorderComment(c), nil
+	return environment.Exports(p.Applied) + RecorderComment(c), nil
 }
 
 // RecorderComment says of the recorder, below the export lines, that it is no part of them: it is Vivarium's own, and of a start by Vivarium.

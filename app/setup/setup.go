@@ -18,7 +18,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/project"
 	"github.com/vivarium-app/vivarium/supervisor/ready"
@@ -231,14 +231,14 @@ func (f *Found) installs() string {
 		return !slices.Contains(f.project.Environment.Names, name)
 	})
 	if add := f.project.Environment.Add; declared && add != "" {
-		return "cd " + crash.Quote(f.Dir) + " && " + add
+		return "cd " + environment.Quote(f.Dir) + " && " + add
 	}
 	if f.install == "" {
 		return ""
 	}
 	quoted := make([]string, len(f.Missing))
 	for i, m := range f.Missing {
-		quoted[i] = crash.Quote(m)
+		quoted[i] = environment.Quote(m)
 	}
 	return f.install + " " + strings.Join(quoted, " ")
 }
@@ -274,8 +274,8 @@ func (f *Found) ListenOn(port int) {
 
 // takeExports takes what start scripts export, as far as Vivarium does not set it by itself.
 func (f *Found) takeExports() {
-	ours := map[string]crash.Var{}
-	for _, v := range crash.Table() {
+	ours := map[string]environment.Var{}
+	for _, v := range environment.Table() {
 		ours[v.Name] = v
 	}
 	seen := map[string]bool{} // a script and a Procfile may say the same: a name that is twice in vivarium.toml makes it unreadable
@@ -333,7 +333,7 @@ func (f *Found) advise() {
 // StartWith is the command that starts the backend from now on.
 func (f Found) StartWith() string {
 	if f.startTaken {
-		return "vivarium run " + crash.Quote(f.Dir)
+		return "vivarium run " + environment.Quote(f.Dir)
 	}
 	return "./start"
 }

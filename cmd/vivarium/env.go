@@ -8,7 +8,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/app/words"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 )
 
 // supervised is said and not exported: a shell is not supervised.
@@ -46,7 +46,7 @@ func envCommand(c console) *cobra.Command {
 			if asJSON {
 				return printJSON(c.out, plan.Applied)
 			}
-			_, err = io.WriteString(c.out, crash.Exports(plan.Applied)+setup.RecorderComment(cfg)+supervised)
+			_, err = io.WriteString(c.out, environment.Exports(plan.Applied)+setup.RecorderComment(cfg)+supervised)
 			return err
 		},
 	}

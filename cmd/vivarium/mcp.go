@@ -23,6 +23,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/crash/mask"
 	"github.com/vivarium-app/vivarium/supervisor/crash/traceback"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
@@ -144,7 +145,7 @@ func (a agents) Restart(ctx context.Context, dir string) (mcp.Status, error) {
 func (a agents) wish(ctx context.Context, dir string, i intent) (mcp.Status, error) {
 	err := a.ask(ctx, unseen, dir, i, false)
 	if errors.Is(err, control.ErrNotHeld) {
-		return mcp.Status{}, fmt.Errorf("no Vivarium program keeps %s: ask the user to open the Vivarium app and add the folder there, or run `vivarium run %s` in a terminal of its own", nameOf(dir), crash.Quote(dir))
+		return mcp.Status{}, fmt.Errorf("no Vivarium program keeps %s: ask the user to open the Vivarium app and add the folder there, or run `vivarium run %s` in a terminal of its own", nameOf(dir), environment.Quote(dir))
 	}
 	if err != nil {
 		return mcp.Status{}, err

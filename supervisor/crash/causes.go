@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/crash/traceback"
 )
 
@@ -136,7 +137,7 @@ func (s *scene) install() string {
 	case s.Install != "":
 		return s.Install
 	case s.Python != "":
-		return Quote(s.Python) + " -m pip install"
+		return environment.Quote(s.Python) + " -m pip install"
 	}
 	return "python -m pip install"
 }

@@ -1,8 +1,8 @@
-// Package crash is all that Vivarium knows of how Python dies: the environment in which it does not, the OpenMP copies on
-// disk, and the verdict from the evidence. It is pure: nothing is started here, and everything macOS-specific takes the
-// operating system as an argument, so that it is tested on Linux. Below it are what it reads with, none of which knows a cause: paste takes
-// a text apart, traceback finds exceptions, report reads macOS's crash reports, mask takes secrets out. Begin with Judge, the one judge of a live
-// end and of a text of elsewhere; the rules are in verdict.go, in their order.
+// Package crash is all that Vivarium knows of why Python died: the verdict from the evidence. It is pure: nothing is started here, and
+// everything macOS-specific takes the operating system as an argument, so that it is tested on Linux. Below it are what it reads with, none of
+// which knows a cause: paste takes a text apart, traceback finds exceptions, report reads macOS's crash reports, mask takes secrets out; and
+// environment, in which Python does not die. Begin with Judge, the one judge of a live end and of a text of elsewhere; the rules are in
+// verdict.go, in their order.
 package crash
 
 import (
@@ -11,18 +11,6 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
-
-// Var is one variable of the crash environment, with the reason for it.
-type Var struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
-	Why   string `json:"why"` // one or two sentences of plain truth, also where the variable does little
-	// From says where the value comes from: "vivarium", "inherited", "env_file" or "[environment]"; of a list that was joined
-	// all of them, as in "inherited + vivarium".
-	From  string `json:"from,omitempty"`
-	Only  string `json:"only,omitempty"`  // the one system it is set on, as in GOOS; "" for all
-	Unset bool   `json:"unset,omitempty"` // it is left unset: switched off, or there is nothing to set it to
-}
 
 // Evidence is what is known of an ended run.
 type Evidence struct {

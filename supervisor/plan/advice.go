@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
@@ -26,7 +26,7 @@ func (p *Plan) adviseOn(c config.Config, o Options) {
 		p.warn("%s", p.noEnvironment)
 	case module != "":
 		p.Lacks = module
-		install := p.Python.Install + " " + crash.Quote(from)
+		install := p.Python.Install + " " + environment.Quote(from)
 		if p.InstallAll != "" && slices.Contains(p.Declares, strings.SplitN(from, "[", 2)[0]) {
 			install = p.InstallAll // everything that the project declares, at once
 		}

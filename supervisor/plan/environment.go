@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/project"
 	"github.com/vivarium-app/vivarium/supervisor/python"
@@ -28,13 +28,13 @@ func environmentOf(dir string) project.Environment {
 // gone is the error of an environment that was the backend's and is not there any more. Another Python is never taken in its place: it
 // would not have the packages. named is the environment or its interpreter, as the configuration says it.
 func gone(dir, env, named string) error {
-	e := &python.Error{Path: named, Problem: "the environment is gone: " + named, Remedy: "make it again with `python3 -m venv " + crash.Quote(env) + "` and install its packages"}
+	e := &python.Error{Path: named, Problem: "the environment is gone: " + named, Remedy: "make it again with `python3 -m venv " + environment.Quote(env) + "` and install its packages"}
 	if parent := filepath.Dir(env); parent != dir && !isDir(parent) {
 		e.Problem = "the environment is gone with its folder: " + named
 	}
 	command := environmentOf(dir).Make
 	if rel, err := filepath.Rel(dir, env); command != "" && err == nil && filepath.IsLocal(rel) {
-		e.Remedy = "make it again with `cd " + crash.Quote(dir) + " && " + strings.ReplaceAll(command, ".venv", crash.Quote(rel)) + "`"
+		e.Remedy = "make it again with `cd " + environment.Quote(dir) + " && " + strings.ReplaceAll(command, ".venv", environment.Quote(rel)) + "`"
 	}
 	e.Remedy += ", or name another Python with python in vivarium.toml"
 	return e
@@ -46,7 +46,7 @@ func (p *Plan) needsEnvironment(c config.Config, e project.Environment) {
 	if p.Python.Venv || e.Make == "" || c.Python != python.Auto && c.Python != "" {
 		return
 	}
-	p.InstallAll = "cd " + crash.Quote(c.Dir) + " && " + e.Make
+	p.InstallAll = "cd " + environment.Quote(c.Dir) + " && " + e.Make
 	p.noEnvironment = project.NoEnvironment + ": make it with `" + p.InstallAll + "`"
 }
 
@@ -142,7 +142,7 @@ func (p *Plan) withoutLauncher(c config.Config, o Options) config.Config {
 	}
 	if env == "" {
 		if e.Make != "" {
-			p.warn("%s stands between Vivarium and Python, where signals get lost: make the environment with `cd %s && %s`, and its Python is started directly", launcher.Tool+" run", crash.Quote(own.Dir), e.Make)
+			p.warn("%s stands between Vivarium and Python, where signals get lost: make the environment with `cd %s && %s`, and its Python is started directly", launcher.Tool+" run", environment.Quote(own.Dir), e.Make)
 		}
 		return c
 	}

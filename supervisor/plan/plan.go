@@ -15,7 +15,7 @@ import (
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 )
@@ -36,7 +36,7 @@ type Options struct {
 type Plan struct {
 	Spec     keeper.Spec
 	Python   python.Interpreter // zero if the command needs none
-	Applied  []crash.Var        // the crash environment, with what became of each variable
+	Applied  []environment.Var  // the crash environment, with what became of each variable
 	Warnings []string           // one sentence each, for a person
 
 	InstallAll string   // the command that installs everything that the project declares, "" if it declares nothing
@@ -68,7 +68,7 @@ func Make(c config.Config, o Options) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
-	env := crash.EnvOptions{GOOS: o.GOOS, EnvFile: file, Own: c.Environment}
+	env := environment.Options{GOOS: o.GOOS, EnvFile: file, Own: c.Environment}
 	o.Parent = activate(p.Python, o.Parent)
 	parent := o.Parent
 	if o.GOOS == "darwin" {
@@ -78,7 +78,7 @@ func Make(c config.Config, o Options) (Plan, error) {
 	if c.HasHealth() && !c.Log.Probes {
 		p.Spec.Probed = c.Target().Path()
 	}
-	p.Spec.Env, p.Applied = crash.Env(parent, env)
+	p.Spec.Env, p.Applied = environment.Of(parent, env)
 	if p.Spec.Argv, err = argv(c, p.Python, p.Spec.Env); err != nil {
 		return Plan{}, err
 	}
@@ -88,7 +88,7 @@ func Make(c config.Config, o Options) (Plan, error) {
 			p.warn("%s", unfit)
 		}
 		if e.Add != "" {
-			p.InstallAll, p.Declares = "cd "+crash.Quote(c.Dir)+" && "+e.Add, e.Names
+			p.InstallAll, p.Declares = "cd "+environment.Quote(c.Dir)+" && "+e.Add, e.Names
 			p.needsEnvironment(c, e)
 		}
 	}
@@ -166,21 +166,21 @@ func readEnvironment(c config.Config) (map[string]string, error) {
 
 // inserted decides what dyld inserts, and returns the parent's environment without what would end Python before its first
 // instruction: a library that is gone or does not fit. What the configuration itself inserts is kept, aloud.
-func (p *Plan) inserted(env *crash.EnvOptions, o Options) []string {
+func (p *Plan) inserted(env *environment.Options, o Options) []string {
 	const name = "DYLD_INSERT_LIBRARIES"
 	arch := o.GOARCH
 	if p.Python.Real != "" {
-		arch = crash.RunsAs(p.Python.Real, o.GOARCH)
+		arch = environment.RunsAs(p.Python.Real, o.GOARCH)
 	}
-	if env.Libomp, env.NoLibomp = crash.FindLibomp(p.Python.Site, arch); env.Libomp == "" && strings.Contains(env.NoLibomp, "/") {
+	if env.Libomp, env.NoLibomp = environment.FindLibomp(p.Python.Site, arch); env.Libomp == "" && strings.Contains(env.NoLibomp, "/") {
 		p.warn("torch's OpenMP library is not inserted: %s", env.NoLibomp)
 	}
-	for from, value := range map[string]string{crash.FromEnvFile: env.EnvFile[name], crash.FromEnvironment: env.Own[name]} {
+	for from, value := range map[string]string{environment.FromEnvFile: env.EnvFile[name], environment.FromEnvironment: env.Own[name]} {
 		for _, lib := range strings.Split(value, ":") {
 			if lib == "" {
 				continue
 			}
-			if err := crash.CheckDylib(lib, arch); err != nil {
+			if err := environment.CheckDylib(lib, arch); err != nil {
 				p.warn("Python will not start with what %s inserts: %v", from, err)
 			}
 		}
@@ -191,7 +191,7 @@ func (p *Plan) inserted(env *crash.EnvOptions, o Options) []string {
 	}
 	var good []string
 	for _, lib := range strings.Split(value, ":") {
-		if err := crash.CheckDylib(lib, arch); lib != "" && err != nil {
+		if err := environment.CheckDylib(lib, arch); lib != "" && err != nil {
 			p.warn("%s as inherited is not used: %v", name, err)
 		} else if lib != "" {
 			good = append(good, lib)

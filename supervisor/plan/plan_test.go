@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
@@ -313,7 +313,7 @@ func BenchmarkPlan(b *testing.B) {
 
 func TestExportsOfAPlanAreReadyForAShell(t *testing.T) {
 	m := ready(t)
-	text := crash.Exports(planOf(m, nil).Applied)
+	text := environment.Exports(planOf(m, nil).Applied)
 	require.Contains(t, text, "export KMP_DUPLICATE_LIB_OK=TRUE")
 	require.Contains(t, text, "unset DYLD_INSERT_LIBRARIES")
 	require.Contains(t, strings.ReplaceAll(text, "\n# ", " "), "torch is not installed in this environment")

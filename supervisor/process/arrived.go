@@ -3,13 +3,13 @@ package process
 import (
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 )
 
 // Arrived gives the names of the crash environment's variables that are not in the process as they were meant to be: macOS drops
 // DYLD_* whenever a protected program (/bin/sh, /usr/bin/env) stands in between. An empty environ is unknown, and nothing is said
 // of it.
-func Arrived(environ []string, applied []crash.Var) []string {
+func Arrived(environ []string, applied []environment.Var) []string {
 	if len(environ) == 0 {
 		return nil
 	}
@@ -23,7 +23,7 @@ func Arrived(environ []string, applied []crash.Var) []string {
 	var missing []string
 	for _, v := range applied {
 		value, ok := have[v.Name]
-		if !v.Unset && (!ok || !crash.InList(v.Name, value, v.Value)) {
+		if !v.Unset && (!ok || !environment.InList(v.Name, value, v.Value)) {
 			missing = append(missing, v.Name)
 		}
 	}

@@ -10,12 +10,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/testkit"
 )
 
 func TestWhatDidNotArriveIsNamed(t *testing.T) {
-	applied := []crash.Var{
+	applied := []environment.Var{
 		{Name: "KMP_DUPLICATE_LIB_OK", Value: "TRUE"},
 		{Name: "OMP_NUM_THREADS", Value: "4"},
 		{Name: "PYTHONWARNINGS", Value: "ignore::UserWarning:multiprocessing.resource_tracker"},
@@ -44,7 +44,7 @@ func TestWhatDidNotArriveIsNamed(t *testing.T) {
 }
 
 func TestTheCrashEnvironmentReallyArrivesInPython(t *testing.T) {
-	env, applied := crash.Env(os.Environ(), crash.EnvOptions{GOOS: "linux"})
+	env, applied := environment.Of(os.Environ(), environment.Options{GOOS: "linux"})
 	cmd := exec.Command(testkit.RealPython(t), "-c", "import time; print('up', flush=True); time.sleep(60)")
 	cmd.Env = env
 	out, err := cmd.StdoutPipe()

@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -191,7 +191,7 @@ func (o Options) inspect(path string) (Interpreter, error) {
 	case !st.Mode().IsRegular():
 		return Interpreter{}, &Error{Path: path, Problem: path + " is not a program", Remedy: "set python in vivarium.toml to an interpreter"}
 	case st.Mode()&0o111 == 0:
-		return Interpreter{}, &Error{Path: path, Problem: path + " is not executable", Remedy: "run `chmod +x " + crash.Quote(path) + "`"}
+		return Interpreter{}, &Error{Path: path, Problem: path + " is not executable", Remedy: "run `chmod +x " + environment.Quote(path) + "`"}
 	}
 	real, err := filepath.EvalSymlinks(path)
 	if err != nil {

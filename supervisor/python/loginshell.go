@@ -134,7 +134,7 @@ func (o *shortOutput) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// Lookup is the last value of a variable, as in crash.Env.
+// Lookup is the last value of a variable, as in environment.Of.
 func Lookup(env []string, name string) string {
 	for i := len(env) - 1; i >= 0; i-- {
 		if value, ok := strings.CutPrefix(env[i], name+"="); ok {

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 )
 
 // dangling tells of an environment whose interpreter is gone, as after `brew upgrade`, and how to mend it.
@@ -53,11 +53,11 @@ func (o Options) mend(env, path string, cfg map[string]string, target string) st
 	if rel, err := filepath.Rel(o.Dir, env); err == nil && filepath.IsLocal(rel) {
 		name = rel
 	}
-	where := "in " + crash.Quote(o.Dir) + " "
+	where := "in " + environment.Quote(o.Dir) + " "
 	if filepath.IsAbs(name) {
 		where = ""
 	}
-	quoted := crash.Quote(name)
+	quoted := environment.Quote(name)
 	if cfg["uv"] != "" {
 		command := "uv venv --allow-existing"
 		if m != "" {
@@ -66,10 +66,10 @@ func (o Options) mend(env, path string, cfg map[string]string, target string) st
 		return where + "run `" + command + " " + quoted + "`"
 	}
 	if python := o.sameMinor(m); python != "" {
-		command := crash.Quote(python) + " -m venv --upgrade " + quoted
+		command := environment.Quote(python) + " -m venv --upgrade " + quoted
 		if links := danglingLinks(filepath.Join(env, "bin")); len(links) > 0 {
 			for i, l := range links {
-				links[i] = crash.Quote(filepath.Join(name, "bin", l))
+				links[i] = environment.Quote(filepath.Join(name, "bin", l))
 			}
 			command = "rm " + strings.Join(links, " ") + " && " + command
 		}
@@ -77,7 +77,7 @@ func (o Options) mend(env, path string, cfg map[string]string, target string) st
 	}
 	command := "python3 -m venv --clear " + quoted
 	if isFile(filepath.Join(o.Dir, "requirements.txt")) && !filepath.IsAbs(name) {
-		return where + "run `" + command + " && " + crash.Quote(name+"/bin/python") + " -m pip install -r requirements.txt`"
+		return where + "run `" + command + " && " + environment.Quote(name+"/bin/python") + " -m pip install -r requirements.txt`"
 	}
 	return where + "run `" + command + "` and install its packages again"
 }

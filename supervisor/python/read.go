@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 )
 
 // VenvFile makes a folder a virtual environment.
@@ -32,9 +32,9 @@ func (o Options) describe(in *Interpreter) {
 	if !in.Venv {
 		in.Site = append(o.userSites(in.Version), in.Site...)
 	}
-	in.Install = crash.Quote(in.Path) + " -m pip install"
+	in.Install = environment.Quote(in.Path) + " -m pip install"
 	if cfg["uv"] != "" { // uv puts no pip into its environments
-		in.Install = "uv pip install --python " + crash.Quote(in.Path)
+		in.Install = "uv pip install --python " + environment.Quote(in.Path)
 	}
 	if o.isApples(in.Real) {
 		// Into the shim it is dropped for certain, by System Integrity Protection. Into the real file it depends on the file's signature, which is read

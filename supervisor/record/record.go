@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/crash/report"
 	"github.com/vivarium-app/vivarium/supervisor/memory"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
@@ -32,7 +33,7 @@ type Record struct {
 	Samples []Sample `json:"samples,omitempty"` // of the last 15 minutes, oldest first; earlier runs of the backend included
 	Health  Health   `json:"health,omitzero"`   // the last result of the probe before the end
 
-	Env      []crash.Var       `json:"env,omitempty"`       // the crash environment as applied
+	Env      []environment.Var `json:"env,omitempty"`       // the crash environment as applied
 	EnvNames []string          `json:"env_names,omitempty"` // of all variables, sorted
 	Missing  []string          `json:"missing,omitempty"`   // of the crash environment: what did not arrive in the process
 	Versions map[string]string `json:"versions,omitempty"`  // "Python", "macOS" or "Linux", "Vivarium", and the packages that matter ("torch")

@@ -19,7 +19,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/dashboard"
 	"github.com/vivarium-app/vivarium/app/page"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 )
 
 // house is a set of backends that do what a test says, with real log files. It stands for the programs that keep backends.
@@ -198,8 +198,8 @@ func (h *house) Stacks(_ context.Context, dir string) (page.Doing, error) {
 
 func (h *house) Environment(_ context.Context, _ string) (page.Environment, error) {
 	e := page.Environment{Names: []string{"HF_TOKEN", "HOME", "KMP_DUPLICATE_LIB_OK", "PATH"}, Missing: []string{"KMP_DUPLICATE_LIB_OK"}}
-	for _, v := range crash.Table() {
-		e.Vars = append(e.Vars, crash.Var{Name: v.Name, Value: v.Value, From: "vivarium", Why: v.Why})
+	for _, v := range environment.Table() {
+		e.Vars = append(e.Vars, environment.Var{Name: v.Name, Value: v.Value, From: "vivarium", Why: v.Why})
 	}
 	return e, nil
 }

@@ -21,7 +21,7 @@ import (
 // ownEnvironment is a rig with the user's backend and an environment of its own, which may be changed.
 func ownEnvironment(t *testing.T) *rig {
 	t.Helper()
-	dir, err := environment()
+	dir, err := openmpEnvironment()
 	needs(t, err == nil, fmt.Sprintf("no virtual environment with FastAPI and FAISS: %v", err))
 	r := newRig(t, "fastapi", "")
 	out, err := exec.Command("cp", "-a", dir, filepath.Join(r.dir, ".venv")).CombinedOutput()

@@ -27,7 +27,7 @@ async def app(scope, receive, send):
 // twoWorkers is a rig with uvicorn and the least application.
 func twoWorkers(t *testing.T) *rig {
 	t.Helper()
-	dir, err := environment()
+	dir, err := openmpEnvironment()
 	needs(t, err == nil, fmt.Sprintf("no virtual environment with uvicorn: %v", err))
 	r := newRig(t, "deaths", workers("--workers", "2"))
 	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "main.py"), []byte(asgi), 0o644))

@@ -23,8 +23,8 @@ import (
 // wheels are what the user's backend needs. cmeel-libomp is LLVM's OpenMP runtime.
 var wheels = []string{"fastapi<1", "uvicorn<1", "faiss-cpu<2", "numpy<3", "cmeel-libomp"}
 
-// environment is the virtual environment with the wheels, made like the user's on a Mac.
-var environment = sync.OnceValues(func() (string, error) {
+// openmpEnvironment is the virtual environment with the wheels, made like the user's on a Mac.
+var openmpEnvironment = sync.OnceValues(func() (string, error) {
 	script, err := os.ReadFile("testdata/prepare.py")
 	if err != nil {
 		return "", err
@@ -80,7 +80,7 @@ func virtualEnvironment(name string, wheels []string, key string, finish ...stri
 // fastapi is a rig with the user's backend: nothing in its configuration but the port, and its .venv beside main.py.
 func fastapi(t *testing.T, config string) *rig {
 	t.Helper()
-	dir, err := environment()
+	dir, err := openmpEnvironment()
 	needs(t, err == nil, fmt.Sprintf("no virtual environment with FastAPI and FAISS: %v", err))
 	r := newRig(t, "fastapi", config)
 	require.NoError(t, os.Symlink(dir, filepath.Join(r.dir, ".venv")))

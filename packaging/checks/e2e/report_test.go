@@ -14,6 +14,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/page"
 	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/record"
 )
 
@@ -37,7 +38,7 @@ func (b *browser) quiet(path string) {
 // request needs the second one.
 func late(t *testing.T) *rig {
 	t.Helper()
-	dir, err := environment()
+	dir, err := openmpEnvironment()
 	needs(t, err == nil, fmt.Sprintf("no virtual environment with FastAPI and FAISS: %v", err))
 	r := newRig(t, "late", "[health]\ninterval = \"1s\"\n[environment]\nKMP_DUPLICATE_LIB_OK = \"\"")
 	require.NoError(t, os.Symlink(dir, filepath.Join(r.dir, ".venv")))
@@ -128,7 +129,7 @@ func TestWhatALogSaysDoesNothingInTheBrowser(t *testing.T) {
 	all := strings.Join(tail, " ")
 	path := written(t, record.Record{
 		Death: record.Death{At: time.Now(), Verdict: crash.Verdict{Kind: crash.Kind(all), Summary: all, Remedy: "`" + all + "`", Line: tail[0]}}, Tail: tail,
-		Backend: tail[0], Dir: tail[1], Log: tail[5], PortOwner: all, Env: []crash.Var{{Name: tail[0], Value: all}}, EnvNames: tail, Versions: map[string]string{tail[0]: tail[5]},
+		Backend: tail[0], Dir: tail[1], Log: tail[5], PortOwner: all, Env: []environment.Var{{Name: tail[0], Value: all}}, EnvNames: tail, Versions: map[string]string{tail[0]: tail[5]},
 	})
 	b.look(1000, "light", true)
 	b.visit(path)

@@ -36,7 +36,7 @@ const sleepsAt = 14 // the line of time.sleep
 // stillApp is a rig with uvicorn and that text as its application.
 func stillApp(t *testing.T, text, config string) *rig {
 	t.Helper()
-	dir, err := environment()
+	dir, err := openmpEnvironment()
 	needs(t, err == nil, fmt.Sprintf("no virtual environment with uvicorn: %v", err))
 	r := newRig(t, "deaths", config)
 	main := filepath.Join(r.dir, "main.py")

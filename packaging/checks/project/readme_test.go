@@ -15,7 +15,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/app/doctor"
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/crash"
+	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
 	"github.com/vivarium-app/vivarium/supervisor/stall"
 )
 
@@ -41,7 +41,7 @@ func between(t *testing.T, text, from, to string) string {
 func TestTheReadmeSaysOfEachVariableWhatTheCodeSays(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("\n| variable | set to | on | what it does, and what it does not |\n|---|---|---|---|\n")
-	for _, v := range crash.Table() {
+	for _, v := range environment.Table() {
 		on := map[string]string{"": "Mac, Linux", "darwin": "Mac", "linux": "Linux"}[v.Only]
 		b.WriteString("| `" + v.Name + "` | `" + v.Value + "` | " + on + " | " + strings.ReplaceAll(v.Why, "|", `\|`) + " |\n")
 	}

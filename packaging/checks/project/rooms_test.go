@@ -24,56 +24,57 @@ supervisor/crash/report
 supervisor/crash/traceback
 supervisor/deep
 supervisor/power
-supervisor/quiet
 supervisor/proc
-supervisor/memory          <- supervisor/proc
-supervisor/guard           <- supervisor/memory
+supervisor/memory            <- supervisor/proc
+supervisor/guard             <- supervisor/memory
 supervisor/queue
+supervisor/quiet
 supervisor/reboot
 supervisor/recorder
 supervisor/safefile
-supervisor/keeper          <- supervisor/proc supervisor/safefile
-supervisor/openmp          <- supervisor/safefile
-supervisor/crash           <- supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
-supervisor/python          <- supervisor/crash supervisor/safefile
-supervisor/sampler         <- supervisor/crash/mask supervisor/proc
+supervisor/keeper            <- supervisor/proc supervisor/safefile
+supervisor/openmp            <- supervisor/safefile
+supervisor/crash/environment <- supervisor/openmp
+supervisor/crash             <- supervisor/crash/environment supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
+supervisor/python            <- supervisor/crash/environment supervisor/safefile
+supervisor/sampler           <- supervisor/crash/mask supervisor/proc
 supervisor/servers
-supervisor/config          <- supervisor/guard supervisor/proc supervisor/python supervisor/recorder supervisor/safefile supervisor/servers
-supervisor/port            <- supervisor/config supervisor/crash supervisor/keeper supervisor/proc
-supervisor/probe           <- supervisor/config supervisor/servers
-supervisor/process         <- supervisor/crash supervisor/memory supervisor/proc supervisor/python supervisor/servers
-supervisor/project         <- supervisor/servers
-supervisor/plan            <- supervisor/config supervisor/crash supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers
-supervisor/ready           <- supervisor/config supervisor/crash supervisor/plan supervisor/port supervisor/python supervisor/servers
-supervisor/stall           <- supervisor/crash/mask
-supervisor/observation     <- supervisor/crash/mask supervisor/proc supervisor/process supervisor/recorder supervisor/safefile supervisor/stall
-supervisor/record          <- supervisor/config supervisor/crash supervisor/crash/report supervisor/guard supervisor/keeper supervisor/memory supervisor/openmp supervisor/safefile supervisor/stall
-supervisor/backoff         <- supervisor/record
-supervisor/history         <- supervisor/memory supervisor/record supervisor/stall
-supervisor/postmortem      <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/memory supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
-supervisor/platform        <- supervisor/config supervisor/crash supervisor/keeper supervisor/memory supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/quiet supervisor/reboot supervisor/record supervisor/recorder supervisor/sampler
-supervisor                 <- supervisor/backoff supervisor/config supervisor/crash supervisor/deep supervisor/guard supervisor/history supervisor/keeper supervisor/memory supervisor/observation supervisor/plan supervisor/platform supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/queue supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
+supervisor/config            <- supervisor/guard supervisor/proc supervisor/python supervisor/recorder supervisor/safefile supervisor/servers
+supervisor/port              <- supervisor/config supervisor/crash supervisor/keeper supervisor/proc
+supervisor/probe             <- supervisor/config supervisor/servers
+supervisor/process           <- supervisor/crash/environment supervisor/memory supervisor/proc supervisor/python supervisor/servers
+supervisor/project           <- supervisor/servers
+supervisor/plan              <- supervisor/config supervisor/crash/environment supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers
+supervisor/ready             <- supervisor/config supervisor/crash supervisor/plan supervisor/port supervisor/python supervisor/servers
+supervisor/stall             <- supervisor/crash/mask
+supervisor/observation       <- supervisor/crash/mask supervisor/proc supervisor/process supervisor/recorder supervisor/safefile supervisor/stall
+supervisor/record            <- supervisor/config supervisor/crash supervisor/crash/environment supervisor/crash/report supervisor/guard supervisor/keeper supervisor/memory supervisor/openmp supervisor/safefile supervisor/stall
+supervisor/backoff           <- supervisor/record
+supervisor/history           <- supervisor/memory supervisor/record supervisor/stall
+supervisor/postmortem        <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/keeper supervisor/memory supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/python supervisor/record supervisor/safefile supervisor/stall
+supervisor/platform          <- supervisor/config supervisor/crash supervisor/keeper supervisor/memory supervisor/observation supervisor/openmp supervisor/plan supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/quiet supervisor/reboot supervisor/record supervisor/recorder supervisor/sampler
+supervisor                   <- supervisor/backoff supervisor/config supervisor/crash supervisor/crash/environment supervisor/deep supervisor/guard supervisor/history supervisor/keeper supervisor/memory supervisor/observation supervisor/plan supervisor/platform supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/queue supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
 app/logfile
-app/page                   <- supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/memory supervisor/observation supervisor/openmp supervisor/record
-app/dashboard              <- app/logfile app/page supervisor/keeper
+app/page                     <- supervisor/crash supervisor/crash/environment supervisor/crash/mask supervisor/crash/report supervisor/memory supervisor/observation supervisor/openmp supervisor/record
+app/dashboard                <- app/logfile app/page supervisor/keeper
 app/wait
-app/mcp                    <- app/wait
-app/words                  <- supervisor supervisor/crash supervisor/memory supervisor/port supervisor/proc supervisor/process supervisor/record supervisor/stall
-app/control                <- app/words supervisor supervisor/config supervisor/crash supervisor/guard supervisor/keeper supervisor/memory supervisor/observation supervisor/port supervisor/probe supervisor/proc supervisor/process supervisor/record supervisor/safefile supervisor/stall
-app/desktop                <- app/words supervisor/config supervisor/proc supervisor/safefile
-app/hook                   <- app/control supervisor supervisor/config supervisor/crash/mask supervisor/proc
-app/login                  <- app/desktop app/words supervisor/keeper supervisor/safefile
-app/notice                 <- app/desktop app/words assets supervisor supervisor/record
-app/order                  <- app/control app/words supervisor supervisor/config supervisor/keeper supervisor/record
-app/setup                  <- app/words supervisor/config supervisor/crash supervisor/plan supervisor/proc supervisor/project supervisor/python supervisor/ready supervisor/safefile supervisor/servers
-app/doctor                 <- app/control app/desktop app/login app/order app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/servers
-app                        <- app/control app/desktop app/doctor app/hook app/login app/notice app/order app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
-app/dashboard/source       <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
-app/terminal               <- app app/control app/hook app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
-app/tray                   <- app app/login app/notice app/words assets supervisor/openmp
-cmd/vivarium               <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/process supervisor/python supervisor/quiet supervisor/ready supervisor/record supervisor/safefile supervisor/stall
-cmd/vivarium-keeper        <- supervisor/keeper
-cmd/vivarium-menubar       <- app app/login app/tray supervisor/keeper supervisor/quiet
+app/mcp                      <- app/wait
+app/words                    <- supervisor supervisor/crash supervisor/memory supervisor/port supervisor/proc supervisor/process supervisor/record supervisor/stall
+app/control                  <- app/words supervisor supervisor/config supervisor/crash supervisor/guard supervisor/keeper supervisor/memory supervisor/observation supervisor/port supervisor/probe supervisor/proc supervisor/process supervisor/record supervisor/safefile supervisor/stall
+app/desktop                  <- app/words supervisor/config supervisor/proc supervisor/safefile
+app/hook                     <- app/control supervisor supervisor/config supervisor/crash/mask supervisor/proc
+app/login                    <- app/desktop app/words supervisor/keeper supervisor/safefile
+app/notice                   <- app/desktop app/words assets supervisor supervisor/record
+app/order                    <- app/control app/words supervisor supervisor/config supervisor/keeper supervisor/record
+app/setup                    <- app/words supervisor/config supervisor/crash/environment supervisor/plan supervisor/proc supervisor/project supervisor/python supervisor/ready supervisor/safefile supervisor/servers
+app/doctor                   <- app/control app/desktop app/login app/order app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/environment supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/servers
+app                          <- app/control app/desktop app/doctor app/hook app/login app/notice app/order app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
+app/dashboard/source         <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
+app/terminal                 <- app app/control app/hook app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
+app/tray                     <- app app/login app/notice app/words assets supervisor/openmp
+cmd/vivarium                 <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/environment supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/process supervisor/python supervisor/quiet supervisor/ready supervisor/record supervisor/safefile supervisor/stall
+cmd/vivarium-keeper          <- supervisor/keeper
+cmd/vivarium-menubar         <- app app/login app/tray supervisor/keeper supervisor/quiet
 `
 
 // pictures are names that a reader would have to look up. They may not come back as names of files, types or functions.

@@ -1,6 +1,7 @@
-package crash
+package environment
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 )
+
+// update writes what is expected anew, to be read by a person before it is committed.
+var update = flag.Bool("update", false, "write testdata anew")
 
 var names = []string{
 	"KMP_DUPLICATE_LIB_OK", "DYLD_INSERT_LIBRARIES", "OMP_NUM_THREADS", "KMP_AFFINITY", "MKL_THREADING_LAYER",
@@ -63,7 +67,7 @@ func TestTheEnvironmentIsTheGoldenOne(t *testing.T) {
 	parent := []string{"PATH=/usr/bin:/bin", "HOME=/Users/ada", "OMP_NUM_THREADS=32", "DYLD_LIBRARY_PATH=/opt/homebrew/lib",
 		"DYLD_INSERT_LIBRARIES=/inherited.dylib", "PYTHONWARNINGS=default", "VIVARIUM_RUN=another", "VIVARIUM_HOME=/v", "EMPTY="}
 	for _, goos := range []string{"darwin", "linux"} {
-		for name, o := range map[string]EnvOptions{
+		for name, o := range map[string]Options{
 			"defaults": {},
 			"torch":    {Libomp: "/b/.venv/lib/python3.11/site-packages/torch/lib/libomp.dylib"},
 			"no-torch": {NoLibomp: "torch is not installed in this environment"},
@@ -75,7 +79,7 @@ func TestTheEnvironmentIsTheGoldenOne(t *testing.T) {
 		} {
 			t.Run(goos+" "+name, func(t *testing.T) {
 				o.GOOS = goos
-				env, applied := Env(parent, o)
+				env, applied := Of(parent, o)
 				require.True(t, slices.IsSorted(env))
 				got := strings.Join(env, "\n") + "\n-- applied --\n"
 				for _, v := range applied {
@@ -100,16 +104,16 @@ func golden(t *testing.T, path, got string) {
 
 func TestTheLaterSourceWins(t *testing.T) {
 	steps := []struct {
-		o           EnvOptions
+		o           Options
 		value, from string
 	}{
-		{EnvOptions{}, "4", FromVivarium},
-		{EnvOptions{EnvFile: map[string]string{"OMP_NUM_THREADS": "2"}}, "2", FromEnvFile},
-		{EnvOptions{EnvFile: map[string]string{"OMP_NUM_THREADS": "2"}, Own: map[string]string{"OMP_NUM_THREADS": "1"}}, "1", FromEnvironment},
-		{EnvOptions{EnvFile: map[string]string{"OMP_NUM_THREADS": ""}}, "", FromEnvFile},
+		{Options{}, "4", FromVivarium},
+		{Options{EnvFile: map[string]string{"OMP_NUM_THREADS": "2"}}, "2", FromEnvFile},
+		{Options{EnvFile: map[string]string{"OMP_NUM_THREADS": "2"}, Own: map[string]string{"OMP_NUM_THREADS": "1"}}, "1", FromEnvironment},
+		{Options{EnvFile: map[string]string{"OMP_NUM_THREADS": ""}}, "", FromEnvFile},
 	}
 	for _, s := range steps {
-		env, applied := Env([]string{"OMP_NUM_THREADS=99"}, s.o)
+		env, applied := Of([]string{"OMP_NUM_THREADS=99"}, s.o)
 		value, ok := valueOf(env, "OMP_NUM_THREADS")
 		require.True(t, ok)
 		require.Equal(t, s.value, value)
@@ -125,8 +129,8 @@ func TestAnEmptyValueInTheConfigurationLeavesAnyVariableUnset(t *testing.T) {
 	for _, n := range names {
 		own[n] = ""
 	}
-	env, applied := Env([]string{"HOME=/h", "PYTHONWARNINGS=error", "DYLD_INSERT_LIBRARIES=/x", "OMP_NUM_THREADS=8", "KEPT=1"},
-		EnvOptions{GOOS: "darwin", Libomp: "/l", EnvFile: map[string]string{"PYTHONWARNINGS": "once"}, Own: own})
+	env, applied := Of([]string{"HOME=/h", "PYTHONWARNINGS=error", "DYLD_INSERT_LIBRARIES=/x", "OMP_NUM_THREADS=8", "KEPT=1"},
+		Options{GOOS: "darwin", Libomp: "/l", EnvFile: map[string]string{"PYTHONWARNINGS": "once"}, Own: own})
 	require.Equal(t, []string{"KEPT=1"}, env)
 	for _, v := range applied {
 		require.True(t, v.Unset, v.Name)
@@ -137,7 +141,7 @@ func TestAnEmptyValueInTheConfigurationLeavesAnyVariableUnset(t *testing.T) {
 
 func TestTheListsAreJoinedSoThatTheLaterSourceHasTheGreaterEffect(t *testing.T) {
 	const ours = "ignore::UserWarning:multiprocessing.resource_tracker"
-	env, applied := Env([]string{"PYTHONWARNINGS=a,b", "DYLD_INSERT_LIBRARIES=/in:/torch"}, EnvOptions{
+	env, applied := Of([]string{"PYTHONWARNINGS=a,b", "DYLD_INSERT_LIBRARIES=/in:/torch"}, Options{
 		GOOS: "darwin", Libomp: "/torch",
 		EnvFile: map[string]string{"PYTHONWARNINGS": "c", "DYLD_INSERT_LIBRARIES": "/file"},
 		Own:     map[string]string{"PYTHONWARNINGS": "a", "DYLD_INSERT_LIBRARIES": "/own"},
@@ -150,7 +154,7 @@ func TestTheListsAreJoinedSoThatTheLaterSourceHasTheGreaterEffect(t *testing.T) 
 }
 
 func TestWithoutALibraryToInsertTheReasonIsTold(t *testing.T) {
-	env, applied := Env(nil, EnvOptions{GOOS: "darwin", NoLibomp: "torch is not installed in this environment"})
+	env, applied := Of(nil, Options{GOOS: "darwin", NoLibomp: "torch is not installed in this environment"})
 	_, ok := valueOf(env, "DYLD_INSERT_LIBRARIES")
 	require.False(t, ok)
 	v := varOf(t, applied, "DYLD_INSERT_LIBRARIES")
@@ -159,16 +163,16 @@ func TestWithoutALibraryToInsertTheReasonIsTold(t *testing.T) {
 }
 
 func TestVariablesOfMacOSAreSetOnMacOSOnly(t *testing.T) {
-	env, applied := Env(nil, EnvOptions{GOOS: "linux", Libomp: "/torch"})
+	env, applied := Of(nil, Options{GOOS: "linux", Libomp: "/torch"})
 	require.NotContains(t, strings.Join(env, "\n"), "DYLD_")
 	require.NotContains(t, strings.Join(env, "\n"), "OBJC_")
 	require.Len(t, applied, 7)
-	_, applied = Env(nil, EnvOptions{GOOS: "darwin", Libomp: "/torch"})
+	_, applied = Of(nil, Options{GOOS: "darwin", Libomp: "/torch"})
 	require.Len(t, applied, 9)
 }
 
 func TestAnInheritedRunIsNeverPassedOn(t *testing.T) {
-	env, _ := Env([]string{"VIVARIUM_RUN=a", "VIVARIUM_HOME=/v"}, EnvOptions{
+	env, _ := Of([]string{"VIVARIUM_RUN=a", "VIVARIUM_HOME=/v"}, Options{
 		EnvFile: map[string]string{"VIVARIUM_RUN": "b"}, Own: map[string]string{"VIVARIUM_RUN": "c"}})
 	_, ok := valueOf(env, "VIVARIUM_RUN")
 	require.False(t, ok)
@@ -179,7 +183,7 @@ func TestAnInheritedRunIsNeverPassedOn(t *testing.T) {
 func TestOddEntriesOfTheParentAreSurvived(t *testing.T) {
 	parent := []string{"A=1", "=C:=x", "broken", "", "A=2", "B=x=y"}
 	before := slices.Clone(parent)
-	env, _ := Env(parent, EnvOptions{})
+	env, _ := Of(parent, Options{})
 	require.Equal(t, before, parent)
 	a, _ := valueOf(env, "A")
 	require.Equal(t, "2", a, "the last counts, as in os/exec")
@@ -209,8 +213,8 @@ func FuzzEnv(f *testing.F) {
 	f.Add("A=1\nPYTHONWARNINGS=,,x,", "OMP_NUM_THREADS", "1", "darwin")
 	f.Add("DYLD_INSERT_LIBRARIES=:::", "DYLD_INSERT_LIBRARIES", ":", "darwin")
 	f.Fuzz(func(t *testing.T, parent, name, value, goos string) {
-		o := EnvOptions{GOOS: goos, Libomp: value, EnvFile: map[string]string{name: value}, Own: map[string]string{name + "2": value}}
-		env, applied := Env(strings.Split(parent, "\n"), o)
+		o := Options{GOOS: goos, Libomp: value, EnvFile: map[string]string{name: value}, Own: map[string]string{name + "2": value}}
+		env, applied := Of(strings.Split(parent, "\n"), o)
 		if !slices.IsSorted(env) {
 			t.Fatal("not sorted")
 		}
@@ -229,6 +233,6 @@ func BenchmarkEnv(b *testing.B) {
 		parent = append(parent, fmt.Sprintf("NAME_%d=some value of it", i))
 	}
 	for b.Loop() {
-		Env(parent, EnvOptions{GOOS: "darwin", Libomp: "/x"})
+		Of(parent, Options{GOOS: "darwin", Libomp: "/x"})
 	}
 }

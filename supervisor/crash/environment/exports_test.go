@@ -1,4 +1,4 @@
-package crash
+package environment
 
 import (
 	"bytes"
@@ -10,9 +10,9 @@ import (
 )
 
 func TestExportsHaveAReasonAboveEachVariable(t *testing.T) {
-	_, applied := Env(nil, EnvOptions{GOOS: "darwin", NoLibomp: "torch is not installed in this environment",
+	_, applied := Of(nil, Options{GOOS: "darwin", NoLibomp: "torch is not installed in this environment",
 		Own: map[string]string{"OMP_NUM_THREADS": "1", "KMP_AFFINITY": ""}})
-	golden(t, "testdata/env/exports.sh", Exports(applied))
+	golden(t, "testdata/exports.sh", Exports(applied))
 }
 
 // The values that a real shell prints are the ones that were exported, whatever is in them.

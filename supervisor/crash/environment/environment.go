@@ -1,4 +1,7 @@
-package crash
+// Package environment is the crash environment: the variables with which Python does not die on a Mac, each with its reason, what becomes
+// of them beside those that a person set, and torch's copy of OpenMP, which one of them names. It reads files at most; it knows no run and no
+// verdict. Begin with Of.
+package environment
 
 import (
 	"slices"
@@ -46,6 +49,18 @@ var table = []Var{
 	{Name: "PYTHONUNBUFFERED", Value: "1", Why: "Added by Vivarium: every line reaches the log at once, so that the last ones are not lost in a buffer when Python dies."},
 }
 
+// Var is one variable of the crash environment, with the reason for it.
+type Var struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+	Why   string `json:"why"` // one or two sentences of plain truth, also where the variable does little
+	// From says where the value comes from: "vivarium", "inherited", "env_file" or "[environment]"; of a list that was joined
+	// all of them, as in "inherited + vivarium".
+	From  string `json:"from,omitempty"`
+	Only  string `json:"only,omitempty"`  // the one system it is set on, as in GOOS; "" for all
+	Unset bool   `json:"unset,omitempty"` // it is left unset: switched off, or there is nothing to set it to
+}
+
 // Table is the crash environment as Vivarium sets it by default, with the reason for each variable; where the value depends on
 // the backend it holds a placeholder. The README and `vivarium env` print from it.
 func Table() []Var {
@@ -56,8 +71,8 @@ func Table() []Var {
 	return vars
 }
 
-// EnvOptions is what the environment of a run depends on, besides what it inherits.
-type EnvOptions struct {
+// Options is what the environment of a run depends on, besides what it inherits.
+type Options struct {
 	GOOS     string
 	Libomp   string            // path to torch's OpenMP library, "" for none; macOS only
 	NoLibomp string            // why there is none, one sentence for a person
@@ -71,7 +86,7 @@ type EnvOptions struct {
 //
 // What a person's shell set for macOS's loader (DYLD_LIBRARY_PATH and its kin) stays: Homebrew's libraries are often found by it
 // alone. An inherited VIVARIUM_RUN never stays: this run gets a mark of its own.
-func Env(parent []string, o EnvOptions) (env []string, applied []Var) {
+func Of(parent []string, o Options) (env []string, applied []Var) {
 	values := inherited(parent)
 	for _, v := range defaults(o) {
 		v := settle(v, values, o)
@@ -124,7 +139,7 @@ func inherited(parent []string) map[string]string {
 }
 
 // defaults is the table for this system and this backend.
-func defaults(o EnvOptions) []Var {
+func defaults(o Options) []Var {
 	vars := make([]Var, 0, len(table))
 	for _, v := range table {
 		if v.Only != "" && v.Only != o.GOOS {
@@ -143,7 +158,7 @@ func defaults(o EnvOptions) []Var {
 }
 
 // settle decides the value of one variable of the crash environment.
-func settle(v Var, values map[string]string, o EnvOptions) Var {
+func settle(v Var, values map[string]string, o Options) Var {
 	file, inFile := o.EnvFile[v.Name]
 	own, isOwn := o.Own[v.Name]
 	if isOwn && own == "" {
