@@ -277,7 +277,7 @@ func endsInNumber(s string) bool {
 
 // bareWords reads a shell's words that stand alone: "Segmentation fault: 11", "Killed", "Speicherzugriffsfehler (Speicherabzug geschrieben)".
 func bareWords(t string) (st statement, ok bool) {
-	if len(t) > 120 || t[0] >= 'a' && t[0] <= 'z' && !strings.Contains(t, "(") && !strings.Contains(t, ": ") {
+	if t == "" || len(t) > 120 || t[0] >= 'a' && t[0] <= 'z' && !strings.Contains(t, "(") && !strings.Contains(t, ": ") {
 		return st, false
 	}
 	w, ok := speak(t)

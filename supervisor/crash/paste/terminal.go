@@ -28,14 +28,41 @@ func split(text string) []line {
 		raw = strings.TrimRight(raw, "\r")
 		t, parts := shown(raw, orphans)
 		if parts == nil {
-			ls = append(ls, line{Line: Line{Text: t, Raw: raw}})
-			continue
+			parts = []string{t}
 		}
 		for _, t := range parts {
 			ls = append(ls, line{Line: Line{Text: t, Raw: raw}})
 		}
 	}
-	return ls
+	return closed(ls)
+}
+
+// closed takes out the blank lines of a text that has one more below every line, as some pages copy it.
+func closed(ls []line) []line {
+	const few = 4
+	filled := 0
+	for i, l := range ls {
+		if isBlank(l.Text) {
+			continue
+		}
+		if i > 0 && !isBlank(ls[i-1].Text) {
+			return ls
+		}
+		filled++
+	}
+	if filled < few {
+		return ls
+	}
+	kept, blanks := ls[:0], 0
+	for _, l := range ls {
+		if !isBlank(l.Text) {
+			blanks = 0
+		} else if blanks++; blanks%2 == 1 {
+			continue
+		}
+		kept = append(kept, l)
+	}
+	return kept
 }
 
 // shown is what a terminal shows of a line in the end. A line in whose course a traceback was printed gives all its parts: a carriage

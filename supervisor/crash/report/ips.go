@@ -88,7 +88,7 @@ func parseIPS(r *bufio.Reader, limit *io.LimitedReader) (*Report, error) {
 	switch {
 	case alone && f.bugType == "", f.bugType == bugCrash, f.bugType == bugJetsam:
 	case f.bugType == bugOld: // the text follows the header
-		return parseText(r)
+		return parseText(r, 0)
 	default:
 		return nil, fmt.Errorf("%w: its bug_type is %q", ErrNoReport, f.bugType)
 	}

@@ -113,20 +113,25 @@ func Excerpt(text string) (*Report, error) {
 func Parse(r io.Reader) (*Report, error) {
 	limit := &io.LimitedReader{R: r, N: maxReport}
 	b := bufio.NewReader(limit)
+	indent := 0 // of the first line: a page's code block has it before all of them
 	for {
 		c, err := b.Peek(1)
 		if err != nil {
 			return nil, ErrNoReport
 		}
-		if c[0] != ' ' && c[0] != '\n' && c[0] != '\r' && c[0] != '\t' && c[0] != 0xef && c[0] != 0xbb && c[0] != 0xbf { // a byte order mark of an editor
-			break
+		switch c[0] {
+		case ' ', '\t':
+			indent++
+		case '\n', '\r':
+			indent = 0
+		case 0xef, 0xbb, 0xbf: // a byte order mark of an editor
+		case '{':
+			return parseIPS(b, limit)
+		default:
+			return parseText(b, indent)
 		}
 		_, _ = b.ReadByte()
 	}
-	if c, _ := b.Peek(1); c[0] == '{' {
-		return parseIPS(b, limit)
-	}
-	return parseText(b)
 }
 
 // Is says whether a text begins as a crash report does.

@@ -72,6 +72,23 @@ func TestAReportMayBeginWithAByteOrderMarkOrEmptyLines(t *testing.T) {
 	}
 }
 
+func TestAnIndentedReportIsReadLikeAnyOther(t *testing.T) {
+	for _, indent := range []string{"    ", "\t"} {
+		for _, path := range reports(t) {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			if strings.HasPrefix(string(text), "{") {
+				continue
+			}
+			plain, err := Parse(strings.NewReader(string(text)))
+			require.NoError(t, err)
+			r, err := Parse(strings.NewReader(indent + strings.ReplaceAll(string(text), "\n", "\n"+indent)))
+			require.NoError(t, err, path)
+			require.Equal(t, plain, r, path)
+		}
+	}
+}
+
 func TestWindowsLineEndsChangeNothing(t *testing.T) {
 	for _, path := range reports(t) {
 		text, err := os.ReadFile(path)

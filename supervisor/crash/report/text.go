@@ -36,14 +36,20 @@ type textReader struct {
 
 const maxLineLength = 8 << 10 // bytes of a line of a report that are looked at
 
-func parseText(in *bufio.Reader) (*Report, error) {
+// parseText reads the lines, each without the blanks of the first, which were read already.
+func parseText(in *bufio.Reader, indent int) (*Report, error) {
 	t := newTextReader()
-	for {
+	for first := true; ; first = false {
 		line, err := in.ReadSlice('\n')
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line that is too long says nothing
 			_, err = in.ReadSlice('\n')
 		}
-		t.line(strings.TrimRight(string(line[:min(len(line), maxLineLength)]), "\r\n"))
+		text := strings.TrimRight(string(line[:min(len(line), maxLineLength)]), "\r\n")
+		if !first {
+			blanks := len(text) - len(strings.TrimLeft(text, " \t"))
+			text = text[min(blanks, indent):]
+		}
+		t.line(text)
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				return nil, err
