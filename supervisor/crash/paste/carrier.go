@@ -36,7 +36,7 @@ func carriers(ls []line) []line {
 			break
 		}
 	}
-	ls = joinPartial(ls)
+	ls = behindBars(joinPartial(ls))
 	for i := range ls {
 		ls[i].Text = strings.TrimRight(ls[i].Text, " \t") // a terminal's window fills its lines with blanks
 	}

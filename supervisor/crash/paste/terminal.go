@@ -65,6 +65,51 @@ func closed(ls []line) []line {
 	return kept
 }
 
+// behindBars gives what stands behind a progress bar a line of its own: the bar had not ended its line when somebody else wrote.
+func behindBars(ls []line) []line {
+	barred := false
+	for _, l := range ls {
+		if _, rest := bar(l.Text); rest != "" {
+			barred = true
+			break
+		}
+	}
+	if !barred {
+		return ls
+	}
+	out := make([]line, 0, len(ls)+1)
+	for _, l := range ls {
+		for {
+			head, rest := bar(l.Text)
+			if rest == "" {
+				break
+			}
+			first := l
+			first.Text, l.Text = head, rest
+			out = append(out, first)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// bar cuts a line behind tqdm's bar: "Loading:  50%|█████     | 1/2 [00:01<00:01,  1.1s/it]". rest is "" if there is none, or nothing behind it.
+func bar(t string) (head, rest string) {
+	_, after, ok := strings.Cut(t, "%|")
+	if !ok {
+		return t, ""
+	}
+	_, after, ok = strings.Cut(after, "| ")
+	if !ok {
+		return t, ""
+	}
+	_, after, ok = strings.Cut(after, "]")
+	if !ok {
+		return t, ""
+	}
+	return strings.TrimSuffix(t, after), strings.TrimLeft(after, " ")
+}
+
 // shown is what a terminal shows of a line in the end. A line in whose course a traceback was printed gives all its parts: a carriage
 // return does not wipe out what is longer.
 func shown(raw string, orphans bool) (s string, parts []string) {
