@@ -89,6 +89,23 @@ func TestAnIndentedReportIsReadLikeAnyOther(t *testing.T) {
 	}
 }
 
+func TestWhatAPageMakesOfSpacesChangesNothing(t *testing.T) {
+	for _, path := range reports(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if strings.HasPrefix(string(text), "{") {
+			continue
+		}
+		plain, err := Parse(strings.NewReader(string(text)))
+		require.NoError(t, err)
+		for _, changed := range []string{strings.ReplaceAll(string(text), "  ", "\u00a0\u00a0"), strings.ReplaceAll(string(text), "\n", "\x00\n")} {
+			r, err := Parse(strings.NewReader(changed))
+			require.NoError(t, err, path)
+			require.Equal(t, plain, r, path)
+		}
+	}
+}
+
 func TestWindowsLineEndsChangeNothing(t *testing.T) {
 	for _, path := range reports(t) {
 		text, err := os.ReadFile(path)

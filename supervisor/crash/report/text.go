@@ -44,7 +44,8 @@ func parseText(in *bufio.Reader, indent int) (*Report, error) {
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line that is too long says nothing
 			_, err = in.ReadSlice('\n')
 		}
-		text := strings.TrimRight(string(line[:min(len(line), maxLineLength)]), "\r\n")
+		text := strings.TrimRight(string(line[:min(len(line), maxLineLength)]), "\r\n\x00")
+		text = strings.ReplaceAll(text, "\u00a0", " ") // a web page's
 		if !first {
 			blanks := len(text) - len(strings.TrimLeft(text, " \t"))
 			text = text[min(blanks, indent):]
