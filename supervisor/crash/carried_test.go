@@ -35,6 +35,8 @@ var carried = map[string]func(lines []string) []string{
 	"a tab":                before("\t"),
 	"an unknown tool":      before("@shop/backend:dev: "),
 	"a mark":               before("[backend] "),
+	"a narrow window":      wrappedAt(80),
+	"a wide window":        wrappedAt(120),
 	"colours": func(lines []string) []string {
 		return each(lines, func(l string) string { return "\x1b[31m" + l + "\x1b[0m" })
 	},
@@ -54,6 +56,20 @@ var carried = map[string]func(lines []string) []string{
 
 func before(mark string) func([]string) []string {
 	return func(lines []string) []string { return each(lines, func(l string) string { return mark + l }) }
+}
+
+// wrappedAt is what a terminal's window of that many columns makes of lines that are longer.
+func wrappedAt(width int) func([]string) []string {
+	return func(lines []string) (all []string) {
+		for _, l := range lines {
+			r := []rune(l)
+			for ; len(r) > width; r = r[width:] {
+				all = append(all, string(r[:width]))
+			}
+			all = append(all, string(r))
+		}
+		return all
+	}
 }
 
 func each(lines []string, f func(string) string) []string {
@@ -80,6 +96,9 @@ func TestWhatCarriesAnOutputDoesNotChangeItsVerdict(t *testing.T) {
 		for how, carry := range carried {
 			c := e
 			c.Tail = carry(e.Tail)
+			if strings.HasSuffix(how, "window") && len(c.Tail) < len(e.Tail)+2 {
+				continue // one cut line alone may be a line
+			}
 			got := Judge(c)
 			require.Equal(t, []string{string(want.Kind), want.Summary}, []string{string(got.Kind), got.Summary}, "%s: %s", name, how)
 		}

@@ -127,9 +127,9 @@ func TestAnyPartOfATextIsRead(t *testing.T) {
 		for n := range lines {
 			for _, end := range []int{0, 1, len(lines[n]) / 2, len(lines[n])} {
 				cut := lines[n][:min(end, len(lines[n]))]
-				Parse([]byte(cut))
-				Parse([]byte(cut + "   "))
-				Parse([]byte(strings.Join(lines[:n], "  \n") + "\n" + cut))
+				Copied([]byte(cut))
+				Copied([]byte(cut + "   "))
+				Copied([]byte(strings.Join(lines[:n], "  \n") + "\n" + cut))
 			}
 		}
 	}
@@ -147,7 +147,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		began := time.Now()
-		got := Parse(data)
+		got := Copied(data)
 		require.Less(t, time.Since(began), 2*time.Second)
 		require.LessOrEqual(t, size(got), 4*len(data)+64)
 		for _, l := range got.Lines {

@@ -98,7 +98,7 @@ func Excerpt(text string) (*Report, error) {
 	}
 	t := newTextReader()
 	for l := range strings.Lines(text[:min(len(text), maxReport)]) {
-		t.line(strings.TrimRight(l[:min(len(l), maxLineLength)], "\r\n"))
+		t.line(l[:min(len(l), maxLineLength)])
 	}
 	if t.keys == 0 && len(t.r.Frames) < 2 || t.r.Ended() == "" && len(t.r.Said) == 0 && len(t.r.Frames) == 0 && len(t.r.Reasons) == 0 {
 		return nil, ErrNoReport

@@ -44,8 +44,7 @@ func parseText(in *bufio.Reader, indent int) (*Report, error) {
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line that is too long says nothing
 			_, err = in.ReadSlice('\n')
 		}
-		text := strings.TrimRight(string(line[:min(len(line), maxLineLength)]), "\r\n\x00")
-		text = strings.ReplaceAll(text, "\u00a0", " ") // a web page's
+		text := string(line[:min(len(line), maxLineLength)])
 		if !first {
 			blanks := len(text) - len(strings.TrimLeft(text, " \t"))
 			text = text[min(blanks, indent):]
@@ -83,6 +82,7 @@ func (t *textReader) placeFrames() {
 }
 
 func (t *textReader) line(l string) {
+	l = strings.TrimRight(strings.ReplaceAll(l, "\u00a0", " "), " \t\r\n\x00") // what a page or a window made of it
 	p := textForm()
 	if m := p.thread.FindStringSubmatch(l); m != nil {
 		n, _ := strconv.Atoi(m[1])
