@@ -81,7 +81,7 @@ func each(lines []string, f func(string) string) []string {
 }
 
 // wrapped are fixtures whose text is wrapped already: what would carry it then would have been inside of that.
-var wrapped = []string{"issue-with-a-traceback-in-a-fence", "report-quoted-and-indented", "trap-shared-log-of-two-services"}
+var wrapped = []string{"issue-with-a-traceback-in-a-fence", "report-jetsam-in-an-issue", "report-quoted-and-indented", "trap-shared-log-of-two-services"}
 
 func TestWhatCarriesAnOutputDoesNotChangeItsVerdict(t *testing.T) {
 	tried := 0

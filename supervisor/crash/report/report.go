@@ -126,7 +126,7 @@ func Parse(r io.Reader) (*Report, error) {
 			indent = 0
 		case 0xef, 0xbb, 0xbf: // a byte order mark of an editor
 		case '{':
-			return parseIPS(b, limit)
+			return parseIPS(b, limit, indent)
 		default:
 			return parseText(b, indent)
 		}

@@ -36,20 +36,23 @@ type textReader struct {
 
 const maxLineLength = 8 << 10 // bytes of a line of a report that are looked at
 
-// parseText reads the lines, each without the blanks of the first, which were read already.
+// parseText reads the lines, each without its first blanks, indent at most.
 func parseText(in *bufio.Reader, indent int) (*Report, error) {
 	t := newTextReader()
-	for first := true; ; first = false {
+	doubled, blank := true, true // as a page copies it that has a blank line below each
+	for {
 		line, err := in.ReadSlice('\n')
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line that is too long says nothing
 			_, err = in.ReadSlice('\n')
 		}
 		text := string(line[:min(len(line), maxLineLength)])
-		if !first {
-			blanks := len(text) - len(strings.TrimLeft(text, " \t"))
-			text = text[min(blanks, indent):]
+		blanks := len(text) - len(strings.TrimLeft(text, " \t"))
+		text = text[min(blanks, indent):]
+		before := blank
+		blank = strings.TrimSpace(text) == ""
+		if doubled = doubled && (before || blank); !doubled || !blank || before {
+			t.line(text)
 		}
-		t.line(text)
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				return nil, err
