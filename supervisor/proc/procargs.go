@@ -49,7 +49,7 @@ type procargsAsk struct {
 }
 
 // answer asks again where the kernel does not tell yet. XNU answers EINVAL for a process that posix_spawn is still making, and in execve from
-// when the new program has its PID until it may be looked at (task_is_ipc_active in sysctl_procargsx); before macOS 12.3 it reads the memory
+// when the new program has its PID until it may be looked at (task_is_ipc_active in sysctl_procargsx); before macOS 13 it reads the memory
 // of the old program at the new one's addresses, which is EIO or zeros. Who is taken for a stranger then is missed by whoever ends a run. It
 // also answers EINVAL for who is on its way out, whom find no longer knows. A zombie has no arguments, which is no error.
 func (a procargsAsk) answer() ([]byte, error) {
