@@ -197,6 +197,7 @@ var pools = []struct{ module, function, name string }{
 	{"loky/process_executor.py", "_process_worker", "the pool's"},
 	{"joblib/externals/loky/process_executor.py", "_process_worker", "the pool's"},
 	{"socketserver.py", "process_request_thread", "the server's"},
+	{"streamlit/runtime/scriptrunner/script_runner.py", "_run_script_thread", "Streamlit's"},
 }
 
 // station finds the frames in which a thread does its work, inside of the loop or pool that it belongs to.
