@@ -59,7 +59,7 @@ var words = []struct {
 	call  *regexp.Regexp
 }{
 	{KindPaused, false, functions(`breakpoint|input|pdb\.set_trace|code\.interact`)},
-	{KindUnknown, true, functions(`time\.sleep|gevent\.sleep|signal\.pause|pause`)},
+	{KindUnknown, true, functions(`time\.sleep|gevent\.sleep|signal\.(pause|sigwait|sigwaitinfo)|pause`)},
 	{KindSubprocess, false, functions(`os\.(system|wait|waitpid|wait3|wait4|spawn\w+|popen)|subprocess\.\w+|.*\.communicate`)},
 	{KindNetwork, false, functions(`socket\.(create_connection|getaddrinfo|gethostby\w+|getfqdn)|.*\.(connect|connect_ex|recv|recv_into|recvfrom|recvmsg|sendall|accept|do_handshake|getresponse)|urllib\.request\.urlopen|.*urlopen`)},
 	{KindLock, false, functions(`.*\.acquire|fcntl\.(flock|lockf)|.*\.(join|wait|result|get|get_nowait|put|recv_bytes)|_thread\.\w+`)},
@@ -72,7 +72,7 @@ func (s *scene) cause(v *view) cause {
 	if v.mine >= 0 {
 		inner = v.work[:v.mine]
 	} else if i := slices.IndexFunc(inner, func(f Frame) bool { return module(f.File) == "multiprocessing/process.py" }); i >= 0 {
-		inner = inner[:i] // what is outside is how its parent forked it
+		inner = inner[:i]
 	}
 	for _, p := range patterns {
 		if slices.ContainsFunc(inner, p.matches) {

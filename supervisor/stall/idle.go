@@ -92,7 +92,7 @@ func (s *scene) tasksWait(st Stall, n int, task []Frame, own int) Stall {
 }
 
 // remote are the frames below which a coroutine waits for another host.
-var remote = pattern{KindNetwork, modules(`httpcore/_backends/|httpcore/_async/http(11|2)\.py|aiohttp/(client_proto|client_reqrep|client|streams|connector)\.py|asyncpg/(connection|connect_utils|prepared_stmt)\.py|psycopg/(waiting|connection_async|cursor_async|_connection_base)|redis/asyncio/|motor/|pymongo/asynchronous/|websockets/asyncio/client|aiomysql/|grpc/aio/|aiobotocore/`), nil}
+var remote = pattern{KindNetwork, modules(`httpx/|httpcore/_backends/|httpcore/_async/http(11|2)\.py|aiohttp/(client_proto|client_reqrep|client|streams|connector)\.py|asyncpg/(connection|connect_utils|prepared_stmt)\.py|psycopg/(waiting|connection_async|cursor_async|_connection_base)|redis/asyncio/|motor/|pymongo/asynchronous/|websockets/asyncio/client|aiomysql/|grpc/aio/|aiobotocore/`), nil}
 
 // waitingTasks are the suspended coroutines that explain a loop without work, with the first of them and its line of the person's: those that
 // serve requests before all others. One that sleeps, or that waits for its next job, is how a task in the background lives.

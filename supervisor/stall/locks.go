@@ -125,8 +125,8 @@ func deadlocked(s *scene) (Stall, bool) {
 		st := at(first.frame)
 		st.Kind = KindDeadlock
 		if len(ring) == 1 {
-			if strings.Contains(strings.ToLower(first.text), "rlock") {
-				continue // it may be taken twice
+			if s.reentrant(first) {
+				continue
 			}
 			held := first.holds[first.lock]
 			if first.ofObject() && !s.sameObject(first.v, first.frame, held) {
@@ -170,9 +170,9 @@ func (s *scene) collected(v *view) (Frame, bool) {
 		return Frame{}, false
 	}
 	for i := own; i+1 < len(v.frames) && i < own+20; i++ {
-		m := module(v.frames[i+1].File)
 		if last(v.frames[i].Function) == "__del__" || module(v.frames[i].File) == "weakref.py" {
-			return v.frames[own], m == "queue.py" || m == "threading.py" && i+2 < len(v.frames) && module(v.frames[i+2].File) == "queue.py"
+			outside := v.frames[i+1 : min(len(v.frames), i+5)] // a subclass of the queue may have frames of its own between
+			return v.frames[own], slices.ContainsFunc(outside, func(f Frame) bool { return module(f.File) == "queue.py" })
 		}
 	}
 	return Frame{}, false
@@ -209,6 +209,17 @@ func (s *scene) crossed(wants []want) (want, bool) {
 	}
 	return want{}, false
 }
+
+// reentrant: the lock may be taken twice, by its name or by the line that makes it.
+func (s *scene) reentrant(w want) bool {
+	name := last(w.text)
+	return strings.Contains(strings.ToLower(name), "rlock") || slices.ContainsFunc(s.Source(w.frame.File), func(line string) bool {
+		target, value, ok := strings.Cut(clean(line), "=")
+		return ok && last(strings.TrimSpace(target)) == name && reentrantLocks.MatchString(value)
+	})
+}
+
+var reentrantLocks = regexp.MustCompile(`^\s*(?:\w+\.)*(?:RLock|Condition)\(`)
 
 // sameObject: the way from where a thread took its object's lock to where it waits for such a lock leads through methods of that object alone, as
 // far as the lines tell. Nodes of a tree are of one class, and each has a lock of its own.

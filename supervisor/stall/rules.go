@@ -303,6 +303,11 @@ func unknown(s *scene) (Stall, bool) {
 		where := at(f)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary = "it is in " + s.doing(v, f)
+	} else if s.main != nil && s.main.why.sleeps && s.main.mine >= 0 {
+		f := s.main.work[s.main.mine]
+		where := at(f)
+		st.File, st.Line, st.Function = where.File, where.Line, where.Function
+		st.Summary = "it is in " + s.doing(s.main, f)
 	}
 	if s.logs {
 		st.Summary += "; its log grows"

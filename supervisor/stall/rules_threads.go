@@ -414,8 +414,11 @@ func mainWaits(s *scene) (Stall, bool) {
 func requestWaits(s *scene) (Stall, bool) {
 	count := map[Kind]int{}
 	first := map[Kind]*view{}
+	served := func(v *view) bool { return v.kind == pool && v.still && v.mine >= 0 }
+	// Who waits for a future waits for what another thread does.
+	inner := slices.ContainsFunc(s.views, func(v *view) bool { return served(v) && !waitsForFuture(v) })
 	for _, v := range s.views {
-		if v.kind != pool || !v.still || v.mine < 0 {
+		if !served(v) || inner && waitsForFuture(v) {
 			continue
 		}
 		if count[v.why.kind]++; first[v.why.kind] == nil || first[v.why.kind].why.by == importOfOther {

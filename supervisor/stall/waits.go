@@ -64,7 +64,7 @@ func inBrackets(by string) string {
 func (s *scene) lockRemedy(v *view) string {
 	switch by := v.why.by; {
 	case strings.HasPrefix(by, "fcntl."):
-		return "Another process holds the lock of that file; `lsof` with the file's name tells which one. LOCK_NB makes the call fail instead of waiting."
+		return "Another process, or this one by another open file, holds the lock of that file: `lsof` with its name tells who. LOCK_NB makes the call fail instead of waiting."
 	case by == "queue.join":
 		return "Whoever takes the items out of the queue is gone, or does not call `task_done()` for each of them."
 	case strings.HasPrefix(by, databaseOf):
@@ -129,7 +129,11 @@ func common(inner []Frame, own bool) (what, remedy string) {
 	for _, c := range commons {
 		for _, f := range inner {
 			if c.pattern.matches(f) && (own || slices.Contains([]string{"kombu", "vllm", "torch", "filelock"}, pkg(f.File))) {
-				return strings.ReplaceAll(c.what, "%s", pkg(f.File)), c.remedy
+				name := pkg(f.File)
+				if name == "httpcore" { // a person knows the client above it
+					name = cmp.Or(pkg(inner[len(inner)-1].File), name)
+				}
+				return strings.ReplaceAll(c.what, "%s", name), c.remedy
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -401,7 +402,7 @@ func silent(t *testing.T) string {
 
 func TestAServerThatStandsStillIsExplained(t *testing.T) {
 	linuxOnly(t)
-	for _, c := range append(standstills(), libraries()...) {
+	for _, c := range slices.Concat(standstills(), libraries(), waits()) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			port, quiet := freePort(t), silent(t)
