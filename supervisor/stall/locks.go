@@ -187,7 +187,7 @@ func (s *scene) crossed(wants []want) (want, bool) {
 	}
 	for i, a := range wants {
 		object, lock := attribute(a.text)
-		if lock == "" || object == "self" || object == "cls" {
+		if lock == "" || object == "self" || object == "cls" || !s.parameter(a.frame, object) {
 			continue
 		}
 		holds := func(held map[string]Frame) bool {
@@ -210,16 +210,31 @@ func (s *scene) crossed(wants []want) (want, bool) {
 	return want{}, false
 }
 
+// parameter: the function of a frame is called with an object of that name, which may be another one in each call.
+func (s *scene) parameter(f Frame, name string) bool {
+	lines := s.Source(f.File)
+	for n := min(f.Line, len(lines)); n > 0; n-- {
+		if text := clean(lines[n-1]); strings.HasPrefix(text, "def "+last(f.Function)+"(") {
+			_, parameters, _ := strings.Cut(text, "(")
+			return slices.Contains(identifiers.FindAllString(parameters, -1), name)
+		}
+	}
+	return false
+}
+
+var identifiers = regexp.MustCompile(`\w+`)
+
 // reentrant: the lock may be taken twice, by its name or by the line that makes it.
 func (s *scene) reentrant(w want) bool {
 	name := last(w.text)
-	return strings.Contains(strings.ToLower(name), "rlock") || slices.ContainsFunc(s.Source(w.frame.File), func(line string) bool {
+	return strings.Contains(strings.ToLower(w.text), "rlock") || slices.ContainsFunc(s.Source(w.frame.File), func(line string) bool {
 		target, value, ok := strings.Cut(clean(line), "=")
+		target, _, _ = strings.Cut(target, ":")
 		return ok && last(strings.TrimSpace(target)) == name && reentrantLocks.MatchString(value)
 	})
 }
 
-var reentrantLocks = regexp.MustCompile(`^\s*(?:\w+\.)*(?:RLock|Condition)\(`)
+var reentrantLocks = regexp.MustCompile(`\bRLock\b|^\s*(?:\w+\.)*Condition\(`)
 
 // sameObject: the way from where a thread took its object's lock to where it waits for such a lock leads through methods of that object alone, as
 // far as the lines tell. Nodes of a tree are of one class, and each has a lock of its own.

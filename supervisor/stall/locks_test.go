@@ -291,7 +291,35 @@ def keep(self):
     with self.lock:
         work()
 `
-	require.Equal(t, KindDeadlock, Judge(stuck(account, []int{3}, []int{3})).Kind)
-	require.NotEqual(t, KindDeadlock, Judge(stuck(account, []int{3})).Kind, "one alone waits for somebody else")
-	require.NotEqual(t, KindDeadlock, Judge(stuck(account, []int{3}, []int{3}, []int{7})).Kind, "a third one holds such a lock, and works")
+	paying := func(threads ...[]int) Case {
+		c := stuck(account, threads...)
+		for n := range c.Samples {
+			for i := range c.Samples[n].Threads {
+				c.Samples[n].Threads[i].Frames[0].Function = map[int]string{3: "Account.pay", 7: "Account.keep"}[threads[i][0]]
+			}
+		}
+		return c
+	}
+	require.Equal(t, KindDeadlock, Judge(paying([]int{3}, []int{3})).Kind)
+	require.NotEqual(t, KindDeadlock, Judge(paying([]int{3})).Kind, "one alone waits for somebody else")
+	require.NotEqual(t, KindDeadlock, Judge(paying([]int{3}, []int{3}, []int{7})).Kind, "a third one holds such a lock, and works")
+}
+
+func TestALockThatManySharedIsNoDeadlockOfTwo(t *testing.T) {
+	const shared = `
+def work(self):
+    with self.lock:
+        with pool.lock:
+            pass
+`
+	c := stuck(shared, []int{3}, []int{3})
+	for n := range c.Samples {
+		c.Samples[n].Threads[0].Frames[0].Function, c.Samples[n].Threads[1].Frames[0].Function = "work", "work"
+	}
+	require.NotEqual(t, KindDeadlock, Judge(c).Kind, "both wait for one lock")
+	for _, made := range []string{"lock = threading.RLock()", "self.lock: threading.Lock = RLock()", "lock: Any = field(default_factory=threading.RLock)", "self.lock = threading.Condition()"} {
+		source := "\n" + made + "\ndef one():\n    with lock:\n        with lock:\n            pass"
+		require.NotEqual(t, KindDeadlock, Judge(stuck(source, []int{4})).Kind, made)
+	}
+	require.Equal(t, KindDeadlock, Judge(stuck("\nlock = threading.Lock()  # no RLock\ndef one():\n    with lock:\n        with lock:\n            pass", []int{4})).Kind)
 }

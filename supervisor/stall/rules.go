@@ -127,7 +127,7 @@ func unanswered(s *scene) (Stall, bool) {
 
 // silentCall: the main thread runs no Python for a second, and the raw dump shows which call it made.
 func silentCall(s *scene) (Stall, bool) {
-	quiet := !s.silent && s.cpu < 0.05 && s.Phase == Unhealthy && !s.waitsForDisk() && s.main != nil && s.main.still && s.main.mine > 0 && s.main.kind != loop && s.binary(s.main.work[:s.main.mine])
+	quiet := !s.silent && s.cpu < 0.05 && s.Phase == Unhealthy && !s.waitsForDisk() && s.main != nil && workerProcess(s.main) && s.main.still && s.main.mine > 0 && s.main.kind != loop && s.binary(s.main.work[:s.main.mine])
 	if !s.silent && !quiet || s.main == nil || s.main.why.kind != KindUnknown || s.main.kind == loop && len(s.main.work) == 0 {
 		return Stall{}, false
 	}
@@ -139,7 +139,7 @@ func silentCall(s *scene) (Stall, bool) {
 	st.Kind, st.Summary = KindNative, "native code does not come back from "+s.doing(s.main, f)
 	st.Remedy = "A C extension waits there or keeps the GIL, and no Python runs meanwhile. Call it in a process of its own, with a time limit; a restart ends it."
 	if workerProcess(s.main) {
-		st.Remedy = "A process that was forked has none of the threads that the library had started. Start it with `spawn`, or use the library only after the fork (for tokenizers, TOKENIZERS_PARALLELISM=false helps)."
+		st.Remedy = "If this process was forked, it has none of the threads that the library had started. Start it with `spawn`, or use the library only after the fork (for tokenizers, TOKENIZERS_PARALLELISM=false helps)."
 	}
 	return st, true
 }

@@ -204,6 +204,11 @@ func (s *scene) loopRemedy(v *view) string {
 		return "The call keeps the GIL, so that a thread does not help. Do less of it at once, or give it to a process (`ProcessPoolExecutor`)."
 	case v.why.sleeps:
 		return or("Use `await asyncio.sleep(…)`", thread+" around the call")
+	case v.why.by == loggingLock || v.why.by == importOfOther:
+		_, remedy := s.commonWait(v)
+		return remedy
+	case strings.HasPrefix(v.why.by, databaseOf):
+		return or(databaseRemedy[:len(databaseRemedy)-1]+"; "+thread+" around the call keeps the loop free", "an async driver")
 	case v.why.kind == KindNetwork || v.why.kind == KindDownload:
 		return or("Use an async client ("+asyncClient(v)+") with a timeout", thread+" around the call")
 	case v.why.kind == KindSubprocess:
@@ -249,6 +254,9 @@ var asyncClients = map[string]string{
 
 // asyncClient is what a person would use instead of the client at hand.
 func asyncClient(v *view) string {
+	if client := asyncClients[strings.TrimPrefix(v.why.by, "a query of ")]; client != "" {
+		return client
+	}
 	for i := v.mine - 1; i >= 0; i-- {
 		if client := asyncClients[pkg(v.work[i].File)]; client != "" {
 			return client

@@ -41,7 +41,7 @@ func (s *scene) waits(v *view) (Stall, bool) {
 	case KindSubprocess:
 		st.Summary = "it waits for another program" + inBrackets(v.why.by) + where
 		st.Remedy = "Give the call a timeout (`subprocess.run(…, timeout=60)`), and see what the program waits for: input, perhaps."
-		if strings.HasSuffix(v.why.by, "wait") && s.above(f, "PIPE") {
+		if strings.HasSuffix(v.why.by, "wait") && (s.above(f, "stdout=subprocess.PIPE") || s.above(f, "stdout=PIPE")) {
 			st.Remedy = "The program writes into a pipe that nobody reads while it is waited for, and stops when the pipe is full. Use `communicate()`, or `subprocess.run(…, capture_output=True)`."
 		}
 	case KindDisk:
@@ -155,7 +155,7 @@ func (s *scene) innermost(f Frame, c *cause) {
 		c.kind, c.by = KindLock, loggingLock
 	case m == "importlib._bootstrap" && (function == "acquire" || function == "__enter__" || function == "_lock_unlock_module" || function == "has_deadlock"):
 		c.kind, c.by = KindLock, importOfOther
-	case m == "tenacity/nap.py" || m == "backoff/_sync.py" && strings.Contains(function, "retry") || m == "retrying.py" || m == "retry/api.py" || m == "stamina/_core.py":
+	case m == "tenacity/nap.py" || m == "backoff/_sync.py" && strings.Contains(function, "retry") || m == "retrying.py" || m == "retry/api.py":
 		c.kind, c.by, c.sleeps = KindUnknown, retrying+inBrackets(pkg(f.File)), true
 	}
 }
