@@ -198,14 +198,12 @@ func (s *scene) crossed(wants []want) (want, bool) {
 			}
 			return false
 		}
-		others := slices.ContainsFunc(s.views, func(v *view) bool {
+		if !holds(a.holds) || !slices.ContainsFunc(wants[i+1:], func(b want) bool { return b.frame == a.frame && b.text == a.text && holds(b.holds) }) {
+			continue
+		}
+		return a, !slices.ContainsFunc(s.views, func(v *view) bool {
 			return !slices.ContainsFunc(wants, func(w want) bool { return w.v == v }) && holds(s.holds(v))
 		})
-		for _, b := range wants[i+1:] {
-			if b.frame == a.frame && b.text == a.text && holds(a.holds) && holds(b.holds) && !others {
-				return a, true
-			}
-		}
 	}
 	return want{}, false
 }
