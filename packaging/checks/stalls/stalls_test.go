@@ -433,7 +433,8 @@ func TestAServerThatStandsStillIsExplained(t *testing.T) {
 			if c.worker {
 				target = p.worker()
 			}
-			time.Sleep(max(c.apart, 400*time.Millisecond)) // until it stands still
+			arrives(p, target, r.dir)
+			time.Sleep(max(c.apart, 400*time.Millisecond)) // until all of it stands still
 			if c.then != nil {
 				c.then(p)
 			}
