@@ -87,11 +87,10 @@ func (a *App) actOn(m *member, item int) {
 func (a *App) actNotice(click notice.Click) {
 	item := noticeItem(click.Button)
 	a.log.Info("a click on a notice", "dir", click.Backend, "item", item)
-	i := slices.IndexFunc(a.members, func(m *member) bool { return m.dir == click.Backend })
-	if i < 0 || !a.quitting.IsZero() {
+	m := a.memberIn(click.Backend)
+	if m == nil || !a.quitting.IsZero() {
 		return
 	}
-	m := a.members[i]
 	if item == ItemLast && m.snapshot.LastReport == "" { // the log is the next best
 		item = ItemOpenLog
 	}
@@ -229,33 +228,38 @@ func (a *App) beginRemove(m *member) {
 
 func (a *App) remove(m *member) {
 	m.cancel()
-	if err := a.backends.Remove(m.dir); err != nil {
-		a.notifier.Tell(notice.Say("The list of backends could not be saved", assets.Unhealthy, err.Error()))
-	}
+	a.work.Go(func() { // another program may be changing the list
+		if err := a.backends.Remove(m.dir); err != nil {
+			a.notifier.Tell(notice.Say("The list of backends could not be saved", assets.Unhealthy, err.Error()))
+		}
+	})
 	a.members = slices.DeleteFunc(a.members, func(o *member) bool { return o == m })
 }
 
-// add puts a backend on the list, or gives the one that is there already.
-func (a *App) add(dir string) (*member, error) {
-	if i := slices.IndexFunc(a.members, func(m *member) bool { return m.dir == dir }); i >= 0 {
-		return a.members[i], nil
-	}
-	if err := a.backends.Add(dir); err != nil {
-		return nil, err
-	}
-	return a.join(dir), nil
-}
-
-// addAndStart is for a person who is looking on: what they added is to run.
+// addAndStart is for a person who is looking on: what they added is to run. It may wait for another program that changes the list, and is not
+// for the loop.
 func (a *App) addAndStart(dir string, visit bool) {
-	m, err := a.add(dir)
-	if err != nil {
+	if err := a.backends.Add(dir); err != nil {
 		a.notifier.Tell(notice.Say("The backend could not be added", assets.Unhealthy, err.Error()))
 		return
 	}
-	m.visit = visit
-	m.wish(control.Supervision.Start)
-	a.askForNotices()
+	a.post(func() {
+		m := a.memberIn(dir)
+		if m == nil {
+			m = a.join(dir)
+		}
+		m.visit = visit
+		m.wish(control.Supervision.Start)
+		a.askForNotices()
+	})
+}
+
+// memberIn is the backend in that folder; nil: it is not in the menu.
+func (a *App) memberIn(dir string) *member {
+	if i := slices.IndexFunc(a.members, func(m *member) bool { return m.dir == dir }); i >= 0 {
+		return a.members[i]
+	}
+	return nil
 }
 
 func (a *App) askAdd() {
@@ -285,7 +289,7 @@ func (a *App) chooseBackend(ctx context.Context) error {
 			return err
 		}
 	}
-	a.post(func() { a.addAndStart(found.Dir, false) })
+	a.addAndStart(found.Dir, false)
 	return nil
 }
 
@@ -300,6 +304,6 @@ func (a *App) tryDemo() {
 			a.failed("Setting up the demo", err)
 			return
 		}
-		a.post(func() { a.addAndStart(dir, true) })
+		a.addAndStart(dir, true)
 	}()
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -403,7 +404,26 @@ func TestTwoBackendsAreTwoSections(t *testing.T) {
 	testkit.Eventually(t, "one is left, flat", func() bool { return strings.HasPrefix(s.now().Sections[0].Items[ItemStatus].Title, "two") })
 	list, err := OpenBackends(s.state)
 	require.NoError(t, err)
-	require.Equal(t, []string{two}, list.All())
+	testkit.Eventually(t, "the list says so", func() bool { return slices.Equal([]string{two}, list.All()) })
+}
+
+func TestAListThatAnotherProgramChangesDoesNotKeepTheMenuWaiting(t *testing.T) {
+	one, two := backendFolder(t, "one"), backendFolder(t, "two")
+	s := play(t, one, two)
+	s.puppet(one)
+	p := s.puppet(two)
+	s.set(func() { s.answer = true })
+	list, err := OpenBackends(s.state)
+	require.NoError(t, err)
+	unlock, err := list.lock()
+	require.NoError(t, err)
+	s.actions <- Action{Section: 1, Item: ItemRemove}
+	testkit.Eventually(t, "one is left, flat", func() bool { return strings.HasPrefix(s.now().Sections[0].Items[ItemStatus].Title, "two") })
+	s.click(ItemStart)
+	testkit.Eventually(t, "a click is heard", func() bool { return p.Has("start") })
+	require.Equal(t, []string{one, two}, list.All(), "the other program is not done")
+	unlock()
+	testkit.Eventually(t, "the list says so", func() bool { return slices.Equal([]string{two}, list.All()) })
 }
 
 func TestRemovingStopsTheBackendFirst(t *testing.T) {

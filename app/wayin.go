@@ -40,16 +40,15 @@ func (a *App) reopen() { a.reopenOr(a.reopenPage) }
 
 // reopenOr shows the dashboard, or does otherwise in the loop.
 func (a *App) reopenOr(otherwise func()) {
-	switch {
-	case !a.quitting.IsZero():
-	default:
-		go func() {
-			if err := a.openDashboard(""); err != nil {
-				a.log.Error("the dashboard is not shown", "error", err)
-				a.post(otherwise)
-			}
-		}()
+	if !a.quitting.IsZero() {
+		return
 	}
+	go func() {
+		if err := a.openDashboard(""); err != nil {
+			a.log.Error("the dashboard is not shown", "error", err)
+			a.post(otherwise)
+		}
+	}()
 }
 
 // reopenPage shows the page of the last crash, else that of the doctor, and without a backend the welcome, which leads to the first one.

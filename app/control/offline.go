@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor"
@@ -116,6 +117,18 @@ func ask(ctx context.Context, c config.Config) record.Health {
 		return record.Health{Phase: record.PhaseHung, Failures: 1, Problem: err.Error()}
 	}
 	return record.Health{Phase: record.PhaseOK, Latency: latency, Good: time.Now()}
+}
+
+// DefaultLadder is how a backend is stopped whose configuration is not known.
+var DefaultLadder = keeper.Ladder{Signal: syscall.SIGINT, Grace: 10 * time.Second}
+
+// LadderOf is how the configuration of the backend in dir wants it stopped; a broken one says nothing.
+func LadderOf(dir string) keeper.Ladder {
+	c, err := config.Load(dir)
+	if err != nil {
+		return DefaultLadder
+	}
+	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace, Abort: true}
 }
 
 // EndUnwatched ends what runs in a backend's state folder while no Vivarium program keeps it, and sees to it that the next one

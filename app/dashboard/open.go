@@ -15,12 +15,15 @@ import (
 	"time"
 
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
+	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
 const (
 	lockName   = "dashboard.lock"
 	socketName = "dashboard.ctl"
 	doorTime   = 5 * time.Second
+
+	redirectName = "dashboard.html"
 )
 
 // ErrNone: no dashboard is served.
@@ -128,26 +131,12 @@ func Redirect(state, url string) (string, error) {
 	if err := redirect.Execute(&b, url); err != nil {
 		return "", fmt.Errorf("writing the way to the dashboard: %w", err)
 	}
-	path := filepath.Join(state, "dashboard.html")
-	temp, err := os.CreateTemp(state, "dashboard-*.html") // it is made with 0600
-	if err == nil {
-		_, err = temp.WriteString(b.String())
-		err = errors.Join(err, temp.Close())
-		if err == nil {
-			err = os.Rename(temp.Name(), path)
-		}
-		if err != nil {
-			_ = os.Remove(temp.Name())
-		}
-	}
-	if err != nil {
+	path := filepath.Join(state, redirectName)
+	if err := safefile.Replace(path, []byte(b.String())); err != nil {
 		return "", fmt.Errorf("writing the way to the dashboard: %w", err)
 	}
 	return path, nil
 }
-
-// RemoveRedirect takes the file away: what it leads to has ended.
-func RemoveRedirect(state string) { _ = os.Remove(filepath.Join(state, "dashboard.html")) }
 
 // Run serves the dashboard of a state folder until ctx ends, or until no page has been open for a minute. ready is told its address. It returns
 // keeper.ErrLocked if one is served already: then Find gives its address.
@@ -157,7 +146,7 @@ func Run(ctx context.Context, state string, from Sources, ready func(*Server)) e
 		return err
 	}
 	defer door.Close()
-	defer RemoveRedirect(state)
+	defer func() { _ = os.Remove(filepath.Join(state, redirectName)) }() // what it leads to has ended
 	ln, err := Listen()
 	if err != nil {
 		return err

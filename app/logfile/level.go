@@ -173,9 +173,8 @@ func isName(before []byte) bool {
 
 // letterLevel is that of absl and TensorFlow: "W1128 12:00:00.000000", "2026-11-28 12:00:00.000000: W tensorflow/…".
 func letterLevel(head []byte) Level {
-	at := 0
 	if len(head) > 6 && head[0] >= 'A' && digits(head[1:5]) && head[5] == ' ' {
-		return ofLetter(head[at])
+		return ofLetter(head[0])
 	}
 	if i := bytes.Index(head, []byte(": ")); i >= 19 && i < 32 && digits(head[:4]) && len(head) > i+3 && head[i+3] == ' ' {
 		return ofLetter(head[i+2])

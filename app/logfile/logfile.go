@@ -11,6 +11,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -96,7 +97,7 @@ func (l *Log) look() {
 	for i := 0; i <= maxRotated; i++ {
 		f, err := l.at(rotated(l.path, i))
 		if err == nil {
-			if !containsFile(now, f) { // it moved on by one place while we looked
+			if !slices.Contains(now, f) { // it moved on by one place while we looked
 				now = append(now, f)
 			}
 			continue
@@ -109,20 +110,11 @@ func (l *Log) look() {
 		}
 	}
 	for _, f := range l.files {
-		if !containsFile(now, f) {
+		if !slices.Contains(now, f) {
 			f.leave()
 		}
 	}
 	l.files = now
-}
-
-func containsFile(all []*file, f *file) bool {
-	for _, one := range all {
-		if one == f {
-			return true
-		}
-	}
-	return false
 }
 
 // at is the file at a path: one that is known already, or a new one.

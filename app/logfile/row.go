@@ -180,11 +180,9 @@ type gather struct {
 	judge judge
 	file  int64
 	rows  []Row
-	lines int // looked at
 }
 
 func (g *gather) add(l line) {
-	g.lines++
 	level, part := g.judge.classify(l.text)
 	if level < g.form.Least {
 		return

@@ -129,10 +129,10 @@ type Diagnosis struct {
 	Findings []Finding `json:"findings"`
 }
 
-// Finding is one check that did not pass, or all of them.
+// Finding is what one check of the doctor found.
 type Finding struct {
 	Code    string `json:"code"`
-	Status  string `json:"status" jsonschema:"pass, note, warn or fail"`
+	Status  string `json:"status" jsonschema:"pass, warn or fail"`
 	Summary string `json:"summary"`
 	Remedy  string `json:"remedy,omitempty"`
 }

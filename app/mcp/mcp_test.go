@@ -24,6 +24,7 @@ type inMemory struct {
 	state map[string]*Status
 	logs  map[string][]string
 	query LogQuery
+	list  error // why they cannot be listed
 }
 
 func newInMemory(names ...string) *inMemory {
@@ -43,7 +44,7 @@ func (m *inMemory) List(context.Context) ([]Backend, error) {
 	for _, dir := range m.order {
 		all = append(all, m.state[dir].Backend)
 	}
-	return all, nil
+	return all, m.list
 }
 
 func (m *inMemory) Status(_ context.Context, dir string) (Status, error) {
@@ -178,6 +179,14 @@ func TestEveryToolSaysWhatItDoesAndWhatItMayChange(t *testing.T) {
 	require.Len(t, r.Tools, 10)
 	require.Equal(t, map[string]bool{"start": false, "stop": true, "restart": true}, changes)
 	require.Contains(t, c.InitializeResult().Instructions, "wait_until")
+}
+
+func TestAListThatCannotBeReadIsAnErrorWithoutSecrets(t *testing.T) {
+	m := newInMemory("shop")
+	m.list = errors.New("reading /p/hunter2/backends.json: denied")
+	text, _, failed := use(t, connect(t, m, "/"), "list_backends", nil)
+	require.True(t, failed)
+	require.Equal(t, "reading /p/•••/backends.json: denied", text)
 }
 
 func TestALifeOfABackend(t *testing.T) {

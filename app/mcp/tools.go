@@ -45,25 +45,26 @@ type logArguments struct {
 	Level  string `json:"level,omitempty" jsonschema:"error or warning: only lines of this level and worse"`
 }
 
-func yes(v bool) *bool { return &v }
-
 // reading are the hints of a tool that changes nothing.
 func reading(title string) *mcp.ToolAnnotations {
-	return &mcp.ToolAnnotations{Title: title, ReadOnlyHint: true, IdempotentHint: true, OpenWorldHint: yes(false)}
+	return &mcp.ToolAnnotations{Title: title, ReadOnlyHint: true, IdempotentHint: true, OpenWorldHint: new(false)}
 }
 
 func acting(title string, destructive, idempotent bool) *mcp.ToolAnnotations {
-	return &mcp.ToolAnnotations{Title: title, DestructiveHint: yes(destructive), IdempotentHint: idempotent, OpenWorldHint: yes(false)}
+	return &mcp.ToolAnnotations{Title: title, DestructiveHint: new(destructive), IdempotentHint: idempotent, OpenWorldHint: new(false)}
 }
 
 func (t tools) addReading(s *mcp.Server) {
 	addTool(t, s, &mcp.Tool{Name: "list_backends", Description: "Every backend that Vivarium knows, with its state.", Annotations: reading("List backends")},
 		func(ctx context.Context, _ *mcp.CallToolRequest, _ noArguments) (*mcp.CallToolResult, listed, error) {
 			all, err := t.b.List(ctx)
+			if err != nil {
+				return nil, listed{}, errors.New(t.o.Mask(err.Error()))
+			}
 			if all == nil {
 				all = []Backend{}
 			}
-			return nil, masked(t, listed{all}), err
+			return nil, masked(t, listed{all}), nil
 		})
 	add(t, s, &mcp.Tool{Name: "status", Description: "How a backend is now: its state, health, address, and why it last ended unasked.", Annotations: reading("Status")}, t.b.Status)
 	add(t, s, &mcp.Tool{Name: "why", Description: "Why a backend last died, or why it does not answer now: the cause, a remedy, the deciding line, and the frames of the user's own code.", Annotations: reading("Why it died or stands still")}, t.why)

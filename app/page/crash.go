@@ -218,14 +218,8 @@ func orElse(s, otherwise string) string {
 	return s
 }
 
-// Heading is the verdict with a capital, unless it begins with a name: "two runtimes", but not "sqlite3.OperationalError".
-func (p crashPage) Heading() string {
-	first, _, more := strings.Cut(p.Summary, " ")
-	if !more || first == "" || strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") != "" {
-		return p.Summary
-	}
-	return strings.ToUpper(first[:1]) + p.Summary[1:]
-}
+// Heading is the verdict.
+func (p crashPage) Heading() string { return sentenceCase(p.Summary) }
 
 // Copyable is the text for an issue.
 func (p crashPage) Copyable() copyable {

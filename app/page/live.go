@@ -191,8 +191,14 @@ func markCommand(s string) string {
 	return s[:at[4]] + "`" + s[at[4]:at[5]] + "`" + s[at[5]:]
 }
 
-// sentenceCase is a text with a capital, unless it begins with a name.
-func sentenceCase(s string) string { return crashPage{Summary: s}.Heading() }
+// sentenceCase is a text with a capital, unless it begins with a name: "two runtimes", but not "sqlite3.OperationalError".
+func sentenceCase(s string) string {
+	first, _, more := strings.Cut(s, " ")
+	if !more || first == "" || strings.Trim(first, "abcdefghijklmnopqrstuvwxyz") != "" {
+		return s
+	}
+	return strings.ToUpper(first[:1]) + s[1:]
+}
 
 // when is a moment as a person says it: the day is left out where it is today.
 func when(at, now time.Time) string {

@@ -30,7 +30,7 @@ var files embed.FS
 
 // templates are parsed when the first page is made: a healthy run never pays for them.
 var templates = sync.OnceValue(func() *template.Template {
-	return template.Must(template.New("").Funcs(template.FuncMap{"words": pieces}).ParseFS(files, "*.html"))
+	return template.Must(template.New("").Funcs(template.FuncMap{"words": pieces, "plural": plural, "sentence": sentenceCase}).ParseFS(files, "*.html"))
 })
 
 var (

@@ -36,7 +36,7 @@ func (w Words) Stacks(out io.Writer, s Stacks) error {
 	p := stacksPage{
 		Backend: orElse(w.Safe(s.Backend), "backend"), Dir: w.Safe(s.Dir), State: w.Safe(s.State), Version: w.Safe(s.Version),
 		At: s.Seen.At.Format("2 January 2006, 15:04:05"), Zone: s.Seen.At.Format("-07:00"),
-		Heading: orElse(w.Safe(s.Seen.Stall.Summary), "What it does is not known"), Remedy: w.Safe(s.Seen.Stall.Remedy),
+		Heading: orElse(sentenceCase(w.Safe(s.Seen.Stall.Summary)), "What it does is not known"), Remedy: w.Safe(s.Seen.Stall.Remedy),
 	}
 	for _, one := range s.Seen.Processes {
 		p.Processes = append(p.Processes, newStacksProcess(one, w))

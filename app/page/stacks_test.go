@@ -29,9 +29,9 @@ func TestThePageAboutWhatAServerDoesBeginsWithTheStall(t *testing.T) {
 	require.NoError(t, Words{Home: "/home/ada"}.Stacks(&b, Stacks{Backend: "brain", Dir: "/home/ada/b", State: "Unhealthy", Seen: seen, Version: "1"}))
 	text := b.String()
 	for _, want := range []string{
-		"<h1>the event loop is blocked by time.sleep, main.py line 17</h1>", "Make it <code>def</code>.", "Process 4711, 50 % CPU",
+		"<h1>The event loop is blocked by time.sleep, main.py line 17</h1>", "Make it <code>def</code>.", "Process 4711, 50 % CPU",
 		"main thread (most recent call first)", `<span class="place">~/b/main.py:17</span> <span class="yours">yours</span>`, "×40", "&lt;b&gt;no dump",
-		"1 suspended coroutines", "Its main thread ran no Python for a second.",
+		">one suspended coroutine<", "Its main thread ran no Python for a second.",
 	} {
 		require.Contains(t, text, want)
 	}
@@ -49,6 +49,10 @@ func TestAPageOfManyThreadsIsBoundedAndSaysWhatItLeavesOut(t *testing.T) {
 	require.NoError(t, Words{}.Stacks(&b, Stacks{Seen: observation.Observation{Processes: []observation.Process{p}}}))
 	require.Equal(t, mostThreads, strings.Count(b.String(), `<div class="stack">`))
 	require.Contains(t, b.String(), "400 more threads are not shown")
+	b.Reset()
+	p.Threads = p.Threads[:mostThreads+1]
+	require.NoError(t, Words{}.Stacks(&b, Stacks{Seen: observation.Observation{Processes: []observation.Process{p}}}))
+	require.Contains(t, b.String(), "One more thread is not shown.")
 	b.Reset()
 	require.NoError(t, Words{}.Stacks(&b, Stacks{}))
 	require.Contains(t, b.String(), "What it does is not known")

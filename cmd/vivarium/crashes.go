@@ -26,16 +26,13 @@ func crashesCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, dir := range dirs {
+			return h.each(dirs, func(dir string) error {
 				deaths, err := record.All(h.folder(dir))
 				if err != nil {
 					return err
 				}
-				if err := printDeaths(c.out, nameOf(dir), dir, deaths, asJSON); err != nil {
-					return err
-				}
-			}
-			return nil
+				return printDeaths(c.out, nameOf(dir), dir, deaths, asJSON)
+			})
 		},
 	}
 	jsonFlag(cmd, &asJSON)

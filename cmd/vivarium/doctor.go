@@ -24,10 +24,12 @@ func doctorCommand(c console) *cobra.Command {
 			"what to do if not. Nothing is started. Only --fix, --undo and --clean change anything.",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			curing, err := cure.wanted()
-			if err != nil {
+			switch {
+			case err != nil:
 				return err
-			}
-			if clean && !curing {
+			case clean && (curing || len(args) > 0):
+				return usage("--clean goes alone: what dead processes left belongs to no backend")
+			case clean:
 				return cleanUp(c, asJSON)
 			}
 			h, err := openHome()

@@ -217,8 +217,7 @@ func signalName(text string) (string, error) {
 	if unix.SignalNum(name) != 0 {
 		return name, nil
 	}
-	var n int
-	if _, err := fmt.Sscan(text, &n); err == nil {
+	if n, err := strconv.Atoi(text); err == nil {
 		if name := unix.SignalName(unix.Signal(n)); name != "" {
 			return name, nil
 		}

@@ -43,7 +43,12 @@ func logsCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return showLogs(ctx, c, dirs, lines, follow)
+			return h.each(dirs, func(dir string) error {
+				if len(dirs) > 1 {
+					fmt.Fprintf(c.out, "%s==> %s <==\n", words.Chosen(dir == dirs[0], "", "\n"), words.Plain(nameOf(dir)))
+				}
+				return showLog(ctx, c, dir, lines, follow)
+			})
 		},
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "show what is added, until Ctrl-C")
@@ -52,34 +57,27 @@ func logsCommand(c console) *cobra.Command {
 	return cmd
 }
 
-func showLogs(ctx context.Context, c console, dirs []string, lines int, follow bool) error {
-	for i, dir := range dirs {
-		config, err := config.Load(dir)
-		if err != nil {
-			return err
-		}
-		if len(dirs) > 1 {
-			if i > 0 {
-				fmt.Fprintln(c.out)
-			}
-			fmt.Fprintf(c.out, "==> %s <==\n", words.Plain(config.Name))
-		}
-		path := config.Log.File
-		if follow {
-			return followLog(ctx, c, path, lines)
-		}
-		text, _, err := lastOf(path, lines)
-		if err != nil {
-			return err
-		}
-		if text == nil {
-			fmt.Fprintf(c.err, "vivarium: %s has no log yet: %s\n", words.Plain(config.Name), path)
-		}
-		if _, err := c.out.Write(text); err != nil {
-			return err
-		}
+func showLog(ctx context.Context, c console, dir string, lines int, follow bool) error {
+	config, err := config.Load(dir)
+	if err != nil {
+		return err
 	}
-	return nil
+	path := config.Log.File
+	if follow {
+		return followLog(ctx, c, path, lines)
+	}
+	text, current, err := lastOf(path, lines)
+	if err != nil {
+		return err
+	}
+	if current != nil {
+		current.Close()
+	}
+	if text == nil {
+		fmt.Fprintf(c.err, "vivarium: %s has no log yet: %s\n", words.Plain(config.Name), path)
+	}
+	_, err = c.out.Write(text)
+	return err
 }
 
 // maxShown is how much of the logs is looked through for the last lines.

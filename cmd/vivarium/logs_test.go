@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/app"
 )
 
 // screen collects what a follower prints.
@@ -108,4 +110,20 @@ func TestFollowingBeginsBeforeThereIsALogAndGoesOnWhenItIsEmptied(t *testing.T) 
 	eventually(t, "the second line", func() bool { return strings.HasSuffix(p.all(), "second\n") })
 	cancel()
 	require.NoError(t, <-done)
+}
+
+func TestABackendThatCannotBeReadDoesNotKeepTheOthersLogsFromBeingShown(t *testing.T) {
+	state, dir := atHome(t)
+	broken := filepath.Join(filepath.Dir(dir), "broken")
+	write(t, filepath.Join(broken, "vivarium.toml"), "port = \n")
+	write(t, filepath.Join(dir, "vivarium.toml"), "")
+	write(t, filepath.Join(dir, "logs", "server.log"), "here\n")
+	list, err := app.OpenBackends(state)
+	require.NoError(t, err)
+	require.NoError(t, list.Add(broken))
+	require.NoError(t, list.Add(dir))
+	out, told, code := do(t, "logs", "--all")
+	require.Equal(t, codeUsage, code, told)
+	require.Equal(t, "==> broken <==\n\n==> brain <==\nhere\n", out)
+	require.Contains(t, told, "broken: ")
 }

@@ -158,7 +158,7 @@ var unseen = console{in: strings.NewReader(""), out: io.Discard, err: io.Discard
 
 func (a agents) Stop(ctx context.Context, dir string) (mcp.Status, error) {
 	s := stopper{a.home, unseen, false, true}
-	if err := s.stop(ctx, a.folder(dir), nameOf(dir), ladderOf(dir)); err != nil {
+	if err := s.stop(ctx, a.folder(dir), nameOf(dir), control.LadderOf(dir)); err != nil {
 		return mcp.Status{}, err
 	}
 	return a.Status(ctx, dir)

@@ -63,6 +63,7 @@ func TestWrongArgumentsChangeNothing(t *testing.T) {
 		{"restart", "brain", "--all"}, {"start", "--json=perhaps"}, {"stop", "--no-wait", "--nonsense"}, {"restart", "brain", "again"},
 		{"login", "on off"}, {"login", "off status"}, {"login", ""}, {"login", "ON"}, {"login", "on", "on"},
 		{"wait", "--timeout", "0s", "gone"}, {"mcp", "serve"}, {"init", "--port", "-1"}, {"init", "--app"}, {"logs", "-n", "many"},
+		{"doctor", "--clean", "brain"}, {"doctor", "--clean", "--fix", "--yes"}, {"explain", "--signal", "9x"}, {"explain", "--signal", "11 or so"},
 	} {
 		out, told, code := do(t, args...)
 		require.Equal(t, codeUsage, code, "%q: %s", args, told)

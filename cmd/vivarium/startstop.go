@@ -16,7 +16,6 @@ import (
 	"github.com/vivarium-app/vivarium/app/wait"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor"
-	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
@@ -152,7 +151,7 @@ func stopCommand(c console) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return s.stop(ctx, h.folder(dir), nameOf(dir), ladderOf(dir))
+			return s.stop(ctx, h.folder(dir), nameOf(dir), control.LadderOf(dir))
 		},
 	}
 	jsonFlag(cmd, &asJSON)
@@ -167,17 +166,6 @@ type stopper struct {
 	asJSON, wait bool
 }
 
-// ladderOf is how the backend's configuration wants it stopped; a broken one says nothing.
-func ladderOf(dir string) keeper.Ladder {
-	c, err := config.Load(dir)
-	if err != nil {
-		return defaultLadder
-	}
-	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace, Abort: true}
-}
-
-var defaultLadder = keeper.Ladder{Signal: syscall.SIGINT, Grace: 10 * time.Second}
-
 // everything goes by the state folders: a keeper may serve a backend that nobody has on a list.
 func (s stopper) everything(ctx context.Context) error {
 	folders, err := filepath.Glob(filepath.Join(s.state, "b", "*"))
@@ -190,14 +178,14 @@ func (s stopper) everything(ctx context.Context) error {
 		fmt.Fprintln(s.err, "vivarium: "+words.Plain(err.Error())) // the keepers are found all the same
 	}
 	for _, dir := range listed {
-		names[s.folder(dir)], ladders[s.folder(dir)] = nameOf(dir), ladderOf(dir)
+		names[s.folder(dir)], ladders[s.folder(dir)] = nameOf(dir), control.LadderOf(dir)
 	}
 	s.out = &inTurn{out: s.out}
 	results := make(chan error)
 	for _, folder := range folders {
 		name, ladder := names[folder], ladders[folder]
 		if name == "" {
-			ladder = defaultLadder
+			ladder = control.DefaultLadder
 		}
 		go func() { results <- s.stop(ctx, folder, name, ladder) }()
 	}

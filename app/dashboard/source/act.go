@@ -3,13 +3,10 @@ package source
 import (
 	"context"
 	"errors"
-	"syscall"
-	"time"
 
 	"github.com/vivarium-app/vivarium/app/control"
 	"github.com/vivarium-app/vivarium/app/dashboard"
 	"github.com/vivarium-app/vivarium/supervisor/config"
-	"github.com/vivarium-app/vivarium/supervisor/keeper"
 )
 
 // Do does what a person asks for.
@@ -39,7 +36,7 @@ func (s *Source) tell(ctx context.Context, dir string, what dashboard.Action) er
 		if what != dashboard.Stop {
 			return errors.New(notKept)
 		}
-		_, err := control.EndUnwatched(ctx, s.folder(dir), ladderOf(dir))
+		_, err := control.EndUnwatched(ctx, s.folder(dir), control.LadderOf(dir))
 		return err
 	}
 	if err != nil {
@@ -54,13 +51,4 @@ func (s *Source) tell(ctx context.Context, dir string, what dashboard.Action) er
 	}
 	_, err = client.Ask(ctx, string(what))
 	return err
-}
-
-// ladderOf is how the backend's configuration wants it stopped; a broken one says nothing.
-func ladderOf(dir string) keeper.Ladder {
-	c, err := config.Load(dir)
-	if err != nil {
-		return keeper.Ladder{Signal: syscall.SIGINT, Grace: 10 * time.Second}
-	}
-	return keeper.Ladder{Signal: c.Stop.Signal, Grace: c.Stop.Grace, Abort: true}
 }

@@ -166,16 +166,22 @@ export class LogView {
     this.box.scrollTop = this.box.scrollHeight;
   }
 
-  async reload() {
+  /** Ends what is still asked for: the rows that it belongs to will be gone. */
+  anew() {
     this.turn.abort();
     this.turn = new AbortController();
     this.busy = false;
+  }
+
+  async reload() {
+    this.anew();
     await this.end();
     this.restream();
   }
 
   first() {
     this.setFollowing(false);
+    this.anew();
     this.part({ begin: "1" }).then((part) => {
       this.replace(part);
       this.box.scrollTop = 0;
@@ -187,12 +193,14 @@ export class LogView {
       this.box.scrollTop = this.box.scrollHeight;
       return;
     }
+    this.anew();
     this.end().catch(complain);
   }
 
   /** @param {string} place */
   async around(place) {
     this.setFollowing(false);
+    this.anew();
     const part = await this.part({ around: place });
     this.replace(part);
     this.mark(part.at ?? place);
@@ -376,6 +384,7 @@ export class LogView {
 
   async above() {
     this.busy = true;
+    const { signal } = this.turn;
     try {
       const part = await this.part({ before: this.from });
       const height = this.list.scrollHeight;
@@ -386,15 +395,17 @@ export class LogView {
       if (!this.following) this.trim(false);
       this.tellWhere(part.behind);
     } catch (why) {
+      if (signal.aborted) return;
       this.begun = true; // it was rotated away
       complain(why);
     } finally {
-      this.busy = false;
+      if (!signal.aborted) this.busy = false;
     }
   }
 
   async below() {
     this.busy = true;
+    const { signal } = this.turn;
     try {
       const part = await this.part({ after: this.to });
       this.append(part.rows);
@@ -402,10 +413,11 @@ export class LogView {
       this.ended = part.end;
       this.trim(true);
     } catch (why) {
+      if (signal.aborted) return;
       this.ended = true;
       complain(why);
     } finally {
-      this.busy = false;
+      if (!signal.aborted) this.busy = false;
     }
   }
 

@@ -140,6 +140,28 @@ func TestScrollingGetsOtherRowsAndThePageStaysSmall(t *testing.T) {
 	b.clean(s)
 }
 
+func TestRowsThatComeLateDoNotGetAmongThoseOfAnotherPlace(t *testing.T) {
+	s, b, _ := logged(t, 1000, "light", numbered(0, 20000))
+	b.until("its end is shown", lastLine("line 19999"))
+	b.eval(`(() => {
+		const real = window.fetch;
+		window.fetch = async (path, init) => {
+			if (!String(path).includes("before=")) return real(path, init);
+			window.asked = true;
+			await new Promise((go) => { window.answerNow = go; });
+			try { return await real(path, init); } finally { setTimeout(() => { window.answered = true; }, 300); }
+		};
+		document.getElementById("log").scrollTop = 0;
+	})()`, nil)
+	b.until("earlier rows are asked for", `window.asked`)
+	b.key("g")
+	b.until("the beginning is shown", `document.querySelector(".entry").textContent.includes("line 0 of")`)
+	b.eval(`window.answerNow()`, nil)
+	b.until("the earlier rows have come", `window.answered`)
+	require.Contains(t, b.text(`document.querySelector(".entry").textContent`), "line 0 of")
+	b.clean(s)
+}
+
 func TestTheLevelFilterLeavesOutWhatIsBetter(t *testing.T) {
 	s, b, path := logged(t, 420, "dark", numbered(0, 20000)+"WARNING:  old one\n"+numbered(0, 20000))
 	b.eval(`(() => { const s = document.getElementById("level"); s.value = "warning"; s.dispatchEvent(new Event("change")); })()`, nil)

@@ -57,7 +57,7 @@ supervisor/platform          <- supervisor/config supervisor/crash supervisor/ke
 supervisor                   <- supervisor/backoff supervisor/config supervisor/crash supervisor/crash/environment supervisor/deep supervisor/guard supervisor/history supervisor/keeper supervisor/memory supervisor/observation supervisor/plan supervisor/platform supervisor/port supervisor/postmortem supervisor/power supervisor/probe supervisor/proc supervisor/process supervisor/python supervisor/queue supervisor/record supervisor/recorder supervisor/safefile supervisor/stall
 app/logfile
 app/page                     <- supervisor/crash supervisor/crash/environment supervisor/crash/mask supervisor/crash/report supervisor/memory supervisor/observation supervisor/openmp supervisor/record
-app/dashboard                <- app/logfile app/page supervisor/keeper
+app/dashboard                <- app/logfile app/page supervisor/keeper supervisor/safefile
 app/wait
 app/mcp                      <- app/wait
 app/words                    <- supervisor supervisor/crash supervisor/memory supervisor/port supervisor/proc supervisor/process supervisor/record supervisor/stall
