@@ -3,6 +3,7 @@ package project
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/servers"
@@ -15,7 +16,7 @@ func (p Project) fromCode(has func(string) bool) (Proposal, bool) {
 	}
 	a := p.Apps[0]
 	out := p.FromApp(a, has)
-	if out.Command == nil {
+	if out.Command == nil || a.Script && a.Server.Name == "script" && !a.Serves && isErrand(a.File) {
 		return out, false
 	}
 	for _, other := range p.Apps[1:min(len(p.Apps), 20)] {
@@ -71,7 +72,15 @@ func (p Project) FromApp(a App, has func(string) bool) Proposal {
 	p.fitApp(&choice, row, a, dir)
 	out.App = choice.App
 	if out.Command = row.Command(choice); a.Server.Name == "django" && row.Name == "django" {
-		out.App = "manage.py"
+		out.App = path.Join(dir, "manage.py")
+		for i, w := range out.Command {
+			if w == "manage.py" {
+				out.Command[i] = out.App
+			}
+		}
+	}
+	if pkg := path.Dir(a.File); row.Name == "script" && path.Base(a.File) == "__main__.py" && isName(pkg) && p.r.has(path.Join(pkg, "__init__.py")) {
+		out.Command, out.App = []string{servers.Python, "-m", pkg}, pkg // run by its path it could not import its own package
 	}
 	out.Server = row
 	if a.Script && row.Name == "script" && a.Server.Name != "script" { // what it says and how it ends is its own row's matter
@@ -139,6 +148,13 @@ func (p Project) importDir(a App) string {
 	if m == nil || a.Script && a.Server.App != servers.Dotted && a.Server.Name != "bentoml" {
 		return ""
 	}
+	if a.Server.Name == "django" { // Django imports everything from where manage.py stands
+		for dir := path.Dir(a.File); dir != "."; dir = path.Dir(dir) {
+			if p.r.has(path.Join(dir, "manage.py")) {
+				return dir
+			}
+		}
+	}
 	roots := []string{""}
 	for dir := path.Dir(a.File); dir != "."; dir = path.Dir(dir) {
 		roots = append(roots, dir)
@@ -172,4 +188,14 @@ func (p Project) importsFrom(m *module, top string) bool {
 		}
 	}
 	return false
+}
+
+// isErrand: a program in a folder of helpers does something and ends. Nothing to start is a better answer than one of those.
+func isErrand(file string) bool {
+	top, _, below := strings.Cut(file, "/")
+	if below {
+		return slices.Contains([]string{"scripts", "script", "tools", "tool", "bin", "hack", "ci", "utils", "docs", "examples", "benchmarks", "tests", "hooks"}, top)
+	}
+	st := Start{Server: servers.Server{Name: "script"}, Match: servers.Match{App: file}}
+	return st.isTask()
 }
