@@ -11,15 +11,18 @@ import (
 
 // fromCode takes the application that is most likely meant.
 func (p Project) fromCode(has func(string) bool) (Proposal, bool) {
-	if len(p.Apps) == 0 {
+	apps := slices.DeleteFunc(slices.Clone(p.Apps), func(a App) bool {
+		return a.Script && a.Server.Name == "script" && !a.Serves && isErrand(a.File)
+	})
+	if len(apps) == 0 {
 		return Proposal{}, false
 	}
-	a := p.Apps[0]
+	a := apps[0]
 	out := p.FromApp(a, has)
-	if out.Command == nil || a.Script && a.Server.Name == "script" && !a.Serves && isErrand(a.File) {
+	if out.Command == nil {
 		return out, false
 	}
-	for _, other := range p.Apps[1:min(len(p.Apps), 20)] {
+	for _, other := range apps[1:min(len(apps), 20)] {
 		if other.Inside != "" || other.File == a.File && (other.Script || a.Script) || other.Script && other.Server.Name == "script" && !other.Serves {
 			continue
 		}
@@ -57,6 +60,10 @@ func (p Project) imports(from, file string) bool {
 
 // FromApp is the proposal for one application, also one that a person chose.
 func (p Project) FromApp(a App, has func(string) bool) Proposal {
+	if p.isWSGI(a) {
+		a.Server.Interface = "wsgi"
+		a.Server.Via = []string{"gunicorn", "granian", "waitress", "django"}
+	}
 	out := Proposal{Of: a.Server, From: a.Place, Kind: "code", File: a.File, Health: a.Health}
 	row := a.Server
 	dir := p.importDir(a)
@@ -100,6 +107,17 @@ func (p Project) FromApp(a App, has func(string) bool) Proposal {
 	}
 	out.variables(a)
 	return out
+}
+
+// isWSGI: Django makes either kind of application. A server for the one kind answers no request of the other.
+func (p Project) isWSGI(a App) bool {
+	m := p.tree.module(a.File)
+	if m == nil || a.Server.Name != "django" {
+		return false
+	}
+	_, wsgi := callsAny(m, "django.core.wsgi.get_wsgi_application")
+	_, asgi := callsAny(m, "django.core.asgi.get_asgi_application")
+	return wsgi && !asgi
 }
 
 // runner is the server that is there and can run the application; the row's first choice if none is.
