@@ -194,7 +194,12 @@ func (p Project) importDir(a App) string {
 		}
 	}
 	if p.r.has(path.Join(best, "__init__.py")) && best != "" {
-		return ""
+		best = ""
+	}
+	for _, root := range roots { // no module's name has a "-": what is below such a folder is imported from there
+		if !isName(path.Base(root)) && root != "" && len(root) > len(best) {
+			return root
+		}
 	}
 	return best
 }
