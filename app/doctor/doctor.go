@@ -1,5 +1,5 @@
 // Package doctor examines a backend's setup with coded checks and predicts what will crash, and collects the diagnostics that are sent
-// with a report. Begin with Examine. It reads and asks; what it may change is the cure in supervisor/openmp, on request alone.
+// with a report. Begin with Examine. It reads and asks; what it may change is the cure in supervisor/openmp/cure, on request alone.
 package doctor
 
 import (
@@ -17,6 +17,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/openmp/cure"
 	"github.com/vivarium-app/vivarium/supervisor/plan"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
@@ -208,13 +209,13 @@ func (e *examiner) python() bool {
 		e.warn("VIV002", in.Prefix+" is a Python that other projects use, too", "make an environment of the backend's own: python3 -m venv .venv")
 	}
 	e.loading()
-	if err := openmp.CheckCure(in.Prefix); err != nil {
-		var why *openmp.CureError
+	if err := cure.Check(in.Prefix); err != nil {
+		var why *cure.Error
 		if errors.As(err, &why) {
 			e.warn("VIV011", why.Problem, why.Remedy)
 		}
 		e.plan.Warnings = slices.DeleteFunc(e.plan.Warnings, func(w string) bool { return w == err.Error() })
-	} else if _, err := openmp.Cured(in.Prefix); err == nil {
+	} else if _, err := cure.Cured(in.Prefix); err == nil {
 		e.pass("VIV011", "one runtime of several, and every link stands")
 	}
 	return true

@@ -16,6 +16,7 @@ import (
 	"github.com/vivarium-app/vivarium/app/setup"
 	"github.com/vivarium-app/vivarium/app/words"
 	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/openmp/cure"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 )
@@ -77,7 +78,7 @@ func (h home) cure(ctx context.Context, c console, dir string, o cureOptions) er
 	} else {
 		err = h.fix(ctx, c, dir, plan.Python, &row, o)
 	}
-	var why *openmp.CureError
+	var why *cure.Error
 	if errors.As(err, &why) {
 		row.Problem, row.Remedy = why.Problem, why.Remedy
 		err = &codeError{code: codeFailed}
@@ -100,33 +101,33 @@ func (h home) fix(ctx context.Context, c console, dir string, python python.Inte
 	if err != nil {
 		return err
 	}
-	cure, err := env.Cure(openmp.DiskSymbols{})
+	steps, err := cure.Of(env, openmp.DiskSymbols{})
 	if err != nil {
 		return err
 	}
-	row.Keep, row.Why = cure.Keep.Path, cure.Why
-	for _, l := range cure.Links {
+	row.Keep, row.Why = steps.Keep.Path, steps.Why
+	for _, l := range steps.Links {
 		row.Links = append(row.Links, l.Path)
 	}
-	for _, r := range cure.Static {
+	for _, r := range steps.Static {
 		row.Static = append(row.Static, r.Path)
 	}
-	if row.Pending, err = cure.Pending(); err != nil {
+	if row.Pending, err = steps.Pending(); err != nil {
 		return err
 	}
 	if !o.asJSON {
-		tellCure(c.out, cure, row.Pending)
+		tellCure(c.out, steps, row.Pending)
 	}
-	if o.dry || len(cure.Links) == 0 && len(row.Pending) == 0 {
+	if o.dry || len(steps.Links) == 0 && len(row.Pending) == 0 {
 		return nil
 	}
-	if err := cure.Changeable(os.Getuid()); err != nil {
+	if err := steps.Changeable(os.Getuid()); err != nil {
 		return err
 	}
-	files, _ := openmp.Cured(cure.Root) // an error: there was no earlier cure
+	files, _ := cure.Cured(steps.Root) // an error: there was no earlier cure
 	files = append(files, row.Links...)
-	if cure.Keep.Real != "" {
-		files = append(files, cure.Keep.Real)
+	if steps.Keep.Real != "" {
+		files = append(files, steps.Keep.Real)
 	}
 	if err := h.unused(ctx, dir, files); err != nil {
 		return err
@@ -134,7 +135,7 @@ func (h home) fix(ctx context.Context, c console, dir string, python python.Inte
 	if err := agreed(c, o, "Do this?"); err != nil {
 		return err
 	}
-	if err := cure.Apply(); err != nil {
+	if err := steps.Apply(); err != nil {
 		return fmt.Errorf("%w; “vivarium doctor --undo” takes back what was done", err)
 	}
 	row.Done = true
@@ -144,11 +145,11 @@ func (h home) fix(ctx context.Context, c console, dir string, python python.Inte
 	return nil
 }
 
-func tellCure(w io.Writer, cure openmp.Cure, pending []string) {
-	if len(cure.Links) == 0 {
+func tellCure(w io.Writer, steps cure.Plan, pending []string) {
+	if len(steps.Links) == 0 {
 		fmt.Fprintln(w, "There is nothing to cure: no two copies of LLVM's or Intel's OpenMP are in this environment.")
 	} else {
-		tellLinks(w, cure)
+		tellLinks(w, steps)
 	}
 	if len(pending) > 0 {
 		fmt.Fprintln(w, "What an earlier cure has left is not up to date. This would be done:")
@@ -158,18 +159,18 @@ func tellCure(w io.Writer, cure openmp.Cure, pending []string) {
 	}
 }
 
-func tellLinks(w io.Writer, cure openmp.Cure) {
+func tellLinks(w io.Writer, steps cure.Plan) {
 	short := func(path string) string {
-		if rel, err := filepath.Rel(cure.Root, path); err == nil && filepath.IsLocal(rel) {
+		if rel, err := filepath.Rel(steps.Root, path); err == nil && filepath.IsLocal(rel) {
 			return words.Plain(rel)
 		}
 		return words.Plain(path)
 	}
-	fmt.Fprintf(w, "In %s\n  kept    %s%s: %s\n", words.Plain(cure.Root), short(cure.Keep.Path), of(cure.Keep.Package, cure.Keep.PackageVersion), cure.Why)
-	for _, l := range cure.Links {
+	fmt.Fprintf(w, "In %s\n  kept    %s%s: %s\n", words.Plain(steps.Root), short(steps.Keep.Path), of(steps.Keep.Package, steps.Keep.PackageVersion), steps.Why)
+	for _, l := range steps.Links {
 		fmt.Fprintf(w, "  linked  %s%s -> %s\n", short(l.Path), of(l.Package, ""), words.Plain(l.Target))
 	}
-	for _, r := range cure.Static {
+	for _, r := range steps.Static {
 		fmt.Fprintf(w, "  stays   %s%s: the runtime is part of this file; if crashes go on, upgrade the package or set OMP_NUM_THREADS = \"1\" under [environment]\n", short(r.Path), of(r.Package, r.PackageVersion))
 	}
 }
@@ -182,7 +183,7 @@ func of(name, version string) string {
 }
 
 func (h home) undo(ctx context.Context, c console, dir string, row *cureRow, o cureOptions) error {
-	used, err := openmp.Cured(row.Root)
+	used, err := cure.Cured(row.Root)
 	if err != nil {
 		return err
 	}
@@ -195,7 +196,7 @@ func (h home) undo(ctx context.Context, c console, dir string, row *cureRow, o c
 	if err := agreed(c, o, "Give every package its own copy of OpenMP back?"); err != nil {
 		return err
 	}
-	done, err := openmp.Undo(row.Root)
+	done, err := cure.Undo(row.Root)
 	if err != nil {
 		return err
 	}
@@ -229,7 +230,7 @@ func tellUndo(w io.Writer, root string, files []string) {
 // unused: the server does not run, and nobody else has one of the files loaded.
 func (h home) unused(ctx context.Context, dir string, files []string) error {
 	if row, err := h.look(ctx, dir); err == nil && running(row) {
-		return &openmp.CureError{Problem: fmt.Sprintf("the server runs (PID %d)", row.PID), Remedy: "stop it first with `vivarium stop`"}
+		return &cure.Error{Problem: fmt.Sprintf("the server runs (PID %d)", row.PID), Remedy: "stop it first with `vivarium stop`"}
 	}
 	if len(files) == 0 {
 		return nil
@@ -239,7 +240,7 @@ func (h home) unused(ctx context.Context, dir string, files []string) error {
 		return err
 	}
 	if len(users) > 0 {
-		return &openmp.CureError{Problem: fmt.Sprintf("%s (PID %d) has one of the files loaded", users[0].Name, users[0].PID), Remedy: "end it first"}
+		return &cure.Error{Problem: fmt.Sprintf("%s (PID %d) has one of the files loaded", users[0].Name, users[0].PID), Remedy: "end it first"}
 	}
 	return nil
 }

@@ -200,6 +200,7 @@ func systemOf(tail []string) string {
 	}
 	for _, s := range signs {
 		for _, l := range tail {
+			l = strings.ReplaceAll(l, "\x00", "") // of UTF-16
 			if slices.ContainsFunc(s.texts, func(text string) bool { return strings.Contains(l, text) }) {
 				return s.system
 			}

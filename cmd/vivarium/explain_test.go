@@ -136,6 +136,7 @@ func TestExplainTakesAnOutputForThatOfItsSystem(t *testing.T) {
 		"":       "ValueError: no",
 	} {
 		require.Equal(t, system, systemOf([]string{"INFO: started", line}), line)
+		require.Equal(t, system, systemOf([]string{inUTF16("INFO: started\n" + line)}), line)
 	}
 }
 

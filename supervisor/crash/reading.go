@@ -33,10 +33,11 @@ const mostLines = 4000 // looked at; more of them in 64 KiB are a progress bar, 
 
 // read takes the output apart. In a text of elsewhere a crash report may stand anywhere, and is long.
 func read(tail []string, foreign bool) *reading {
+	parse := paste.Copied
 	if !foreign {
-		tail = tail[max(0, len(tail)-mostLines):]
+		tail, parse = tail[max(0, len(tail)-mostLines):], paste.Parse
 	}
-	t := paste.Parse([]byte(strings.Join(tail, "\n")))
+	t := parse([]byte(strings.Join(tail, "\n")))
 	r := &reading{status: t.Status, reports: t.Reports}
 	r.clean(t.Lines[max(0, len(t.Lines)-mostLines):])
 	r.text = strings.Join(r.lines, "\n")

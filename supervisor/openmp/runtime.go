@@ -26,7 +26,10 @@ const (
 
 // maxContents is how much of the contents of all files of an environment is read, in bytes. The largest real one has a fiftieth of that in
 // what looks like a runtime; a sparse file has any size for nothing.
-const maxContents = 32 << 30
+const (
+	maxContents = 32 << 30
+	maxLibrary  = 1 << 30 // of one library; the largest real ones have a third of it
+)
 
 var errContents = errors.New("too much was read of this environment already: it was left out")
 

@@ -8,7 +8,7 @@ import (
 
 	"github.com/vivarium-app/vivarium/supervisor/config"
 	"github.com/vivarium-app/vivarium/supervisor/crash/environment"
-	"github.com/vivarium-app/vivarium/supervisor/openmp"
+	"github.com/vivarium-app/vivarium/supervisor/openmp/cure"
 	"github.com/vivarium-app/vivarium/supervisor/process"
 	"github.com/vivarium-app/vivarium/supervisor/python"
 	"github.com/vivarium-app/vivarium/supervisor/servers"
@@ -33,7 +33,7 @@ func (p *Plan) adviseOn(c config.Config, o Options) {
 		p.warn("%s seems not to be installed for %s: install it with `%s`", module, p.Python.Path, install)
 	}
 	if p.Python.Prefix != "" {
-		if err := openmp.CheckCure(p.Python.Prefix); err != nil {
+		if err := cure.Check(p.Python.Prefix); err != nil {
 			p.warn("%v", err)
 		}
 	}

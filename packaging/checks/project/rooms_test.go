@@ -36,6 +36,7 @@ supervisor/keeper            <- supervisor/proc supervisor/safefile
 supervisor/openmp            <- supervisor/safefile
 supervisor/crash/environment <- supervisor/openmp
 supervisor/crash             <- supervisor/crash/environment supervisor/crash/mask supervisor/crash/paste supervisor/crash/report supervisor/crash/traceback supervisor/openmp
+supervisor/openmp/cure       <- supervisor/openmp supervisor/safefile
 supervisor/python            <- supervisor/crash/environment supervisor/safefile
 supervisor/sampler           <- supervisor/crash/mask supervisor/proc
 supervisor/servers
@@ -44,7 +45,7 @@ supervisor/port              <- supervisor/config supervisor/crash supervisor/ke
 supervisor/probe             <- supervisor/config supervisor/servers
 supervisor/process           <- supervisor/crash/environment supervisor/memory supervisor/proc supervisor/python supervisor/servers
 supervisor/project           <- supervisor/servers
-supervisor/plan              <- supervisor/config supervisor/crash/environment supervisor/keeper supervisor/openmp supervisor/process supervisor/project supervisor/python supervisor/servers
+supervisor/plan              <- supervisor/config supervisor/crash/environment supervisor/keeper supervisor/openmp supervisor/openmp/cure supervisor/process supervisor/project supervisor/python supervisor/servers
 supervisor/ready             <- supervisor/config supervisor/crash supervisor/plan supervisor/port supervisor/python supervisor/servers
 supervisor/stall             <- supervisor/crash/mask
 supervisor/observation       <- supervisor/crash/mask supervisor/proc supervisor/process supervisor/recorder supervisor/safefile supervisor/stall
@@ -67,12 +68,12 @@ app/login                    <- app/desktop app/words supervisor/keeper supervis
 app/notice                   <- app/desktop app/words assets supervisor supervisor/record
 app/order                    <- app/control app/words supervisor supervisor/config supervisor/keeper supervisor/record
 app/setup                    <- app/words supervisor/config supervisor/crash/environment supervisor/plan supervisor/proc supervisor/project supervisor/python supervisor/ready supervisor/safefile supervisor/servers
-app/doctor                   <- app/control app/desktop app/login app/order app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/environment supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/servers
+app/doctor                   <- app/control app/desktop app/login app/order app/setup app/words supervisor supervisor/config supervisor/crash supervisor/crash/environment supervisor/crash/mask supervisor/keeper supervisor/openmp supervisor/openmp/cure supervisor/plan supervisor/port supervisor/proc supervisor/process supervisor/python supervisor/record supervisor/recorder supervisor/safefile supervisor/servers
 app                          <- app/control app/desktop app/doctor app/hook app/login app/notice app/order app/setup app/words assets supervisor supervisor/keeper supervisor/record supervisor/safefile
 app/dashboard/source         <- app/control app/dashboard app/doctor app/page app/setup app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/observation supervisor/openmp supervisor/port supervisor/record supervisor/safefile
 app/terminal                 <- app app/control app/hook app/words supervisor supervisor/config supervisor/crash supervisor/keeper supervisor/port supervisor/record
 app/tray                     <- app app/login app/notice app/words assets supervisor/openmp
-cmd/vivarium                 <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/environment supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/plan supervisor/process supervisor/python supervisor/quiet supervisor/ready supervisor/record supervisor/safefile supervisor/stall
+cmd/vivarium                 <- app app/control app/dashboard app/dashboard/source app/desktop app/doctor app/login app/mcp app/page app/setup app/terminal app/wait app/words assets supervisor supervisor/config supervisor/crash supervisor/crash/environment supervisor/crash/mask supervisor/crash/report supervisor/crash/traceback supervisor/keeper supervisor/observation supervisor/openmp supervisor/openmp/cure supervisor/plan supervisor/process supervisor/python supervisor/quiet supervisor/ready supervisor/record supervisor/safefile supervisor/stall
 cmd/vivarium-keeper          <- supervisor/keeper
 cmd/vivarium-menubar         <- app app/login app/tray supervisor/keeper supervisor/quiet
 `

@@ -80,9 +80,10 @@ func TestTheWallsStand(t *testing.T) {
 			})
 			t.Run("what is known of crashes and of OpenMP starts nothing and reaches no network", func(t *testing.T) {
 				own := map[string][]string{
-					"/supervisor/crash":    {module + "/supervisor/crash", module + "/supervisor/crash/environment", module + "/supervisor/crash/mask", module + "/supervisor/crash/paste", module + "/supervisor/crash/report", module + "/supervisor/crash/traceback", module + "/supervisor/openmp", module + "/supervisor/safefile"},
-					"/supervisor/openmp":   {module + "/supervisor/openmp", module + "/supervisor/safefile"},
-					"/supervisor/safefile": {module + "/supervisor/safefile"},
+					"/supervisor/crash":       {module + "/supervisor/crash", module + "/supervisor/crash/environment", module + "/supervisor/crash/mask", module + "/supervisor/crash/paste", module + "/supervisor/crash/report", module + "/supervisor/crash/traceback", module + "/supervisor/openmp", module + "/supervisor/safefile"},
+					"/supervisor/openmp/cure": {module + "/supervisor/openmp/cure", module + "/supervisor/openmp", module + "/supervisor/safefile"},
+					"/supervisor/openmp":      {module + "/supervisor/openmp", module + "/supervisor/safefile"},
+					"/supervisor/safefile":    {module + "/supervisor/safefile"},
 				}
 				for pure, allowed := range own {
 					for _, p := range list(t, goos, "1", "-deps", module+pure) {

@@ -85,7 +85,7 @@ func TestTheEnvironmentIsTheGoldenOne(t *testing.T) {
 				for _, v := range applied {
 					got += fmt.Sprintf("%s=%s unset:%t from:%s\n", v.Name, v.Value, v.Unset, v.From)
 				}
-				golden(t, filepath.Join("testdata", "env", goos+"-"+name+".txt"), got)
+				golden(t, filepath.Join("testdata", goos+"-"+name+".txt"), got)
 			})
 		}
 	}

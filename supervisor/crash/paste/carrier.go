@@ -36,7 +36,11 @@ func carriers(ls []line) []line {
 			break
 		}
 	}
-	return inherit(joinPartial(ls))
+	ls = behindBars(joinPartial(ls))
+	for i := range ls {
+		ls[i].Text = strings.TrimRight(ls[i].Text, " \t") // a terminal's window fills its lines with blanks
+	}
+	return inherit(ls)
 }
 
 // inherit gives the lines of a traceback of which only the first has a prefix that line's source.

@@ -2,7 +2,8 @@ package paste
 
 import "strings"
 
-// shortestHead is the length below which what lines have in common may be anything, and fewestHeads the number of lines that must have it.
+// shortestHead is the length below which what lines have in common may be anything, and fewestHeads the number of lines below which something
+// that only a program prints must stand behind it.
 const (
 	shortestHead = 4
 	fewestHeads  = 3
@@ -38,7 +39,8 @@ func heads(ls []line) []line {
 // behead takes the head off the lines if they have one in common, and reports whether they did. cautious is for lines that are only a part of
 // the text: they lose theirs only if something that a program itself prints stands behind it.
 func behead(ls []line, lines []int, cautious bool) bool {
-	if len(lines) < fewestHeads {
+	few := len(lines) < fewestHeads
+	if few && (cautious || len(lines) < 2) {
 		return false
 	}
 	head := commonHead(ls, lines)
@@ -47,13 +49,16 @@ func behead(ls []line, lines []int, cautious bool) bool {
 	}
 	printed := false
 	for _, i := range lines {
+		if few && isPrinted(ls[i].Text) {
+			return false
+		}
 		rest, _ := likePrefix(ls[i].Text, head)
 		printed = printed || isPrinted(rest)
 		if strings.HasPrefix(rest, groupHeader) && strings.HasSuffix(head, "  ") { // its own two columns
 			head = head[:len(head)-2]
 		}
 	}
-	if !printed && cautious || !strings.ContainsFunc(head, func(r rune) bool { return r < 0x80 && isLetter(byte(r)) && r != 'T' && r != 'Z' }) {
+	if !printed && (few || cautious || !strings.ContainsAny(head, ":]|>)")) || !strings.ContainsFunc(head, func(r rune) bool { return r < 0x80 && isLetter(byte(r)) && r != 'T' && r != 'Z' }) {
 		return false
 	}
 	// Nobody logs all that he says as an error, and what a program wrote to its standard error was not logged by it.
@@ -83,7 +88,7 @@ func commonHead(ls []line, lines []int) string {
 		}
 	}
 	for n := len(head); n > 0; n-- {
-		if c := head[n-1]; !isLetter(c) && !isDigit(c) && c < 0x80 && strings.IndexByte(`"'(<_/\`, c) < 0 {
+		if strings.IndexByte(" \t:]|>)}", head[n-1]) >= 0 {
 			return head[:n]
 		}
 	}
@@ -114,9 +119,19 @@ func common(a, b string) int {
 	return i
 }
 
-// isPrinted reports whether only a program's own output looks so: a traceback, a statement of its end, a native library's last words.
+// isPrinted reports whether only a program's own output looks so, or a report on it: a traceback, a statement of its end, a native library's
+// last words.
 func isPrinted(s string) bool {
+	if s == "" {
+		return false
+	}
 	if strings.HasPrefix(s, traceHeader) || strings.HasPrefix(s, fatalHeader) || strings.HasPrefix(s, "  ") && isFrame(s) || isStatement(s) {
+		return true
+	}
+	if key, known := reportKey(s); known && reportKeys[key] {
+		return true
+	}
+	if p, ok := parsePrefix(s); ok && p.certain {
 		return true
 	}
 	for _, mark := range []string{"OMP: ", "objc[", "dyld[", "libc++abi: ", "terminate called ", "*** Terminating app ", "Assertion failed: ", "Abort trap"} {
@@ -137,7 +152,7 @@ func isOwnForm(head string) bool {
 			return true
 		}
 	}
-	return !strings.ContainsAny(head, ":]|>)")
+	return false
 }
 
 // levelHead is the beginning of a logging form up to its level, with each number as "9".

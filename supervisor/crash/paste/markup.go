@@ -5,19 +5,25 @@ import (
 	"strings"
 )
 
+// oneLine is for what an entity may bring into a line.
+var oneLine = strings.NewReplacer("\n", " ", "\r", " ")
+
+var straight = strings.NewReplacer("“", `"`, "”", `"`, "‘", "'", "’", "'")
+
 // markup takes out what a page or an issue puts around a program's output: entities, tags, fences, quotes.
 func markup(text string, ls []line) []line {
-	if strings.Contains(text, "&quot;") || strings.Contains(text, "&lt;") || strings.Contains(text, "&gt;") || strings.Contains(text, "&#") {
+	if strings.Contains(text, "&quot;") || strings.Contains(text, "&lt;") || strings.Contains(text, "&gt;") || strings.Contains(text, "&amp;") || strings.Contains(text, "&#") {
 		for i := range ls {
 			if strings.IndexByte(ls[i].Text, '&') >= 0 {
-				ls[i].Text = html.UnescapeString(ls[i].Text)
+				ls[i].Text = oneLine.Replace(plain(html.UnescapeString(ls[i].Text)))
 			}
 		}
 	}
-	if strings.Contains(text, "”, line ") { // a program for letters set the quotation marks
-		straight := strings.NewReplacer("“", `"`, "”", `"`, "‘", "'", "’", "'")
+	if strings.ContainsAny(text, "“”‘’") { // a program for letters set the quotation marks
 		for i := range ls {
-			ls[i].Text = straight.Replace(ls[i].Text)
+			if !strings.Contains(ls[i].Text, `{"`) { // in a record's text they are what somebody wrote
+				ls[i].Text = straight.Replace(ls[i].Text)
+			}
 		}
 	}
 	ls = quotes(ls)

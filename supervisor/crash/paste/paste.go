@@ -2,7 +2,7 @@
 // an encoding, colours, Markdown, the prefixes of the tools that carried it, JSON, a shell's word about the exit, a macOS crash report.
 // Parse gives back what the program itself printed, what the words around it say of its exit, and the reports that stand inside.
 // The package knows shapes of lines and nothing of causes: it must not know what a verdict is, and it imports the standard library alone.
-// Begin with Parse.
+// Begin with Parse and Copied.
 package paste
 
 // Text is a text that was taken apart.
@@ -36,11 +36,21 @@ type Status struct {
 	By         string // whose words these are: "zsh", "bash", "systemd", "docker", "kubernetes", …
 }
 
-// Parse takes a text apart: encoding, markup, prefixes, escaped JSON.
+// Parse takes a program's output apart: encoding, markup, prefixes, escaped JSON.
 // It never fails: what it does not know stays as it is. What it gives is never longer than four times the text.
 func Parse(data []byte) Text {
 	text := decode(data)
-	ls := markup(text, split(text))
+	return parse(text, split(text))
+}
+
+// Copied is Parse for a text that somebody may have copied from a terminal, whose window cut its lines.
+func Copied(data []byte) Text {
+	text := decode(data)
+	return parse(text, unwrapped(split(text)))
+}
+
+func parse(text string, ls []line) Text {
+	ls = markup(text, ls)
 	dedentWhole(ls)
 	ls, found := reports(text, heads(carriers(ls)))
 	if inner, changed := records(text, ls); changed { // what a container's log file has in its strings may be a report as well

@@ -28,7 +28,7 @@ func TestATextIsTakenApartAsItsFixtureSays(t *testing.T) {
 			require.NoError(t, err)
 			text, want, ok := strings.Cut(string(raw), parsedMark)
 			require.True(t, ok || *update, "no %q", parsedMark)
-			got := parsedText(Parse([]byte(text)))
+			got := parsedText(Copied([]byte(text)))
 			if *update {
 				require.NoError(t, os.WriteFile(path, []byte(text+parsedMark+got), 0o644))
 				return

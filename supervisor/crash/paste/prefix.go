@@ -12,6 +12,8 @@ func parsePrefix(s string) (prefix, bool) {
 		p, rest, ok = parenthesised(s)
 	case c == '[':
 		p, rest, ok = bracketed(s)
+	case c == '<':
+		p, rest, ok = priority(s)
 	case isDigit(c):
 		if p, rest, ok = timed(s); !ok {
 			if p, rest, ok = numbered(s); !ok {
@@ -183,6 +185,30 @@ func syslog(s string) (p prefix, rest string, ok bool) {
 	return p, rest, ok
 }
 
+// priority reads what syslog puts before a line on its way: "<14>Nov 28 10:00:00 host uvicorn[123]: ", RFC 5424's "<14>1 2026-02-10T09:20:31Z host
+// uvicorn 123 - - ", and the bare "<3>" that systemd understands.
+func priority(s string) (p prefix, rest string, ok bool) {
+	rest, ok = digits(s[1:], 1, 3)
+	if !ok || !strings.HasPrefix(rest, ">") {
+		return p, s, false
+	}
+	rest = rest[1:]
+	if q, after, is := syslog(rest); is {
+		return q, after, true
+	}
+	if at, after, _, zoned, is := stamp(strings.TrimPrefix(rest, "1 ")); is && zoned && strings.HasPrefix(rest, "1 ") {
+		if f := strings.SplitN(after, " ", 7); len(f) >= 6 && f[0] == "" { // host, program, PID, kind of message, data
+			p = prefix{kind: host, source: f[2] + "[" + f[3] + "]", time: at, certain: true}
+			if strings.HasPrefix(f[5], "[") {
+				_, text, _ := strings.Cut(after[strings.Index(after, f[5]):], "] ")
+				return p, text, true
+			}
+			return p, strings.Join(f[6:], ""), f[5] == "-"
+		}
+	}
+	return prefix{kind: host, source: "<>"}, rest, true
+}
+
 // ident reads "host uvicorn[123]: ", "host kernel: ", "host com.apple.xpc.launchd[1] (com.example.api[77]): ".
 func ident(s string) (p prefix, rest string, ok bool) {
 	_, rest, ok = name(s)
@@ -223,7 +249,11 @@ func numbered(s string) (p prefix, rest string, ok bool) {
 		n, after, is := name(rest[1:])
 		after = strings.TrimLeft(after, " ")
 		if is && strings.HasPrefix(after, "|") {
-			return prefix{kind: container, source: n, certain: true}, oneSpace(after[1:]), true
+			p, rest = prefix{kind: container, source: n, certain: true}, oneSpace(after[1:])
+			if at, text, _, _, timed := stamp(rest); timed && (text == ":" || strings.HasPrefix(text, ": ")) { // with --time
+				p.time, rest = at, oneSpace(text[1:])
+			}
+			return p, rest, true
 		}
 	}
 	if rest, ok = digits(s, 9, 11); ok {

@@ -5,7 +5,7 @@ import "strings"
 // ipsMarks are keys of an .ips file. Two of them in one JSON value make it a report, if one is of the first few.
 var ipsMarks = []string{
 	`"bug_type"`, `"usedImages"`, `"faultingThread"`, `"imageOffset"`, `"slice_uuid"`, `"procPath"`, `"largestProcess"`,
-	`"captureTime"`, `"termination"`, `"incident_id"`, `"exception"`, `"procName"`, `"lastExceptionBacktrace"`, `"asi"`,
+	`"captureTime"`, `"memoryStatus"`, `"rpages"`, `"termination"`, `"incident_id"`, `"exception"`, `"procName"`, `"lastExceptionBacktrace"`, `"asi"`,
 }
 
 const ownMarks = 7 // of ipsMarks: nothing else has them

@@ -28,12 +28,6 @@ func statements(text string, ls []line) []statement {
 			add(st, i)
 			continue
 		}
-		if cut, st, ok := behindBar(ls[i].Text); ok {
-			st.keep = true
-			add(st, i)
-			ls[i].Text = cut
-			continue
-		}
 		if asked && i > 0 && allDigits(t) && isQuestion(ls[:i]) {
 			code, _ := strconv.Atoi(t)
 			add(statement{Status: Status{Code: code, By: "shell"}}, i)
@@ -277,7 +271,7 @@ func endsInNumber(s string) bool {
 
 // bareWords reads a shell's words that stand alone: "Segmentation fault: 11", "Killed", "Speicherzugriffsfehler (Speicherabzug geschrieben)".
 func bareWords(t string) (st statement, ok bool) {
-	if len(t) > 120 || t[0] >= 'a' && t[0] <= 'z' && !strings.Contains(t, "(") && !strings.Contains(t, ": ") {
+	if t == "" || len(t) > 120 || t[0] >= 'a' && t[0] <= 'z' && !strings.Contains(t, "(") && !strings.Contains(t, ": ") {
 		return st, false
 	}
 	w, ok := speak(t)
@@ -294,17 +288,4 @@ func bareWords(t string) (st statement, ok bool) {
 	st.By = "bash"
 	st.Signal, st.CoreDumped = signalNumber(w.signal, true), w.core
 	return st, true
-}
-
-// behindBar takes bash's words off the end of a progress bar, which had not ended its line.
-func behindBar(t string) (rest string, st statement, ok bool) {
-	end := strings.LastIndexByte(t[max(0, len(t)-60):], ']')
-	if end >= 0 {
-		end += max(0, len(t)-60)
-	}
-	if end < 0 || end == len(t)-1 || !strings.Contains(t[:end], "%|") {
-		return "", st, false
-	}
-	st, ok = bareWords(strings.TrimSpace(t[end+1:]))
-	return t[:end+1], st, ok
 }

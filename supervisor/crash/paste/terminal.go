@@ -28,14 +28,86 @@ func split(text string) []line {
 		raw = strings.TrimRight(raw, "\r")
 		t, parts := shown(raw, orphans)
 		if parts == nil {
-			ls = append(ls, line{Line: Line{Text: t, Raw: raw}})
-			continue
+			parts = []string{t}
 		}
 		for _, t := range parts {
 			ls = append(ls, line{Line: Line{Text: t, Raw: raw}})
 		}
 	}
-	return ls
+	return closed(ls)
+}
+
+// closed takes out the blank lines of a text that has one more below every line, as some pages copy it.
+func closed(ls []line) []line {
+	const few = 4
+	filled := 0
+	for i, l := range ls {
+		if isBlank(l.Text) {
+			continue
+		}
+		if i > 0 && !isBlank(ls[i-1].Text) {
+			return ls
+		}
+		filled++
+	}
+	if filled < few {
+		return ls
+	}
+	kept, blanks := ls[:0], 0
+	for _, l := range ls {
+		if !isBlank(l.Text) {
+			blanks = 0
+		} else if blanks++; blanks%2 == 1 {
+			continue
+		}
+		kept = append(kept, l)
+	}
+	return kept
+}
+
+// behindBars gives what stands behind a progress bar a line of its own: the bar had not ended its line when somebody else wrote.
+func behindBars(ls []line) []line {
+	barred := false
+	for _, l := range ls {
+		if _, rest := bar(l.Text); rest != "" {
+			barred = true
+			break
+		}
+	}
+	if !barred {
+		return ls
+	}
+	out := make([]line, 0, len(ls)+1)
+	for _, l := range ls {
+		for {
+			head, rest := bar(l.Text)
+			if rest == "" {
+				break
+			}
+			first := l
+			first.Text, l.Text = head, rest
+			out = append(out, first)
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// bar cuts a line behind tqdm's bar: "Loading:  50%|█████     | 1/2 [00:01<00:01,  1.1s/it]". rest is "" if there is none, or nothing behind it.
+func bar(t string) (head, rest string) {
+	_, after, ok := strings.Cut(t, "%|")
+	if !ok {
+		return t, ""
+	}
+	_, after, ok = strings.Cut(after, "| ")
+	if !ok {
+		return t, ""
+	}
+	_, after, ok = strings.Cut(after, "]")
+	if !ok {
+		return t, ""
+	}
+	return strings.TrimSuffix(t, after), strings.TrimLeft(after, " ")
 }
 
 // shown is what a terminal shows of a line in the end. A line in whose course a traceback was printed gives all its parts: a carriage

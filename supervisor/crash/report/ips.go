@@ -75,7 +75,7 @@ type ipsProcess struct {
 
 // parseIPS reads value by value, so that a report takes little more memory than its largest thread. limit is what the reader may read: a
 // report that is longer is not half-written, and what was read of it counts.
-func parseIPS(r *bufio.Reader, limit *io.LimitedReader) (*Report, error) {
+func parseIPS(r *bufio.Reader, limit *io.LimitedReader, indent int) (*Report, error) {
 	s := &jsonStream{r: r}
 	f := ipsFile{thread: -1}
 	if err := f.object(s); err != nil {
@@ -88,7 +88,7 @@ func parseIPS(r *bufio.Reader, limit *io.LimitedReader) (*Report, error) {
 	switch {
 	case alone && f.bugType == "", f.bugType == bugCrash, f.bugType == bugJetsam:
 	case f.bugType == bugOld: // the text follows the header
-		return parseText(r)
+		return parseText(r, indent)
 	default:
 		return nil, fmt.Errorf("%w: its bug_type is %q", ErrNoReport, f.bugType)
 	}

@@ -98,7 +98,7 @@ func Excerpt(text string) (*Report, error) {
 	}
 	t := newTextReader()
 	for l := range strings.Lines(text[:min(len(text), maxReport)]) {
-		t.line(strings.TrimRight(l[:min(len(l), maxLineLength)], "\r\n"))
+		t.line(l[:min(len(l), maxLineLength)])
 	}
 	if t.keys == 0 && len(t.r.Frames) < 2 || t.r.Ended() == "" && len(t.r.Said) == 0 && len(t.r.Frames) == 0 && len(t.r.Reasons) == 0 {
 		return nil, ErrNoReport
@@ -113,20 +113,25 @@ func Excerpt(text string) (*Report, error) {
 func Parse(r io.Reader) (*Report, error) {
 	limit := &io.LimitedReader{R: r, N: maxReport}
 	b := bufio.NewReader(limit)
+	indent := 0 // of the first line: a page's code block has it before all of them
 	for {
 		c, err := b.Peek(1)
 		if err != nil {
 			return nil, ErrNoReport
 		}
-		if c[0] != ' ' && c[0] != '\n' && c[0] != '\r' && c[0] != '\t' && c[0] != 0xef && c[0] != 0xbb && c[0] != 0xbf { // a byte order mark of an editor
-			break
+		switch c[0] {
+		case ' ', '\t':
+			indent++
+		case '\n', '\r':
+			indent = 0
+		case 0xef, 0xbb, 0xbf: // a byte order mark of an editor
+		case '{':
+			return parseIPS(b, limit, indent)
+		default:
+			return parseText(b, indent)
 		}
 		_, _ = b.ReadByte()
 	}
-	if c, _ := b.Peek(1); c[0] == '{' {
-		return parseIPS(b, limit)
-	}
-	return parseText(b)
 }
 
 // Is says whether a text begins as a crash report does.

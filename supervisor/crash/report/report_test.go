@@ -72,6 +72,37 @@ func TestAReportMayBeginWithAByteOrderMarkOrEmptyLines(t *testing.T) {
 	}
 }
 
+func TestAnIndentedReportIsReadLikeAnyOther(t *testing.T) {
+	for _, indent := range []string{"    ", "\t"} {
+		for _, path := range reports(t) {
+			text, err := os.ReadFile(path)
+			require.NoError(t, err)
+			plain, err := Parse(strings.NewReader(string(text)))
+			require.NoError(t, err)
+			r, err := Parse(strings.NewReader(indent + strings.ReplaceAll(string(text), "\n", "\n"+indent)))
+			require.NoError(t, err, path)
+			require.Equal(t, plain, r, path)
+		}
+	}
+}
+
+func TestWhatAPageMakesOfAReportChangesNothing(t *testing.T) {
+	for _, path := range reports(t) {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		if strings.HasPrefix(string(text), "{") {
+			continue
+		}
+		plain, err := Parse(strings.NewReader(string(text)))
+		require.NoError(t, err)
+		for _, changed := range []string{strings.ReplaceAll(string(text), "  ", "\u00a0\u00a0"), strings.ReplaceAll(string(text), "\n", "\x00\n"), strings.ReplaceAll(string(text), "\n", "\n\n")} {
+			r, err := Parse(strings.NewReader(changed))
+			require.NoError(t, err, path)
+			require.Equal(t, plain, r, path)
+		}
+	}
+}
+
 func TestWindowsLineEndsChangeNothing(t *testing.T) {
 	for _, path := range reports(t) {
 		text, err := os.ReadFile(path)

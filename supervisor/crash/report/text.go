@@ -36,14 +36,23 @@ type textReader struct {
 
 const maxLineLength = 8 << 10 // bytes of a line of a report that are looked at
 
-func parseText(in *bufio.Reader) (*Report, error) {
+// parseText reads the lines, each without its first blanks, indent at most.
+func parseText(in *bufio.Reader, indent int) (*Report, error) {
 	t := newTextReader()
+	doubled, blank := true, true // as a page copies it that has a blank line below each
 	for {
 		line, err := in.ReadSlice('\n')
 		for errors.Is(err, bufio.ErrBufferFull) { // the rest of a line that is too long says nothing
 			_, err = in.ReadSlice('\n')
 		}
-		t.line(strings.TrimRight(string(line[:min(len(line), maxLineLength)]), "\r\n"))
+		text := string(line[:min(len(line), maxLineLength)])
+		blanks := len(text) - len(strings.TrimLeft(text, " \t"))
+		text = text[min(blanks, indent):]
+		before := blank
+		blank = strings.TrimSpace(text) == ""
+		if doubled = doubled && (before || blank); !doubled || !blank || before {
+			t.line(text)
+		}
 		if err != nil {
 			if !errors.Is(err, io.EOF) {
 				return nil, err
@@ -76,6 +85,7 @@ func (t *textReader) placeFrames() {
 }
 
 func (t *textReader) line(l string) {
+	l = strings.TrimRight(strings.ReplaceAll(l, "\u00a0", " "), " \t\r\n\x00") // what a page or a window made of it
 	p := textForm()
 	if m := p.thread.FindStringSubmatch(l); m != nil {
 		n, _ := strconv.Atoi(m[1])

@@ -1,4 +1,4 @@
-package openmp
+package cure
 
 import (
 	"encoding/json"
@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 	"github.com/vivarium-app/vivarium/supervisor/safefile"
 )
 
@@ -111,7 +112,7 @@ func isInside(rel string) bool {
 }
 
 // plan is the manifest of the cure, with the links of an earlier one that still stand. Nothing is changed.
-func (s *store) plan(c Cure, old manifest) (manifest, error) {
+func (s *store) plan(c Plan, old manifest) (manifest, error) {
 	m := manifest{Version: 1, At: time.Now().UTC().Truncate(time.Second)}
 	kept, err := s.describe(c.Keep)
 	if err != nil {
@@ -163,13 +164,13 @@ func (m *manifest) stale(s *store, name string) {
 	}
 }
 
-func (s *store) describe(keep Runtime) (keptFile, error) {
+func (s *store) describe(keep openmp.Runtime) (keptFile, error) {
 	if keep.Real == "" {
-		return keptFile{}, &CureError{"no OpenMP runtime is left in " + s.name, "take back what a cure has left there with `vivarium doctor --undo`"}
+		return keptFile{}, &Error{"no OpenMP runtime is left in " + s.name, "take back what a cure has left there with `vivarium doctor --undo`"}
 	}
 	rel, err := filepath.Rel(s.name, keep.Real)
 	if err != nil || !isInside(rel) {
-		return keptFile{}, &CureError{fmt.Sprintf("%s does not lie in %s", keep.Real, s.name), otherCures}
+		return keptFile{}, &Error{fmt.Sprintf("%s does not lie in %s", keep.Real, s.name), otherCures}
 	}
 	st, err := s.root.Stat(rel)
 	if err != nil {

@@ -1,4 +1,4 @@
-package openmp
+package cure
 
 import (
 	"errors"
@@ -11,7 +11,7 @@ import (
 
 // Pending says what Apply would change beyond the links of the plan, one line each, for a person to agree to: an earlier cure may have to be
 // brought up to date. Nothing is changed.
-func (c Cure) Pending() ([]string, error) {
+func (c Plan) Pending() ([]string, error) {
 	s, err := lookAtStore(c.Root)
 	if err != nil {
 		return nil, err
@@ -59,9 +59,9 @@ func (s *store) empty() bool {
 
 // Apply carries out the plan, with what Pending tells. What an interrupted Apply left is finished, or replaced by this plan. It is safe to be
 // killed at any moment. An error leaves a working environment, too: Undo takes back what was done.
-func (c Cure) Apply() error { return c.apply(nil) }
+func (c Plan) Apply() error { return c.apply(nil) }
 
-func (c Cure) apply(hook func(string)) error {
+func (c Plan) apply(hook func(string)) error {
 	pending, err := c.Pending() // what cannot be done is known before the lock is made
 	if err != nil || len(c.Links) == 0 && len(pending) == 0 {
 		return err

@@ -1,4 +1,4 @@
-package openmp
+package cure
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // symbolTable is Symbols without files: names by path and architecture.
@@ -19,7 +21,7 @@ func (t symbolTable) Lacks(path, arch string, symbols []string) ([]string, error
 	return slices.DeleteFunc(slices.Clone(symbols), func(s string) bool { return slices.Contains(have, s) }), err
 }
 
-func (t symbolTable) Needs(u User, arch string) ([]string, error) {
+func (t symbolTable) Needs(u openmp.User, arch string) ([]string, error) {
 	return lookUp(t.wanted, u.Path, arch)
 }
 
@@ -35,7 +37,7 @@ func lookUp(all map[string]string, path, arch string) ([]string, error) {
 }
 
 // copyOf is a runtime on disk; its content is its name, so that two of one name have one hash.
-func copyOf(t *testing.T, root, path string, flavor Flavor, archs ...string) Runtime {
+func copyOf(t *testing.T, root, path string, flavor openmp.Flavor, archs ...string) openmp.Runtime {
 	t.Helper()
 	full := filepath.Join(root, path)
 	require.NoError(t, os.MkdirAll(filepath.Dir(full), 0o755))
@@ -43,9 +45,9 @@ func copyOf(t *testing.T, root, path string, flavor Flavor, archs ...string) Run
 	hash, err := sumOf(full)
 	require.NoError(t, err)
 	name, _, _ := strings.Cut(path, "/")
-	r := Runtime{Path: full, Real: full, Flavor: flavor, Hash: hash, Package: name}
+	r := openmp.Runtime{Path: full, Real: full, Flavor: flavor, Hash: hash, Package: name}
 	for _, a := range append(archs, "arm64")[:max(1, len(archs))] {
-		r.Slices = append(r.Slices, Slice{Arch: a})
+		r.Slices = append(r.Slices, openmp.Slice{Arch: a})
 	}
 	return r
 }
@@ -61,18 +63,18 @@ func home(t *testing.T) string {
 func TestOneRuntimeIsKeptAndOnlyWhatIsProvenToFitIsLinkedToIt(t *testing.T) {
 	const full = "omp_get_max_threads __kmpc_fork_call __kmpc_barrier malloc"
 	for name, c := range map[string]struct {
-		change  func(e *Environment, s symbolTable)
+		change  func(e *openmp.Environment, s symbolTable)
 		keep    string
 		links   []string // "path -> target"
 		refused string
 	}{
 		"torch's is kept": {
-			func(*Environment, symbolTable) {}, "torch/lib/libomp.dylib",
+			func(*openmp.Environment, symbolTable) {}, "torch/lib/libomp.dylib",
 			[]string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"another is kept where torch's lacks what somebody needs": {
-			func(e *Environment, s symbolTable) {
-				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
+			func(e *openmp.Environment, s symbolTable) {
+				e.Runtimes[0].Users = []openmp.User{{Path: "faiss.so"}}
 				s.defined["libomp.dylib"] = full // of all three, but torch's has a name of its own
 				e.Runtimes[2].Path = strings.Replace(e.Runtimes[2].Path, "libomp", "libold", 1)
 				e.Runtimes[2].Real = e.Runtimes[2].Path
@@ -80,29 +82,29 @@ func TestOneRuntimeIsKeptAndOnlyWhatIsProvenToFitIsLinkedToIt(t *testing.T) {
 			}, "faiss/.dylibs/libomp.dylib", []string{"sklearn/.dylibs/libomp.dylib -> ../../faiss/.dylibs/libomp.dylib", "torch/lib/libold.dylib -> ../../faiss/.dylibs/libomp.dylib"}, "",
 		},
 		"what users take from elsewhere need not be there": {
-			func(e *Environment, s symbolTable) {
-				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
+			func(e *openmp.Environment, s symbolTable) {
+				e.Runtimes[0].Users = []openmp.User{{Path: "faiss.so"}}
 				s.wanted["faiss.so"] = "__kmpc_fork_call PyObject_New"
 			}, "torch/lib/libomp.dylib", []string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"Intel's counts as one of LLVM's": {
-			func(e *Environment, _ symbolTable) { e.Runtimes[0].Flavor = Intel }, "torch/lib/libomp.dylib",
+			func(e *openmp.Environment, _ symbolTable) { e.Runtimes[0].Flavor = openmp.Intel }, "torch/lib/libomp.dylib",
 			[]string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"GNU's is left alone": {
-			func(e *Environment, _ symbolTable) { e.Runtimes[0].Flavor = GNU }, "torch/lib/libomp.dylib",
+			func(e *openmp.Environment, _ symbolTable) { e.Runtimes[0].Flavor = openmp.GNU }, "torch/lib/libomp.dylib",
 			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"a static one stays, and is told": {
-			func(e *Environment, _ symbolTable) { e.Runtimes[0].Static = true }, "torch/lib/libomp.dylib",
+			func(e *openmp.Environment, _ symbolTable) { e.Runtimes[0].Static = true }, "torch/lib/libomp.dylib",
 			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"names of one image are one copy": {
-			func(e *Environment, _ symbolTable) { e.Runtimes[0].File, e.Runtimes[2].File = "1:2", "1:2" }, "torch/lib/libomp.dylib",
+			func(e *openmp.Environment, _ symbolTable) { e.Runtimes[0].File, e.Runtimes[2].File = "1:2", "1:2" }, "torch/lib/libomp.dylib",
 			[]string{"sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"equal files need no proof": {
-			func(e *Environment, s symbolTable) {
+			func(e *openmp.Environment, s symbolTable) {
 				for i := range e.Runtimes {
 					e.Runtimes[i].Hash = "same"
 				}
@@ -110,7 +112,7 @@ func TestOneRuntimeIsKeptAndOnlyWhatIsProvenToFitIsLinkedToIt(t *testing.T) {
 			}, "torch/lib/libomp.dylib", []string{"faiss/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib", "sklearn/.dylibs/libomp.dylib -> ../../torch/lib/libomp.dylib"}, "",
 		},
 		"of one that is loaded by hand the core must be there": {
-			func(e *Environment, s symbolTable) {
+			func(e *openmp.Environment, s symbolTable) {
 				e.Runtimes = e.Runtimes[1:]
 				e.Runtimes[1].Path = strings.Replace(e.Runtimes[1].Path, "libomp", "libnew", 1)
 				s.defined["libnew.dylib"] = full + " omp_get_wtime"
@@ -118,58 +120,58 @@ func TestOneRuntimeIsKeptAndOnlyWhatIsProvenToFitIsLinkedToIt(t *testing.T) {
 			}, "", nil, "lacks omp_set_num_threads",
 		},
 		"every architecture must be there": {
-			func(e *Environment, _ symbolTable) {
-				e.Runtimes[2].Slices = []Slice{{Arch: "amd64"}}
+			func(e *openmp.Environment, _ symbolTable) {
+				e.Runtimes[2].Slices = []openmp.Slice{{Arch: "amd64"}}
 			}, "", nil, "is not made for arm64",
 		},
 		"what cannot be read is not proven": {
-			func(e *Environment, s symbolTable) {
+			func(e *openmp.Environment, s symbolTable) {
 				for i := range e.Runtimes {
-					e.Runtimes[i].Users = []User{{Path: "damaged.so"}}
+					e.Runtimes[i].Users = []openmp.User{{Path: "damaged.so"}}
 				}
 			}, "", nil, "damaged.so has no symbols",
 		},
 		"whose users cannot be read is kept itself": {
-			func(e *Environment, s symbolTable) { e.Runtimes[1].Users = []User{{Path: "damaged.so"}} }, "sklearn/.dylibs/libomp.dylib",
+			func(e *openmp.Environment, s symbolTable) { e.Runtimes[1].Users = []openmp.User{{Path: "damaged.so"}} }, "sklearn/.dylibs/libomp.dylib",
 			[]string{"faiss/.dylibs/libomp.dylib -> ../../sklearn/.dylibs/libomp.dylib", "torch/lib/libomp.dylib -> ../../sklearn/.dylibs/libomp.dylib"}, "",
 		},
 		"without architectures nothing is proven": {
-			func(e *Environment, _ symbolTable) { e.Runtimes[1].Slices = nil; e.Runtimes[0].Slices = nil }, "", nil, "could not be read",
+			func(e *openmp.Environment, _ symbolTable) { e.Runtimes[1].Slices = nil; e.Runtimes[0].Slices = nil }, "", nil, "could not be read",
 		},
 		"only static ones": {
-			func(e *Environment, _ symbolTable) {
+			func(e *openmp.Environment, _ symbolTable) {
 				for i := range e.Runtimes {
 					e.Runtimes[i].Static = true
 				}
 			}, "", nil, "faiss, sklearn, torch are part of larger files",
 		},
 		"outside of the environment nothing is touched": {
-			func(e *Environment, _ symbolTable) { e.Root = filepath.Join(e.Root, "torch") }, "", nil, "do not both lie in",
+			func(e *openmp.Environment, _ symbolTable) { e.Root = filepath.Join(e.Root, "torch") }, "", nil, "do not both lie in",
 		},
 		"one alone needs no cure": {
-			func(e *Environment, _ symbolTable) { e.Runtimes = e.Runtimes[2:] }, "torch/lib/libomp.dylib", nil, "",
+			func(e *openmp.Environment, _ symbolTable) { e.Runtimes = e.Runtimes[2:] }, "torch/lib/libomp.dylib", nil, "",
 		},
 		"one alone that lacks what its users need is told": {
-			func(e *Environment, s symbolTable) {
+			func(e *openmp.Environment, s symbolTable) {
 				e.Runtimes = e.Runtimes[2:]
-				e.Runtimes[0].Users = []User{{Path: "faiss.so"}}
+				e.Runtimes[0].Users = []openmp.User{{Path: "faiss.so"}}
 				s.wanted["faiss.so"] = "omp_gone"
 				_ = os.Mkdir(filepath.Join(e.Root, storeFolder), 0o700) // by an earlier cure
 			}, "", nil, "lacks omp_gone, which faiss.so needs; bring every package's own copy back with `vivarium doctor --undo`",
 		},
-		"none is nothing to cure": {func(e *Environment, _ symbolTable) { e.Runtimes = nil }, "", nil, ""},
+		"none is nothing to cure": {func(e *openmp.Environment, _ symbolTable) { e.Runtimes = nil }, "", nil, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := home(t)
-			env := Environment{Root: root, Runtimes: []Runtime{
-				copyOf(t, root, "faiss/.dylibs/libomp.dylib", LLVM), copyOf(t, root, "sklearn/.dylibs/libomp.dylib", LLVM), copyOf(t, root, "torch/lib/libomp.dylib", LLVM),
+			env := openmp.Environment{Root: root, Runtimes: []openmp.Runtime{
+				copyOf(t, root, "faiss/.dylibs/libomp.dylib", openmp.LLVM), copyOf(t, root, "sklearn/.dylibs/libomp.dylib", openmp.LLVM), copyOf(t, root, "torch/lib/libomp.dylib", openmp.LLVM),
 			}}
 			s := symbolTable{defined: map[string]string{"libomp.dylib": full}, wanted: map[string]string{"faiss.so": "__kmpc_fork_call __kmpc_barrier malloc"}}
 			c.change(&env, s)
-			cure, err := env.Cure(s)
+			cure, err := Of(env, s)
 			if c.refused != "" {
 				require.ErrorContains(t, err, c.refused)
-				var why *CureError
+				var why *Error
 				require.ErrorAs(t, err, &why)
 				require.NotEmpty(t, why.Remedy)
 				return
@@ -194,9 +196,9 @@ func TestOneRuntimeIsKeptAndOnlyWhatIsProvenToFitIsLinkedToIt(t *testing.T) {
 
 func TestTheNewestIsKeptWhereThereIsNoTorch(t *testing.T) {
 	root := home(t)
-	old, young := copyOf(t, root, "a/libomp.dylib", LLVM), copyOf(t, root, "b/libomp.dylib", LLVM)
+	old, young := copyOf(t, root, "a/libomp.dylib", openmp.LLVM), copyOf(t, root, "b/libomp.dylib", openmp.LLVM)
 	old.Version, young.Version = "5.0.20140926 (9.0.1)", "5.0.20140926 (17.0.6)"
-	cure, err := Environment{Root: root, Runtimes: []Runtime{old, young}}.Cure(symbolTable{defined: map[string]string{"libomp.dylib": "omp_x"}})
+	cure, err := Of(openmp.Environment{Root: root, Runtimes: []openmp.Runtime{old, young}}, symbolTable{defined: map[string]string{"libomp.dylib": "omp_x"}})
 	require.NoError(t, err)
 	require.Equal(t, young.Path, cure.Keep.Path)
 	require.Contains(t, cure.Why, "newest")
@@ -205,7 +207,7 @@ func TestTheNewestIsKeptWhereThereIsNoTorch(t *testing.T) {
 func TestOnlyAnEnvironmentOfOnesOwnIsChanged(t *testing.T) {
 	root := home(t)
 	require.NoError(t, os.Mkdir(filepath.Join(root, "lib"), 0o755))
-	cure := Cure{Root: root, Links: []Relink{{Path: filepath.Join(root, "lib", "libomp.so")}}}
+	cure := Plan{Root: root, Links: []Relink{{Path: filepath.Join(root, "lib", "libomp.so")}}}
 	require.NoError(t, cure.Changeable(os.Getuid()))
 	require.ErrorContains(t, cure.Changeable(os.Getuid()+1), "belongs to another user")
 	cure.Links[0].Path = filepath.Join(root, "gone", "libomp.so")

@@ -1,4 +1,7 @@
-package openmp
+// Package cure makes one OpenMP runtime of many in an environment of Python: it plans, carries the plan out so that it can be interrupted
+// anywhere, and takes it back to the byte. It changes nothing but the copies, and reads of openmp what is there; it must not know who asks.
+// Begin with Of, then Plan.Apply.
+package cure
 
 import (
 	"cmp"
@@ -7,16 +10,18 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
-// Cure is a plan to make one runtime of many: one file stays, and the other copies become links to it, so that the loader finds one and
+// Plan is how one runtime is made of many: one file stays, and the other copies become links to it, so that the loader finds one and
 // the same image behind every name. Nothing but these copies is changed, and each is kept, see Apply.
-type Cure struct {
-	Root   string    `json:"root"`             // of the environment, absolute
-	Keep   Runtime   `json:"keep"`             // the file that stays; zero: there is none
-	Why    string    `json:"why"`              // why this one, in words
-	Links  []Relink  `json:"links"`            // what becomes a link, by path; none: there is nothing to cure
-	Static []Runtime `json:"static,omitempty"` // inside other files, where no link can be put: they stay
+type Plan struct {
+	Root   string           `json:"root"`             // of the environment, absolute
+	Keep   openmp.Runtime   `json:"keep"`             // the file that stays; zero: there is none
+	Why    string           `json:"why"`              // why this one, in words
+	Links  []Relink         `json:"links"`            // what becomes a link, by path; none: there is nothing to cure
+	Static []openmp.Runtime `json:"static,omitempty"` // inside other files, where no link can be put: they stay
 }
 
 // Relink is a copy that becomes a link.
@@ -27,24 +32,24 @@ type Relink struct {
 	Package string `json:"package"` // its owner, "" none
 }
 
-// CureError is why an environment cannot be cured, told so that a person knows what to do instead.
-type CureError struct{ Problem, Remedy string }
+// Error is why an environment cannot be cured, told so that a person knows what to do instead.
+type Error struct{ Problem, Remedy string }
 
 // Error is one line: "problem; remedy".
-func (e *CureError) Error() string { return e.Problem + "; " + e.Remedy }
+func (e *Error) Error() string { return e.Problem + "; " + e.Remedy }
 
 // otherCures are what helps where no link can be put. One thread needs no pool of threads, and a conflict is about those.
 const otherCures = "set OMP_NUM_THREADS = \"1\" under [environment], or upgrade the packages until they share one"
 
-// Cure plans. A copy is linked only if that is proven to fit: of the same family, for all architectures of the copy, and with every symbol
+// Of plans the cure of an environment. A copy is linked only if that is proven to fit: of the same family, for all architectures of the copy, and with every symbol
 // that somebody takes from it. Copies of GNU's runtime are left alone: they abort nobody, and LLVM's does not stand in for all of them.
-// An error is a *CureError.
-func (e Environment) Cure(read Symbols) (Cure, error) {
-	c := Cure{Root: e.Root}
-	var copies []Runtime
+// An error is an *Error.
+func Of(e openmp.Environment, read openmp.Symbols) (Plan, error) {
+	c := Plan{Root: e.Root}
+	var copies []openmp.Runtime
 	for _, r := range e.Runtimes {
 		switch {
-		case r.Flavor != LLVM && r.Flavor != Intel:
+		case r.Flavor != openmp.LLVM && r.Flavor != openmp.Intel:
 		case r.Static:
 			c.Static = append(c.Static, r)
 		case !slices.ContainsFunc(copies, r.Same):
@@ -61,7 +66,7 @@ func (e Environment) Cure(read Symbols) (Cure, error) {
 	if len(copies) < 2 {
 		return c.alone(copies, read)
 	}
-	slices.SortStableFunc(copies, func(a, b Runtime) int {
+	slices.SortStableFunc(copies, func(a, b openmp.Runtime) int {
 		return cmp.Or(-cmp.Compare(rank(a), rank(b)), -compareVersions(a.Version, b.Version), strings.Compare(a.Path, b.Path))
 	})
 	var first error
@@ -75,13 +80,13 @@ func (e Environment) Cure(read Symbols) (Cure, error) {
 		}
 		first = cmp.Or(first, err)
 	}
-	return c, &CureError{"no runtime of these can stand in for the others: " + first.Error(), otherCures}
+	return c, &Error{"no runtime of these can stand in for the others: " + first.Error(), otherCures}
 }
 
 // alone: there is at most one file. It may be what an earlier cure left, and newer than that.
-func (c Cure) alone(copies []Runtime, read Symbols) (Cure, error) {
+func (c Plan) alone(copies []openmp.Runtime, read openmp.Symbols) (Plan, error) {
 	if len(c.Static) > 0 && len(copies)+len(c.Static) > 1 {
-		return c, &CureError{"the runtimes in " + owners(c.Static) + " are part of larger files, where no link can be put", otherCures}
+		return c, &Error{"the runtimes in " + owners(c.Static) + " are part of larger files, where no link can be put", otherCures}
 	}
 	if len(copies) == 0 {
 		return c, nil
@@ -95,10 +100,10 @@ func (c Cure) alone(copies []Runtime, read Symbols) (Cure, error) {
 			}
 			missing, err := read.Lacks(c.Keep.Path, s.Arch, needs)
 			if err != nil {
-				return c, &CureError{err.Error(), "reinstall " + owners(copies)}
+				return c, &Error{err.Error(), "reinstall " + owners(copies)}
 			}
 			if len(missing) > 0 && cured(c.Root) {
-				return c, &CureError{fmt.Sprintf("%s lacks %s, which %s needs", c.Keep.Path, shortList(missing), u.Path), "bring every package's own copy back with `vivarium doctor --undo`"}
+				return c, &Error{fmt.Sprintf("%s lacks %s, which %s needs", c.Keep.Path, shortList(missing), u.Path), "bring every package's own copy back with `vivarium doctor --undo`"}
 			}
 		}
 	}
@@ -106,14 +111,14 @@ func (c Cure) alone(copies []Runtime, read Symbols) (Cure, error) {
 }
 
 // rank puts torch's copy first: torch loads it by its path, and the crash environment inserts it.
-func rank(r Runtime) int {
-	if Normal(r.Package) == "torch" || r.Package == "" && slices.Contains(strings.Split(filepath.ToSlash(r.Path), "/"), "torch") {
+func rank(r openmp.Runtime) int {
+	if openmp.Normal(r.Package) == "torch" || r.Package == "" && slices.Contains(strings.Split(filepath.ToSlash(r.Path), "/"), "torch") {
 		return 1
 	}
 	return 0
 }
 
-func why(keep Runtime, i int) string {
+func why(keep openmp.Runtime, i int) string {
 	switch {
 	case rank(keep) == 1:
 		return "it is torch's, which torch loads by its path, and it has every symbol that the others' users need"
@@ -124,7 +129,7 @@ func why(keep Runtime, i int) string {
 }
 
 // fits says why the others cannot become links to keep; nil: they can.
-func fits(keep Runtime, others []Runtime, read Symbols) error {
+func fits(keep openmp.Runtime, others []openmp.Runtime, read openmp.Symbols) error {
 	for _, o := range others {
 		if o.Hash != "" && o.Hash == keep.Hash {
 			continue
@@ -150,7 +155,7 @@ func fits(keep Runtime, others []Runtime, read Symbols) error {
 
 // lacks are the symbols that somebody takes from the copy and would not find in keep. Of a copy that no file asks for, because it is
 // loaded by hand or not at all, the core must be there: who does that calls the standard's oldest functions.
-func lacks(keep, o Runtime, arch string, read Symbols) ([]string, error) {
+func lacks(keep, o openmp.Runtime, arch string, read openmp.Symbols) ([]string, error) {
 	missing := map[string]bool{}
 	note := func(symbols []string) error {
 		without, err := read.Lacks(keep.Path, arch, symbols)
@@ -158,7 +163,10 @@ func lacks(keep, o Runtime, arch string, read Symbols) ([]string, error) {
 			return err
 		}
 		anyway, err := read.Lacks(o.Path, arch, without) // what its users live without today
-		lacking := setOf(anyway)
+		lacking := map[string]bool{}
+		for _, name := range anyway {
+			lacking[name] = true
+		}
 		for _, name := range without {
 			if !lacking[name] {
 				missing[name] = true
@@ -199,7 +207,7 @@ func shortList(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-func owners(all []Runtime) string {
+func owners(all []openmp.Runtime) string {
 	var names []string
 	for _, r := range all {
 		name := cmp.Or(r.Package, filepath.Base(r.Path))
@@ -210,13 +218,13 @@ func owners(all []Runtime) string {
 	return strings.Join(names, ", ")
 }
 
-func relinks(root string, keep Runtime, others []Runtime) ([]Relink, error) {
+func relinks(root string, keep openmp.Runtime, others []openmp.Runtime) ([]Relink, error) {
 	var all []Relink
 	for _, o := range others {
 		path := o.Real // what has several names is linked once, where the file is
 		target, err := filepath.Rel(filepath.Dir(path), keep.Real)
 		if err != nil || !inside(root, path) || !inside(root, keep.Real) {
-			return nil, &CureError{fmt.Sprintf("%s and %s do not both lie in %s", path, keep.Real, root), otherCures}
+			return nil, &Error{fmt.Sprintf("%s and %s do not both lie in %s", path, keep.Real, root), otherCures}
 		}
 		all = append(all, Relink{Path: path, Target: target, Hash: o.Hash, Package: o.Package})
 	}

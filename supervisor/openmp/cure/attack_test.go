@@ -1,4 +1,4 @@
-package openmp
+package cure
 
 import (
 	"crypto/sha256"
@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // victim is a folder outside of every environment, with files of all names that a cure uses.
@@ -31,14 +33,14 @@ func victim(t testing.TB) string {
 }
 
 // single is an environment with one copy, so that there is nothing to cure.
-func single(t testing.TB) (root string, cure Cure) {
+func single(t testing.TB) (root string, cure Plan) {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
 	keep := filepath.Join(root, "torch/lib/libomp.dylib")
 	require.NoError(t, os.MkdirAll(filepath.Dir(keep), 0o755))
 	require.NoError(t, os.WriteFile(keep, []byte("content"), 0o755))
-	return root, Cure{Root: root, Keep: Runtime{Path: keep, Real: keep, Flavor: LLVM}}
+	return root, Plan{Root: root, Keep: openmp.Runtime{Path: keep, Real: keep, Flavor: openmp.LLVM}}
 }
 
 func forge(t testing.TB, root string, m manifest) {
@@ -69,14 +71,14 @@ func TestAFolderThatIsALinkIsNeverSweptNorWrittenInto(t *testing.T) {
 				}
 				require.NoError(t, os.Symlink(target(root, dir), filepath.Join(root, storeFolder)))
 				before, outside := fingerprint(t, root), fingerprint(t, dir)
-				var why *CureError
+				var why *Error
 				require.ErrorAs(t, cure.Apply(), &why)
 				require.ErrorContains(t, why, "is not a folder")
 				_, err := cure.Pending()
 				require.ErrorAs(t, err, &why)
 				_, err = Undo(root)
 				require.ErrorAs(t, err, &why)
-				require.ErrorAs(t, CheckCure(root), &why)
+				require.ErrorAs(t, Check(root), &why)
 				require.Equal(t, outside, fingerprint(t, dir))
 				require.Equal(t, before, fingerprint(t, root))
 			}
@@ -116,7 +118,7 @@ func TestTheFolderOfAnotherUserOrForAllToWriteIsRefused(t *testing.T) {
 		require.NoError(t, cure.Apply())
 		require.NoError(t, open(filepath.Join(root, storeFolder)))
 		before := fingerprint(t, root)
-		var why *CureError
+		var why *Error
 		_, err := Undo(root)
 		require.ErrorAs(t, err, &why)
 		require.ErrorAs(t, planned(t, root).Apply(), &why)
@@ -162,7 +164,7 @@ func TestAPathInTheManifestCannotLeadOutThroughALinkedFolder(t *testing.T) {
 	_, err = Undo(root)
 	require.ErrorContains(t, err, "escapes")
 	require.Error(t, planned(t, root).Apply())
-	require.ErrorContains(t, CheckCure(root), "escapes")
+	require.ErrorContains(t, Check(root), "escapes")
 	require.Equal(t, outside, fingerprint(t, dir))
 	working(t, root)
 }
@@ -192,7 +194,7 @@ func TestAManifestThatNoCureHasWrittenIsRefused(t *testing.T) {
 		_, err := Undo(root)
 		require.Error(t, err, "%+v", m)
 		require.Error(t, planned(t, root).Apply(), "%+v", m)
-		require.Error(t, CheckCure(root), "%+v", m)
+		require.Error(t, Check(root), "%+v", m)
 		require.Equal(t, before, fingerprint(t, root))
 	}
 }
@@ -214,7 +216,7 @@ func TestNothingIsWaitedForAndNothingWithoutAnEndIsRead(t *testing.T) {
 				go func() {
 					defer close(done)
 					_, _ = Undo(root)
-					_ = CheckCure(root)
+					_ = Check(root)
 				}()
 				select {
 				case <-done:
@@ -238,7 +240,7 @@ func TestWhatIsNoLongerNeededIsRemovedOnlyWhenSomebodyAgreed(t *testing.T) {
 	keep := filepath.Join(root, "torch/lib/libomp.dylib")
 	hash, err := sumOf(keep)
 	require.NoError(t, err)
-	now := Cure{Root: root, Keep: Runtime{Path: keep, Real: keep, Hash: hash}}
+	now := Plan{Root: root, Keep: openmp.Runtime{Path: keep, Real: keep, Hash: hash}}
 	before := fingerprint(t, root)
 	pending, err = now.Pending()
 	require.NoError(t, err)
@@ -372,7 +374,7 @@ func TestSwapsAtAnyMomentChangeNothingOutsideOfTheEnvironment(t *testing.T) {
 			_ = who.root.Remove(name + "/libomp.dylib")
 			_ = who.root.WriteFile(name+"/libomp.dylib", []byte("content of "+name), 0o755)
 		}
-		c := Cure{Root: root, Keep: Runtime{Real: filepath.Join(root, "torch/lib/libomp.dylib"), Path: filepath.Join(root, "torch/lib/libomp.dylib")}}
+		c := Plan{Root: root, Keep: openmp.Runtime{Real: filepath.Join(root, "torch/lib/libomp.dylib"), Path: filepath.Join(root, "torch/lib/libomp.dylib")}}
 		for _, p := range []string{"faiss", "sklearn"} {
 			sum := sha256.Sum256([]byte("content of " + p + "/.dylibs"))
 			c.Links = append(c.Links, Relink{Path: filepath.Join(root, p, ".dylibs/libomp.dylib"), Target: "../../torch/lib/libomp.dylib", Hash: hex.EncodeToString(sum[:]), Package: p})

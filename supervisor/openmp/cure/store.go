@@ -1,4 +1,4 @@
-package openmp
+package cure
 
 import (
 	"crypto/sha256"
@@ -71,11 +71,11 @@ func (s *store) find() (fs.FileInfo, error) {
 		return nil, err
 	}
 	if !st.IsDir() {
-		return nil, &CureError{path + " is not a folder, and so not what a cure has made", "look at what it is, and remove it"}
+		return nil, &Error{path + " is not a folder, and so not what a cure has made", "look at what it is, and remove it"}
 	}
 	var unsafe *safefile.OwnerError
 	if err := safefile.CheckInfo(path, st); errors.As(err, &unsafe) {
-		return nil, &CureError{path + " " + unsafe.Problem, "look at what is in it; run this as its owner, and take others' right to write to it away"}
+		return nil, &Error{path + " " + unsafe.Problem, "look at what is in it; run this as its owner, and take others' right to write to it away"}
 	} else if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (s *store) take() error {
 		return fmt.Errorf("opening the environment: %w", err)
 	}
 	if uid, ok := ownerOf(st); !ok || uid != os.Getuid() {
-		return &CureError{fmt.Sprintf("%s belongs to another user (%d)", s.name, uid), "run this as that user"}
+		return &Error{fmt.Sprintf("%s belongs to another user (%d)", s.name, uid), "run this as that user"}
 	}
 	s.hook("make the folder")
 	if err := s.root.Mkdir(storeFolder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -121,7 +121,7 @@ func (s *store) take() error {
 	}
 	err = syscall.Flock(int(s.lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return &CureError{"another Vivarium is changing " + s.name + " at this moment", "wait until it is done"}
+		return &Error{"another Vivarium is changing " + s.name + " at this moment", "wait until it is done"}
 	}
 	return err
 }
@@ -138,7 +138,7 @@ func (s *store) openLock() (*os.File, error) {
 		return nil, err
 	}
 	if !before.Mode().IsRegular() {
-		return nil, &CureError{s.path(name) + " is not a regular file, and so not what a cure has made", "look at what it is, and remove it"}
+		return nil, &Error{s.path(name) + " is not a regular file, and so not what a cure has made", "look at what it is, and remove it"}
 	}
 	if f, err = s.root.OpenFile(name, os.O_RDWR|syscall.O_NONBLOCK, 0); err != nil {
 		return nil, err
@@ -167,7 +167,7 @@ func (s *store) step(what string) error {
 }
 
 func (s *store) disturbed() error {
-	return &CureError{"somebody else changes " + s.path(storeFolder) + " at this moment", "look at what is in it, and try again"}
+	return &Error{"somebody else changes " + s.path(storeFolder) + " at this moment", "look at what is in it, and try again"}
 }
 
 // path is where a name relative to the environment lies, for messages.

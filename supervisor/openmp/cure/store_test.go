@@ -1,4 +1,4 @@
-package openmp
+package cure
 
 import (
 	"crypto/sha256"
@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/vivarium-app/vivarium/supervisor/openmp"
 )
 
 // fingerprint is everything of a tree that a cure may not change for good: names, types, modes, times, contents and links.
@@ -69,7 +71,7 @@ func manifestOf(t testing.TB, root string) manifest {
 }
 
 // sick is an environment with three copies, and the plan that cures it.
-func sick(t testing.TB) (root string, cure Cure) {
+func sick(t testing.TB) (root string, cure Plan) {
 	t.Helper()
 	root, err := filepath.EvalSymlinks(t.TempDir())
 	require.NoError(t, err)
@@ -91,21 +93,21 @@ func fill(t testing.TB, root string) {
 }
 
 // planned is what the doctor would plan for the environment as it is now.
-func planned(t testing.TB, root string) Cure {
+func planned(t testing.TB, root string) Plan {
 	t.Helper()
-	env := Environment{Root: root}
+	env := openmp.Environment{Root: root}
 	for _, path := range []string{"faiss/.dylibs/libomp.dylib", "sklearn/.dylibs/libomp.dylib", "torch/lib/libomp.dylib"} {
 		full := filepath.Join(root, path)
 		st, err := os.Lstat(full)
 		require.NoError(t, err)
-		r := Runtime{Path: full, Link: st.Mode().Type() == fs.ModeSymlink, Flavor: LLVM, Slices: []Slice{{Arch: "arm64"}}, Package: strings.Split(path, "/")[0]}
+		r := openmp.Runtime{Path: full, Link: st.Mode().Type() == fs.ModeSymlink, Flavor: openmp.LLVM, Slices: []openmp.Slice{{Arch: "arm64"}}, Package: strings.Split(path, "/")[0]}
 		r.Real, err = filepath.EvalSymlinks(full)
 		require.NoError(t, err)
 		r.Hash, err = sumOf(full)
 		require.NoError(t, err)
 		env.Runtimes = append(env.Runtimes, r)
 	}
-	c, err := env.Cure(symbolTable{defined: map[string]string{"libomp.dylib": "omp_get_max_threads"}})
+	c, err := Of(env, symbolTable{defined: map[string]string{"libomp.dylib": "omp_get_max_threads"}})
 	require.NoError(t, err)
 	return c
 }
@@ -129,7 +131,7 @@ func one(t testing.TB, root string) {
 		require.NoError(t, err)
 		require.True(t, os.SameFile(kept, st), path)
 	}
-	require.NoError(t, CheckCure(root))
+	require.NoError(t, Check(root))
 }
 
 func TestACureMakesOneFileOfManyAndUndoTakesItBackToTheByte(t *testing.T) {
@@ -205,7 +207,7 @@ func TestWhatPipDoesToACuredEnvironmentIsNoticed(t *testing.T) {
 			root, cure := sick(t)
 			require.NoError(t, cure.Apply())
 			c.pip(t, root)
-			err := CheckCure(root)
+			err := Check(root)
 			if c.says == "" {
 				require.NoError(t, err)
 			} else {
@@ -282,7 +284,7 @@ func TestAManifestCannotLeadOutOfTheEnvironment(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(root, storeFolder, manifestName), []byte(text), 0o600))
 		_, err := Undo(root)
 		require.Error(t, err, text)
-		require.Error(t, CheckCure(root), text)
+		require.Error(t, Check(root), text)
 	}
 }
 
@@ -290,7 +292,7 @@ func TestTwoCannotChangeAnEnvironmentAtOnce(t *testing.T) {
 	root, cure := sick(t)
 	s, err := openStore(root, nil)
 	require.NoError(t, err)
-	var why *CureError
+	var why *Error
 	require.ErrorAs(t, cure.Apply(), &why)
 	_, err = Undo(root)
 	require.ErrorAs(t, err, &why)
@@ -325,7 +327,7 @@ func attempt(act func() error) (whole bool, err error) {
 // notTakenForPips: a start after an interruption says that there was one, where a copy stands in its place, and blames no upgrade.
 func notTakenForPips(t testing.TB, root string) {
 	t.Helper()
-	if err := CheckCure(root); err != nil {
+	if err := Check(root); err != nil {
 		require.ErrorContains(t, err, "was interrupted; all packages work")
 		require.ErrorContains(t, err, "doctor --undo")
 	}
@@ -344,7 +346,7 @@ func TestAStartAfterAnInterruptedCureOrUndoSaysSo(t *testing.T) {
 			var err error
 			whole, err = attempt(act)
 			require.NoError(t, err)
-			if CheckCure(root) != nil {
+			if Check(root) != nil {
 				told++
 				notTakenForPips(t, root)
 			}
