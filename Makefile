@@ -20,8 +20,8 @@ endif
 # A screen to show it on: a Mac always has one.
 screen := $(if $(filter Darwin,$(os)),yes,$(if $(DISPLAY)$(WAYLAND_DISPLAY),yes))
 race   := $(shell command -v cc >/dev/null && echo -race)
-# As Go calls this processor.
-chip    = $(shell go env GOARCH)
+# As Go calls this processor. Before GNU make 4.4 an exported PATH is not that of $(shell).
+chip    = $(shell PATH='$(PATH)' go env GOARCH)
 
 ifeq ($(tray),yes)
 programs := bin/vivarium bin/vivarium-keeper bin/vivarium-menubar

@@ -21,22 +21,21 @@ static void answered(uint64_t call, int button, NSString *path, id problem) {
 
 static uint64_t showing; // the call whose dialog is shown; of the main thread
 
-@interface VivariumDialog : NSObject
-@property(nonatomic) uint64_t call;
-@property(nonatomic, copy) NSString *title;
-@property(nonatomic, copy) NSString *text;
-@property(nonatomic, copy) NSString *yes;
-@property(nonatomic, copy) NSString *cancel;
-@property(nonatomic, copy) NSString *start;
+// Plain variables, which any Objective-C has: the test that runs this on Linux has an older one.
+@interface VivariumDialog : NSObject {
+@public
+	uint64_t call;
+	NSString *title, *text, *yes, *cancel, *start;
+}
 @end
 
 @implementation VivariumDialog
 
-// An app without a Dock icon is never the active one by itself: without both of these its dialog opens behind what a person looks at.
+// An app without a Dock icon is never the active one by itself: without both of these its dialog opens behind what a person looks at. The
+// window is not shown here: a modal loop centres and lays out only what it shows itself.
 static void inFront(NSWindow *window) {
 	[NSApp activateIgnoringOtherApps:YES];
 	window.level = NSModalPanelWindowLevel;
-	[window makeKeyAndOrderFront:nil];
 }
 
 - (void)folder {
@@ -45,40 +44,53 @@ static void inFront(NSWindow *window) {
 		panel.canChooseFiles = NO;
 		panel.canChooseDirectories = YES;
 		panel.allowsMultipleSelection = NO;
-		panel.message = self.title;
-		if (self.start.length > 0) panel.directoryURL = [objc_getClass("NSURL") fileURLWithPath:self.start];
+		panel.message = title;
+		if (start.length > 0) panel.directoryURL = [objc_getClass("NSURL") fileURLWithPath:start];
 		inFront(panel);
-		showing = self.call;
+		showing = call;
 		BOOL chosen = [panel runModal] == NSModalResponseOK;
 		showing = 0;
-		answered(self.call, chosen, chosen ? panel.URL.path : nil, nil);
+		answered(call, chosen, chosen ? panel.URL.path : nil, nil);
 	} @catch (id e) {
 		showing = 0;
-		answered(self.call, 0, nil, e);
+		answered(call, 0, nil, e);
 	}
 }
 
 - (void)alert {
 	@try {
 		NSAlert *alert = [objc_getClass("NSAlert") new];
-		alert.messageText = self.title;
-		alert.informativeText = self.text;
-		[alert addButtonWithTitle:self.yes];
-		if (self.cancel.length > 0) [alert addButtonWithTitle:self.cancel];
+		alert.messageText = title;
+		alert.informativeText = text;
+		[alert addButtonWithTitle:yes];
+		if (cancel.length > 0) [alert addButtonWithTitle:cancel];
 		inFront(alert.window);
-		showing = self.call;
+		showing = call;
 		NSModalResponse response = [alert runModal];
 		showing = 0;
-		answered(self.call, response == NSAlertFirstButtonReturn, nil, nil);
+		answered(call, response == NSAlertFirstButtonReturn, nil, nil);
 	} @catch (id e) {
 		showing = 0;
-		answered(self.call, 0, nil, e);
+		answered(call, 0, nil, e);
 	}
 }
 
+// abortModal may do its work by an exception, which would be caught here instead of in the modal loop. stopModalWithCode: never does, and may
+// be called from outside of an event since macOS 10.9; the loop looks at it when the next event has come, so one is sent.
 - (void)close {
 	@try {
-		if (showing == self.call) [NSApp abortModal];
+		if (showing != call) return;
+		[NSApp stopModalWithCode:NSModalResponseAbort];
+		NSEvent *wake = [objc_getClass("NSEvent") otherEventWithType:NSEventTypeApplicationDefined
+		                                                    location:NSMakePoint(0, 0)
+		                                               modifierFlags:0
+		                                                   timestamp:0
+		                                                windowNumber:0
+		                                                     context:nil
+		                                                     subtype:0
+		                                                       data1:0
+		                                                       data2:0];
+		[NSApp postEvent:wake atStart:YES];
 	} @catch (id e) {
 	}
 }
@@ -89,16 +101,16 @@ static void hand(VivariumDialog *dialog, SEL what) {
 	@try {
 		[dialog performSelectorOnMainThread:what withObject:nil waitUntilDone:NO];
 	} @catch (id e) {
-		answered(dialog.call, 0, nil, e);
+		answered(dialog->call, 0, nil, e);
 	}
 }
 
 void dialogFolder(uint64_t call, const char *title, const char *start) {
 	@autoreleasepool {
 		VivariumDialog *dialog = [VivariumDialog new];
-		dialog.call = call;
-		dialog.title = string(title);
-		dialog.start = string(start);
+		dialog->call = call;
+		dialog->title = string(title);
+		dialog->start = string(start);
 		hand(dialog, @selector(folder));
 	}
 }
@@ -106,11 +118,11 @@ void dialogFolder(uint64_t call, const char *title, const char *start) {
 void dialogAlert(uint64_t call, const char *title, const char *text, const char *yes, const char *cancel) {
 	@autoreleasepool {
 		VivariumDialog *dialog = [VivariumDialog new];
-		dialog.call = call;
-		dialog.title = string(title);
-		dialog.text = string(text);
-		dialog.yes = string(yes);
-		dialog.cancel = string(cancel);
+		dialog->call = call;
+		dialog->title = string(title);
+		dialog->text = string(text);
+		dialog->yes = string(yes);
+		dialog->cancel = string(cancel);
 		hand(dialog, @selector(alert));
 	}
 }
@@ -118,7 +130,7 @@ void dialogAlert(uint64_t call, const char *title, const char *text, const char 
 void dialogClose(uint64_t call) {
 	@autoreleasepool {
 		VivariumDialog *dialog = [VivariumDialog new];
-		dialog.call = call;
+		dialog->call = call;
 		hand(dialog, @selector(close));
 	}
 }

@@ -16,8 +16,10 @@ import (
 	"github.com/vivarium-app/vivarium/supervisor"
 )
 
-// glutton is a server that takes all the memory there is when it is asked to.
+// glutton is a server that takes all the memory there is when it is asked to. It is the one that the kernel shall end for it, and no other process
+// of the cage.
 const glutton = `import http.server, sys
+with open("/proc/self/oom_score_adj", "w") as f: f.write("1000")
 class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         self.send_response(200); self.end_headers()
@@ -74,7 +76,8 @@ func TestARealWantOfMemoryIsFoundOutAfterTheFirstWord(t *testing.T) {
 	procs := cage(t, 192<<20)
 	r := newRig(t)
 	write(t, filepath.Join(r.dir, "server.py"), glutton)
-	f := r.runBy(r.prepare(exec.Command("/bin/sh", "-c", `echo $$ > "$0" && exec "$@"`, procs, filepath.Join(programs, "vivarium"), "run", "--json")))
+	// A victim that is slow to die on a loaded machine does not free its memory at once, and the kernel takes the next one: that must not be vivarium.
+	f := r.runBy(r.prepare(exec.Command("/bin/sh", "-c", `echo -1000 > /proc/self/oom_score_adj; echo $$ > "$0" && exec "$@"`, procs, filepath.Join(programs, "vivarium"), "run", "--json")))
 	f.row(supervisor.EventHealthy, 1)
 	go r.get("/eat")
 	crashed := f.row(supervisor.EventCrashed, 1)

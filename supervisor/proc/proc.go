@@ -4,8 +4,6 @@
 package proc
 
 import (
-	"bytes"
-	"encoding/binary"
 	"errors"
 	"strings"
 	"sync"
@@ -74,38 +72,6 @@ func IsTracker(pid int) bool {
 }
 
 var BootID = sync.OnceValue(boot)
-
-// ParseProcargs takes macOS's kern.procargs2 apart: the number of arguments, the path of the program, zeros up to the next
-// word, the arguments, the environment. It is here, so that it is tested everywhere.
-func ParseProcargs(b []byte) (argv, env []string, err error) {
-	if len(b) < 4 {
-		return nil, nil, errors.New("kern.procargs2 is too short")
-	}
-	n := int(int32(binary.LittleEndian.Uint32(b)))
-	b = b[4:]
-	end := bytes.IndexByte(b, 0)
-	if n < 0 || end < 0 {
-		return nil, nil, errors.New("kern.procargs2 is cut off")
-	}
-	b = bytes.TrimLeft(b[end:], "\x00")
-	for len(b) > 0 {
-		end := bytes.IndexByte(b, 0)
-		if end < 0 {
-			end = len(b)
-		}
-		s := string(b[:end])
-		b = b[min(end+1, len(b)):]
-		if len(argv) < n {
-			argv = append(argv, s)
-			continue
-		}
-		if s == "" { // after the environment come the kernel's own strings
-			break
-		}
-		env = append(env, s)
-	}
-	return argv, env, nil
-}
 
 // splitZeros splits what /proc gives: strings that each end in a zero.
 func splitZeros(b []byte) []string {

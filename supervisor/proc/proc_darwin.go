@@ -3,8 +3,10 @@ package proc
 import (
 	"errors"
 	"fmt"
+	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -24,11 +26,19 @@ func processes() ([]Process, error) {
 }
 
 func find(pid int) (Process, error) {
-	k, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
-	if err != nil || int(k.Proc.P_pid) != pid { // for a PID that is not there it answers with nothing: EIO
-		return Process{}, ErrGone
+	k, err := kinfo(pid)
+	if err != nil {
+		return Process{}, err
 	}
 	return processOf(k), nil
+}
+
+func kinfo(pid int) (*unix.KinfoProc, error) {
+	k, err := unix.SysctlKinfoProc("kern.proc.pid", pid)
+	if err != nil || int(k.Proc.P_pid) != pid { // for a PID that is not there it answers with nothing: EIO
+		return nil, ErrGone
+	}
+	return k, nil
 }
 
 func processOf(k *unix.KinfoProc) Process {
@@ -52,8 +62,23 @@ func environ(pid int) ([]string, error) {
 }
 
 func procargs(pid int) (argv, env []string, err error) {
-	b, err := unix.SysctlRaw("kern.procargs2", pid)
-	if err != nil {
+	b, err := procargsAsk{
+		read: func() ([]byte, error) { return unix.SysctlRaw("kern.procargs2", pid) },
+		find: func() (Process, time.Duration, error) {
+			k, err := kinfo(pid)
+			if err != nil {
+				return Process{}, 0, err
+			}
+			t := k.Proc.P_starttime
+			return processOf(k), time.Since(time.Unix(t.Sec, int64(t.Usec)*1000)), nil
+		},
+		uid:  os.Getuid(),
+		wait: time.Sleep,
+	}.answer()
+	switch {
+	case err == ErrGone, err == nil && b == nil: // it has ended
+		return nil, nil, err
+	case err != nil:
 		return nil, nil, fmt.Errorf("asking for the arguments of process %d: %w", pid, err)
 	}
 	return ParseProcargs(b)

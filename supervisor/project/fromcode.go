@@ -216,6 +216,10 @@ func (p Project) importsFrom(m *module, top string) bool {
 // isErrand: a program in a folder of helpers does something and ends. Nothing to start is a better answer than one of those.
 func isErrand(file string) bool {
 	top, _, below := strings.Cut(file, "/")
+	stem := strings.TrimSuffix(path.Base(file), ".py")
+	if below && stem != "__main__" && !slices.Contains(usual, stem) {
+		return true
+	}
 	if below {
 		return slices.Contains([]string{"scripts", "script", "tools", "tool", "bin", "hack", "ci", "utils", "docs", "examples", "benchmarks", "tests", "hooks"}, top)
 	}

@@ -30,16 +30,23 @@ func functions(list string) *regexp.Regexp { return regexp.MustCompile(`^(?:` + 
 // patterns, in the order in which they are asked of all frames of a thread's work that the person's code called.
 var patterns = []pattern{
 	{KindPaused, modules(`pdb\.py|bdb\.py|IPython/terminal/debugger|IPython/core/debugger|ipdb/|pudb/|debugpy/|code\.py`), nil},
-	{KindDownload, modules(`huggingface_hub/(file_download|_snapshot_download|utils/_http|utils/_xet|hf_file_system)|pip/_internal/|torch/hub\.py|nltk/downloader|spacy/cli/download|gdown/|kagglehub/|modelscope/hub/|open_clip/pretrained|ultralytics/utils/downloads|torchvision/datasets/utils|datasets/download/|easyocr/utils|whisper/__init__`), functions(`.*download.*|.*http_get.*|.*fetch.*|snapshot_.*|xet_get|load_state_dict_from_url|.*http_backoff|run|main|_get_metadata.*|_request_wrapper`)},
+	{KindPaused, modules(`ipykernel/kernelbase\.py`), functions(`_input_request|raw_input|getpass`)},
+	{KindLock, modules(`filelock/|portalocker/|fasteners/`), nil}, // a download may wait for one
+	downloads,
 	{KindDownload, nil, functions(`urlretrieve|download_url_to_file`)},
 	{KindSubprocess, modules(`subprocess\.py`), functions(`communicate|_communicate|wait|_wait|_try_wait|run|call|check_call|check_output|getoutput`)},
 	{KindSubprocess, modules(`pexpect/|multiprocessing/popen_|sh\.py|plumbum/`), nil},
 	{KindNetwork, modules(`socket\.py|ssl\.py|http/client\.py|urllib/request\.py|urllib3/|requests/|httpx/|httpcore/|psycopg|pymysql/|MySQLdb/|mysql/|redis/|pymongo/|smtplib\.py|ftplib\.py|imaplib\.py|poplib\.py|telnetlib\.py|paramiko/|grpc/|openai/|anthropic/|botocore/|boto3/|elasticsearch|elastic_transport/|kafka/|pika/|ldap3/|websocket/|websockets/sync/|aiohttp/|asyncpg/|cassandra/|qdrant_client/|pymilvus/|weaviate/`), nil},
 	{KindNetwork, database.modules, database.functions},
 	{KindLock, modules(`threading\.py`), functions(`acquire|wait|wait_for|join|_wait_for_tstate_lock|_acquire_restore|__enter__`)},
-	{KindLock, modules(`queue\.py|filelock/|portalocker/|fasteners/|concurrent/futures/_base\.py|concurrent/futures/thread\.py|concurrent/futures/process\.py|multiprocessing/(synchronize|queues|pool|connection|process|managers)\.py|joblib/|loky/|torch/utils/data/dataloader\.py`), nil},
+	{KindLock, modules(`queue\.py|concurrent/futures/_base\.py|concurrent/futures/thread\.py|concurrent/futures/process\.py|multiprocessing/(synchronize|queues|pool|connection|process|managers)\.py|joblib/|loky/|torch/utils/data/dataloader\.py`), nil},
+	{KindLock, modules(`tqdm/std\.py`), functions(`acquire`)},
+	{KindLock, modules(`vllm/distributed/device_communicators/shm_broadcast\.py|vllm/v1/executor/|vllm/v1/engine/core_client\.py|torch/distributed/(distributed_c10d|rendezvous)\.py`), nil},
 	{KindDisk, modules(`pathlib\.py|pathlib/|shutil\.py|tempfile\.py|genericpath\.py|posixpath\.py|glob\.py|fileinput\.py|zipfile|tarfile\.py`), nil},
 }
+
+// downloads are the packages that fetch models and data.
+var downloads = pattern{KindDownload, modules(`huggingface_hub/(file_download|_snapshot_download|utils/_http|utils/_xet|hf_file_system)|pip/_internal/|torch/hub\.py|nltk/downloader|spacy/cli/download|gdown/|kagglehub/|modelscope/hub/|open_clip/pretrained|ultralytics/utils/downloads|torchvision/datasets/utils|datasets/download/|easyocr/utils|whisper/__init__`), functions(`.*download.*|.*http_get.*|.*fetch.*|snapshot_.*|xet_get|load_state_dict_from_url|.*http_backoff|run|main|_get_metadata.*|_request_wrapper`)}
 
 // database are the frames below which a driver in C waits for its database.
 var database = pattern{KindNetwork, modules(`django/db/backends/|sqlalchemy/engine/|sqlalchemy/pool/base\.py|peewee\.py|pony/orm/|records\.py`),
@@ -52,7 +59,7 @@ var words = []struct {
 	call  *regexp.Regexp
 }{
 	{KindPaused, false, functions(`breakpoint|input|pdb\.set_trace|code\.interact`)},
-	{KindUnknown, true, functions(`time\.sleep|gevent\.sleep|signal\.pause|pause`)},
+	{KindUnknown, true, functions(`time\.sleep|gevent\.sleep|signal\.(pause|sigwait|sigwaitinfo)|pause`)},
 	{KindSubprocess, false, functions(`os\.(system|wait|waitpid|wait3|wait4|spawn\w+|popen)|subprocess\.\w+|.*\.communicate`)},
 	{KindNetwork, false, functions(`socket\.(create_connection|getaddrinfo|gethostby\w+|getfqdn)|.*\.(connect|connect_ex|recv|recv_into|recvfrom|recvmsg|sendall|accept|do_handshake|getresponse)|urllib\.request\.urlopen|.*urlopen`)},
 	{KindLock, false, functions(`.*\.acquire|fcntl\.(flock|lockf)|.*\.(join|wait|result|get|get_nowait|put|recv_bytes)|_thread\.\w+`)},
@@ -64,6 +71,8 @@ func (s *scene) cause(v *view) cause {
 	inner, c := v.work, cause{kind: KindUnknown}
 	if v.mine >= 0 {
 		inner = v.work[:v.mine]
+	} else if i := slices.IndexFunc(inner, func(f Frame) bool { return module(f.File) == "multiprocessing/process.py" }); i >= 0 {
+		inner = inner[:i]
 	}
 	for _, p := range patterns {
 		if slices.ContainsFunc(inner, p.matches) {
@@ -71,13 +80,18 @@ func (s *scene) cause(v *view) cause {
 			break
 		}
 	}
+	if len(inner) > 0 {
+		s.innermost(inner[0], &c)
+	}
 	if c.kind == KindNetwork && s.body(inner) {
 		c.kind = KindDownload
 	}
 	if c.kind == KindNetwork && v.mine >= 0 && strings.Contains(strings.ToLower(last(v.work[v.mine].Function)), "download") {
 		c.kind = KindDownload
 	}
-	c.by = s.by(v)
+	if c.by == "" {
+		c.by = s.by(v)
+	}
 	if i := slices.IndexFunc(inner, database.matches); c.kind == KindNetwork && i >= 0 {
 		c.by = "a query of " + pkg(inner[i].File)
 		if len(s.Peers) == 0 || strings.Contains(module(inner[i].File), "sqlite") {
@@ -122,6 +136,9 @@ func (s *scene) ownLine(f Frame, c *cause) {
 		return
 	}
 	names := s.calls(f)
+	if s.query(f, names, c) {
+		return
+	}
 	for _, w := range words {
 		for _, name := range names {
 			if w.call.MatchString(name) {
@@ -219,29 +236,4 @@ func (s *scene) host(v *view) string {
 		return s.Peers[0]
 	}
 	return ""
-}
-
-// commons are things that many share and that a thread waits for: what it is, and what helps when there is none left.
-var commons = []struct {
-	frames       *regexp.Regexp
-	what, remedy string
-}{
-	{modules(`sqlalchemy/pool/|psycopg_pool/|psycopg2/pool\.py|asyncpg/pool\.py|mysql/connector/pooling\.py|dbutils/|django_db_pool|redis/connection\.py|pymongo/pool\.py|pymongo/synchronous/pool\.py`),
-		"a free connection of %s's pool", "Every connection of the pool is in use. Give each back (`with engine.connect() as c:`, close the session), or make the pool larger."},
-	{database.modules, "the database (%s)", "Another connection holds a lock of the database: commit or roll back soon, and give the wait a timeout."},
-	{modules(`torch/utils/data/dataloader\.py`), "a worker process of %s's DataLoader",
-		"A worker of the DataLoader does not deliver. Try num_workers=0, where the error shows itself, or set its timeout; see `vivarium stacks` for what the worker does."},
-	{modules(`joblib/parallel\.py`), "the worker processes of %s", "See `vivarium stacks` for what the workers do. n_jobs=1 runs the work in this process, where an error shows itself."},
-}
-
-// commonWait names what a thread waits for where it is not one lock of the program's own.
-func (s *scene) commonWait(v *view) (what, remedy string) {
-	for _, c := range commons {
-		for _, f := range v.work[:max(0, v.mine)] {
-			if c.frames.MatchString(module(f.File)) {
-				return strings.ReplaceAll(c.what, "%s", pkg(f.File)), c.remedy
-			}
-		}
-	}
-	return "", ""
 }

@@ -152,7 +152,7 @@ func stallText(st Stall) string {
 func fixtures(t testing.TB) []string {
 	files, err := filepath.Glob("testdata/stalls/*.txt")
 	require.NoError(t, err)
-	require.GreaterOrEqual(t, len(files), 85)
+	require.GreaterOrEqual(t, len(files), 145)
 	return files
 }
 

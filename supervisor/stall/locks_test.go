@@ -218,3 +218,108 @@ func TestFramesOutsideOfTheirFileAreJudgedWithoutIt(t *testing.T) {
 	require.NotEmpty(t, Judge(c).Kind)
 	require.NotEmpty(t, Judge(Case{}).Kind)
 }
+
+// Locks of one name may belong to many objects: what the lines do not tell is said with less certainty, or not at all.
+func TestTheLocksOfObjectsAreToldApartWhereTheLinesTell(t *testing.T) {
+	const store = `
+class Store:
+    def put(self):
+        with self.a:
+            with self.b:
+                pass
+    def get(self):
+        with self.b:
+            with self.a:
+                pass
+`
+	cross := func(source string) Case {
+		c := stuck(source, []int{4}, []int{8})
+		for n := range c.Samples {
+			c.Samples[n].Threads[0].Frames[0].Function, c.Samples[n].Threads[1].Frames[0].Function = "Store.put", "Store.get"
+		}
+		return c
+	}
+	for source, certain := range map[string]bool{
+		store:                              false,
+		store + "STORE = Store()":          true,
+		store + "A = Store()\nB = Store()": false,
+		store + "def make():\n    return Store()": false,
+	} {
+		st := Judge(cross(source))
+		require.Equal(t, KindDeadlock, st.Kind, source)
+		require.Equal(t, !certain, strings.Contains(st.Summary, "if they belong to one object"), st.Summary)
+	}
+
+	const twice = `
+class Node:
+    def size(self):
+        with self.lock:
+            return len(self.items)
+    def total(self):
+        with self.lock:
+            return %
+    def middle(self):
+        return self.size()
+`
+	for call, kind := range map[string]Kind{
+		"self.size()": KindDeadlock, "1 + self.size() + 1": KindDeadlock, "self.child.size()": KindLock, "sum(c.size() for c in self.all)": KindLock,
+		"other.size()": KindLock, "len(self)": KindLock, "myself.size()": KindLock,
+	} {
+		require.Equal(t, kind, Judge(stuck(strings.Replace(twice, "%", call, 1), []int{3, 7}).named("size", "total")).Kind, call)
+	}
+	require.Equal(t, KindDeadlock, Judge(stuck(strings.Replace(twice, "%", "self.middle()", 1), []int{3, 9, 7}).named("size", "middle", "total")).Kind)
+	require.Equal(t, KindLock, Judge(stuck(strings.Replace(twice, "%", "child.middle()", 1), []int{3, 9, 7}).named("size", "middle", "total")).Kind)
+}
+
+// named gives the first thread's frames the names of methods.
+func (c Case) named(functions ...string) Case {
+	for n := range c.Samples {
+		for i, f := range functions {
+			c.Samples[n].Threads[0].Frames[i].Function = "Node." + f
+		}
+	}
+	return c
+}
+
+func TestTwoObjectsWhoseLocksAreTakenInOppositeOrder(t *testing.T) {
+	const account = `
+def pay(self, other):
+    with self.lock:
+        with other.lock:
+            pass
+def keep(self):
+    with self.lock:
+        work()
+`
+	paying := func(threads ...[]int) Case {
+		c := stuck(account, threads...)
+		for n := range c.Samples {
+			for i := range c.Samples[n].Threads {
+				c.Samples[n].Threads[i].Frames[0].Function = map[int]string{3: "Account.pay", 7: "Account.keep"}[threads[i][0]]
+			}
+		}
+		return c
+	}
+	require.Equal(t, KindDeadlock, Judge(paying([]int{3}, []int{3})).Kind)
+	require.NotEqual(t, KindDeadlock, Judge(paying([]int{3})).Kind, "one alone waits for somebody else")
+	require.NotEqual(t, KindDeadlock, Judge(paying([]int{3}, []int{3}, []int{7})).Kind, "a third one holds such a lock, and works")
+}
+
+func TestALockThatManySharedIsNoDeadlockOfTwo(t *testing.T) {
+	const shared = `
+def work(self):
+    with self.lock:
+        with pool.lock:
+            pass
+`
+	c := stuck(shared, []int{3}, []int{3})
+	for n := range c.Samples {
+		c.Samples[n].Threads[0].Frames[0].Function, c.Samples[n].Threads[1].Frames[0].Function = "work", "work"
+	}
+	require.NotEqual(t, KindDeadlock, Judge(c).Kind, "both wait for one lock")
+	for _, made := range []string{"lock = threading.RLock()", "self.lock: threading.Lock = RLock()", "lock: Any = field(default_factory=threading.RLock)", "self.lock = threading.Condition()"} {
+		source := "\n" + made + "\ndef one():\n    with lock:\n        with lock:\n            pass"
+		require.NotEqual(t, KindDeadlock, Judge(stuck(source, []int{4})).Kind, made)
+	}
+	require.Equal(t, KindDeadlock, Judge(stuck("\nlock = threading.Lock()  # no RLock\ndef one():\n    with lock:\n        with lock:\n            pass", []int{4})).Kind)
+}

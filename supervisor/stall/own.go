@@ -98,6 +98,9 @@ func last(function string) string {
 // pkg is the package of a file that is not the person's: "requests", "faiss", "queue".
 func pkg(file string) string {
 	m := module(file)
+	if strings.HasPrefix(file, "<") && !strings.HasPrefix(file, "<frozen ") { // text that was compiled
+		return ""
+	}
 	first, _, _ := strings.Cut(m, "/")
 	return strings.TrimSuffix(first, ".py")
 }

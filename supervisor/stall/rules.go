@@ -119,7 +119,7 @@ func unanswered(s *scene) (Stall, bool) {
 	}
 	if s.cpu >= 0.3 {
 		return Stall{Kind: KindNative, Summary: "native code runs in the main thread and lets no Python run",
-			Remedy: "A C extension computes in the main thread or keeps the GIL. Call it in a worker thread or a process of its own; the log's last lines say what began."}, true
+			Remedy: "A C extension computes in the main thread, or code that keeps the GIL: a regular expression that backtracks does. Call it in a worker thread or a process of its own; the log's last lines say what began."}, true
 	}
 	return Stall{Kind: KindNative, Summary: "native code waits in the main thread and lets no Python run",
 		Remedy: "A C extension waits in the main thread or keeps the GIL. The log's last lines say what began; a restart ends it."}, true
@@ -127,7 +127,8 @@ func unanswered(s *scene) (Stall, bool) {
 
 // silentCall: the main thread runs no Python for a second, and the raw dump shows which call it made.
 func silentCall(s *scene) (Stall, bool) {
-	if !s.silent || s.main == nil || s.main.why.kind != KindUnknown || s.main.kind == loop && len(s.main.work) == 0 {
+	quiet := !s.silent && s.cpu < 0.05 && s.Phase == Unhealthy && !s.waitsForDisk() && s.main != nil && workerProcess(s.main) && s.main.still && s.main.mine > 0 && s.main.kind != loop && s.binary(s.main.work[:s.main.mine])
+	if !s.silent && !quiet || s.main == nil || s.main.why.kind != KindUnknown || s.main.kind == loop && len(s.main.work) == 0 {
 		return Stall{}, false
 	}
 	f, ok := s.nearest(s.main)
@@ -137,6 +138,9 @@ func silentCall(s *scene) (Stall, bool) {
 	st := at(f)
 	st.Kind, st.Summary = KindNative, "native code does not come back from "+s.doing(s.main, f)
 	st.Remedy = "A C extension waits there or keeps the GIL, and no Python runs meanwhile. Call it in a process of its own, with a time limit; a restart ends it."
+	if workerProcess(s.main) {
+		st.Remedy = "If this process was forked, it has none of the threads that the library had started. Start it with `spawn`, or use the library only after the fork (for tokenizers, TOKENIZERS_PARALLELISM=false helps)."
+	}
 	return st, true
 }
 
@@ -178,6 +182,10 @@ func (s *scene) withMemory(st Stall) Stall {
 	st.Summary = "memory is short, and the system swaps: " + st.Summary
 	st.Remedy = "Close other programs, or use a smaller model: " + s.Memory + "."
 	return st
+}
+
+func (s *scene) waitsForDisk() bool {
+	return slices.ContainsFunc(s.Samples, func(one Sample) bool { return one.State == Disk })
 }
 
 // swapping: nothing better explains a process that waits for the disk, or does so most of the time while memory is short.
@@ -263,93 +271,6 @@ func (s *scene) active() (*view, Frame) {
 	return best, frame
 }
 
-// idle: the loop waits for events, no worker works, and yet nobody answers.
-func idle(s *scene) (Stall, bool) {
-	if s.noStack || s.server == nil || s.cpu > 0.3 {
-		return Stall{}, false
-	}
-	if len(s.server.work) > 0 && s.server.kind != plain || s.server.kind == plain && s.server.why.kind != KindUnknown {
-		return Stall{}, false
-	}
-	st := Stall{Kind: KindIdle, Summary: "nothing runs: the event loop waits for events"}
-	if s.server.kind == plain {
-		if !s.accepts(s.server) {
-			return Stall{}, false
-		}
-		st.Summary = "nothing runs: the server waits for connections"
-	}
-	if s.logs && s.Phase == Unhealthy { // somebody writes
-		st.Summary = "the event loop runs and the log grows, and the health check gets no answer"
-		if s.server.kind == plain {
-			st.Summary = "the server runs and its log grows, and the health check gets no answer"
-		}
-	}
-	st.Remedy = "The server looks idle. Look at [health] path and port: something else may answer there, or the requests may never reach it."
-	waiting, first, lock := s.waitingTasks()
-	if waiting > 0 {
-		where := at(first)
-		st.File, st.Line, st.Function = where.File, where.Line, where.Function
-		st.Summary = fmt.Sprintf("nothing runs: %s at %s for something that does not come", tasks(waiting), s.where(first))
-		if lock {
-			st.Kind, st.Summary = KindLock, fmt.Sprintf("%s at %s for a lock of asyncio that nobody gives back", tasks(waiting), s.where(first))
-			st.Remedy = "Take the lock with `async with`, so that it is given back whatever happens, and do not await something slow while you hold it."
-			return st, true
-		}
-		st.Remedy = "What the coroutine awaits is never set or put. Give the await a time limit (`async with asyncio.timeout(30):`) and see who should have set it."
-	} else if f, ok := s.nearest(s.server); ok {
-		where := at(f)
-		st.File, st.Line, st.Function = where.File, where.Line, where.Function
-	}
-	return st, true
-}
-
-// waitingTasks are the suspended coroutines that explain a loop without work: those that serve requests before all others. One that sleeps, or
-// that waits for its next job, is how a task in the background lives.
-func (s *scene) waitingTasks() (n int, first Frame, lock bool) {
-	for _, requests := range []bool{true, false} {
-		for _, t := range s.last.Tasks {
-			i := s.own(t)
-			if i < 0 || len(t) == 0 || requests != slices.ContainsFunc(t, servesRequest) {
-				continue
-			}
-			m, function := module(t[0].File), last(t[0].Function)
-			if !requests && (m == "asyncio/tasks.py" && function == "sleep" || m == "asyncio/queues.py" && function == "get" || m == "uvicorn/server.py" || m == "anyio/_backends/_asyncio.py" && function == "sleep") {
-				continue
-			}
-			if n++; n == 1 {
-				first = t[i]
-				lock = requests && m == "asyncio/locks.py" && function == "acquire"
-			}
-		}
-		if n > 0 {
-			break
-		}
-	}
-	return n, first, lock
-}
-
-// servesRequest: a coroutine that a server runs for a request.
-func servesRequest(f Frame) bool {
-	m := module(f.File)
-	return slices.ContainsFunc([]string{"fastapi/", "starlette/", "uvicorn/protocols/", "uvicorn/middleware/", "aiohttp/web", "tornado/web.py", "quart/", "hypercorn/", "sanic/", "litestar/", "websockets/", "socketio/", "robyn/"},
-		func(p string) bool { return strings.HasPrefix(m, p) })
-}
-
-func tasks(n int) string {
-	if n == 1 {
-		return "a coroutine waits"
-	}
-	return fmt.Sprintf("%d coroutines wait, the first", n)
-}
-
-// accepts: a server without a loop of its own waits for connections.
-func (s *scene) accepts(v *view) bool {
-	return slices.ContainsFunc(v.frames, func(f Frame) bool {
-		m := module(f.File)
-		return m == "selectors.py" || m == "socketserver.py" || strings.HasPrefix(m, "gunicorn/workers/") || m == "wsgiref/simple_server.py"
-	}) && v.mine < 0
-}
-
 // Wedged is the stall of a run whose work failed at once, by what it answered: there is nothing to see in its stacks.
 func Wedged(problem string, at time.Time) Stall {
 	st := wedged(Stall{Kind: KindIdle}, problem)
@@ -382,6 +303,11 @@ func unknown(s *scene) (Stall, bool) {
 		where := at(f)
 		st.File, st.Line, st.Function = where.File, where.Line, where.Function
 		st.Summary = "it is in " + s.doing(v, f)
+	} else if s.main != nil && s.main.why.sleeps && s.main.mine >= 0 {
+		f := s.main.work[s.main.mine]
+		where := at(f)
+		st.File, st.Line, st.Function = where.File, where.Line, where.Function
+		st.Summary = "it is in " + s.doing(s.main, f)
 	}
 	if s.logs {
 		st.Summary += "; its log grows"

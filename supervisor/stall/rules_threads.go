@@ -3,7 +3,9 @@ package stall
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -44,7 +46,7 @@ func downloading(s *scene) (Stall, bool) {
 // downloader is the package that downloads, as a person knows it.
 func downloader(v *view) string {
 	for i := len(v.work) - 1; i >= 0; i-- {
-		if p := (pattern{KindDownload, patterns[1].modules, nil}); p.matches(v.work[i]) {
+		if p := (pattern{KindDownload, downloads.modules, nil}); p.matches(v.work[i]) {
 			return pkg(v.work[i].File)
 		}
 	}
@@ -91,11 +93,32 @@ func importing(s *scene) (Stall, bool) {
 	}
 	st.Kind, st.Summary = KindImporting, "importing "+cmp.Or(name, "modules")+", "+s.where(f)
 	st.Remedy = "The first import after an installation compiles and reads many files, and is slow once. If it stays, look at the disk, or import it later, where it is needed."
+	if v.why.kind == KindLock && v.still {
+		return s.importWaits(st, v), true
+	}
 	if v.why.kind == KindNetwork {
 		st.Summary += ", which waits for the network"
 		st.Remedy = "The package asks the network while it is imported. See whether it has a setting for offline use."
 	}
 	return st, true
+}
+
+// importWaits: a package waits for something while it is imported. If another thread waits for an import meanwhile, each waits for the other.
+func (s *scene) importWaits(st Stall, v *view) Stall {
+	waits := slices.ContainsFunc(s.views, func(other *view) bool { return other != v && other.still && other.why.by == importOfOther })
+	switch {
+	case v.why.by == importOfOther:
+		st.Summary += ", which another thread imports"
+		st.Remedy = "See with `vivarium stacks` what that thread waits for. Import the module once, before threads start."
+	case waits:
+		st.Kind = KindDeadlock
+		st.Summary += ", waits for a thread that itself waits for the import"
+		st.Remedy = "The package starts a thread while it is imported, and that thread needs the package. Import the package before whatever changes imports (tracers, lazy loaders), or take another version of it."
+	default:
+		st.Summary += ", which waits for a lock or a thread"
+		st.Remedy = "The package waits for something while it is imported; `vivarium stacks` shows for what. Import it where it is needed, not at the start."
+	}
+	return st
 }
 
 func imported(text string) string {
@@ -171,10 +194,21 @@ func (s *scene) loopRemedy(v *view) string {
 		return first + ", or m" + plain + "."
 	}
 	switch f, _ := v.ownFrame(); {
-	case strings.Contains(s.text(f), "run_coroutine_threadsafe"):
+	case v.why.kind == KindLock && strings.Contains(v.why.by, "result") && s.above(f, "run_coroutine_threadsafe"):
 		return "The coroutine needs the very loop that waits for it. `await` it instead: run_coroutine_threadsafe is for other threads."
+	case strings.HasPrefix(v.why.by, retrying):
+		return "What is tried again fails, as the log may say. Retry in the coroutine itself (the same decorator on an `async def`, which waits without blocking), and not for ever."
+	case s.expression(v):
+		return "An expression that backtracks keeps the GIL, so that a thread does not help. Make it simpler ((a|b)* and (x+)+ are costly), bound the text, or give it to a process (`ProcessPoolExecutor`)."
+	case strings.HasPrefix(v.why.by, "gc.") || strings.HasPrefix(v.why.by, "json."):
+		return "The call keeps the GIL, so that a thread does not help. Do less of it at once, or give it to a process (`ProcessPoolExecutor`)."
 	case v.why.sleeps:
 		return or("Use `await asyncio.sleep(…)`", thread+" around the call")
+	case v.why.by == loggingLock || v.why.by == importOfOther:
+		_, remedy := s.commonWait(v)
+		return remedy
+	case strings.HasPrefix(v.why.by, databaseOf):
+		return or(databaseRemedy[:len(databaseRemedy)-1]+"; "+thread+" around the call keeps the loop free", "an async driver")
 	case v.why.kind == KindNetwork || v.why.kind == KindDownload:
 		return or("Use an async client ("+asyncClient(v)+") with a timeout", thread+" around the call")
 	case v.why.kind == KindSubprocess:
@@ -188,6 +222,29 @@ func (s *scene) loopRemedy(v *view) string {
 	return "M" + plain + ", or " + thread + " around the call."
 }
 
+// expression: the thread matches a regular expression.
+func (s *scene) expression(v *view) bool {
+	f, ok := v.ownFrame()
+	if !ok || v.why.kind != KindUnknown {
+		return false
+	}
+	if v.mine > 0 {
+		m := module(v.work[0].File)
+		return strings.HasPrefix(m, "re/") || m == "re.py" || strings.HasPrefix(m, "sre_")
+	}
+	for _, m := range matching.FindAllStringSubmatch(s.text(f), 5) {
+		if slices.ContainsFunc(s.Source(f.File), func(line string) bool {
+			name, value, ok := strings.Cut(clean(line), "=")
+			return ok && strings.TrimSpace(name) == m[1] && strings.HasPrefix(strings.TrimSpace(value), "re.compile(")
+		}) {
+			return true
+		}
+	}
+	return false
+}
+
+var matching = regexp.MustCompile(`([A-Za-z_]\w*)\.(?:search|match|fullmatch|findall|finditer|sub|subn|split)\(`)
+
 // asyncClients are the async counterparts of clients that block, by their packages.
 var asyncClients = map[string]string{
 	"redis": "redis.asyncio", "psycopg": "psycopg.AsyncConnection", "pymongo": "pymongo.AsyncMongoClient", "openai": "openai.AsyncOpenAI", "anthropic": "anthropic.AsyncAnthropic",
@@ -197,6 +254,9 @@ var asyncClients = map[string]string{
 
 // asyncClient is what a person would use instead of the client at hand.
 func asyncClient(v *view) string {
+	if client := asyncClients[strings.TrimPrefix(v.why.by, "a query of ")]; client != "" {
+		return client
+	}
 	for i := v.mine - 1; i >= 0; i-- {
 		if client := asyncClients[pkg(v.work[i].File)]; client != "" {
 			return client
@@ -243,6 +303,9 @@ func exhausted(s *scene) (Stall, bool) {
 		if name == "AnyIO's" {
 			least = 40 // it makes threads as they are needed, up to 40
 		}
+		if name == "the executor's" && len(group) > 0 && len(group) < least && s.poolOf(group[0]) == len(group) && waitsForFuture(group[0]) {
+			least = len(group)
+		}
 		if len(group) < least || slices.ContainsFunc(group, func(v *view) bool { return len(v.work) == 0 || !v.still }) {
 			continue
 		}
@@ -266,14 +329,57 @@ func exhausted(s *scene) (Stall, bool) {
 			st = Stall{}
 		}
 		st.Kind = KindThreads
+		if name == "the executor's" && waitsForFuture(of) {
+			return s.itself(st, len(group)), true
+		}
 		st.Summary = fmt.Sprintf("all %d of %s threads are in %s", len(group), name, s.doing(of, most))
 		st.Remedy = "Give the call a time limit, make it async, or raise the number of threads (anyio.to_thread.current_default_thread_limiter().total_tokens)."
+		if strings.HasPrefix(of.why.by, databaseOf) {
+			st.Summary = fmt.Sprintf("all %d of %s threads wait for %s", len(group), name, s.doing(of, most))
+			st.Remedy = databaseRemedy
+			return st, true
+		}
 		if name != "AnyIO's" {
 			st.Remedy = "Give the call a time limit, or give the pool more threads (max_workers, --threads)."
 		}
 		return st, true
 	}
 	return Stall{}, false
+}
+
+// waitsForFuture: a thread of an executor waits for the result of one.
+func waitsForFuture(v *view) bool {
+	return v.mine > 0 && slices.ContainsFunc(v.work[:v.mine], func(f Frame) bool {
+		return module(f.File) == "concurrent/futures/_base.py" && slices.Contains([]string{"result", "exception", "wait", "as_completed"}, last(f.Function))
+	})
+}
+
+// poolOf is the number of threads of the one executor that the file of a thread's own line makes, 0 if that is not known.
+func (s *scene) poolOf(v *view) int {
+	f, ok := v.ownFrame()
+	found := 0
+	for _, line := range s.Source(f.File) {
+		if m := poolSize.FindStringSubmatch(clean(line)); m != nil && ok {
+			if found != 0 {
+				return 0
+			}
+			found, _ = strconv.Atoi(m[1])
+		}
+	}
+	return found
+}
+
+var poolSize = regexp.MustCompile(`ThreadPoolExecutor\((?:max_workers\s*=\s*)?(\d{1,3})\b`)
+
+// itself: all threads of an executor wait for futures. If it is the same one that has to compute them, nobody is left to do it.
+func (s *scene) itself(st Stall, n int) Stall {
+	who := fmt.Sprintf("all %d of the executor's threads wait for results of futures", n)
+	if n == 1 {
+		who = "the only thread of the executor waits for the result of a future"
+	}
+	st.Summary = who + ", " + s.where(Frame{File: st.File, Line: st.Line})
+	st.Remedy = "Work that an executor does must not wait for other work of the same executor: no thread is left to do it. Wait for it outside, or use a second executor for the inner work."
+	return st
 }
 
 // mainWaits: a main thread without an event loop, or one that only starts, waits for something that has a name.
@@ -299,6 +405,11 @@ func mainWaits(s *scene) (Stall, bool) {
 		st.Summary = "a worker process is in " + s.doing(v, f)
 		st.Remedy = "Give the call a time limit (`get(timeout=…)`, `result(timeout=…)`), or the pool more processes: whoever waits for this one waits as long."
 	}
+	if s.Phase == Starting && strings.HasPrefix(v.why.by, retrying) {
+		st.Kind, st.Summary = KindUnknown, "it tries something again and again"+strings.TrimPrefix(v.why.by, retrying)+", "+s.where(f)
+		st.Remedy = "What it tries fails each time, as the log may say: a server that is not there yet, perhaps. Bound the retries, so that the start fails with the reason."
+		return st, true
+	}
 	if s.Phase == Starting {
 		st.Kind, st.Summary = KindUnknown, "it is in "+s.doing(v, f)
 		st.Remedy = "The program waits before it serves. Move the wait into a thread, or raise [health] start_timeout."
@@ -311,11 +422,14 @@ func mainWaits(s *scene) (Stall, bool) {
 func requestWaits(s *scene) (Stall, bool) {
 	count := map[Kind]int{}
 	first := map[Kind]*view{}
+	served := func(v *view) bool { return v.kind == pool && v.still && v.mine >= 0 }
+	// Who waits for a future waits for what another thread does.
+	inner := slices.ContainsFunc(s.views, func(v *view) bool { return served(v) && !waitsForFuture(v) })
 	for _, v := range s.views {
-		if v.kind != pool || !v.still || v.mine < 0 {
+		if !served(v) || inner && waitsForFuture(v) {
 			continue
 		}
-		if count[v.why.kind]++; first[v.why.kind] == nil {
+		if count[v.why.kind]++; first[v.why.kind] == nil || first[v.why.kind].why.by == importOfOther {
 			first[v.why.kind] = v
 		}
 	}
@@ -329,49 +443,4 @@ func requestWaits(s *scene) (Stall, bool) {
 		return Stall{}, false
 	}
 	return s.waits(first[best])
-}
-
-// waits is the stall of a thread whose cause is known.
-func (s *scene) waits(v *view) (Stall, bool) {
-	f, ok := s.nearest(v)
-	if !ok {
-		return Stall{}, false
-	}
-	st := at(f)
-	st.Kind = v.why.kind
-	switch v.why.kind {
-	case KindNetwork:
-		st.Summary = "it waits for " + cmp.Or(v.why.host, "another host") + inBrackets(v.why.by) + ", " + s.where(f)
-		st.Remedy = "Give the call a timeout, and see whether the other side answers."
-		if strings.HasSuffix(v.why.by, "accept") {
-			st.Summary = "it waits for a connection" + inBrackets(v.why.by) + ", " + s.where(f)
-		}
-	case KindLock:
-		st.Summary = "it waits for " + cmp.Or(v.why.by, "a lock") + ", " + s.where(f)
-		st.Remedy = "Whoever should give the lock or put the item does not. Use `with` so that it is always given back, and a timeout."
-		if of, remedy := s.commonWait(v); of != "" {
-			st.Summary, st.Remedy = "it waits for "+of+", "+s.where(f), remedy
-			return st, true
-		}
-		if holder := s.holder(v); holder != "" {
-			st.Summary += ", which " + holder + " holds"
-			st.Remedy = "See why the thread that holds the lock does not go on, and hold a lock only for short work."
-		}
-	case KindSubprocess:
-		st.Summary = "it waits for another program" + inBrackets(v.why.by) + ", " + s.where(f)
-		st.Remedy = "Give the call a timeout (`subprocess.run(…, timeout=60)`), and see what the program waits for: input, perhaps."
-	case KindDisk:
-		st.Summary = "it waits for a file" + inBrackets(v.why.by) + ", " + s.where(f)
-		st.Remedy = "See what kind of file it is: a FIFO waits for its other end, a network share or a file in the cloud for its server."
-	default:
-		return Stall{}, false
-	}
-	return st, true
-}
-
-func inBrackets(by string) string {
-	if by == "" {
-		return ""
-	}
-	return " (" + by + ")"
 }

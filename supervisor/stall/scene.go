@@ -197,10 +197,16 @@ var pools = []struct{ module, function, name string }{
 	{"loky/process_executor.py", "_process_worker", "the pool's"},
 	{"joblib/externals/loky/process_executor.py", "_process_worker", "the pool's"},
 	{"socketserver.py", "process_request_thread", "the server's"},
+	{"streamlit/runtime/scriptrunner/script_runner.py", "_run_script_thread", "Streamlit's"},
 }
 
 // station finds the frames in which a thread does its work, inside of the loop or pool that it belongs to.
 func (s *scene) station(v *view) {
+	if i := slices.IndexFunc(v.frames, func(f Frame) bool {
+		return module(f.File) == "multiprocessing/process.py" && last(f.Function) == "_bootstrap"
+	}); i >= 0 {
+		v.frames = v.frames[:i+1] // what is outside is how its parent came to fork it
+	}
 	v.work = v.frames
 	for i, f := range v.frames {
 		m, function := module(f.File), last(f.Function)

@@ -1,8 +1,8 @@
-// Package foundation holds a test that runs the app's Objective-C on Linux: the files for notices and for the login item, as they are,
-// compiled by clang against GNUstep's Foundation and stand-ins for UserNotifications and ServiceManagement, and driven through cgo.
+// Package foundation holds tests that run the app's Objective-C on Linux: the files for notices, for the login item and for dialogs, as they are,
+// compiled by clang against GNUstep's Foundation and stand-ins for UserNotifications, ServiceManagement and AppKit, and driven through cgo.
 //
 // What that shows: no message that Foundation's classes do not know, every exception caught, every question answered once, no race between
-// threads. What it cannot show: reference counting by the compiler (ARC), for which GNU's runtime has no support, and anything of AppKit.
+// threads. What it cannot show: reference counting by the compiler (ARC), for which GNU's runtime has no support, and anything that AppKit itself does.
 package foundation
 
 import (
@@ -47,30 +47,32 @@ func runtimeHeaders() string {
 	return filepath.Dir(filepath.Dir(found[len(found)-1]))
 }
 
-// unmodified are the files that are compiled: their names here, without the suffix by which Go would leave them out.
-var unmodified = map[string]string{
-	"notices_darwin.m": "notices.m", "notices_darwin.h": "notices_darwin.h",
-	"login_darwin.m": "login.m", "login_darwin.h": "login_darwin.h",
-}
+// unmodified are the files of the app that a harness compiles. Their names there are without the suffix by which Go would leave them out.
+var unmodified = map[string][]string{"harness": {"notices", "login"}, "dialogs": {"dialogs"}}
 
-// harness builds the program from the files of the app and those of testdata.
-func harness(t *testing.T) string {
+// harness builds one of testdata's programs from its files and those of the app.
+func harness(t *testing.T, name string) string {
 	t.Helper()
 	if err := needs(); err != nil {
 		t.Skip("skipped: the Objective-C is not run on Linux: " + err.Error())
 	}
 	dir := t.TempDir()
-	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/harness")))
+	require.NoError(t, os.CopyFS(dir, os.DirFS("testdata/"+name)))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module harness\n\ngo 1.26\n"), 0o600))
-	for from, to := range unmodified {
-		content, err := os.ReadFile(filepath.Join(top, "app", "tray", from))
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, to), content, 0o600))
+	for _, file := range unmodified[name] {
+		for from, to := range map[string]string{file + "_darwin.m": file + ".m", file + "_darwin.h": file + "_darwin.h"} {
+			content, err := os.ReadFile(filepath.Join(top, "app", "tray", from))
+			require.NoError(t, err)
+			require.NoError(t, os.WriteFile(filepath.Join(dir, to), content, 0o600))
+		}
 	}
-	headers, err := filepath.Abs(filepath.Join(top, "packaging/mac/darwin/Frameworks/UserNotifications.framework/Headers"))
-	require.NoError(t, err)
 	include := filepath.Join(dir, "include")
-	require.NoError(t, os.Symlink(headers, filepath.Join(include, "UserNotifications")))
+	require.NoError(t, os.CopyFS(include, os.DirFS("testdata/include")))
+	for _, framework := range []string{"UserNotifications", "AppKit"} {
+		headers, err := filepath.Abs(filepath.Join(top, "packaging/mac/darwin/Frameworks", framework+".framework/Headers"))
+		require.NoError(t, err)
+		require.NoError(t, os.Symlink(headers, filepath.Join(include, framework)))
+	}
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "flags.go"), []byte("package main\n\n"+
 		"// #cgo CFLAGS: -g -O1 -pthread -fblocks -fobjc-runtime=gcc -fobjc-exceptions -fexceptions -fconstant-string-class=NSConstantString\n"+
 		"// #cgo CFLAGS: -DGNUSTEP -DGNU_RUNTIME=1 -DGNUSTEP_BASE_LIBRARY=1 -D_NATIVE_OBJC_EXCEPTIONS -Wno-import -Werror=objc-method-access\n"+
@@ -86,15 +88,10 @@ func harness(t *testing.T) string {
 }
 
 func TestTheAppsObjectiveCRunsOnAnotherFoundation(t *testing.T) {
-	program := harness(t)
+	program := harness(t, "harness")
 	out, err := exec.Command(program).Output()
 	require.NoError(t, err, "%s", out)
-	said := map[string]string{}
-	for line := range strings.Lines(string(out)) {
-		question, answer, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
-		require.True(t, ok, line)
-		said[question] = strings.TrimSpace(said[question] + " " + answer)
-	}
+	said := answers(t, out)
 	t.Log("\n" + string(out))
 
 	for question, want := range map[string]string{
@@ -130,6 +127,36 @@ func TestTheAppsObjectiveCRunsOnAnotherFoundation(t *testing.T) {
 	}
 	require.NotEqual(t, "no answer", said["show, not UTF-8"])
 	require.NotContains(t, said, "wrong")
+}
+
+// answers are the lines of a harness, by what was asked.
+func answers(t *testing.T, out []byte) map[string]string {
+	t.Helper()
+	said := map[string]string{}
+	for line := range strings.Lines(string(out)) {
+		question, answer, ok := strings.Cut(strings.TrimSuffix(line, "\n"), ": ")
+		require.True(t, ok, line)
+		said[question] = strings.TrimSpace(said[question] + " " + answer)
+	}
+	return said
+}
+
+// Which of AppKit's calls end a modal loop, and how, is Apple's to say; what is shown here is that each dialog is answered once, and that one
+// which need no longer be answered is closed.
+func TestTheAppsDialogsRunOnAnotherFoundation(t *testing.T) {
+	out, err := exec.Command(harness(t, "dialogs")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	said := answers(t, out)
+	for _, question := range []string{"folder, raises", "alert, raises"} {
+		require.Regexp(t, `^0\|\|.*no window server`, said[question], question)
+		delete(said, question)
+	}
+	require.Equal(t, map[string]string{
+		"folder, chosen": "1|/b/chat|", "folder, said": "Choose ünïcode ✓|/b", "folder, canceled": "0||",
+		"alert, yes": "1||", "alert, said": "Remove?|It stays on disk.|Remove|Cancel", "alert, cancel": "0||",
+		"message, read": "1||", "message, said": "About|1.0|OK",
+		"folder, closed": "0||", "alert, closed": "0||", "alert, another one closed": "1||",
+	}, said)
 }
 
 // unErrorHere is how GNUstep describes an error; Apple's is another wording of the same.

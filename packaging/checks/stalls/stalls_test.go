@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -401,7 +402,7 @@ func silent(t *testing.T) string {
 
 func TestAServerThatStandsStillIsExplained(t *testing.T) {
 	linuxOnly(t)
-	for _, c := range append(standstills(), libraries()...) {
+	for _, c := range slices.Concat(standstills(), libraries(), waits()) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t)
 			port, quiet := freePort(t), silent(t)
@@ -432,7 +433,8 @@ func TestAServerThatStandsStillIsExplained(t *testing.T) {
 			if c.worker {
 				target = p.worker()
 			}
-			time.Sleep(max(c.apart, 400*time.Millisecond)) // until it stands still
+			arrives(p, target, r.dir)
+			time.Sleep(max(c.apart, 400*time.Millisecond)) // until all of it stands still
 			if c.then != nil {
 				c.then(p)
 			}

@@ -5,16 +5,18 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"time"
 )
 
 // mac is a Mac with its command line tools. Nothing of it was tried on a Mac yet; the tests see only that the right commands
 // are given in the right order.
 type mac struct {
-	run func(name string, args ...string) error
+	run   func(name string, args ...string) error
+	pause func(time.Duration)
 }
 
 func newMac() *mac {
-	return &mac{run: func(name string, args ...string) error {
+	return &mac{pause: time.Sleep, run: func(name string, args ...string) error {
 		cmd := exec.Command(name, args...)
 		cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 		if err := cmd.Run(); err != nil {
@@ -78,5 +80,17 @@ func (m *mac) dmg(bundle, out string) error {
 	if err := os.Symlink("/Applications", filepath.Join(stage, "Applications")); err != nil {
 		return err
 	}
-	return m.run("hdiutil", "create", "-volname", "Vivarium", "-srcfolder", stage, "-fs", "HFS+", "-format", "UDZO", "-ov", out)
+	// On build machines it often fails with "Resource busy" while macOS looks at the volume that it has just filled, and then does not.
+	for tries := 1; ; tries++ {
+		err = m.run("hdiutil", "create", "-volname", "Vivarium", "-srcfolder", stage, "-fs", "HFS+", "-format", "UDZO", "-ov", out)
+		if err == nil || tries == dmgTries {
+			return err
+		}
+		m.pause(dmgPause)
+	}
 }
+
+const (
+	dmgTries = 6
+	dmgPause = 10 * time.Second
+)

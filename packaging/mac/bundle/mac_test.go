@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -74,6 +75,25 @@ func TestADiskImageHoldsTheAppAndWhereItBelongs(t *testing.T) {
 	}}
 	require.NoError(t, m.dmg("dist/Vivarium.app", "out.dmg"))
 	require.NoDirExists(t, stage)
+}
+
+func TestADiskImageThatIsBusyIsTriedAgainAndNotForEver(t *testing.T) {
+	for busy, want := range map[int]int{0: 1, 3: 4, 1000: dmgTries} {
+		tries, pauses := 0, 0
+		m := &mac{pause: func(time.Duration) { pauses++ }, run: func(name string, _ ...string) error {
+			if name != "hdiutil" {
+				return nil
+			}
+			if tries++; tries <= busy {
+				return errors.New("hdiutil: create failed - Resource busy")
+			}
+			return nil
+		}}
+		err := m.dmg("dist/Vivarium.app", "out.dmg")
+		require.Equal(t, want, tries, busy)
+		require.Equal(t, want-1, pauses, busy)
+		require.Equal(t, busy >= dmgTries, err != nil, "%d: %v", busy, err)
+	}
 }
 
 func TestTheMacsOwnToolsAreRunForReal(t *testing.T) {

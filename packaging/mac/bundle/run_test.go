@@ -32,6 +32,23 @@ func TestOnAMacMakeRunMakesAnAppForItsChipAndRunsItsProgram(t *testing.T) {
 	require.Equal(t, bundleFor("dist", "arm64")+"/Contents/MacOS/Vivarium", "dist/arm64/Vivarium.app/Contents/"+programs[2].place)
 }
 
+// What an installer put where a shell does not look is found for the name of the chip, too: the make that macOS has gives $(shell) no exported PATH.
+func TestTheChipIsAskedOfTheGoThatIsUsed(t *testing.T) {
+	elsewhere := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(elsewhere, "go"), []byte("#!/bin/sh\necho chip-of-$2\n"), 0o755))
+	text, err := os.ReadFile("../../../Makefile")
+	require.NoError(t, err)
+	changed := strings.Replace(string(text), "/usr/local/go/bin:/opt/homebrew/bin:/usr/local/bin", elsewhere, 1)
+	require.NotEqual(t, string(text), changed)
+	file := filepath.Join(t.TempDir(), "Makefile")
+	require.NoError(t, os.WriteFile(file, []byte(changed+"\ntold:\n\t@echo $(chip)\n"), 0o600))
+	cmd := exec.Command("make", "-s", "-f", file, "told", "os=Darwin", "tray=yes")
+	cmd.Dir, cmd.Env = "../../..", []string{"PATH=/usr/bin:/bin", "HOME=" + t.TempDir()}
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Equal(t, "chip-of-GOARCH\n", string(out))
+}
+
 func TestOnAMacWithoutToolsMakeRunSaysSoAndRunsInTheTerminal(t *testing.T) {
 	said := dry(t, "tray=install the command line tools: xcode-select --install")
 	require.Contains(t, said, "Without the menu-bar program, which needs more to be built: install the command line tools: xcode-select --install")

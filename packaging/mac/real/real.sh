@@ -82,6 +82,12 @@ server() {
 signature() { "$here/../release/check.sh" "$app" ${CHIPS:-}; }
 
 gatekeeper() {
+	case $(spctl --status 2>&1) in
+	*disabled*)
+		skip 'Gatekeeper is switched off here, and takes everything'
+		return
+		;;
+	esac
 	if spctl --assess --type execute --verbose=2 "$app"; then got=accepted; else got=rejected; fi
 	echo "Gatekeeper: $got"
 	[ "$got" = "$expect" ]
@@ -137,7 +143,7 @@ keeper() {
 			return 1
 			;;
 		esac
-		if launchctl list | grep "^$pid"; then
+		if launchctl list | grep "^$pid[^0-9]"; then
 			echo 'launchd knows the keeper'
 			return 1
 		fi

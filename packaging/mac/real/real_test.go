@@ -28,11 +28,14 @@ case "${0##*/} $*" in
 	[ "$PLAY" != 'does not open' ] || exit 1
 	"$2/Contents/MacOS/Vivarium" --demo >/dev/null 2>&1 & ;;
 'open -g '*) [ "$PLAY" != 'a new one each time' ] || { kill "$(cat "$HOME/kept")"; sleep 1; "$2/Contents/MacOS/Vivarium" --demo >/dev/null 2>&1 & } ;;
+'spctl --status') [ "$PLAY" = 'Gatekeeper is off' ] && echo 'assessments disabled' || echo 'assessments enabled' ;;
 'spctl '*) [ "$PLAY" = 'notarised' ] ;;
 'codesign --display '*) echo com.apple.security.automation.apple-events com.apple.security.device.audio-input com.apple.security.device.camera ;;
 'codesign --verify '*'Vivarium Keeper.app') [ "$PLAY" != 'the copy is broken' ] ;;
 'lsof -t '*) cat "$HOME/keeper" ;;
-'launchctl list') [ "$PLAY" != 'launchd knows the keeper' ] || echo "$(cat "$HOME/keeper")	0	application.keeper" ;;
+'launchctl list')
+	[ "$PLAY" != 'launchd knows the keeper' ] || echo "$(cat "$HOME/keeper")	0	application.keeper"
+	echo "$(cat "$HOME/keeper")0	0	application.whose.number.begins.alike" ;;
 'launchctl print '*) printf '\tstate = running\n\tprogram = x\n' ;;
 'footprint '*) echo "python [1]: 64-bit    Footprint: 40 MB"; echo "phys_footprint: ${FOOTPRINT:-41000000} B" ;;
 'curl '*) while [ "$1" != --output ]; do shift; done; echo '<!doctype html><html>' >"$2"; printf "${ANSWER:-200}" ;;
@@ -261,6 +264,13 @@ func TestWhatIsNotThereYetIsSkippedAloud(t *testing.T) {
 	said, code = newRig(t, "no footprint").run("opens", "memory", "ends")
 	require.Zero(t, code, said)
 	require.Contains(t, said, "skip  memory: this version shows no footprint")
+}
+
+// A Mac whose Gatekeeper is off accepts what it would refuse: its answer says nothing of the app.
+func TestAGatekeeperThatIsOffIsNotAsked(t *testing.T) {
+	said, code := newRig(t, "Gatekeeper is off").run("gatekeeper")
+	require.Zero(t, code, said)
+	require.Contains(t, said, "skip  gatekeeper: Gatekeeper is switched off here")
 }
 
 func TestABuildThatTheServiceRefusesHasALaunchAgent(t *testing.T) {

@@ -34,11 +34,11 @@ enum { NSModalPanelWindowLevel = 8 }; // kCGModalPanelWindowLevel
 @interface NSWindow : NSResponder
 @property NSWindowLevel level;
 @property(readonly) NSWindowOcclusionState occlusionState;
-- (void)makeKeyAndOrderFront:(id)sender;
 @end
 
 typedef NSInteger NSModalResponse;
 static const NSModalResponse NSModalResponseOK = 1;
+static const NSModalResponse NSModalResponseAbort = -1001;
 static const NSModalResponse NSAlertFirstButtonReturn = 1000;
 
 @interface NSPanel : NSWindow
@@ -120,6 +120,21 @@ static const NSModalResponse NSAlertFirstButtonReturn = 1000;
 - (NSMenuItem *)itemWithTag:(NSInteger)tag;
 @end
 
+typedef NSUInteger NSEventType;
+enum { NSEventTypeApplicationDefined = 15 };
+
+@interface NSEvent : NSObject
++ (NSEvent *)otherEventWithType:(NSEventType)type
+                       location:(NSPoint)location
+                  modifierFlags:(NSUInteger)flags
+                      timestamp:(NSTimeInterval)time
+                   windowNumber:(NSInteger)number
+                        context:(id)context
+                        subtype:(short)subtype
+                          data1:(NSInteger)data1
+                          data2:(NSInteger)data2;
+@end
+
 @protocol NSApplicationDelegate <NSObject>
 @end
 
@@ -128,7 +143,8 @@ static const NSModalResponse NSAlertFirstButtonReturn = 1000;
 @property(weak) id<NSApplicationDelegate> delegate;
 - (void)run;
 - (void)terminate:(id)sender;
-- (void)abortModal;
+- (void)stopModalWithCode:(NSModalResponse)code;
+- (void)postEvent:(NSEvent *)event atStart:(BOOL)first;
 - (void)activateIgnoringOtherApps:(BOOL)flag;
 @end
 extern NSApplication *NSApp;

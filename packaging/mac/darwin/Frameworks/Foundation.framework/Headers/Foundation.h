@@ -19,6 +19,9 @@ typedef double CGFloat;
 typedef uint32_t FourCharCode;
 typedef struct { CGFloat width, height; } NSSize;
 static inline NSSize NSMakeSize(CGFloat width, CGFloat height) { return (NSSize){width, height}; }
+typedef struct { CGFloat x, y; } NSPoint;
+static inline NSPoint NSMakePoint(CGFloat x, CGFloat y) { return (NSPoint){x, y}; }
+typedef double NSTimeInterval;
 
 typedef NSUInteger NSStringEncoding;
 enum { NSUTF8StringEncoding = 4 };
