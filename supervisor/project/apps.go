@@ -364,7 +364,18 @@ func portIn(expr string, m *module) int {
 
 // settingsPort follows `settings.port` to the file in which the settings are a class or plain values.
 func (t *tree) settingsPort(expr string, m *module) (int, Place) {
-	of, name, ok := cutLast(strings.TrimSpace(expr))
+	expr = strings.TrimSpace(expr)
+	of, name, ok := cutLast(expr)
+	if full := m.dotted(expr); isName(expr) && full != expr { // from config import PORT
+		module, constant, _ := cutLast(full)
+		file, _ := t.split(m.file, module)
+		other := t.module(file)
+		if file == "" || other == nil {
+			return 0, Place{}
+		}
+		port := cmp.Or(other.constant(constant), portIn(constant, other))
+		return port, Place{other.file, 0}
+	}
 	if !ok || !reference().MatchString(strings.TrimSpace(expr)) {
 		return 0, Place{}
 	}

@@ -3,6 +3,7 @@ package project
 import (
 	"cmp"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/vivarium-app/vivarium/supervisor/servers"
@@ -10,15 +11,18 @@ import (
 
 // fromCode takes the application that is most likely meant.
 func (p Project) fromCode(has func(string) bool) (Proposal, bool) {
-	if len(p.Apps) == 0 {
+	apps := slices.DeleteFunc(slices.Clone(p.Apps), func(a App) bool {
+		return a.Script && a.Server.Name == "script" && !a.Serves && isErrand(a.File)
+	})
+	if len(apps) == 0 {
 		return Proposal{}, false
 	}
-	a := p.Apps[0]
+	a := apps[0]
 	out := p.FromApp(a, has)
 	if out.Command == nil {
 		return out, false
 	}
-	for _, other := range p.Apps[1:min(len(p.Apps), 20)] {
+	for _, other := range apps[1:min(len(apps), 20)] {
 		if other.Inside != "" || other.File == a.File && (other.Script || a.Script) || other.Script && other.Server.Name == "script" && !other.Serves {
 			continue
 		}
@@ -56,6 +60,10 @@ func (p Project) imports(from, file string) bool {
 
 // FromApp is the proposal for one application, also one that a person chose.
 func (p Project) FromApp(a App, has func(string) bool) Proposal {
+	if p.isWSGI(a) {
+		a.Server.Interface = "wsgi"
+		a.Server.Via = []string{"gunicorn", "granian", "waitress", "django"}
+	}
 	out := Proposal{Of: a.Server, From: a.Place, Kind: "code", File: a.File, Health: a.Health}
 	row := a.Server
 	dir := p.importDir(a)
@@ -71,7 +79,15 @@ func (p Project) FromApp(a App, has func(string) bool) Proposal {
 	p.fitApp(&choice, row, a, dir)
 	out.App = choice.App
 	if out.Command = row.Command(choice); a.Server.Name == "django" && row.Name == "django" {
-		out.App = "manage.py"
+		out.App = path.Join(dir, "manage.py")
+		for i, w := range out.Command {
+			if w == "manage.py" {
+				out.Command[i] = out.App
+			}
+		}
+	}
+	if pkg := path.Dir(a.File); row.Name == "script" && path.Base(a.File) == "__main__.py" && isName(pkg) && p.r.has(path.Join(pkg, "__init__.py")) {
+		out.Command, out.App = []string{servers.Python, "-m", pkg}, pkg // run by its path it could not import its own package
 	}
 	out.Server = row
 	if a.Script && row.Name == "script" && a.Server.Name != "script" { // what it says and how it ends is its own row's matter
@@ -91,6 +107,17 @@ func (p Project) FromApp(a App, has func(string) bool) Proposal {
 	}
 	out.variables(a)
 	return out
+}
+
+// isWSGI: Django makes either kind of application. A server for the one kind answers no request of the other.
+func (p Project) isWSGI(a App) bool {
+	m := p.tree.module(a.File)
+	if m == nil || a.Server.Name != "django" {
+		return false
+	}
+	_, wsgi := callsAny(m, "django.core.wsgi.get_wsgi_application")
+	_, asgi := callsAny(m, "django.core.asgi.get_asgi_application")
+	return wsgi && !asgi
 }
 
 // runner is the server that is there and can run the application; the row's first choice if none is.
@@ -139,6 +166,13 @@ func (p Project) importDir(a App) string {
 	if m == nil || a.Script && a.Server.App != servers.Dotted && a.Server.Name != "bentoml" {
 		return ""
 	}
+	if a.Server.Name == "django" { // Django imports everything from where manage.py stands
+		for dir := path.Dir(a.File); dir != "."; dir = path.Dir(dir) {
+			if p.r.has(path.Join(dir, "manage.py")) {
+				return dir
+			}
+		}
+	}
 	roots := []string{""}
 	for dir := path.Dir(a.File); dir != "."; dir = path.Dir(dir) {
 		roots = append(roots, dir)
@@ -160,7 +194,12 @@ func (p Project) importDir(a App) string {
 		}
 	}
 	if p.r.has(path.Join(best, "__init__.py")) && best != "" {
-		return ""
+		best = ""
+	}
+	for _, root := range roots { // no module's name has a "-": what is below such a folder is imported from there
+		if !isName(path.Base(root)) && root != "" && len(root) > len(best) {
+			return root
+		}
 	}
 	return best
 }
@@ -172,4 +211,18 @@ func (p Project) importsFrom(m *module, top string) bool {
 		}
 	}
 	return false
+}
+
+// isErrand: a program in a folder of helpers does something and ends. Nothing to start is a better answer than one of those.
+func isErrand(file string) bool {
+	top, _, below := strings.Cut(file, "/")
+	stem := strings.TrimSuffix(path.Base(file), ".py")
+	if below && stem != "__main__" && !slices.Contains(usual, stem) {
+		return true
+	}
+	if below {
+		return slices.Contains([]string{"scripts", "script", "tools", "tool", "bin", "hack", "ci", "utils", "docs", "examples", "benchmarks", "tests", "hooks"}, top)
+	}
+	st := Start{Server: servers.Server{Name: "script"}, Match: servers.Match{App: file}}
+	return st.isTask()
 }

@@ -190,25 +190,33 @@ func (p *Project) consoleScript(s Script, module, object string) {
 
 // makefile reads the recipes of the targets that start a server.
 func (p *Project) makefile() {
-	for _, file := range []string{"Makefile", "makefile", "justfile", "Justfile"} {
-		target, n := "", 0
-		for line := range strings.Lines(p.r.text(file)) {
-			n++
-			if recipe := strings.TrimLeft(line, " \t"); recipe != line && target != "" {
-				if slices.Contains(serveNames, target) {
-					recipe = strings.TrimLeft(recipe, "@-")
-					p.line("Makefile", target, strings.NewReplacer("$$", "$", "$(", "${", ")", "}").Replace(recipe), Place{file, n}, ".")
-				}
-				continue
-			}
-			name, _, ok := strings.Cut(line, ":")
-			target = ""
-			if fields := strings.Fields(name); ok && len(fields) > 0 && !strings.Contains(name, "=") {
-				target = fields[0]
-			}
+	for _, file := range []string{"Makefile", "makefile", "justfile", "Justfile", ".justfile"} {
+		if just := strings.HasSuffix(strings.ToLower(file), "justfile"); just {
+			p.justfile(file)
+		} else {
+			p.makeTargets(file)
 		}
 		if p.r.has(file) {
 			return
+		}
+	}
+}
+
+func (p *Project) makeTargets(file string) {
+	target, n := "", 0
+	for line := range strings.Lines(p.r.text(file)) {
+		n++
+		if recipe := strings.TrimLeft(line, " \t"); recipe != line && target != "" {
+			if slices.Contains(serveNames, target) {
+				recipe = strings.TrimLeft(recipe, "@-")
+				p.line("Makefile", target, strings.NewReplacer("$$", "$", "$(", "${", ")", "}").Replace(recipe), Place{file, n}, ".")
+			}
+			continue
+		}
+		name, _, ok := strings.Cut(line, ":")
+		target = ""
+		if fields := strings.Fields(name); ok && len(fields) > 0 && !strings.Contains(name, "=") {
+			target = fields[0]
 		}
 	}
 }

@@ -116,6 +116,11 @@ func (p Project) fromStart(st Start, has func(string) bool) (Proposal, bool) {
 		file, name = p.appFile(st, dir)
 	}
 	out.File = file
+	if src := path.Join(dir, "src"); dir == "." && (st.Kind == "Dockerfile" || st.Kind == "compose") && st.Server.CanImportFrom() && st.Match.AppDir == "" && strings.HasPrefix(file, src+"/") {
+		if module := strings.ReplaceAll(strings.SplitN(out.App, ":", 2)[0], ".", "/"); !strings.HasPrefix(module, "src/") {
+			dir = src // a container copies what is in src into its working folder
+		}
+	}
 	out.inFolder(st, dir)
 	a, known := p.app(file, name)
 	if !known && file != "" {
@@ -166,7 +171,7 @@ func (out *Proposal) inFolder(st Start, dir string) {
 	}
 	switch {
 	case st.Server.CanImportFrom() && st.Match.AppDir == "":
-		out.Command = append(out.Command, st.Server.Flags.AppDir[0], dir)
+		out.Command = st.Server.ImportFrom(out.Command, dir)
 	case (st.Server.App == File || st.Server.Name == "script") && out.App != "":
 		for i, w := range out.Command {
 			if w == out.App {

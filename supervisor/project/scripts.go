@@ -128,6 +128,9 @@ func maskAssignment(w string) string {
 }
 
 func (s *script) variable(c command, name string, vars map[string]string) {
+	if isAccounts(name) {
+		return
+	}
 	value, ok := vars[name]
 	s.vars = append(s.vars, Var{Place{s.file, c.line}, name, value, !ok})
 }
@@ -149,7 +152,14 @@ func (s *script) export(c command, w word, vars map[string]string) {
 	} else {
 		vars[name] = value
 	}
-	s.vars = append(s.vars, Var{Place{s.file, c.line}, name, value, w.computed})
+	if !isAccounts(name) {
+		s.vars = append(s.vars, Var{Place{s.file, c.line}, name, value, w.computed})
+	}
+}
+
+// isAccounts: the variable says who runs the program and where that person lives. A script of a container names the container's account.
+func isAccounts(name string) bool {
+	return slices.Contains([]string{"HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "PWD"}, name)
 }
 
 func (s *script) cd(words []word) {

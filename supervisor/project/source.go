@@ -191,22 +191,56 @@ type call struct {
 
 type argument struct{ name, value string } // name is "" for a positional one
 
-var callHead = lazily(`(?:^|[^\w.])([A-Za-z_][\w.]*)\s*\(|(\.[A-Za-z_]\w*)\s*\(`)
-
 // calls are the calls in a statement, outermost and first ones first.
 func (s statement) calls() []call {
 	var all []call
-	for _, m := range callHead().FindAllStringSubmatchIndex(s.code, 50) {
-		from, to := m[2], m[3]
-		if from < 0 {
-			from, to = m[4], m[5]
-		}
-		open := m[1] - 1
-		end := closing(s.code, open)
-		all = append(all, call{s.code[from:to], arguments(s.code[open+1:end], s.raw[open+1:end])})
+	for _, h := range callHeads(s.code, 50) {
+		end := closing(s.code, h.open)
+		all = append(all, call{s.code[h.from:h.to], arguments(s.code[h.open+1:end], s.raw[h.open+1:end])})
 	}
 	return all
 }
+
+// callHead is where a call's name stands, and its bracket.
+type callHead struct{ from, to, open int }
+
+// callHeads finds at most n names with a bracket behind them. A name in front of which nothing but another call's bracket stands is known by
+// its last part alone. It is the innermost loop of reading a folder: a regular expression took most of the time.
+func callHeads(code string, n int) []callHead {
+	var all []callHead
+	used := -1 // the bracket of the last one
+	for at := 0; len(all) < n; at++ {
+		i := strings.IndexByte(code[at:], '(')
+		if i < 0 {
+			break
+		}
+		at += i
+		to := at
+		for to > used+1 && strings.IndexByte(" \t\n\r\f", code[to-1]) >= 0 {
+			to--
+		}
+		from, dot := to, -1
+		for from > used+1 && (isWord(code[from-1]) || code[from-1] == '.') {
+			if from--; dot < 0 && code[from] == '.' {
+				dot = from
+			}
+		}
+		switch {
+		case from < to && (from == 0 || from-1 > used) && beginsName(code[from]):
+		case dot >= 0 && dot+1 < to && beginsName(code[dot+1]):
+			from = dot
+		default:
+			continue
+		}
+		all = append(all, callHead{from, to, at})
+		used = at
+	}
+	return all
+}
+
+func beginsName(c byte) bool { return c == '_' || c|0x20 >= 'a' && c|0x20 <= 'z' }
+
+func isWord(c byte) bool { return beginsName(c) || c >= '0' && c <= '9' }
 
 // closing is the index of the bracket that closes the one at i, or the end.
 func closing(code string, i int) int {

@@ -50,9 +50,19 @@ func (s Server) Command(c Choice) []string {
 		words = append(words, s.Flags.Factory[0])
 	}
 	if c.AppDir != "" && len(s.Flags.AppDir) > 0 {
-		words = append(words, s.Flags.AppDir[0], c.AppDir)
+		words = s.ImportFrom(words, c.AppDir)
 	}
 	return words
+}
+
+// ImportFrom adds the option that names the folder from which the application is imported. Options of a program with subcommands belong
+// before the subcommand: `litestar run --app-dir` is refused.
+func (s Server) ImportFrom(words []string, dir string) []string {
+	option := []string{s.Flags.AppDir[0], dir}
+	if i := slices.IndexFunc(words, func(w string) bool { return slices.Contains(s.Serves, w) }); i > 0 {
+		return slices.Insert(slices.Clone(words), i, option...)
+	}
+	return append(words, option...)
 }
 
 // CanImportFrom: its command line can name the folder from which the application is imported.
