@@ -143,7 +143,7 @@ keeper() {
 			return 1
 			;;
 		esac
-		if launchctl list | grep "^$pid[^0-9]"; then
+		if launchctl list | grep "^${pid}[^0-9]"; then
 			echo 'launchd knows the keeper'
 			return 1
 		fi
