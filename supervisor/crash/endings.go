@@ -77,6 +77,10 @@ func signalled(signal string) func(*scene) (Verdict, bool) {
 		if s.Report != nil && s.Report.Translated && signal == "SIGILL" {
 			v.Remedy = "This Python runs under Rosetta, which lacks some of Intel's instructions: make the environment anew with a Python for Apple silicon."
 		}
+		if s.emulated() {
+			v.Summary += " under emulation (QEMU)"
+			v.Remedy = "The image is for another processor: build or pull it for this one (`docker build --platform linux/arm64` on Apple silicon)."
+		}
 		if s.mpsInThread() {
 			v.Summary += ": Apple's graphics (MPS) were " + probably + " used from two threads at once"
 			v.Confidence, v.Remedy = probably, oneThread

@@ -38,6 +38,8 @@ var sayings = []saying{
 		return gaveUp("failed assertion "+strings.Trim(m[3], "`'\""), m[1]+":"+m[2])
 	}},
 	{"Check failed", pattern(`([\w./-]+\.(?:cc|cpp|cu|h|mm)):(\d+)\]? (Check failed: .+)$`), func(m []string) Verdict { return gaveUp(m[3], m[1]+":"+m[2]) }},
+	{"Non-OK-status: ", pattern(`([\w./-]+\.(?:cc|cpp|cu|h|mm)):(\d+)\]? (Non-OK-status: .+)$`), func(m []string) Verdict { return gaveUp(m[3], m[1]+":"+m[2]) }},
+	{"RAW: Check", pattern(`\[([\w./-]+\.(?:cc|cpp|h)) ?: ?(\d+)\] RAW: (Check .+)$`), func(m []string) Verdict { return gaveUp(m[3], m[1]+":"+m[2]) }},
 	{"Assertion failed", pattern(`Assertion failed: \((.+)\), function (\S+), file (\S+?),? line (\d+)`), func(m []string) Verdict {
 		return gaveUp("assertion "+m[1]+" in "+m[2], m[3]+":"+m[4])
 	}},
@@ -84,7 +86,8 @@ func gaveUp(reason, where string) Verdict {
 // heapWords are what C's allocators say when they find their own data broken.
 var heapWords = []string{
 	"*** error for object", "double free or corruption", "free(): invalid", "free(): double free", "malloc(): ", "corrupted size vs. prev_size",
-	"munmap_chunk(): invalid", "realloc(): invalid", "malloc_consolidate(): ", "malloc: Incorrect checksum for freed object",
+	"munmap_chunk(): invalid", "realloc(): invalid", "malloc_consolidate(): ", "malloc: Incorrect checksum for freed object", "malloc: Heap corruption detected", "bad leading pad byte", "bad trailing pad byte",
+	"_PyMem_DebugRawFree: bad ID",
 	"*** stack smashing detected ***", "*** buffer overflow detected ***",
 }
 

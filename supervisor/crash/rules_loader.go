@@ -162,7 +162,14 @@ func symbolNotFound(s *scene) (Verdict, bool) {
 	}
 	line, text := s.loader("Symbol not found: ")
 	if line == "" {
-		return Verdict{}, false
+		if line, text = s.loader("symbol not found in flat namespace"); line == "" {
+			return Verdict{}, false
+		}
+		owner := ""
+		if m := opened().FindStringSubmatch(text); m != nil {
+			owner = packageOf(m[1])
+		}
+		return s.unfit(line, owner, ""), true
 	}
 	owner, library := "", ""
 	if m := referenced().FindStringSubmatch(text); m != nil {
@@ -173,6 +180,8 @@ func symbolNotFound(s *scene) (Verdict, bool) {
 	}
 	return s.unfit(line, owner, library), true
 }
+
+var opened = pattern(`dlopen\(([^,()]+),`)
 
 // unfit is the verdict on a package that misses a symbol in a library. Its name is left out: a mangled one says nothing to a person.
 func (s *scene) unfit(line, owner, library string) Verdict {

@@ -43,6 +43,12 @@ func forkSafety(s *scene) (Verdict, bool) {
 		}
 		return v, true
 	}
+	if i := s.said(fatalError); i >= 0 && !s.wentOn(i) && (s.ended("SIGSEGV") || s.ended("SIGBUS") || s.ended("SIGABRT") || s.ended("SIGTRAP")) && holdsOne(s.innermost(i), proxyCalls) {
+		v.Line, v.Confidence = s.lines[i], almostCertainly
+		v.Summary = "a process " + almostCertainly + " was forked, and asked macOS for its proxies, which a forked process may not"
+		v.Remedy = s.set("NO_PROXY", "*") + `: then Python asks nobody. Or start processes anew instead of forking: multiprocessing.set_start_method("spawn").`
+		return v, true
+	}
 	r := s.Report
 	if r == nil {
 		return Verdict{}, false
@@ -57,6 +63,21 @@ func forkSafety(s *scene) (Verdict, bool) {
 		return v, true
 	}
 	return Verdict{}, false
+}
+
+// proxyCalls are urllib's, which ask the system's configuration: it does not survive a fork (https://github.com/python/cpython/issues/74570).
+var proxyCalls = []string{"proxy_bypass_macosx_sysconf", "getproxies_macosx_sysconf"}
+
+// innermost is the function in which the current thread was, by the stack below line i; "" if it is not there.
+func (s *scene) innermost(i int) string {
+	current, only := false, s.onlyStack(i)
+	for _, l := range s.lines[i+1:] {
+		if m := frameAt(l); m != nil && current {
+			return m[3]
+		}
+		current = current || isStackHead(l, only)
+	}
+	return ""
 }
 
 // stackOverflow: calls that go ever deeper, in Python or below it.

@@ -47,6 +47,7 @@ func behead(ls []line, lines []int, cautious bool) bool {
 	if len(head) < shortestHead || isOwnForm(head) {
 		return false
 	}
+	head = outermost(head, ls[lines[0]].Text)
 	printed := false
 	for _, i := range lines {
 		if few && isPrinted(ls[i].Text) {
@@ -93,6 +94,19 @@ func commonHead(ls []line, lines []int) string {
 		}
 	}
 	return ""
+}
+
+// outermost is the part of a head behind which another carrier's prefix begins, whose host or date all lines have in common as well.
+func outermost(head, first string) string {
+	for n := shortestHead; n < len(head); n++ {
+		if head[n-1] != ' ' {
+			continue
+		}
+		if p, ok := parsePrefix(first[n:]); ok && p.certain {
+			return head[:n]
+		}
+	}
+	return head
 }
 
 // common is the length of the part of a that b begins with, where any number stands for any other.

@@ -192,7 +192,7 @@ func (r *textReport) take(t string) bool {
 		r.frames++
 	case t == "Translated Report (Full Report Below)":
 		r.strong++
-	case t == "Full Report":
+	case t == "Full Report", t == "kernel messages:", strings.HasPrefix(t, "VM Regions Near "), strings.HasPrefix(t, "-->"), strings.Contains(t, " SM="): // sections of older systems
 	case strings.HasPrefix(t, "--->") || strings.HasPrefix(t, "UNUSED SPACE") || strings.HasPrefix(t, "REGION TYPE"):
 	case strings.HasPrefix(t, "Calls made by") || strings.HasPrefix(t, "ReadOnly portion") || strings.HasPrefix(t, "TOTAL"):
 	default:

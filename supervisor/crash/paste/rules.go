@@ -48,7 +48,7 @@ var rules = []rule{
 	newRule("nomad", manager, "Exit Code: ", `Exit Code: (?P<code>\d+)(?:, Signal: (?P<signal>[1-9]\d*))?`),
 
 	// Service managers
-	newRule("systemd", manager, "process exited, code=", `^(?:(?P<who>\S+): )?Main process exited, code=(?:exited, status=(?P<code>\d+)|(?P<core>dumped, )?(?:killed, )?status=\d+/(?P<signal>[A-Z0-9]+))`),
+	newRule("systemd", manager, "process exited, code=", `^(?:(?P<who>\S+): )?[Mm]ain process exited, code=(?:exited, status=(?P<code>\d+)|(?P<core>dumped, )?(?:killed, )?status=\d+/(?P<signal>[A-Z0-9]+))`),
 	newRule("systemd", manager, "(code=", `\(code=(?:exited, status=(?P<code>\d+)|(?P<core>dumped, )?(?:killed, )?signal=(?P<signal>[A-Z0-9]+))`),
 	newRule("systemd", manager, "with result '", `^(?:(?P<who>\S+): )?Failed with result '(?:(?P<oom>oom-kill)|(?P<core>core-dump)|[a-z-]+)'`),
 	newRule("systemd", manager, "OOM killer", `^(?:(?P<who>\S+): )?(?P<oom>A process of this unit has been killed by the OOM killer)`),
@@ -62,6 +62,7 @@ var rules = []rule{
 	newRule("launchd", manager, "last exit code = ", `last exit code = (?P<code>\d+)`),
 	newRule("supervisord", manager, "exited: ", `exited: (?P<who>\S+) \((?:exit status (?P<code>\d+)|terminated by `+signalName+`(?P<core> \(core dumped\))?); (?:not )?expected\)`),
 	newRule("pm2", manager, "exited with code [", `App \[(?P<who>[^\]:]+)(?::\d+)?\] exited with code \[(?P<code>-?\d+)\](?: via signal \[(?P<signal>SIG[A-Z]+)\])?`),
+	newRule("pm2", manager, "exited with code SIG", `^App name:(?P<who>\S+) id:\d+ exited with code `+signalName+`$`),
 	newRule("honcho", manager, " stopped (rc=", `^(?P<who>\S+) stopped \(rc=(?P<code>-?\d+)\)$`),
 	newRule("foreman", manager, "xited with code ", `^[Ee]xited with code (?P<code>\d+)$`),
 	newRule("foreman", manager, "terminated by SIG", `^terminated by `+signalName+`$`),
@@ -97,6 +98,7 @@ var rules = []rule{
 	newRule("lldb", shell, "stop reason = EXC_BAD_ACCESS", `(?P<segv>stop reason = EXC_BAD_ACCESS)`).kept(),
 	newRule("gdb", shell, " with signal SIG", `^Program terminated with signal `+signalName).kept(),
 	newRule("gdb", shell, "received signal SIG", `^(?:Program|Thread .*) received signal `+signalName).kept(),
+	newRule("coredumpctl", shell, "Signal: ", `^Signal: (?P<signal>\d+) \([A-Z0-9]+\)$`).kept(),
 	newRule("strace", shell, "+++ killed by SIG", `\+\+\+ killed by `+signalName+`(?P<core> \(core dumped\))? \+\+\+`),
 	newRule("strace", shell, "+++ exited with ", `\+\+\+ exited with (?P<code>\d+) \+\+\+`),
 	newRule("time", shell, "Command terminated by signal ", `^Command terminated by signal (?P<signal>\d+)`),
