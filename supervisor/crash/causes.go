@@ -15,7 +15,7 @@ import (
 
 var (
 	inUse     = regexp.MustCompile(`(?i)\[errno (?:48|98)\].*address already in use|Address already in use \(os error (?:48|98)\)|listen tcp \S+: bind: address already in use`)
-	portBusy  = regexp.MustCompile(`^(?:Error: |OSError: )?(?:Cannot find empty port in range: \d+-\d+|Port \d+ is (?:not available|already in use|in use)\b)`)
+	portBusy  = regexp.MustCompile(`^(?:Error: |OSError: )?(?:That port is already in use|Cannot find empty port in range: \d+-\d+|Port \d+ is (?:not available|already in use|in use)\b)`)
 	boundPort = regexp.MustCompile(`\('[^']*', (\d+)[,)]|[Pp]ort (\d+) is |range: (\d+)-|listen tcp \S*:(\d+): |\b\d{1,3}(?:\.\d{1,3}){3}:(\d+)\b`)
 )
 

@@ -117,7 +117,7 @@ func askedFor(text string) string {
 	case strings.Contains(text, "Cannot re-initialize CUDA in forked subprocess"):
 		return `Start processes anew instead of forking: multiprocessing.set_start_method("spawn") at the top of your main module.`
 	}
-	return ""
+	return adviceOn(text)
 }
 
 // oldNumPy is what to do about code that asks NumPy for what it has no more, "" if that is not it.

@@ -34,7 +34,7 @@ func importError(s *scene) (Verdict, bool) {
 		v.Summary = m[2] + " has no " + m[1] + " to import"
 		v.Remedy = "Check the name, and whether a file of yours has the name of a package."
 	case strings.HasPrefix(text, "ImportError:"):
-		v.Summary = "Python stopped with " + head
+		v.Summary, v.Remedy = "Python stopped with "+head, adviceOn(text)
 	default:
 		return Verdict{}, false
 	}

@@ -40,7 +40,9 @@ var (
 	badCPU      = pattern(`(?i)bad CPU type in executable|Exec format error`)
 	badInterp   = pattern(`(?i)bad interpreter: (\S+?):|cannot execute: required file not found|^(?:/usr/bin/)?env: .?python[\d.]*.?: No such file or directory`)
 	noCommand   = pattern(`(?:command not found: (\S+)|: line \d+: (\S+): command not found|^(?:\S+: )?(\S+): (?:command )?not found|No such command: (\S+)|Unknown command: (\S+))$`)
-	launchCodes = []int{1, 126, 127}
+	notExecuted = pattern(`^(?:zsh: permission denied: (\S+)|\S*sh: (?:line \d+: )?(\S+): Permission denied)$`)
+	noSpawn     = pattern("^error: Failed to spawn: `([^`]+)`$")
+	launchCodes = []int{1, 2, 126, 127}
 )
 
 // notLaunched: a shell could not start the program at all.
@@ -62,6 +64,15 @@ func notLaunched(s *scene) (Verdict, bool) {
 		name := strings.TrimRight(strings.Join(m[1:], ""), ":")
 		v.Kind, v.Summary = KindCannotStart, "there is no program "+name+" to start"
 		v.Remedy = "Activate the environment that has it, or install it: " + s.pip(distribution(name)) + "."
+	case notExecuted().MatchString(l):
+		name := strings.Join(notExecuted().FindStringSubmatch(l)[1:], "")
+		v.Kind, v.Summary = KindCannotStart, name+" may not be executed"
+		v.Remedy = "Allow it: `chmod +x " + name + "`, or name the program that reads it, as in `sh " + name + "`."
+	case i > 0 && noSpawn().MatchString(s.lines[i-1]):
+		v.Line = s.lines[i-1]
+		name := noSpawn().FindStringSubmatch(v.Line)[1]
+		v.Kind, v.Summary = KindCannotStart, "there is no program "+name+" to start"
+		v.Remedy = "It is not in the project's environment: `uv add " + distribution(name) + "`, or `uv sync` if the project asks for it already."
 	default:
 		return Verdict{}, false
 	}
@@ -106,6 +117,8 @@ var (
 )
 
 // portDenied: the port is free, but this user may not have it. Below 1024 ports are for root alone.
+var notOurAddress = pattern(`(?i)\[errno (?:49|99)\] error while attempting to bind on address \('([^']+)'`)
+
 func portDenied(s *scene) (Verdict, bool) {
 	if !s.failed() {
 		return Verdict{}, false
@@ -114,6 +127,8 @@ func portDenied(s *scene) (Verdict, bool) {
 	for i := len(s.lines) - 1; i >= max(0, len(s.lines)-near); i-- {
 		if l := s.lines[i]; (strings.Contains(l, "ermission") || strings.Contains(l, "EACCES")) && bindDenied.MatchString(l) && !s.wentOn(i) && !quotedSaying(l) {
 			return s.denied(l, l), true
+		} else if m := notOurAddress().FindStringSubmatch(l); m != nil && !s.wentOn(i) && !quotedSaying(l) {
+			return Verdict{Line: l, Summary: "the server cannot listen on " + m[1] + ": this computer has no such address", Remedy: "Let it listen on 127.0.0.1, or on 0.0.0.0 for other computers to reach it."}, true
 		}
 	}
 	i, text := s.thrown()

@@ -148,7 +148,7 @@ func isPrinted(s string) bool {
 	if p, ok := parsePrefix(s); ok && p.certain {
 		return true
 	}
-	for _, mark := range []string{"OMP: ", "objc[", "dyld[", "libc++abi: ", "terminate called ", "*** Terminating app ", "Assertion failed: ", "Abort trap"} {
+	for _, mark := range []string{"OMP: ", "objc[", "dyld[", "libc++abi: ", "terminate called ", "*** Terminating app ", "Assertion failed: ", "Abort trap", "error: Failed to spawn: "} {
 		if strings.HasPrefix(s, mark) {
 			return true
 		}
