@@ -213,16 +213,15 @@ func (p Project) importsFrom(m *module, top string) bool {
 	return false
 }
 
-// isErrand: a program in a folder of helpers does something and ends. Nothing to start is a better answer than one of those.
+// isErrand: a plain program that does something and ends, as far as its place and name tell. Nothing to start is a better answer than one of those.
+// Below a folder only the names count that servers mostly have, and not in a folder of helpers.
 func isErrand(file string) bool {
 	top, _, below := strings.Cut(file, "/")
+	if !below {
+		st := Start{Server: servers.Server{Name: "script"}, Match: servers.Match{App: file}}
+		return st.isTask()
+	}
 	stem := strings.TrimSuffix(path.Base(file), ".py")
-	if below && stem != "__main__" && !slices.Contains(usual, stem) {
-		return true
-	}
-	if below {
-		return slices.Contains([]string{"scripts", "script", "tools", "tool", "bin", "hack", "ci", "utils", "docs", "examples", "benchmarks", "tests", "hooks"}, top)
-	}
-	st := Start{Server: servers.Server{Name: "script"}, Match: servers.Match{App: file}}
-	return st.isTask()
+	helpers := []string{"scripts", "script", "tools", "tool", "bin", "hack", "ci", "utils", "docs", "examples", "benchmarks", "tests", "hooks"}
+	return slices.Contains(helpers, top) || stem != "__main__" && !slices.Contains(usual, stem)
 }
