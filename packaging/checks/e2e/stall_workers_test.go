@@ -145,7 +145,23 @@ func TestAHungWorkerIsToldByItsOwnFrame(t *testing.T) {
 			for range c.chats {
 				r.behind("/chat")
 			}
+			hung := make(chan struct{})
+			if c.chats > 2 { // whoever wakes first may accept all of them: the other worker is asked until it hangs, too
+				go func() {
+					for {
+						select {
+						case <-hung:
+							return
+						case <-t.Context().Done():
+							return
+						case <-time.After(200 * time.Millisecond):
+							r.behind("/chat")
+						}
+					}
+				}()
+			}
 			told := f.await("unhealthy")
+			close(hung)
 			for told.Stall.Kind == "" || told.Stall.File == "" {
 				later := f.await("stalled")
 				require.Less(t, later.At.Sub(told.At), 4*time.Second)
