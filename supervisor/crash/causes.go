@@ -15,7 +15,7 @@ import (
 
 var (
 	inUse     = regexp.MustCompile(`(?i)\[errno (?:48|98)\].*address already in use|Address already in use \(os error (?:48|98)\)|listen tcp \S+: bind: address already in use`)
-	portBusy  = regexp.MustCompile(`^(?:Error: |OSError: )?(?:That port is already in use|Cannot find empty port in range: \d+-\d+|Port \d+ is (?:not available|already in use|in use)\b)`)
+	portBusy  = regexp.MustCompile(`^(?:Error: |OSError: )?(?:That port is already in use|All ports from \d+ to \d+ are in use|Cannot find empty port in range: \d+-\d+|Port \d+ is (?:not available|already in use|in use)\b)`)
 	boundPort = regexp.MustCompile(`\('[^']*', (\d+)[,)]|[Pp]ort (\d+) is |range: (\d+)-|listen tcp \S*:(\d+): |\b\d{1,3}(?:\.\d{1,3}){3}:(\d+)\b`)
 )
 
@@ -163,7 +163,7 @@ var builtIn = map[string]string{
 // packages are modules that people install, with the package each comes in. Any other name may as well be a file of the
 // person's own.
 var packages = map[string]string{
-	"Crypto": "pycryptodome", "PIL": "pillow", "attr": "attrs", "bs4": "beautifulsoup4", "cv2": "opencv-python-headless",
+	"Crypto": "pycryptodome", "_cffi_backend": "cffi", "PIL": "pillow", "attr": "attrs", "bs4": "beautifulsoup4", "cv2": "opencv-python-headless",
 	"dateutil": "python-dateutil", "docx": "python-docx", "dotenv": "python-dotenv", "faiss": "faiss-cpu", "fitz": "pymupdf",
 	"git": "gitpython", "jose": "python-jose", "jwt": "pyjwt", "magic": "python-magic", "multipart": "python-multipart",
 	"pptx": "python-pptx", "serial": "pyserial", "skimage": "scikit-image",
