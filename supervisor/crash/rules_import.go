@@ -2,6 +2,7 @@ package crash
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -26,8 +27,7 @@ func importError(s *scene) (Verdict, bool) {
 	switch {
 	case ok:
 	case m != nil && (strings.Contains(m[3], "circular import") || strings.Contains(head, "partially initialized")):
-		v.Summary = "two modules import each other: " + m[2] + " has no " + m[1] + " yet"
-		v.Remedy = "Move the import of " + m[1] + " into the function that needs it."
+		v = s.circle(m[1], m[2], m[3])
 	case m != nil && (strings.Contains(m[3], "-packages/") || s.importer(i) != ""):
 		v = s.moved(i, m[1], m[2], strings.Contains(m[3], "-packages/"))
 	case m != nil:
@@ -45,6 +45,24 @@ func importError(s *scene) (Verdict, bool) {
 	v.Remedy = cmp.Or(v.Remedy, "The traceback is in the log's last lines.")
 	return v, true
 }
+
+// circle is the verdict on a module that is asked for a name before it is whole. where is its file, in brackets.
+func (s *scene) circle(name, module, where string) Verdict {
+	top, _, _ := strings.Cut(module, ".")
+	switch {
+	case slices.Contains(hidden, module) && strings.Contains(where, "/"+module+".py") && !strings.Contains(where, "/lib/python"):
+		return Verdict{Summary: "a file of the project hides Python's own module " + module, Remedy: "Rename the file " + module + ".py: Python finds it before its own module of that name."}
+	case strings.Contains(where, "-packages/"):
+		return Verdict{Summary: "modules of " + top + " import each other: " + module + " has no " + name + " yet",
+			Remedy: "Install it anew, in a release whose parts fit together: " + s.pip("--upgrade --force-reinstall "+distribution(top)) + "."}
+	}
+	return Verdict{Summary: "two modules import each other: " + module + " has no " + name + " yet", Remedy: "Move the import of " + name + " into the function that needs it."}
+}
+
+// hidden are modules of Python's own after which people name their files.
+var hidden = strings.Fields(`abc ast asyncio calendar cmd code collections copy csv dataclasses datetime email enum http inspect io json logging numbers operator
+platform profile queue random re secrets select selectors signal site socket ssl statistics string struct subprocess tempfile test threading time token
+tokenize trace types typing uuid warnings`)
 
 // moved is the verdict on a name that an installed package has no more, or not yet. Who asks for it is the one that does not fit.
 func (s *scene) moved(i int, name, from string, installed bool) Verdict {
